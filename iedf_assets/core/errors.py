@@ -1,0 +1,62 @@
+"""One family of errors. Each says what went wrong with which subject, what caused it, and how to mend it.
+
+FactoryError
+├── ProfileError    a profile that cannot be used
+├── SourceError     one photo that cannot be used; carries the reason of its manifest row
+├── InputsLostError a category folder that vanished or lost most of its photos
+├── LockedError     another run holds the category
+├── WorkerError     a worker that did not start, died or broke its contract
+├── SystematicError the same failure so often in a row that going on is pointless
+└── StorageError    the outputs cannot be written or are not what they should be
+"""
+
+
+class FactoryError(Exception):
+    """Base of all errors that the factory raises on purpose.
+
+    Args:
+        problem: what is wrong, naming the subject (a file, a key, a category).
+        remedy: what the user can do about it; empty when nothing can be done.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}\n  remedy: {remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+class ProfileError(FactoryError):
+    """A profile that cannot be used: unknown keys, wrong values, no such file."""
+
+
+class SourceError(FactoryError):
+    """One photo that cannot be used.
+
+    Args:
+        reason: the word that goes into the manifest's `reason` column, such as `truncated`.
+        problem: the detail that goes into its `detail` column.
+    """
+
+    def __init__(self, reason: str, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.reason = reason
+
+
+class InputsLostError(FactoryError):
+    """A category folder that vanished, or lost most of its photos at once."""
+
+
+class LockedError(FactoryError):
+    """Another live run works on the same category of the same outputs."""
+
+
+class WorkerError(FactoryError):
+    """A worker that did not start, died, or broke its contract."""
+
+
+class SystematicError(FactoryError):
+    """The same failure so often in a row that going on is pointless."""
+
+
+class StorageError(FactoryError):
+    """The outputs cannot be written, or are not what they should be."""

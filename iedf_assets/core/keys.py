@@ -1,0 +1,94 @@
+"""Keys: what a row depends on, as a hash, so that a row is reused exactly while its key stays the same.
+
+Each stage's key contains the key of the stage before it, its own settings and its version. All keys of a source
+follow from its `source_id` and the profile alone, so what is pending can be told without rendering anything.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.subtypes import SUBTYPES, Needs, Subtype
+
+# Bump a stage's version when its output for the same input changes; golden tests say when that is due.
+SOURCES_VERSION = 1
+LAYERS_VERSION = 1
+PLAN_VERSION = 1
+EDITS_VERSION = 1
+PAIRS_VERSION = 1
+VERDICTS_VERSION = 1
+
+
+def digest(*parts: Any) -> str:
+    """128-bit hexadecimal hash of JSON-like values; dictionary order does not matter."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
+
+
+def seed_from(*parts: Any) -> int:
+    """A 31-bit seed (what OpenCV's generator takes) drawn from JSON-like values."""
+    return int(digest(*parts)[:8], 16) & 0x7FFFFFFF
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place in the plan: the edit that a source gets for a subtype and a variant, and its keys."""
+
+    source_id: str
+    subtype: Subtype
+    variant: int
+    layers_key: str
+    edit_key: str
+    pair_key: str
+    verdict_key: str
+
+    @property
+    def name(self) -> str:
+        """`<source_id>/<subtype>/<variant>`: stays the same whatever the keys become."""
+        return f"{self.source_id}/{self.subtype.name}/{self.variant}"
+
+
+def needed_level(category: Category) -> Needs:
+    """The most that any planned subtype needs of a decomposition."""
+    wanted = {SUBTYPES[name].needs for name, count in category.subtypes.items() if count > 0}
+    return "layers" if "layers" in wanted else "mask" if "mask" in wanted else "none"
+
+
+def sources_settings(profile: Profile, category: Category) -> str:
+    """What a source row depends on besides the file itself."""
+    return digest(
+        "source_images",
+        SOURCES_VERSION,
+        profile.sources.model_dump(exclude={"max_loss_share"}),
+        category.filters.model_dump(),
+        profile.max_megapixels,
+    )
+
+
+def layers_key(profile: Profile, category: Category, source_id: str) -> str:
+    """Key of the decomposition of one source."""
+    worker = category.workers.layered
+    return digest("image_layers", LAYERS_VERSION, source_id, needed_level(category), worker.identity(),
+                  profile.max_megapixels)  # fmt: skip
+
+
+def slots(profile: Profile, category: Category, source_id: str) -> list[Slot]:
+    """All edits that the profile plans for a source of `category`, in a fixed order, with their keys."""
+    layers = layers_key(profile, category, source_id)
+    found = []
+    for name, count in sorted(category.subtypes.items()):
+        limits = getattr(category.recipes, name).model_dump()
+        for variant in range(count):
+            edit = digest("edited_images", PLAN_VERSION, EDITS_VERSION, layers, profile.seed, name, variant, limits,
+                          category.scene, category.workers.edit.identity())  # fmt: skip
+            pair = digest("edit_pairs", PAIRS_VERSION, edit, category.encoding.model_dump())
+            verdict = digest("dataset", VERDICTS_VERSION, pair, category.thresholds.model_dump())
+            found.append(Slot(source_id, SUBTYPES[name], variant, layers, edit, pair, verdict))
+    return found
+
+
+def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:
+    """The identity of an edit: source, recipe, backend, model revision and stage version."""
+    return digest("edit", source_id, recipe, worker_identity, EDITS_VERSION)[:16]

@@ -1,0 +1,55 @@
+"""Running one function over many items on a few threads, with a bounded number in flight."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import cv2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Report = Callable[[int, int], None]
+"""Called with (done, total) after each finished item."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """A `Report` that tells nobody."""
+
+
+def thread_count(wanted: int) -> int:
+    """`wanted`, or the number of usable CPU cores when it is 0."""
+    return wanted or len(os.sched_getaffinity(0))
+
+
+def stream_map(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Iterator[tuple[Item, Result]]:
+    """Yield (item, function(item)) in the order of `items`, working up to `threads` of them at a time.
+
+    Decoders, encoders, NumPy and OpenCV release the interpreter lock, so threads use all cores. At most twice as many
+    items as threads are in flight, which keeps memory flat. An exception of `function` is raised at its item's turn;
+    leaving the loop early cancels what has not begun.
+    """
+    # One thread per picture; OpenCV's own pool on top of it would only oversubscribe the cores.
+    cv2.setNumThreads(1)
+    if threads <= 1:
+        for item in items:
+            yield item, function(item)
+        return
+    flying: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                flying.append((item, pool.submit(function, item)))
+                if len(flying) >= 2 * threads:
+                    first, future = flying.popleft()
+                    yield first, future.result()
+            while flying:
+                first, future = flying.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in flying:
+                future.cancel()

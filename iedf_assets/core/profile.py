@@ -1,0 +1,374 @@
+"""The profile: one YAML file that holds everything a run depends on. Unknown keys are errors that say where.
+
+A category may narrow the profile's `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself; when the
+profile is loaded these are merged, so that every `Category` carries its own complete settings.
+"""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_PROFILE = PROJECT_ROOT / "configs" / "default.yaml"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+# What a category may set for itself; the rest of such a section comes from the profile.
+OVERRIDABLE = ("filters", "recipes", "workers", "encoding", "thresholds")
+
+
+class Strict(BaseModel):
+    """A frozen model that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paths(Strict):
+    """Where things lie. Relative paths start at the project's folder."""
+
+    data: Path = Path("data")
+    outputs: Path = Path("outputs")
+    staging: Path | None = None
+    logs: Path = Path("logs")
+
+
+class Sources(Strict):
+    """How `data/` is read.
+
+    Attributes:
+        max_pixels: a picture with more pixels than this is not decoded (`too_large`).
+        near_duplicate_bits: two photos whose 64-bit perceptual hashes differ in at most so many bits are
+            near duplicates; -1 switches the test off.
+        max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
+        validation_share: share of the sources whose split is `validation`.
+    """
+
+    max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
+    near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
+    max_loss_share: Share = 0.5
+    validation_share: Share = 0.05
+
+
+class Filters(Strict):
+    """Which photos are left out, and why.
+
+    Attributes:
+        min_width, min_height: pixels, else `resolution_too_small`.
+        min_channel_difference: mean absolute difference between channels (0-255), else `grayscale_detected`.
+        border: width in pixels of the frame looked at for `uniform_border_detected`.
+        min_border_deviation: standard deviation (0-255) that the frame must reach.
+    """
+
+    min_width: Annotated[int, Field(ge=1)] = 128
+    min_height: Annotated[int, Field(ge=1)] = 128
+    min_channel_difference: Annotated[float, Field(ge=0)] = 2.0
+    border: Annotated[int, Field(ge=1)] = 10
+    min_border_deviation: Annotated[float, Field(ge=0)] = 4.0
+
+
+class Move(Strict):
+    """Limits of a move: the shift of the object's centre as a share of the picture's width or height."""
+
+    min_shift: Share = 0.12
+    max_shift: Share = 0.40
+
+
+class Scale(Strict):
+    """Limits of a scaling: factors of the object's sides; between `max_smaller` and `min_larger` none is drawn."""
+
+    min_smaller: Positive = 0.55
+    max_smaller: Positive = 0.80
+    min_larger: Positive = 1.20
+    max_larger: Positive = 1.50
+
+
+class Delete(Strict):
+    """Limits of a removal: the object's share of the picture."""
+
+    min_area: Share = 0.005
+    max_area: Share = 0.35
+
+
+class Recolor(Strict):
+    """Limits of a recolouring: by how many degrees of hue at least the new colour differs from the old one."""
+
+    min_hue_distance: Annotated[float, Field(ge=0, le=180)] = 45.0
+
+
+class Identity(Strict):
+    """Limits of relighting or toning the subject: how strong, 0 to 1."""
+
+    min_strength: Share = 0.35
+    max_strength: Share = 0.75
+
+
+class Background(Strict):
+    """Limits of toning or defocusing the background: how strong, 0 to 1."""
+
+    min_strength: Share = 0.4
+    max_strength: Share = 0.9
+
+
+class Recipes(Strict):
+    """Limits from which recipes are drawn, by subtype."""
+
+    move: Move = Move()
+    scale: Scale = Scale()
+    delete: Delete = Delete()
+    recolor: Recolor = Recolor()
+    identity: Identity = Identity()
+    background: Background = Background()
+
+
+class Worker(Strict):
+    """One worker: a process that loads a model once and runs many requests.
+
+    Attributes:
+        backend: what does the work.
+        launcher: how work reaches it.
+        environment: the interpreter: null for this one, else a virtual or conda environment's folder.
+        threads: pictures worked on at once; 0 means one per CPU core.
+        item_timeout_s: seconds without any finished picture after which the worker is stopped.
+        max_failures_in_a_row: so many equal failures one after another stop the stage.
+    """
+
+    backend: Literal["classical"] = "classical"
+    launcher: Literal["subprocess"] = "subprocess"
+    environment: Path | None = None
+    threads: Annotated[int, Field(ge=0)] = 0
+    item_timeout_s: Positive = 600.0
+    max_failures_in_a_row: Annotated[int, Field(ge=1)] = 20
+
+    def identity(self) -> list[Any]:
+        """What of this worker changes its output."""
+        return [self.backend]
+
+
+class Workers(Strict):
+    """The two model stages' workers."""
+
+    layered: Worker = Worker()
+    edit: Worker = Worker()
+
+
+class Encoding(Strict):
+    """How a pair is written.
+
+    Attributes:
+        jpeg_quality: of source and result alike.
+        margin: by how much an edit may reach beyond its mask, as a share of the picture's short side.
+        feather: width of the soft rim of that margin, as a share of it.
+    """
+
+    jpeg_quality: Annotated[int, Field(ge=75, le=100)] = 95
+    margin: Share = 0.015
+    feather: Share = 0.6
+
+
+class Thresholds(Strict):
+    """What a pair must reach to be published. See `iedf_assets.core.scores` for the formulae.
+
+    Attributes:
+        max_mse_outside, min_ssim_outside, max_changed_share_outside: the consistency check's three limits.
+        max_difference_outside: largest absolute difference (0-255) outside the allowed region.
+        min_mask_share, max_mask_share: the mask's share of the picture.
+        min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was edited.
+    """
+
+    max_mse_outside: Annotated[float, Field(ge=0)] = 4.0
+    min_ssim_outside: Annotated[float, Field(ge=-1, le=1)] = 0.98
+    max_changed_share_outside: Share = 0.02
+    max_difference_outside: Annotated[int, Field(ge=0, le=255)] = 0
+    min_mask_share: Share = 0.005
+    max_mask_share: Share = 0.98
+    min_changed_share_inside: Share = 0.05
+
+
+class Category(Strict):
+    """What happens to the photos of one folder under `data/`.
+
+    Attributes:
+        task: the edit task; gives the default subtype.
+        subtypes: how many edits of each subtype a source gets.
+        scene: the folder below task and subtype that samples go to.
+    """
+
+    task: Task
+    subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
+    scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
+    filters: Filters = Filters()
+    recipes: Recipes = Recipes()
+    workers: Workers = Workers()
+    encoding: Encoding = Encoding()
+    thresholds: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _complete_subtypes(self) -> Self:
+        unknown = sorted(set(self.subtypes) - set(SUBTYPES))
+        if unknown:
+            raise ValueError(f"unknown subtype {', '.join(unknown)}; known: {', '.join(sorted(SUBTYPES))}")
+        if not self.subtypes:
+            object.__setattr__(self, "subtypes", {DEFAULT_SUBTYPE[self.task]: 1})
+        return self
+
+
+class Profile(Strict):
+    """Everything a run depends on.
+
+    Attributes:
+        seed: of all random choices.
+        max_megapixels: larger photos are scaled down to this before anything else; it bounds what is published.
+        wave: how many sources a run takes through all stages before the next lot.
+        threads: of the stages that run in the orchestrator; 0 means one per CPU core.
+        max_attempts: how often a failing row is tried before it is parked.
+    """
+
+    seed: int = 20260101
+    max_megapixels: Positive = 16.0
+    wave: Annotated[int, Field(ge=1)] = 256
+    threads: Annotated[int, Field(ge=0)] = 0
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    paths: Paths = Paths()
+    sources: Sources = Sources()
+    filters: Filters = Filters()
+    recipes: Recipes = Recipes()
+    workers: Workers = Workers()
+    encoding: Encoding = Encoding()
+    thresholds: Thresholds = Thresholds()
+    categories: dict[
+        Annotated[str, Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$")], Category
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_categories(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("categories"), dict):
+            return raw
+        categories = {}
+        for name, category in raw["categories"].items():
+            if isinstance(category, dict):
+                shared = {key: raw[key] for key in OVERRIDABLE if key in raw}
+                category = _merged(shared, category)
+            categories[unicodedata.normalize("NFC", str(name))] = category
+        return {**raw, "categories": categories}
+
+    def resolved(self, path: Path) -> Path:
+        """A path of the profile as an absolute one."""
+        return path if path.is_absolute() else PROJECT_ROOT / path
+
+    def category(self, name: str) -> Category:
+        """The settings of a category, by its name in any Unicode normal form.
+
+        Raises:
+            ProfileError: the profile has no such category.
+        """
+        try:
+            return self.categories[unicodedata.normalize("NFC", name)]
+        except KeyError:
+            raise ProfileError(
+                f"the profile has no category {name!r}",
+                f"use one of {', '.join(self.categories)}, or add it under `categories:`",
+            ) from None
+
+
+def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> Profile:
+    """Read a profile and apply `key.sub=value` settings, whose values are YAML.
+
+    Raises:
+        ProfileError: no such file, no valid YAML, an unknown key or a wrong value; says the file, the line and the key.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(
+            f"the profile {path} cannot be read: {error}",
+            "give an existing file with --config or IEDF_CONFIG",
+        ) from error
+    try:
+        raw = yaml.safe_load(text)
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ProfileError(f"the profile {path} is no valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ProfileError(f"the profile {path} is not a mapping of keys to values")
+    for setting in settings:
+        _apply(raw, setting)
+    try:
+        return Profile.model_validate(raw)
+    except ValidationError as error:
+        raise ProfileError(_explain(error, path, tree), "see configs/default.yaml for every key") from error
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = (
+            _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def _apply(raw: dict[str, Any], setting: str) -> None:
+    key, separator, value = setting.partition("=")
+    if not separator or not key.strip():
+        raise ProfileError(f"the setting {setting!r} is not of the form key.sub=value")
+    *parents, last = unicodedata.normalize("NFC", key.strip()).split(".")
+    node = raw
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ProfileError(
+                f"the setting {setting!r} goes below {parent!r}, which is a value and not a mapping"
+            )
+        node = child
+    try:
+        node[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ProfileError(f"the value of the setting {setting!r} is no valid YAML: {error}") from error
+
+
+def _explain(error: ValidationError, path: Path, tree: yaml.Node | None) -> str:
+    lines = [f"the profile {path} cannot be used:"]
+    for problem in error.errors():
+        location = tuple(part for part in problem["loc"] if part != "[key]")
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown key" + _suggestion(location)
+        line = _line_of(tree, location)
+        where = f" (line {line})" if line else ""
+        lines.append(f"  {'.'.join(map(str, location)) or 'profile'}{where}: {message}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    model: Any = Profile
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is not None:
+            model = field.annotation if part != "categories" else Category
+    known = list(getattr(model, "model_fields", {}))
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int | None:
+    line = None
+    for part in location:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if unicodedata.normalize("NFC", str(key.value)) == part:
+                line, node = key.start_mark.line + 1, value
+                break
+        else:
+            break
+    return line

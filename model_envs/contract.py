@@ -1,8 +1,8 @@
 """What the orchestrator and a worker say to each other. Standard library only: both sides import it.
 
 The orchestrator writes a job file (JSON, `Job`) and starts the worker with Dagster Pipes, whose extras hold
-`{"job": <path>}`. The worker appends a row per request to the job's journal, fsynced, and reports progress as Pipes
-custom messages. The journal, not the messages, is the truth.
+`{"job": <path>}`. The worker appends a row per request to the job's journal, fsynced, and reports progress
+as Pipes custom messages. The journal, not the messages, is the truth.
 """
 
 import json
@@ -30,6 +30,7 @@ class LayerRequest:
         max_pixels: the decoder's bound.
         level: `layers` (RGBA layers, completed background and mask) or `mask` (the subject's alpha and mask).
         output: folder of the staged item; it appears as a whole or not at all.
+        row: columns that the orchestrator knows already; the worker copies them into the finished row.
     """
 
     key: str
@@ -40,7 +41,7 @@ class LayerRequest:
     level: str
     seed: int
     output: str
-    attempts: int = 0
+    row: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class EditRequest:
         layers_folder: the folder that holds those files.
         margin_px: how far beyond the masks the edit may reach, pixels.
         output: folder of the staged item.
+        row: columns that the orchestrator knows already; the worker copies them into the finished row.
     """
 
     key: str
@@ -68,7 +70,7 @@ class EditRequest:
     margin_px: int
     seed: int
     output: str
-    attempts: int = 0
+    row: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Append-only journals: the truth about finished rows. Standard library only, since workers write them too.
 
-A row is one JSON object on one line, fsynced before `append` returns. A line that a killed process left unfinished
-is skipped when reading and never merges with the next one.
+A row is one JSON object on one line, fsynced before `append` returns. A line that a killed process left
+unfinished is skipped when reading and never merges with the next one.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Keys: what a row depends on, as a hash, so that a row is reused exactly while its key stays the same.
 
-Each stage's key contains the key of the stage before it, its own settings and its version. All keys of a source
-follow from its `source_id` and the profile alone, so what is pending can be told without rendering anything.
+Each stage's key contains the key of the stage before it, its own settings and its version. All keys of a
+source follow from its `source_id` and the profile alone, so what is pending can be told without rendering
+anything.
 """
 
 import hashlib
@@ -81,8 +82,9 @@ def slots(profile: Profile, category: Category, source_id: str) -> list[Slot]:
     for name, count in sorted(category.subtypes.items()):
         limits = getattr(category.recipes, name).model_dump()
         for variant in range(count):
-            edit = digest("edited_images", PLAN_VERSION, EDITS_VERSION, layers, profile.seed, name, variant, limits,
-                          category.scene, category.workers.edit.identity())  # fmt: skip
+            worker = category.workers.edit.identity()
+            drawn_from = [layers, profile.seed, name, variant, limits, category.scene]
+            edit = digest("edited_images", PLAN_VERSION, EDITS_VERSION, *drawn_from, worker)
             pair = digest("edit_pairs", PAIRS_VERSION, edit, category.encoding.model_dump())
             verdict = digest("dataset", VERDICTS_VERSION, pair, category.thresholds.model_dump())
             found.append(Slot(source_id, SUBTYPES[name], variant, layers, edit, pair, verdict))

@@ -13,7 +13,8 @@ from iedf_assets.core.files import fsync_folder, temporary_beside
 from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.naming import Layout
 
-# Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its rows.
+# Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its
+# rows.
 NESTED = frozenset({"files", "layers", "subject", "recipe", "failed_checks", "scores"})
 
 _OUTCOME = {

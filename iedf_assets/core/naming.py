@@ -96,6 +96,10 @@ class Layout:
         return self.outputs / "reports"
 
     @property
+    def index(self) -> Path:
+        return self.reports / "index.jsonl"
+
+    @property
     def qa(self) -> Path:
         return self.reports / "qa"
 
@@ -104,12 +108,16 @@ class Layout:
         return self.outputs / "dagster"
 
     @property
+    def manifests(self) -> Path:
+        return self.outputs / "manifests"
+
+    @property
     def locks(self) -> Path:
-        return self.outputs / "manifests" / "locks"
+        return self.manifests / "locks"
 
     @property
     def ledger(self) -> Path:
-        return self.outputs / "manifests" / "ledger.jsonl"
+        return self.manifests / "ledger.jsonl"
 
     def category_folder(self, category: str) -> Path | None:
         """The folder of a category as it is spelt on disk (NFC or NFD); None when there is none."""
@@ -124,10 +132,20 @@ class Layout:
         return None
 
     def manifest(self, stage: str, category: str) -> Path:
-        return self.outputs / "manifests" / stage / f"{category}.parquet"
+        return self.manifests / stage / f"{category}.parquet"
 
     def journal(self, stage: str, category: str) -> Path:
-        return self.outputs / "manifests" / stage / f"{category}.journal.jsonl"
+        return self.manifests / stage / f"{category}.journal.jsonl"
+
+    def wave(self, category: str) -> Path:
+        return self.manifests / "waves" / f"{category}.json"
+
+    def job(self, stage: str, category: str) -> Path:
+        """The job file of the worker that makes a stage of a category."""
+        return self.staging / "jobs" / f"{stage}-{category}.json"
+
+    def category_lock(self, category: str) -> Path:
+        return self.locks / f"{category}.lock"
 
     def staged(self, stage: str, key: str) -> Path:
         """The folder of one staged item."""

@@ -29,9 +29,9 @@ def stream_map(
 ) -> Iterator[tuple[Item, Result]]:
     """Yield (item, function(item)) in the order of `items`, working up to `threads` of them at a time.
 
-    Decoders, encoders, NumPy and OpenCV release the interpreter lock, so threads use all cores. At most twice as many
-    items as threads are in flight, which keeps memory flat. An exception of `function` is raised at its item's turn;
-    leaving the loop early cancels what has not begun.
+    Decoders, encoders, NumPy and OpenCV release the interpreter lock, so threads use all cores. At most
+    twice as many items as threads are in flight, which keeps memory flat. An exception of `function` is
+    raised at its item's turn; leaving the loop early cancels what has not begun.
     """
     # One thread per picture; OpenCV's own pool on top of it would only oversubscribe the cores.
     cv2.setNumThreads(1)

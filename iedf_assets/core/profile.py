@@ -1,7 +1,7 @@
 """The profile: one YAML file that holds everything a run depends on. Unknown keys are errors that say where.
 
-A category may narrow the profile's `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself; when the
-profile is loaded these are merged, so that every `Category` carries its own complete settings.
+A category may narrow the profile's `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself;
+when the profile is loaded these are merged, so that every `Category` carries its own complete settings.
 """
 
 import difflib
@@ -82,7 +82,7 @@ class Move(Strict):
 
 
 class Scale(Strict):
-    """Limits of a scaling: factors of the object's sides; between `max_smaller` and `min_larger` none is drawn."""
+    """Limits of a scaling, as factors of the object's sides; none between `max_smaller` and `min_larger`."""
 
     min_smaller: Positive = 0.55
     max_smaller: Positive = 0.80
@@ -98,7 +98,7 @@ class Delete(Strict):
 
 
 class Recolor(Strict):
-    """Limits of a recolouring: by how many degrees of hue at least the new colour differs from the old one."""
+    """Limits of a recolouring: the least distance in hue between the new colour and the old, degrees."""
 
     min_hue_distance: Annotated[float, Field(ge=0, le=180)] = 45.0
 
@@ -180,7 +180,8 @@ class Thresholds(Strict):
         max_mse_outside, min_ssim_outside, max_changed_share_outside: the consistency check's three limits.
         max_difference_outside: largest absolute difference (0-255) outside the allowed region.
         min_mask_share, max_mask_share: the mask's share of the picture.
-        min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was edited.
+        min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
+        edited.
     """
 
     max_mse_outside: Annotated[float, Field(ge=0)] = 4.0
@@ -225,7 +226,8 @@ class Profile(Strict):
 
     Attributes:
         seed: of all random choices.
-        max_megapixels: larger photos are scaled down to this before anything else; it bounds what is published.
+        max_megapixels: larger photos are scaled down to this before anything else; it bounds what is
+        published.
         wave: how many sources a run takes through all stages before the next lot.
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
@@ -253,37 +255,45 @@ class Profile(Strict):
         if not isinstance(raw, dict) or not isinstance(raw.get("categories"), dict):
             return raw
         categories = {}
+        shared = {key: raw[key] for key in OVERRIDABLE if key in raw}
         for name, category in raw["categories"].items():
-            if isinstance(category, dict):
-                shared = {key: raw[key] for key in OVERRIDABLE if key in raw}
-                category = _merged(shared, category)
-            categories[unicodedata.normalize("NFC", str(name))] = category
+            complete = _merged(shared, category) if isinstance(category, dict) else category
+            categories[unicodedata.normalize("NFC", str(name))] = complete
         return {**raw, "categories": categories}
 
     def resolved(self, path: Path) -> Path:
         """A path of the profile as an absolute one."""
         return path if path.is_absolute() else PROJECT_ROOT / path
 
-    def category(self, name: str) -> Category:
-        """The settings of a category, by its name in any Unicode normal form.
+    def category_name(self, name: str) -> str:
+        """The profile's spelling (NFC) of a category given in any Unicode normal form.
 
         Raises:
             ProfileError: the profile has no such category.
         """
-        try:
-            return self.categories[unicodedata.normalize("NFC", name)]
-        except KeyError:
+        composed = unicodedata.normalize("NFC", name)
+        if composed not in self.categories:
             raise ProfileError(
                 f"the profile has no category {name!r}",
                 f"use one of {', '.join(self.categories)}, or add it under `categories:`",
-            ) from None
+            )
+        return composed
+
+    def category(self, name: str) -> Category:
+        """The settings of a category.
+
+        Raises:
+            ProfileError: the profile has no such category.
+        """
+        return self.categories[self.category_name(name)]
 
 
 def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> Profile:
     """Read a profile and apply `key.sub=value` settings, whose values are YAML.
 
     Raises:
-        ProfileError: no such file, no valid YAML, an unknown key or a wrong value; says the file, the line and the key.
+        ProfileError: no such file, no valid YAML, an unknown key or a wrong value; says the file, the line
+        and the key.
     """
     try:
         text = path.read_text("utf-8")

@@ -1,0 +1,52 @@
+"""dataset: the gate. Publishes what passes the thresholds, keeps the rest as rejects, withdraws what left
+the plan.
+"""
+
+import dagster as dg
+import polars as pl
+
+from iedf_assets.core.keys import VERDICTS_VERSION
+from iedf_assets.core.manifests import frame
+from iedf_assets.core.publishing import judge_and_publish
+from iedf_assets.core.waves import close_wave
+from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.pictures import samples_strip
+from iedf_assets.resources import Factory
+
+
+def dataset_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset for a profile's categories."""
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["edit_pairs"],
+        group_name="publish",
+        kinds={"polars", "file"},
+        owners=OWNERS,
+        code_version=str(VERDICTS_VERSION),
+        metadata=column_schema("dataset"),
+        description="Applies the thresholds to the measured pairs and publishes what passes under the naming "
+        "spec, numbered by the ledger. Rejects are kept with their reasons. Closes the wave.",
+    )
+    def dataset(
+        context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.MaterializeResult[pl.DataFrame]:
+        category = context.partition_key
+        book = factory.book(category)
+        rows = judge_and_publish(
+            factory.profile,
+            book.category,
+            category,
+            factory.layout,
+            book.slots_of(book.editable),
+            book.edits,
+            book.pairs,
+            book.verdicts,
+            {slot.name for slot in book.slots_of(book.worked_on)},
+            factory.progress(context),
+        )
+        close_wave(factory.layout, category)
+        book = book.with_rows("dataset", rows)
+        return result(book, "dataset", frame(rows, "dataset"), samples_strip(book))
+
+    return dataset

@@ -1,0 +1,55 @@
+"""edit_pairs: edits composited into their sources, both files encoded once and alike, masks cut, scores
+measured.
+"""
+
+import dagster as dg
+import polars as pl
+
+from iedf_assets.core.finishing import finish
+from iedf_assets.core.journal import Journal
+from iedf_assets.core.keys import PAIRS_VERSION
+from iedf_assets.core.manifests import frame
+from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.planning import pair_requests
+from iedf_assets.core.running import run_requests
+from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.pictures import pairs_strip
+from iedf_assets.resources import Factory
+
+
+def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset for a profile's categories."""
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["edited_images"],
+        group_name="finish",
+        kinds={"opencv", "pillow"},
+        owners=OWNERS,
+        code_version=str(PAIRS_VERSION),
+        metadata=column_schema("edit_pairs"),
+        description="Composites each edit through a feathered alpha, encodes source and result once and alike, "
+        "so that they are identical outside the allowed region, and measures the pair. Scores, no "
+        "verdicts.",
+    )
+    def edit_pairs(
+        context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.MaterializeResult[pl.DataFrame]:
+        category = context.partition_key
+        book = factory.book(category)
+        requests = pair_requests(book, paths_on_disk(factory.layout, category))
+        with Journal(factory.layout.journal("edit_pairs", category)) as journal:
+            run_requests(
+                requests,
+                finish,
+                journal,
+                threads=thread_count(factory.profile.threads),
+                max_failures_in_a_row=book.category.workers.edit.max_failures_in_a_row,
+                report=factory.progress(context),
+            )
+        book = factory.book(category)
+        table = frame(book.pairs.values(), "edit_pairs")
+        return result(book, "edit_pairs", table, {"made": len(requests), **pairs_strip(book)})
+
+    return edit_pairs

@@ -1,0 +1,49 @@
+"""edited_images: the plan of a category's edits, and their pictures as the edit worker renders them."""
+
+import dagster as dg
+import polars as pl
+
+from iedf_assets.core.journal import Journal
+from iedf_assets.core.keys import EDITS_VERSION
+from iedf_assets.core.manifests import frame, write_table
+from iedf_assets.core.planning import edit_requests, plan_edits
+from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.launchers import launch
+from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.resources import Factory
+
+
+def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset for a profile's categories."""
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["image_layers"],
+        group_name="generate",
+        kinds={"opencv", "python"},
+        owners=OWNERS,
+        pool="gpu_edit",
+        code_version=str(EDITS_VERSION),
+        metadata=column_schema("edited_images"),
+        description="Plans the edits of each source (recipe and bilingual instruction, drawn from the seed), "
+        "writes the plan, then has the edit worker render what is missing. The pictures stay raw "
+        "here.",
+    )
+    def edited_images(
+        context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.MaterializeResult[pl.DataFrame]:
+        category = context.partition_key
+        book = factory.book(category)
+        plan = plan_edits(book)
+        write_table(frame(plan, "edited_images"), factory.layout.manifest("plan", category))
+        refused = [row for row in plan if row["status"] == "rejected" and row["key"] not in book.edits]
+        with Journal(factory.layout.journal("edited_images", category)) as journal:
+            journal.append(refused)
+        requests = edit_requests(book, plan, paths_on_disk(factory.layout, category))
+        worker = book.category.workers.edit
+        launch(context, factory.layout, worker, "edited_images", requests, factory.progress(context))
+        book = factory.book(category)
+        table = frame(book.edits.values(), "edited_images")
+        return result(book, "edited_images", table, {"planned": len(plan), "made": len(requests)})
+
+    return edited_images

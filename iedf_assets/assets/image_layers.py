@@ -1,0 +1,44 @@
+"""image_layers: each source split into RGBA layers and a main mask by the layered worker."""
+
+import dagster as dg
+import polars as pl
+
+from iedf_assets.core.keys import LAYERS_VERSION
+from iedf_assets.core.manifests import frame
+from iedf_assets.core.planning import layer_requests
+from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.launchers import launch
+from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.pictures import layers_strip
+from iedf_assets.resources import Factory
+
+
+def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset for a profile's categories."""
+
+    @dg.asset(
+        partitions_def=partitions,
+        deps=["source_images"],
+        group_name="decompose",
+        kinds={"opencv", "python"},
+        owners=OWNERS,
+        pool="gpu_layered",
+        code_version=str(LAYERS_VERSION),
+        metadata=column_schema("image_layers"),
+        description="RGBA layers, a completed background and a main mask of each accepted source, as far as the"
+        " planned edits need them. Made by the layered worker in its own environment, through "
+        "Pipes.",
+    )
+    def image_layers(
+        context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.MaterializeResult[pl.DataFrame]:
+        category = context.partition_key
+        book = factory.book(category)
+        requests = layer_requests(book, paths_on_disk(factory.layout, category))
+        worker = book.category.workers.layered
+        launch(context, factory.layout, worker, "image_layers", requests, factory.progress(context))
+        book = factory.book(category)
+        table = frame(book.layers.values(), "image_layers")
+        return result(book, "image_layers", table, {"made": len(requests), **layers_strip(book)})
+
+    return image_layers

@@ -1,0 +1,1 @@
+"""The command `iedf`. Commands import what they need only when they run, to be quick."""

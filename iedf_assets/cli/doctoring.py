@@ -1,0 +1,144 @@
+"""`iedf doctor`: what works here, what is missing, what to do."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from iedf_assets.core import scan
+from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.profile import PROJECT_ROOT, Profile
+from iedf_assets.launchers import interpreter
+
+PACKAGES = (
+    "dagster",
+    "dagster-webserver",
+    "dagster-pipes",
+    "polars",
+    "numpy",
+    "pillow",
+    "opencv-contrib-python-headless",
+)
+MIN_FREE_GIB = 5
+PROBE = "import model_envs.worker, sys; model_envs.worker.load_backend(*sys.argv[1:])"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        remedy: what to do when it is not well; a finding that is well has none.
+    """
+
+    subject: str
+    state: str
+    remedy: str = ""
+
+
+def examine(profile: Profile) -> bool:
+    """Print findings on everything a run needs; whether all is well."""
+    layout = Layout.of(profile)
+    examinations: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _packages,
+        lambda: _data(profile, layout),
+        lambda: _outputs(layout),
+        lambda: _workers(profile),
+        lambda: _dagster(layout),
+    ]
+    findings = [finding for examination in examinations for finding in examination()]
+    table = Table("", "what", "state", "what to do")
+    for finding in findings:
+        table.add_row("✗" if finding.remedy else "✓", finding.subject, finding.state, finding.remedy)
+    Console().print(table)
+    return not any(finding.remedy for finding in findings)
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "use Python 3.11 or later")
+
+
+def _packages() -> Iterator[Finding]:
+    for package in PACKAGES:
+        try:
+            yield Finding(package, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(package, "not installed", "make setup")
+
+
+def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
+    for name in profile.categories:
+        try:
+            found = scan.find_files(layout, name)
+        except (FactoryError, OSError) as error:
+            yield Finding(f"data/{name}", "unreadable", str(error))
+            continue
+        if found is None:
+            yield Finding(f"data/{name}", "no such folder", f"make {layout.data / name}, put photos into it")
+        else:
+            yield Finding(f"data/{name}", f"{len(found)} files")
+    for folder in scan.unmapped_folders(layout, profile):
+        yield Finding(f"data/{folder}", "in no category", "add it under `categories:`, or move it away")
+
+
+def _outputs(layout: Layout) -> Iterator[Finding]:
+    for name, path in (("outputs", layout.outputs), ("staging", layout.staging)):
+        existing = next(parent for parent in (path, *path.parents) if parent.exists())
+        if not os.access(existing, os.W_OK):
+            yield Finding(name, f"{path} is not writable", "choose another folder, or change its permissions")
+            continue
+        free = shutil.disk_usage(existing).free / 2**30
+        remedy = "" if free >= MIN_FREE_GIB else "free space: a stage that runs out of it stops"
+        yield Finding(name, f"{path}, {free:.0f} GiB free", remedy)
+
+
+def _workers(profile: Profile) -> Iterator[Finding]:
+    """Each distinct pair of environment and backend really starts and loads."""
+    workers = {
+        (stage, worker.environment, worker.backend)
+        for category in profile.categories.values()
+        for stage, worker in zip(
+            ("image_layers", "edited_images"), (category.workers.layered, category.workers.edit), strict=True
+        )
+    }
+    for stage, environment, backend in sorted(workers, key=str):
+        yield _probe(stage, environment, backend)
+
+
+def _probe(stage: str, environment: Path | None, backend: str) -> Finding:
+    subject = f"worker {stage} ({backend})"
+    try:
+        python = interpreter(environment)
+        subprocess.run(
+            [str(python), "-c", PROBE, stage, backend],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=PROJECT_ROOT,
+            env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        )
+    except FactoryError as error:
+        return Finding(subject, error.problem, error.remedy)
+    except subprocess.CalledProcessError as error:
+        last_line = error.stderr.strip().splitlines()[-1]
+        return Finding(subject, last_line, "install what is missing in its environment")
+    except subprocess.TimeoutExpired:
+        return Finding(subject, "did not start within 120 s", "look at its environment")
+    return Finding(subject, f"starts with {python}")
+
+
+def _dagster(layout: Layout) -> Iterator[Finding]:
+    home = layout.dagster_home / "dagster.yaml"
+    state = str(layout.dagster_home) if home.exists() else "set up by the first run"
+    yield Finding("Dagster instance", state)

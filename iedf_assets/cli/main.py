@@ -1,0 +1,142 @@
+"""The command `iedf` and its subcommands."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from iedf_assets.cli.options import config_option, load, profile_options, settings_option
+from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.profile import Profile
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+FOLDER = click.Path(file_okay=False, path_type=Path)
+STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="image-edit-dataset-factory")
+def cli() -> None:
+    """Image Edit Dataset Factory: photos in, a checked image-editing dataset out."""
+
+
+@cli.command()
+@profile_options
+@click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
+@click.option("--force", type=click.Choice(STAGES), help="Make this stage, and what follows from it, anew.")
+@click.option("--retry-failed", is_flag=True, help="Try rows again that failed too often.")
+def run(*, profile: Profile, categories: tuple[str, ...], force: str | None, retry_failed: bool) -> None:
+    """Take everything pending through all stages, category by category.
+
+    Exits 0 when all went through (rejects are no error), 1 when rows or categories failed, 2 for bad usage.
+    """
+    from iedf_assets.cli.running import run_all  # noqa: PLC0415
+
+    names = [profile.category_name(name) for name in categories] or list(profile.categories)
+    if not run_all(profile, names, force=force, retry=retry_failed):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@profile_options
+def demo(profile: Profile) -> None:
+    """Put sample photos into data/ where it holds none, run everything, and say where to look."""
+    from iedf_assets.cli.demo import run_demo  # noqa: PLC0415
+
+    if not run_demo(profile):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@click.argument("image", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", required=True, type=FOLDER, help="Results go here.")
+@click.option("--subtype", default="move", show_default=True, metavar="NAME", help="The kind of edit.")
+@click.option("--instruction", metavar="TEXT", help="What to do, in words; for backends that follow words.")
+@click.option("--backend", default="classical", show_default=True, metavar="NAME", help="What does the work.")
+@config_option
+@settings_option
+def edit(
+    *,
+    image: Path,
+    output: Path,
+    subtype: str,
+    instruction: str | None,
+    backend: str,
+    config: Path | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Edit one IMAGE end to end, for trying things."""
+    from iedf_assets.cli.editing import edit_one  # noqa: PLC0415
+
+    if instruction and backend == "classical":
+        raise click.UsageError(
+            "the classical backend draws its edits from the seed and cannot follow --instruction; "
+            "choose a --subtype, and another --set seed=N for another edit"
+        )
+    backends = (f"workers.layered.backend={backend}", f"workers.edit.backend={backend}")
+    if not edit_one(load(config, None, None, (*settings, *backends)), image, output, subtype):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.option("--tier", type=click.Choice(["composited", "raw", "global"]), help="Judge all pairs in it.")
+@click.option("--index", type=click.Path(path_type=Path), help="The index; else ../reports/index.jsonl.")
+@config_option
+@settings_option
+def check(
+    *,
+    dataset: Path,
+    as_json: bool,
+    tier: str | None,
+    index: Path | None,
+    config: Path | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Lint and judge any DATASET tree in the naming spec. Exits 0 clean, 1 with findings, 2 for bad usage."""
+    from iedf_assets.cli.checking import check_tree  # noqa: PLC0415
+
+    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@profile_options
+def doctor(profile: Profile) -> None:
+    """Say what works here, what is missing, and what to do about it. Exits 1 when something needs mending."""
+    from iedf_assets.cli.doctoring import examine  # noqa: PLC0415
+
+    if not examine(profile):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@config_option
+@click.option("--port", default=3000, show_default=True, help="Of the UI, on 127.0.0.1.")
+def dev(*, config: Path | None, port: int) -> None:
+    """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
+    from iedf_assets.cli.developing import serve_ui  # noqa: PLC0415
+
+    serve_ui(load(config, None, None, ()), config, port)
+
+
+def main() -> None:
+    """The entry point: errors become one clear message and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; what is finished is kept, and the next run goes on from there", err=True)
+        sys.exit(130)
+    except ProfileError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+    except FactoryError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,64 @@
+"""The options that commands share: which profile, with which changes, on which folders."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def load(config: Path | None, data: Path | None, outputs: Path | None, settings: tuple[str, ...]) -> Profile:
+    """The profile that the options ask for: `--config`, else `IEDF_CONFIG`, else the default.
+
+    Raises:
+        ProfileError: it cannot be used.
+    """
+    path = config or Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE)
+    folders = {"paths.data": data, "paths.outputs": outputs}
+    given = [f"{key}={_quoted(folder)}" for key, folder in folders.items() if folder is not None]
+    return load_profile(path, [*settings, *given])
+
+
+def settings_option(command: Command) -> Command:
+    """Add `--set`."""
+    text = "Change a profile key (repeatable)."
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(command)
+
+
+def config_option(command: Command) -> Command:
+    """Add `--config`."""
+    text = "The profile; else $IEDF_CONFIG, else the default."
+    return click.option("--config", type=click.Path(path_type=Path), help=text)(command)
+
+
+def profile_options(command: Command) -> Command:
+    """Add `--config`, `--data`, `--outputs` and `--set`; the command receives the profile as `profile`."""
+    folder = click.Path(file_okay=False, path_type=Path)
+
+    @config_option
+    @click.option("--data", type=folder, help="The folder of the photos.")
+    @click.option("--outputs", type=folder, help="The folder of the products.")
+    @settings_option
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        config: Path | None,
+        data: Path | None,
+        outputs: Path | None,
+        settings: tuple[str, ...],
+        **kwargs: Any,
+    ) -> Any:
+        return command(*args, profile=load(config, data, outputs, settings), **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # same callable, other keywords
+
+
+def _quoted(folder: Path) -> str:
+    # A YAML single-quoted string, so that a folder named `1` or `a: b` stays a string.
+    return "'" + str(folder.absolute()).replace("'", "''") + "'"

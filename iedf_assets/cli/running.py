@@ -1,0 +1,73 @@
+"""`iedf run`: progress while it runs, counts at the end."""
+
+import signal
+import time
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.profile import Profile
+from iedf_assets.runner import Outcome, run_category
+
+
+class LazyWaves:
+    """Waves through Dagster, which is imported when the first wave runs: an idle run needs none of it."""
+
+    def __init__(self, profile: Profile, progress: TerminalProgress) -> None:
+        self._profile = profile
+        self._progress = progress
+        self._waves: object | None = None
+
+    def run(self, category: str) -> None:
+        """Run one wave of a category."""
+        from iedf_assets.executing import InProcessWaves  # noqa: PLC0415
+
+        if not isinstance(self._waves, InProcessWaves):
+            self._waves = InProcessWaves(self._profile, self._progress)
+        self._waves.run(category)
+
+
+def run_all(profile: Profile, names: list[str], *, force: str | None = None, retry: bool = False) -> bool:
+    """Run categories, print what became of them; whether all went through."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    begun = time.monotonic()
+    outcomes = []
+    with TerminalProgress() as progress:
+        waves = LazyWaves(profile, progress)
+        for name in names:
+            outcome = run_category(profile, name, waves, force=force, retry=retry)
+            progress.say(_line(outcome))
+            outcomes.append(outcome)
+    _print_counts(outcomes, time.monotonic() - begun, profile)
+    return all(outcome.went_through for outcome in outcomes)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.error:
+        return f"{outcome.category}: FAILED\n{outcome.error}"
+    published = outcome.counts["dataset"].get("published", 0)
+    done = f"{outcome.waves} wave{'s' * (outcome.waves != 1)}" if outcome.waves else "nothing to do"
+    return f"{outcome.category}: {done}, {published} published"
+
+
+def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> None:
+    table = Table("category", "photos", "accepted", "filtered", "edits", "published", "rejected", "failed")
+    for outcome in outcomes:
+        sources, verdicts = outcome.counts["source_images"], outcome.counts["dataset"]
+        filtered = sources.get("filtered", 0) + outcome.counts["image_layers"].get("filtered", 0)
+        accepted = sum(sources.values()) - filtered - sources.get("failed", 0) - sources.get("pending", 0)
+        edits = sum(count for status, count in verdicts.items() if status != "withdrawn")
+        row = [sum(sources.values()), accepted, filtered, edits, verdicts.get("published", 0),
+               verdicts.get("rejected", 0), outcome.failed_rows]  # fmt: skip
+        table.add_row(outcome.category, *map(str, row))
+    console = Console()
+    console.print(table)
+    layout = Layout.of(profile)
+    console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)

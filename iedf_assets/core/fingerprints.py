@@ -1,0 +1,203 @@
+"""Perceptual hashes, and what follows from them: duplicates, twins across categories, splits."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.journal import Row
+from iedf_assets.core.reasons import DUPLICATE, NEAR_DUPLICATE
+
+HASH_BITS = 64
+# The picture that is hashed, and the least grey-level deviation that gives its hash a meaning.
+_SIDE = 32
+_MIN_DEVIATION = 2.0
+
+
+def perceptual_hash(rgb: Pixels) -> str | None:
+    """The 64-bit DCT hash of a picture (OpenCV's `PHash`) as 16 hexadecimal digits.
+
+    None for a flat picture, whose hash would be noise and bring unlike pictures together.
+    """
+    small = cv2.cvtColor(_reduced(rgb), cv2.COLOR_RGB2GRAY)
+    if float(small.std()) < _MIN_DEVIATION:
+        return None
+    return bytes(cv2.img_hash.pHash(small).ravel()).hex()
+
+
+def _reduced(rgb: Pixels) -> Pixels:
+    """The picture that is hashed. Whole-numbered averaging first: it is four times as fast as any other."""
+    height, width = rgb.shape[:2]
+    factor = min(height, width) // (8 * _SIDE)
+    if factor > 1:
+        whole = rgb[: height // factor * factor, : width // factor * factor]
+        size = (width // factor, height // factor)
+        rgb = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+class HashIndex:
+    """Finds the hashes within a few bits of another without comparing all.
+
+    Two hashes that differ in at most `bits` bits agree in at least one of `bits + 1` bands (pigeonhole), so
+    only those in a band's bucket are compared, all at once.
+    """
+
+    def __init__(self, bits: int) -> None:
+        edges = [round(band * HASH_BITS / (bits + 1)) for band in range(bits + 2)]
+        self._bits = bits
+        self._bands = [(low, (1 << (high - low)) - 1) for low, high in pairwise(edges)]
+        self._buckets: list[defaultdict[int, array[int]]] = [
+            defaultdict(lambda: array("Q")) for _ in self._bands
+        ]
+        self._known: set[int] = set()
+
+    def add(self, value: int) -> None:
+        """Put a hash in; twice is once."""
+        if value in self._known:
+            return
+        self._known.add(value)
+        for (low, mask), buckets in zip(self._bands, self._buckets, strict=True):
+            buckets[value >> low & mask].append(value)
+
+    def near(self, value: int) -> dict[int, int]:
+        """Hashes in the index within `bits` of `value`, with their distance in bits."""
+        found: dict[int, int] = {}
+        for (low, mask), buckets in zip(self._bands, self._buckets, strict=True):
+            bucket = buckets.get(value >> low & mask)
+            if bucket is None:
+                continue
+            others = np.array(bucket, np.uint64)
+            distances = np.bitwise_count(others ^ np.uint64(value))
+            close = distances <= self._bits
+            found.update(zip(others[close].tolist(), distances[close].tolist(), strict=True))
+        return found
+
+
+def resolve_duplicates(rows: Iterable[Row], accepted_before: Collection[str], bits: int) -> list[Row]:
+    """Turn accepted rows of one category into duplicates where a better one shows the same picture.
+
+    Rows are gone through in a fixed order, those accepted before first, then by path; each is compared with
+    the rows kept so far and no others. So the outcome depends on no order of arrival, a chain of similar
+    pictures keeps every picture that no kept one resembles, and what was published stays.
+
+    Args:
+        rows: rows of source_images; those not accepted are passed through.
+        accepted_before: paths that an earlier run accepted with the same content.
+        bits: near duplicates differ in at most so many bits of the hash; -1 looks for none.
+
+    Returns:
+        All rows, in the order given.
+    """
+    given = list(rows)
+    ordered = sorted(
+        (row for row in given if row["status"] == "accepted"),
+        key=lambda row: (row["path"] not in accepted_before, row["path"]),
+    )
+    by_content: dict[str, str] = {}
+    by_hash: dict[int, str] = {}
+    index = HashIndex(max(bits, 0))
+    turned: dict[str, Row] = {}
+    for row in ordered:
+        path, value = row["path"], int(row["phash"], 16) if row["phash"] and bits >= 0 else None
+        if row["source_id"] in by_content:
+            turned[path] = _duplicate(row, DUPLICATE, by_content[row["source_id"]], "the same file")
+            continue
+        # Very many photos may share one hash, so equality is told before anything is searched.
+        near = {value: 0} if value in by_hash else index.near(value) if value is not None else {}
+        if near:
+            distance, kept = min((distance, by_hash[other]) for other, distance in near.items())
+            turned[path] = _duplicate(row, NEAR_DUPLICATE, kept, f"hashes differ in {distance} bits")
+            continue
+        by_content[row["source_id"]] = path
+        if value is not None:
+            by_hash[value] = path
+            index.add(value)
+    return [turned.get(row["path"], row) for row in given]
+
+
+def _duplicate(row: Row, reason: str, kept: str, detail: str) -> Row:
+    return {
+        **row,
+        "status": "filtered",
+        "reason": reason,
+        "detail": f"{detail}: {kept}",
+        "duplicate_of": kept,
+    }
+
+
+@dataclass(frozen=True, order=True)
+class Twin:
+    """Two accepted photos of different categories that show the same picture.
+
+    Attributes:
+        first, second: their paths, `first` the smaller.
+        same_content: whether the files are equal; else only their hashes are near.
+    """
+
+    first: str
+    second: str
+    same_content: bool
+
+
+def twins(rows_by_category: Mapping[str, Iterable[Row]], bits: int) -> list[Twin]:
+    """All pairs of accepted photos of different categories with equal content or near hashes, sorted."""
+    by_content: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    by_hash: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    index = HashIndex(max(bits, 0))
+    for category, rows in rows_by_category.items():
+        for row in rows:
+            if row["status"] != "accepted":
+                continue
+            by_content[row["source_id"]].append((category, row["path"]))
+            if row["phash"] and bits >= 0:
+                by_hash[int(row["phash"], 16)].append((category, row["path"]))
+                index.add(int(row["phash"], 16))
+    equal = {pair for places in by_content.values() for pair in _pairs(places, places)}
+    near = {
+        pair
+        for value, places in by_hash.items()
+        for other in index.near(value)
+        for pair in _pairs(places, by_hash[other])
+    }
+    return sorted(Twin(*pair, same_content=pair in equal) for pair in equal | near)
+
+
+def _pairs(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for category, path in ours:
+        for other_category, other_path in theirs:
+            if category != other_category:
+                yield min(path, other_path), max(path, other_path)
+
+
+def split_groups(rows: Iterable[Row], pairs: Iterable[Twin]) -> dict[str, str]:
+    """The representative of each source's group: the smallest `source_id` among it and its twins' twins.
+
+    Args:
+        rows: the accepted rows of all categories.
+        pairs: their twins.
+    """
+    source_of = {row["path"]: row["source_id"] for row in rows}
+    parent = {source: source for source in source_of.values()}
+    for pair in pairs:
+        small, large = sorted(_root(parent, source_of[path]) for path in (pair.first, pair.second))
+        parent[large] = small
+    return {source: _root(parent, source) for source in parent}
+
+
+def _root(parent: dict[str, str], source: str) -> str:
+    while parent[source] != source:
+        parent[source] = parent[parent[source]]
+        source = parent[source]
+    return source
+
+
+def split_of(representative: str, validation_share: float) -> Literal["train", "validation"]:
+    """The split of a group of sources, from its representative's hash alone: no other source changes it."""
+    return "validation" if int(representative[:8], 16) / 2**32 < validation_share else "train"

@@ -1,0 +1,200 @@
+"""The stage source_images: every file found becomes a row, whether it is accepted, and why not."""
+
+import time
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from typing import Any
+
+from iedf_assets.core.errors import InputsLostError, SourceError
+from iedf_assets.core.filters import turned_down
+from iedf_assets.core.fingerprints import perceptual_hash, resolve_duplicates
+from iedf_assets.core.journal import Journal, Row
+from iedf_assets.core.keys import digest, sources_settings
+from iedf_assets.core.parallel import Report, stream_map, thread_count
+from iedf_assets.core.photos import read_photo
+from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY
+from iedf_assets.core.scan import Found
+
+# One fsync for so many rows, or for those of so many seconds.
+_BATCH_ROWS = 32
+_BATCH_S = 1.0
+# Below so many known photos, a share says nothing.
+_FEW = 4
+
+
+def row_key(profile: Profile, category: Category, file: Found) -> str:
+    """The key of a file's row: the settings that judge it, and the file as the scan saw it."""
+    return _key(sources_settings(profile, category), file)
+
+
+def lost_most(
+    known: dict[str, Row], found: list[Found] | None, max_loss_share: float, *, category: str
+) -> list[Found]:
+    """The files found, unless too many of the accepted photos are gone.
+
+    Args:
+        known: rows of the category by path.
+        found: None when its folder does not exist.
+        max_loss_share: how large a share may go at once; 1 accepts even a folder that vanished.
+
+    Raises:
+        InputsLostError: the folder does not exist, or more than that share of at least four is gone.
+    """
+    accepted = {path for path, row in known.items() if row["status"] == "accepted"}
+    remedy = (
+        f"bring data/{category} back (a mount?); if its photos are meant to go, run once with "
+        "--set sources.max_loss_share=1, which withdraws their samples"
+    )
+    if found is None:
+        if accepted and max_loss_share >= 1:
+            return []
+        if accepted:
+            raise InputsLostError(
+                f"the folder data/{category} with {len(accepted)} known photos is gone", remedy
+            )
+        raise InputsLostError(
+            f"there is no folder data/{category}", "make it and put photos there, or remove the category"
+        )
+    lost = len(accepted.difference(file.name for file in found))
+    if len(accepted) >= _FEW and lost > max_loss_share * len(accepted):
+        raise InputsLostError(
+            f"{lost} of the {len(accepted)} known photos of data/{category} are gone", remedy
+        )
+    return found
+
+
+def ingest(
+    profile: Profile,
+    category: Category,
+    found: list[Found],
+    known: dict[str, Row],
+    selected: set[str] | None,
+    journal: Journal,
+    report: Report,
+) -> list[Row]:
+    """One row of source_images for every file found, in the order of their paths.
+
+    Files are read only where no valid row is known; each one read is journalled at once with what it shows
+    by itself. A sound photo is journalled as `pending` with its `source_id`: whether it is a duplicate is
+    told anew every time, over all rows.
+
+    Args:
+        known: rows of earlier runs, by path.
+        selected: names of the files that may be read now; None for all. The others without a valid row are
+            `pending`.
+
+    Raises:
+        OSError: the journal cannot be written.
+    """
+    settings = sources_settings(profile, category)
+    rows: dict[str, Row] = {}
+    jobs: list[tuple[Found, Row]] = []
+    for file in found:
+        row = _base_row(file, _key(settings, file))
+        old = known.get(file.name)
+        valid = old if old is not None and old["key"] == row["key"] else None
+        chosen = selected is None or file.name in selected
+        if valid is not None and (_is_final(valid, profile.max_attempts) or not chosen):
+            rows[file.name] = _own_merit(valid)
+        elif chosen:
+            jobs.append((file, {**row, "attempts": (valid or row)["attempts"] or 0}))
+        else:
+            rows[file.name] = row
+    read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
+    with closing(_journalled((row for _, row in read), journal)) as finished:
+        for done, row in enumerate(finished, 1):
+            rows[row["path"]] = _own_merit(row)
+            report(done, len(jobs))
+    return resolve_duplicates(
+        (rows[file.name] for file in found),
+        _accepted_before(known, rows),
+        profile.sources.near_duplicate_bits,
+    )
+
+
+def _key(settings: str, file: Found) -> str:
+    return digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
+
+
+def _base_row(file: Found, key: str) -> Row:
+    empty: dict[str, Any] = dict.fromkeys(
+        ("source_id", "reason", "detail", "seconds", "duplicate_of", "width", "height", "original_width",
+         "original_height", "format", "mode", "phash")
+    )  # fmt: skip
+    return {
+        "path": file.name, "key": key, "status": "pending", "attempts": 0,
+        "bytes": file.size, "mtime_ns": file.mtime_ns, **empty,
+    }  # fmt: skip
+
+
+def _is_final(row: Row, max_attempts: int) -> bool:
+    """Whether a row whose key still holds needs no reading."""
+    if row["status"] == "failed":
+        return (row["attempts"] or 0) >= max_attempts
+    return row["source_id"] is not None
+
+
+def _own_merit(row: Row) -> Row:
+    """A row as its file shows itself, before duplicates are told."""
+    sound = row["status"] == "pending" and row["source_id"] is not None
+    if sound or row["reason"] in DUPLICATES:
+        return {**row, "status": "accepted", "reason": None, "detail": None, "duplicate_of": None}
+    return row
+
+
+def _accepted_before(known: dict[str, Row], rows: dict[str, Row]) -> set[str]:
+    return {
+        path
+        for path, row in rows.items()
+        if path in known
+        and known[path]["status"] == "accepted"
+        and known[path]["source_id"] == row["source_id"]
+    }
+
+
+def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:
+    begun = time.perf_counter()
+    try:
+        outcome = _shown(file, profile, category)
+    except SourceError as error:
+        outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
+    except MemoryError:
+        outcome = {"status": "failed", "reason": OUT_OF_MEMORY, "detail": "not enough memory to look at it"}
+    seconds = round(time.perf_counter() - begun, 4)
+    return {**row, **outcome, "attempts": row["attempts"] + 1, "seconds": seconds}
+
+
+def _shown(file: Found, profile: Profile, category: Category) -> Row:
+    if file.problem is not None:
+        raise SourceError(*file.problem)
+    photo = read_photo(
+        file.path, max_pixels=profile.sources.max_pixels, max_megapixels=profile.max_megapixels
+    )
+    against = turned_down(photo.rgb, photo.original_width, photo.original_height, category.filters)
+    height, width = photo.rgb.shape[:2]
+    return {
+        "status": "filtered" if against else "pending",
+        "reason": against[0] if against else None,
+        "detail": against[1] if against else None,
+        "source_id": photo.source_id,
+        "width": width, "height": height,
+        "original_width": photo.original_width, "original_height": photo.original_height,
+        "format": photo.format, "mode": photo.mode,
+        "phash": None if against else perceptual_hash(photo.rgb),
+    }  # fmt: skip
+
+
+def _journalled(rows: Iterable[Row], journal: Journal) -> Generator[Row]:
+    """Pass rows on, appending them to the journal a few at a time; what is left when it ends, too."""
+    batch: list[Row] = []
+    written = time.monotonic()
+    try:
+        for row in rows:
+            batch.append(row)
+            yield row
+            if len(batch) >= _BATCH_ROWS or time.monotonic() - written >= _BATCH_S:
+                journal.append(batch)
+                batch, written = [], time.monotonic()
+    finally:
+        journal.append(batch)

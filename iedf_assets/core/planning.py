@@ -1,0 +1,173 @@
+"""What each stage has to make: pure plans from the rows before it, as requests for `running.run_requests`."""
+
+from pathlib import Path
+
+from iedf_assets.core import instructions, recipes
+from iedf_assets.core.book import Book
+from iedf_assets.core.finishing import PairRequest
+from iedf_assets.core.journal import Row
+from iedf_assets.core.keys import Slot, edit_id, layers_key, needed_level, seed_from
+from iedf_assets.core.masks import margin_px
+from model_envs.contract import EditRequest, LayerRequest
+
+
+def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
+    """Decompositions still to be made for the sources worked on.
+
+    Args:
+        photos: path on disk of each source, by its manifest path.
+    """
+    level = needed_level(book.category)
+    requests = []
+    for source in book.worked_on if level != "none" else []:
+        key = layers_key(book.profile, book.category, source["source_id"])
+        folder = book.layout.staged("image_layers", key)
+        known = book.layers.get(key)
+        if book.is_usable(known, folder) or source["path"] not in photos:
+            continue
+        requests.append(
+            LayerRequest(
+                key=key,
+                source_id=source["source_id"],
+                path=str(photos[source["path"]]),
+                max_megapixels=book.profile.max_megapixels,
+                max_pixels=book.profile.sources.max_pixels,
+                level=level,
+                seed=seed_from("layers", book.profile.seed, source["source_id"]),
+                output=str(folder),
+                row={
+                    "key": key,
+                    "source_id": source["source_id"],
+                    "level": level,
+                    "attempts": attempts_of(known),
+                },
+            )
+        )
+    return requests
+
+
+def plan_edits(book: Book) -> list[Row]:
+    """The plan: one row of edited_images for each slot whose source is decomposed, in slot order.
+
+    A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
+    reason why no such edit can be made of this subject.
+    """
+    rows = []
+    for source in book.worked_on:
+        layers = book.layers_row(source["source_id"])
+        if layers is None or layers["status"] != "done":
+            continue
+        for slot in book.slots_of([source]):
+            known = book.edits.get(slot.edit_key)
+            rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
+    return rows
+
+
+def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[EditRequest]:
+    """Edits of the plan that are still to be rendered."""
+    paths = {source["source_id"]: source["path"] for source in book.worked_on}
+    requests = []
+    for row in plan:
+        folder = book.layout.staged("edited_images", row["key"])
+        path = photos.get(paths[row["source_id"]])
+        if book.is_usable(row, folder) or path is None:
+            continue
+        layers = book.layers[row["layers_key"]]
+        requests.append(
+            EditRequest(
+                key=row["key"],
+                edit_id=row["edit_id"],
+                source_id=row["source_id"],
+                path=str(path),
+                max_megapixels=book.profile.max_megapixels,
+                max_pixels=book.profile.sources.max_pixels,
+                recipe=row["recipe"],
+                layers=layers,
+                layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
+                margin_px=margin_px(book.category.encoding, layers["width"], layers["height"]),
+                seed=seed_from("edit", row["edit_id"]),
+                output=str(folder),
+                row={**row, "attempts": attempts_of(row)},
+            )
+        )
+    return requests
+
+
+def pair_requests(book: Book, photos: dict[str, Path]) -> list[PairRequest]:
+    """Rendered edits that are still to be finished."""
+    requests = []
+    for source in book.worked_on:
+        for slot in book.slots_of([source]):
+            edit = book.edits.get(slot.edit_key)
+            folder = book.layout.staged("edit_pairs", slot.pair_key)
+            known = book.pairs.get(slot.pair_key)
+            path = photos.get(source["path"])
+            if edit is None or edit["status"] != "done" or book.is_usable(known, folder) or path is None:
+                continue
+            requests.append(_pair_request(book, slot, edit, known, path))
+    return requests
+
+
+def attempts_of(row: Row | None) -> int:
+    """How often a row has failed so far."""
+    return int(row["attempts"] or 0) if row and row["status"] == "failed" else 0
+
+
+def _planned(book: Book, slot: Slot, layers: Row) -> Row:
+    subject, width, height = layers["subject"], layers["width"], layers["height"]
+    seed = seed_from(
+        "plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant
+    )
+    limits = getattr(book.category.recipes, slot.subtype.name)
+    drawn = recipes.draw(slot.subtype.name, seed, subject, width, height, limits)
+    row: Row = {
+        "key": slot.edit_key,
+        "source_id": slot.source_id,
+        "layers_key": slot.layers_key,
+        "task": slot.subtype.task,
+        "subtype": slot.subtype.name,
+        "scene": book.category.scene,
+        "variant": slot.variant,
+        "attempts": 0,
+    }
+    if isinstance(drawn, recipes.Unplannable):
+        return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
+    chinese, english = instructions.write(drawn, subject, width, height, seed)
+    identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
+    return {
+        **row,
+        "status": "planned",
+        "edit_id": identity,
+        "recipe": drawn,
+        "instruction_ch": chinese,
+        "instruction_en": english,
+    }
+
+
+def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Path) -> PairRequest:
+    encoding = book.category.encoding
+    return PairRequest(
+        key=slot.pair_key,
+        edit_id=edit["edit_id"],
+        source_id=slot.source_id,
+        path=str(path),
+        max_megapixels=book.profile.max_megapixels,
+        max_pixels=book.profile.sources.max_pixels,
+        subtype=slot.subtype.name,
+        recipe=edit["recipe"],
+        edit_folder=str(book.layout.staged("edited_images", slot.edit_key)),
+        x=edit["x"],
+        y=edit["y"],
+        layers_folder=str(book.layout.staged("image_layers", slot.layers_key)),
+        quality=encoding.jpeg_quality,
+        margin=encoding.margin,
+        feather=encoding.feather,
+        output=str(book.layout.staged("edit_pairs", slot.pair_key)),
+        row={
+            "key": slot.pair_key,
+            "edit_key": slot.edit_key,
+            "edit_id": edit["edit_id"],
+            "source_id": slot.source_id,
+            "attempts": attempts_of(known),
+        },
+    )

@@ -1,0 +1,20 @@
+"""The words of the `reason` column of source_images: why a file found is not an accepted photo."""
+
+# The file itself cannot be used: status `failed`.
+UNREADABLE = "unreadable"
+TRUNCATED = "truncated"
+CORRUPTED = "corrupted"
+TOO_LARGE = "too_large"
+OUT_OF_MEMORY = "out_of_memory"
+SYMLINK_OUTSIDE = "symlink_outside"
+# It changed while it was being worked on: status `failed`, and tried again.
+CHANGED_WHILE_READING = "changed_while_reading"
+CHANGED_SINCE_SCAN = "changed_since_scan"
+# A sound picture that is left out: status `filtered`.
+RESOLUTION_TOO_SMALL = "resolution_too_small"
+GRAYSCALE = "grayscale_detected"
+UNIFORM_BORDER = "uniform_border_detected"
+DUPLICATE = "duplicate"
+NEAR_DUPLICATE = "near_duplicate"
+
+DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})

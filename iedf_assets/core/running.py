@@ -1,0 +1,115 @@
+"""The one loop that makes staged items: each fails alone, and what is systematic stops all.
+
+Used by the workers and by the orchestrator's own stages alike.
+"""
+
+import errno
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from iedf_assets.core.errors import SourceError, StorageError, SystematicError
+from iedf_assets.core.files import fresh_folder
+from iedf_assets.core.journal import Journal, Row
+from iedf_assets.core.parallel import Report, stream_map
+
+_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
+class Request(Protocol):
+    """What the loop needs to know of a request."""
+
+    @property
+    def output(self) -> str:
+        """Folder of the staged item."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Columns of its row that are known before it runs, `attempts` (earlier ones) among them."""
+
+
+AnyRequest = TypeVar("AnyRequest", bound=Request)
+Make = Callable[[AnyRequest, Path], Row]
+"""Makes one item: writes its files into the (temporary) folder and returns its row's own columns."""
+
+
+def run_requests(
+    requests: list[AnyRequest],
+    make: Make[AnyRequest],
+    journal: Journal,
+    *,
+    threads: int,
+    max_failures_in_a_row: int,
+    report: Report,
+) -> None:
+    """Make every item, appending a row for each to the journal as soon as its folder is in place.
+
+    Raises:
+        SystematicError: the same failure `max_failures_in_a_row` times in a row.
+        StorageError: the disk is full or cannot be written.
+    """
+    failures: list[str] = []
+    for done, (_, row) in enumerate(stream_map(lambda item: _attempt(item, make), requests, threads), 1):
+        journal.append([row])
+        report(done, len(requests))
+        failures = _same_failures(failures, row)
+        if len(failures) >= max_failures_in_a_row:
+            raise SystematicError(
+                f"the last {len(failures)} items failed alike: {row['reason']}: {row['detail']}",
+                "mend the cause, then run again: what is finished is kept; "
+                "rows parked meanwhile are tried again with --retry-failed",
+            )
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Name → bytes of every file of a staged item."""
+    return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+
+
+def is_intact(folder: Path, files: dict[str, int] | None) -> bool:
+    """Whether a staged item's files are all there with their recorded sizes."""
+    try:
+        return bool(files) and all(
+            (folder / name).stat().st_size == size for name, size in (files or {}).items()
+        )
+    except OSError:
+        return False
+
+
+def _attempt(request: AnyRequest, make: Make[AnyRequest]) -> Row:
+    begun = time.perf_counter()
+    outcome = _outcome(request, make)
+    attempts = int(request.row.get("attempts") or 0) + 1
+    return {**request.row, **outcome, "attempts": attempts, "seconds": round(time.perf_counter() - begun, 4)}
+
+
+def _outcome(request: AnyRequest, make: Make[AnyRequest]) -> Row:
+    # The one boundary at which any error becomes the reason of one row, so that a unit fails alone.
+    try:
+        with fresh_folder(Path(request.output)) as folder:
+            made = make(request, folder)
+            return {"reason": None, "detail": None, **made, "files": file_sizes(folder)}
+    except SourceError as error:
+        return {"status": "failed", "reason": error.reason, "detail": error.problem}
+    except OSError as error:
+        if error.errno in _DISK_TROUBLE:
+            raise StorageError(
+                f"cannot write {request.output}: {error.strerror}",
+                "free space or choose another folder (paths.staging, paths.outputs), then run again: "
+                "what is finished is kept",
+            ) from error
+        return _failed(error)
+    except Exception as error:  # noqa: BLE001  # a unit fails alone, whatever it was
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Row:
+    return {"status": "failed", "reason": type(error).__name__, "detail": str(error)[:500]}
+
+
+def _same_failures(before: list[str], row: Row) -> list[str]:
+    if row["status"] != "failed":
+        return []
+    reason = str(row["reason"])
+    return [*before, reason] if not before or before[-1] == reason else [reason]

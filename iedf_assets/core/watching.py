@@ -1,0 +1,93 @@
+"""When new data deserves a run: a pure decision over what is seen now and what was seen before."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at a category.
+
+    Attributes:
+        fingerprint: of its files' names, sizes and times; None when its folder cannot be read.
+        unfinished: how many of its files still have to go through the stages.
+        attempts: how many attempts its failed rows have had, so that a retry counts as getting on.
+        running: whether a run of it is queued or under way.
+    """
+
+    fingerprint: str | None
+    unfinished: int = 0
+    attempts: int = 0
+    running: bool = False
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A run that is due."""
+
+    category: str
+    run_key: str
+
+
+@dataclass
+class Memory:
+    """What the sensor remembers between its looks (its cursor).
+
+    Attributes:
+        seen: fingerprint of the last look, by category.
+        asked: the state for which a run was last asked, by category.
+        count: how many runs were asked for; makes every run key new.
+    """
+
+    seen: dict[str, str | None] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+
+    @classmethod
+    def load(cls, cursor: str | None) -> Self:
+        """The memory of a cursor; an empty one for None."""
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    def dump(self) -> str:
+        """The cursor."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+
+def decide(memory: Memory, looks: dict[str, Observation]) -> tuple[list[Ask], list[str]]:
+    """The runs to ask for now, and why other categories wait; `memory` is brought up to date.
+
+    A category is due when it has unfinished files, looks the same as last time (files still being copied
+    settle first), has no run under way, and has got on since a run was last asked for.
+    """
+    asks, waiting = [], []
+    for category, look in looks.items():
+        reason = _reason_to_wait(memory, category, look)
+        if memory.seen.get(category) != look.fingerprint:
+            memory.asked.pop(category, None)
+        memory.seen[category] = look.fingerprint
+        if reason:
+            waiting.append(f"{category}: {reason}")
+            continue
+        memory.count += 1
+        memory.asked[category] = _state(look)
+        asks.append(Ask(category, f"{category}:{look.fingerprint}:{memory.count}"))
+    return asks, waiting
+
+
+def _state(look: Observation) -> str:
+    return f"{look.fingerprint}:{look.unfinished}:{look.attempts}"
+
+
+def _reason_to_wait(memory: Memory, category: str, look: Observation) -> str | None:
+    if look.fingerprint is None:
+        return "its folder cannot be read"
+    if look.unfinished == 0:
+        return "nothing to do"
+    if look.running:
+        return "a run is under way"
+    if memory.seen.get(category) != look.fingerprint:
+        return "its files are still changing"
+    if memory.asked.get(category) == _state(look):
+        return "the last run did not get on; mend what it reports and run it by hand"
+    return None

@@ -1,0 +1,15 @@
+"""What Dagster loads: the factory of the profile that `IEDF_CONFIG` names, else of `configs/default.yaml`."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from iedf_assets.build import build_defs
+from iedf_assets.core.profile import DEFAULT_PROFILE, load_profile
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions of the profile in use."""
+    return build_defs(load_profile(Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE)))

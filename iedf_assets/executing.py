@@ -1,0 +1,47 @@
+"""Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
+
+import dagster as dg
+
+from iedf_assets.build import build_defs
+from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.profile import Profile
+from iedf_assets.instance import clear_dead_runs, prepare_home
+from iedf_assets.jobs import FACTORY
+from iedf_assets.resources import Listener
+
+# Dagster's console log would drown the progress; everything is in the event log.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class InProcessWaves:
+    """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
+
+    def __init__(self, profile: Profile, listener: Listener) -> None:
+        prepare_home(Layout.of(profile))
+        self._instance = dg.DagsterInstance.get()
+        clear_dead_runs(self._instance)
+        self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
+
+    def run(self, category: str) -> None:
+        """Run one wave.
+
+        Raises:
+            FactoryError: the run did not succeed; says which stage and why.
+        """
+        result = self._job.execute_in_process(
+            instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+        )
+        if not result.success:
+            raise FactoryError(_failure_of(result))
+
+
+def _failure_of(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return f"{event.step_key} failed: {error.message.strip() if error else event.message}"
+    failure = next((event for event in result.all_events if event.is_run_failure), None)
+    return failure.message if failure and failure.message else f"the run {result.run_id} did not succeed"

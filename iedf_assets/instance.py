@@ -1,0 +1,59 @@
+"""The Dagster instance of an outputs folder: set up by itself, and cleared of the runs of dead processes."""
+
+import os
+import socket
+
+import dagster as dg
+import psutil
+
+from iedf_assets.core.files import write_text
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.profile import PROJECT_ROOT
+
+PROCESS_TAG = "iedf/process"
+_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def prepare_home(layout: Layout) -> None:
+    """Make `<outputs>/dagster` this process's DAGSTER_HOME, with the project's `dagster.yaml` in it."""
+    settings = (PROJECT_ROOT / "dagster.yaml").read_text("utf-8")
+    path = layout.dagster_home / "dagster.yaml"
+    if not path.exists() or path.read_text("utf-8") != settings:
+        write_text(path, settings)
+    os.environ["DAGSTER_HOME"] = str(layout.dagster_home)
+
+
+def this_process() -> str:
+    """Names this process beyond the reuse of process numbers: `host:pid:start time`."""
+    return _process_name(os.getpid())
+
+
+def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs failed whose process on this machine is gone, and free their pool slots.
+
+    Returns:
+        The ids of those runs. Runs of other machines are left alone.
+    """
+    dead = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+        name = run.tags.get(PROCESS_TAG)
+        if name is None or not _is_dead(name):
+            continue
+        instance.report_run_failed(run, f"Its process ({name}) is gone. What it finished is kept; run again.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        dead.append(run.run_id)
+    return dead
+
+
+def _process_name(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def _is_dead(name: str) -> bool:
+    host, pid, _ = name.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        return _process_name(int(pid)) != name
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,32 @@
+"""Jobs: one for the whole way of a wave, and one per stage."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+FACTORY = "factory"
+STAGE_JOBS = {
+    "ingest": "source_images",
+    "decompose": "image_layers",
+    "generate": "edited_images",
+    "finish": "edit_pairs",
+    "publish": "dataset",
+    "index": "dataset_index",
+}
+
+
+def build_jobs() -> list[UnresolvedAssetJobDefinition]:
+    """`factory` takes a wave of a category through all stages; the others make one stage each."""
+    whole = dg.define_asset_job(
+        FACTORY,
+        selection=dg.AssetSelection.all(),
+        description="Takes a wave of a category's photos through all stages, checks them and renews the index.",
+    )
+    return [
+        whole,
+        *(
+            dg.define_asset_job(
+                job, selection=dg.AssetSelection.assets(asset), description=f"Makes {asset} and its checks."
+            )
+            for job, asset in STAGE_JOBS.items()
+        ),
+    ]

@@ -1,0 +1,57 @@
+"""What a stage shows in the UI: counts, reasons, columns and pictures."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from iedf_assets.core.book import Book
+from iedf_assets.core.journal import Row
+from iedf_assets.core.manifests import SCHEMAS
+
+Metadata = dict[str, Any]
+OWNERS = ["team:image-edit-dataset-factory"]
+
+
+def column_schema(stage: str) -> Metadata:
+    """The static metadata that names a manifest's columns."""
+    columns = [dg.TableColumn(name, str(dtype)) for name, dtype in SCHEMAS[stage].items()]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def row_counts(book: Book, stage: str) -> Metadata:
+    """Current rows in all and by status, and a table of the reasons."""
+    rows = book.current(stage)
+    counts = Counter(str(row["status"]) for row in rows)
+    return {"dagster/row_count": len(rows), **dict(sorted(counts.items())), "reasons": reasons_table(rows)}
+
+
+def reasons_table(rows: list[Row]) -> dg.TableMetadataValue:
+    """How often each reason occurs, with one example's detail."""
+    examples = {(row["status"], row["reason"]): row["detail"] for row in rows if row["reason"]}
+    counts = Counter((row["status"], row["reason"]) for row in rows if row["reason"])
+    records = [
+        {"status": status, "reason": reason, "rows": count, "example": examples[status, reason]}
+        for (status, reason), count in counts.most_common()
+    ]
+    return records_table(
+        records, {"status": "string", "reason": "string", "rows": "int", "example": "string"}
+    )
+
+
+def records_table(records: list[dict[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
+    """Rows as table metadata; `columns` gives their order and types."""
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in columns.items()])
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: record.get(name) for name in columns}) for record in records],
+        schema=schema,
+    )
+
+
+def result(
+    book: Book, stage: str, table: pl.DataFrame, extra: Metadata
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The materialization of a stage: its table, and what to show of the rows that are current."""
+    return dg.MaterializeResult(value=table, metadata={**row_counts(book, stage), **extra})

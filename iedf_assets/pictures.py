@@ -1,0 +1,74 @@
+"""Thumbnail strips for the event log: small enough to be stored with a materialization."""
+
+from pathlib import Path
+
+import cv2
+import dagster as dg
+
+from iedf_assets.core.book import Book
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.naming import SampleKey
+from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.core.thumbnails import data_uri, load_small, strip
+from iedf_assets.metadata import Metadata
+
+ROWS = 4
+SIDE = 160
+# The event log stores an event twice, and base64 adds a third: this keeps a strip's metadata under 100 KB.
+LIMIT_BYTES = 60_000
+
+
+def layers_strip(book: Book) -> Metadata:
+    """Photo and subject (the rest darkened) of a few of the sources worked on last."""
+    photos = paths_on_disk(book.layout, book.name)
+    rows = []
+    for source in book.worked_on:
+        layers = book.layers_row(source["source_id"])
+        if layers and layers["status"] == "done" and source["path"] in photos:
+            mask = book.layout.staged("image_layers", layers["key"]) / "mask.png"
+            rows.append((photos[source["path"]], mask))
+    return _strip("photo, subject", rows, spotlight=True)
+
+
+def pairs_strip(book: Book) -> Metadata:
+    """Source, mask and result of a few of the pairs worked on last."""
+    keys = [slot.pair_key for slot in book.slots_of(book.worked_on)]
+    done = [key for key in keys if key in book.pairs and book.pairs[key]["status"] == "done"]
+    folders = [book.layout.staged("edit_pairs", key) for key in done]
+    return _strip("source, mask, result", [_triple(folder) for folder in folders])
+
+
+def samples_strip(book: Book) -> Metadata:
+    """Source, mask and result of the newest samples as they lie in the dataset."""
+    keys = [SampleKey.parse(row["sample_key"]) for row in book.verdicts.values() if row["status"] == "published"]
+    newest = sorted(keys, key=lambda key: key.number)[-ROWS:]
+    roles = ("source", "mask", "result")
+    return _strip(
+        "source, mask, result",
+        [tuple(book.layout.dataset / key.file(role) for role in roles) for key in newest],
+    )
+
+
+def _triple(folder: Path) -> tuple[Path, ...]:
+    return folder / "source.jpg", folder / "mask.png", folder / "result.jpg"
+
+
+def _strip(caption: str, rows: list[tuple[Path, ...]], *, spotlight: bool = False) -> Metadata:
+    pictures = []
+    for paths in rows[:ROWS]:
+        try:
+            row = [load_small(path, SIDE) for path in paths]
+        except StorageError:
+            continue  # a picture for the eye; that a file is missing is the checks' business
+        pictures.append([row[0], _spotlit(*row)] if spotlight else row)
+    if not pictures:
+        return {}
+    return {caption: dg.MetadataValue.md(f"![{caption}]({data_uri(strip(pictures, SIDE, LIMIT_BYTES))})")}
+
+
+def _spotlit(photo: Pixels, mask: Pixels) -> Pixels:
+    """The photo with everything but the subject darkened."""
+    fitted = cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_AREA)
+    dark = photo // 5
+    return dark + ((photo - dark).astype("uint16") * fitted[..., None] // 255).astype("uint8")

@@ -1,0 +1,211 @@
+"""The Pipes client that runs workers: as child processes, each in a session of its own.
+
+Beyond Dagster's own subprocess client it reads messages by whole lines (of any length), fails when the
+closing message is missing, hands progress on while the worker runs, and leaves no process behind: the
+worker's whole process group ends on cancel and timeout, and by itself (see `model_envs.worker`) when this
+process dies.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import dagster as dg
+from dagster_pipes import PipesParams
+
+from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.parallel import Report
+from iedf_assets.core.profile import PROJECT_ROOT
+from model_envs.contract import EXIT_SYSTEMATIC, PROGRESS
+
+POLL_S = 0.02
+GRACE_S = 5.0
+
+
+class LineMessageReader(dg.PipesMessageReader):
+    """Reads Pipes messages from a temporary file, line by whole line.
+
+    A message that cannot be handled is kept as `fault` and does not stop the reading.
+
+    Args:
+        on_progress: called with (done, total) for each progress message; those go no further.
+    """
+
+    def __init__(self, on_progress: Report) -> None:
+        self._on_progress = on_progress
+        self.fault: str | None = None
+        self.heard_at = time.monotonic()
+
+    @contextmanager
+    def read_messages(self, handler: dg.PipesMessageHandler) -> Iterator[PipesParams]:
+        """Follow the file while the block runs, and read what is left when it ends."""
+        stop = threading.Event()
+        with tempfile.TemporaryDirectory(prefix="iedf-pipes-") as folder:
+            path = Path(folder) / "messages.jsonl"
+            path.touch()
+            thread = threading.Thread(target=self._follow, args=(path, handler, stop), name="pipes-messages")
+            thread.start()
+            try:
+                yield {"path": str(path)}
+            finally:
+                stop.set()
+                thread.join()
+
+    def no_messages_debug_text(self) -> str:
+        """What Dagster says when no message came."""
+        return "The worker sent no message through its messages file."
+
+    def _follow(self, path: Path, handler: dg.PipesMessageHandler, stop: threading.Event) -> None:
+        unread = b""
+        with path.open("rb") as file:
+            while True:
+                last_look = stop.is_set()
+                chunk = file.read()
+                *lines, unread = (unread + chunk).split(b"\n")
+                for line in lines:
+                    self._handle(line, handler)
+                if last_look:
+                    return
+                if not chunk:
+                    stop.wait(POLL_S)
+
+    def _handle(self, line: bytes, handler: dg.PipesMessageHandler) -> None:
+        self.heard_at = time.monotonic()
+        try:
+            message: Any = json.loads(line)
+            progress = _progress_of(message)
+            if progress is None:
+                handler.handle_message(message)
+            else:
+                self._on_progress(*progress)
+        except Exception as error:  # noqa: BLE001  # Dagster's handlers raise whatever the message provokes
+            self.fault = f"{type(error).__name__}: {error} in the message {line[:200]!r}"
+
+
+class WorkerClient:
+    """Starts workers and waits for them.
+
+    Args:
+        log: file that receives the workers' standard output and error.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def run(
+        self,
+        context: dg.AssetExecutionContext,
+        command: list[str],
+        *,
+        extras: Mapping[str, Any],
+        silence_s: float,
+        on_progress: Report,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run a worker to its end.
+
+        Args:
+            command: the interpreter, by its own path, and its arguments.
+            extras: what the worker reads from Pipes.
+            silence_s: seconds without any message after which it is stopped.
+
+        Raises:
+            WorkerError: it did not start, went silent, ended with an error or without its closing message.
+        """
+        reader = LineMessageReader(on_progress)
+        with dg.open_pipes_session(context, dg.PipesEnvContextInjector(), reader, extras) as session:
+            variables = {**os.environ, **(env or {}), **session.get_bootstrap_env_vars()}
+            code = self._run_process(
+                command, variables, lambda: time.monotonic() - reader.heard_at > silence_s
+            )
+        if code is None:
+            raise WorkerError(
+                f"the worker finished nothing for {silence_s:.0f} s and was stopped",
+                f"look into {self._log}; raise item_timeout_s in the profile if a picture may take longer",
+            )
+        if code != 0:
+            kind = "stopped" if code == EXIT_SYSTEMATIC else f"ended with exit code {code}"
+            raise WorkerError(f"the worker {kind}:\n{self._log_end()}", f"its whole output is in {self._log}")
+        if reader.fault:
+            raise WorkerError(f"the worker sent a message that cannot be read: {reader.fault}")
+        if not session.message_handler.received_closed_message:
+            raise WorkerError(f"the worker ended without its closing message:\n{self._log_end()}")
+
+    def _run_process(
+        self, command: list[str], variables: Mapping[str, str], is_silent: Callable[[], bool]
+    ) -> int | None:
+        """The exit code; None when it was stopped for its silence."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = _start(command, variables, log)
+        try:
+            while process.poll() is None:
+                if is_silent():
+                    return None
+                time.sleep(POLL_S)
+            return process.returncode
+        finally:
+            _end_group(process)
+
+    def _log_end(self, lines: int = 15) -> str:
+        with self._log.open(encoding="utf-8", errors="replace") as file:
+            return "".join(deque(file, lines)).strip()
+
+
+def _progress_of(message: Any) -> tuple[int, int] | None:
+    if message.get("method") != "report_custom_message":
+        return None
+    payload = message["params"]["payload"]
+    progress = payload.get(PROGRESS) if isinstance(payload, dict) else None
+    return (int(progress["done"]), int(progress["total"])) if progress else None
+
+
+def _start(command: list[str], variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            env=dict(variables),
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.PIPE,  # held open: its closing tells the worker that this process is gone
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise WorkerError(
+            f"the worker's interpreter {command[0]} cannot be started: {error}",
+            "set workers.*.environment to a virtual or conda environment's folder, or to null for this one",
+        ) from error
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End every process of the worker's group: INT, then TERM, then KILL."""
+    for number, patience in ((signal.SIGINT, GRACE_S), (signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and _group_lives(process):
+            time.sleep(POLL_S)
+    process.wait()
+    if process.stdin:
+        process.stdin.close()
+
+
+def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

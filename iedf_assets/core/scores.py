@@ -75,7 +75,7 @@ def measure(
     }
     if not outside:
         return shares | dict.fromkeys(OUTSIDE_SCORES)
-    stray = np.where(allowed > 0, np.uint8(0), largest)
+    stray = largest * (allowed == 0)
     equalised = np.where(allowed[..., None] > 0, source, result) if stray.any() else source
     found = (
         # A sum of whole numbers, which OpenCV returns with a last digit's error.

@@ -72,8 +72,9 @@ def _fit(picture: Pixels, height: int) -> Pixels:
 
 
 def _resize(rgb: Pixels, factor: float) -> Pixels:
-    size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    # Rounded down, so that shrinking again and again ends at one pixel; the small addend mends 127.999.
+    height, width = (max(1, int(side * factor + 1e-6)) for side in rgb.shape[:2])
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _sheet(rows: list[list[Pixels]], height: int) -> Pixels:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_mask_png, encode_png
+from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.files import content_hash
 from iedf_assets.core.finishing import PairRequest, composite, finish
@@ -51,7 +51,7 @@ def staged(folder: Path, source: Pixels, subtype: str, **changes: Any) -> PairRe
     folder.mkdir(exist_ok=True)
     photo = encode_png(source)
     (folder / "photo.png").write_bytes(photo)
-    (folder / "mask.png").write_bytes(encode_mask_png(silhouette_of(source.shape)))
+    (folder / "mask.png").write_bytes(encode_png(silhouette_of(source.shape)))
     (folder / "picture.png").write_bytes(encode_png(edited(source)))
     request = PairRequest(
         key="k", edit_id="e", source_id=content_hash(photo), path=str(folder / "photo.png"),
@@ -211,7 +211,7 @@ def test_a_photo_larger_than_the_working_size_is_finished_at_working_size(tmp_pa
     source = PHOTOS["astronaut"]
     request = staged(tmp_path, source, "delete", max_megapixels=source.shape[0] * source.shape[1] / 4e6)
     half = (256, 256)
-    (tmp_path / "mask.png").write_bytes(encode_mask_png(silhouette_of(half)))
+    (tmp_path / "mask.png").write_bytes(encode_png(silhouette_of(half)))
     (tmp_path / "picture.png").write_bytes(encode_png(edited(source[::2, ::2])))
     row, folder = finished(request)
     assert (row["width"], row["height"]) == half
@@ -227,7 +227,7 @@ def test_another_photo_in_its_place_is_refused(tmp_path: Path) -> None:
 
 def test_a_mask_of_another_size_or_none_is_refused(tmp_path: Path) -> None:
     request = staged(tmp_path, PHOTOS["rocket"], "delete")
-    (tmp_path / "mask.png").write_bytes(encode_mask_png(np.zeros((10, 10), np.uint8)))
+    (tmp_path / "mask.png").write_bytes(encode_png(np.zeros((10, 10), np.uint8)))
     with pytest.raises(StorageError, match=r"\(10, 10\)"):
         finished(request)
     (tmp_path / "mask.png").unlink()

@@ -28,7 +28,7 @@ def test_a_strip_shows_source_mask_and_result_side_by_side() -> None:
     sheet = opened(strip([row_of(data.astronaut())], height=64)).astype(int)
     assert sheet.shape == (66, 3 * 66, 3)
     source, mask, result = (sheet[:64, 66 * i : 66 * i + 64] for i in range(3))
-    assert np.abs(source + result - 255).mean() < 4
+    assert np.abs(source + result - 255).mean() < 8
     assert mask[:30].min() > 240
     assert mask[34:].max() < 15
 

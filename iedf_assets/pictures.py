@@ -1,5 +1,6 @@
 """Thumbnail strips for the event log: small enough to be stored with a materialization."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -43,18 +44,24 @@ def samples_strip(book: Book) -> Metadata:
     """Source, mask and result of the newest samples as they lie in the dataset."""
     keys = [SampleKey.parse(row["sample_key"]) for row in book.verdicts.values() if row["status"] == "published"]
     newest = sorted(keys, key=lambda key: key.number)[-ROWS:]
-    roles = ("source", "mask", "result")
-    return _strip(
-        "source, mask, result",
-        [tuple(book.layout.dataset / key.file(role) for role in roles) for key in newest],
-    )
+    return _strip("source, mask, result", [_sample_files(book.layout.dataset, key) for key in newest])
+
+
+def cases_strip(dataset: Path, samples: list[str]) -> Metadata:
+    """Source, mask and result of the worst samples of a check; whatever is no sample is left out."""
+    keys = [SampleKey.parse(sample) for sample in samples if SampleKey.is_key(sample)]
+    return _strip("worst cases: source, mask, result", [_sample_files(dataset, key) for key in keys])
+
+
+def _sample_files(dataset: Path, key: SampleKey) -> tuple[Path, ...]:
+    return tuple(dataset / key.file(role) for role in ("source", "mask", "result"))
 
 
 def _triple(folder: Path) -> tuple[Path, ...]:
     return folder / "source.jpg", folder / "mask.png", folder / "result.jpg"
 
 
-def _strip(caption: str, rows: list[tuple[Path, ...]], *, spotlight: bool = False) -> Metadata:
+def _strip(caption: str, rows: Sequence[tuple[Path, ...]], *, spotlight: bool = False) -> Metadata:
     pictures = []
     for paths in rows[:ROWS]:
         try:

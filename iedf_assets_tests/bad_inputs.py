@@ -36,7 +36,7 @@ def photos() -> Iterator[NDArray[np.uint8]]:
                 yield np.ascontiguousarray(photo[top : top + _WINDOW, left : left + _WINDOW])
 
 
-def encoded(rgb: NDArray[np.uint8] | Image.Image, file_format: str, **options: Any) -> bytes:
+def encoded(rgb: NDArray[Any] | Image.Image, file_format: str, **options: Any) -> bytes:
     """A picture as the bytes of a file."""
     picture = rgb if isinstance(rgb, Image.Image) else Image.fromarray(rgb)
     buffer = io.BytesIO()

@@ -34,7 +34,8 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         book = factory.book(category)
         found = scan.find_files(factory.layout, category)
         try:
-            found = require_inputs(category, found, book.sources, factory.profile.sources.max_loss_share)
+            share = factory.profile.sources.max_loss_share
+            found = require_inputs(category, found, book.sources, share)
         except InputsLostError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         wave = set(book.wave_for(found))

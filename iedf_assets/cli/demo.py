@@ -12,9 +12,9 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 
 SAMPLES = {
-    "人物物体一致性": ("astronaut",),
-    "物体一致性": ("coffee", "chelsea"),
-    "物理变化": ("rocket", "motorcycle"),
+    "人物物体一致性": ("astronaut", "chelsea"),
+    "物体一致性": ("rocket", "motorcycle"),
+    "物理变化": ("coffee", "rocket"),
 }
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.reasons import CORRUPTED, TRUNCATED, UNREADABLE
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_JPEG_SEQUENTIAL = frozenset({0xC0, 0xC1})
 _JPEG_KEPT = frozenset({0xE0, 0xEE})  # JFIF and Adobe: they say which colour space the components are in
 # tables, scans, line numbers, comments and applications' own
 _JPEG_BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)})
@@ -73,7 +75,7 @@ def orientation(exif: bytes) -> int:
 
 
 def _jpeg(name: str, data: bytes) -> Container:
-    kept, exif, profile = [data[:2]], b"", {}
+    kept, exif, profile, components = [data[:2]], b"", {}, b""
     for marker, start, end in _jpeg_segments(data):
         body = data[start + 4 : end]
         if marker == 0xE1 and body.startswith(b"Exif\0"):
@@ -81,10 +83,12 @@ def _jpeg(name: str, data: bytes) -> Container:
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             profile[body[12]] = body[14:]
         elif marker == 0xDA:
-            kept.append(data[start : _jpeg_end(data, end)])
+            kept.append(data[start : _jpeg_end(data, end, one_scan=components == body[:1])])
             break
         elif marker < 0xE0 or marker in _JPEG_KEPT:
             kept.append(data[start:end])
+        if marker in _JPEG_SEQUENTIAL:
+            components = body[5:6]
     return Container(name, b"".join(kept), exif, b"".join(profile[part] for part in sorted(profile)))
 
 
@@ -95,36 +99,56 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         start = data.find(b"\xff", at)
         while start >= 0 and data[start + 1 : start + 2] == b"\xff":
             start += 1
-        if start < 0 or start + 4 > len(data):
+        if start < 0 or start + 2 > len(data):
             raise SourceError(TRUNCATED, "the JPEG ends before its first scan")
         marker = data[start + 1]
+        if marker == 0xD9:
+            raise SourceError(CORRUPTED, "the JPEG has no scan")
         if marker in {0x00, 0x01, 0xD8} or 0xD0 <= marker <= 0xD7:
             at = start + 2
             continue
-        if marker == 0xD9:
-            raise SourceError(CORRUPTED, "the JPEG has no scan")
         at = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-        if at > len(data):
+        if max(at, start + 4) > len(data):
             raise SourceError(TRUNCATED, "the JPEG ends before its first scan")
         yield marker, start, at
 
 
-def _jpeg_end(data: bytes, scan: int) -> int:
-    """Where the picture whose first scan's data begins at `scan` ends, all its scans being whole."""
-    pixels = np.frombuffer(data, np.uint8)
-    first = np.flatnonzero(pixels[:-1] == 0xFF)
-    second = pixels[first + 1]
-    # Within a scan 0xFF is followed by 0 (stuffing), 0xFF (filling) or a restart; all else ends the scan.
-    stops = first[(second != 0) & (second != 0xFF) & ((second & 0xF8) != 0xD0)]
-    while (index := int(np.searchsorted(stops, scan))) < len(stops):
+def _jpeg_end(data: bytes, at: int, *, one_scan: bool) -> int:
+    """Where the picture whose first scan's data begins at `at` ends, all its scans being whole.
+
+    A decoder fills what garbage spoils with grey and says nothing, so garbage is told by the markers that
+    it contains by chance: about one in 256 bytes begins one that has no business there.
+    """
+    stops = _scan_stops(data, restarts=b"\xff\xdd\0\4" in data)
+    allowed = frozenset[int]() if one_scan else _JPEG_BETWEEN_SCANS
+    in_scan = True
+    while (index := int(np.searchsorted(stops, at))) < len(stops):
         stop = int(stops[index])
-        marker = data[stop + 1]
+        marker, length = data[stop + 1], int.from_bytes(data[stop + 2 : stop + 4], "big")
+        if not in_scan and data[at] != 0xFF:
+            raise SourceError(CORRUPTED, f"the JPEG is broken at byte {at}")
         if marker == 0xD9:
             return stop + 2
-        if marker not in _JPEG_BETWEEN_SCANS:
+        in_scan = marker == 0xDA
+        if marker not in allowed or (in_scan and length != 6 + 2 * int.from_bytes(data[stop + 4 : stop + 5])):
             raise SourceError(CORRUPTED, f"the JPEG's scan is broken at byte {stop}")
-        scan = stop + 2 + int.from_bytes(data[stop + 2 : stop + 4], "big")
+        at = stop + 2 + length
     raise SourceError(TRUNCATED, "the JPEG has no end")
+
+
+def _scan_stops(data: bytes, *, restarts: bool) -> NDArray[np.intp]:
+    """Places of the markers that would end a scan.
+
+    Within one, 0xFF is followed by 0 (stuffing), 0xFF (filling) or, where the file has them, a restart.
+    """
+    values = np.frombuffer(data, np.uint8)
+    places = np.flatnonzero(values[:-1] == 0xFF)
+    following = values[places + 1]
+    harmless = (following == 0) | (following == 0xFF)
+    if restarts:
+        harmless |= (following & 0xF8) == 0xD0
+    stops: NDArray[np.intp] = places[~harmless]
+    return stops
 
 
 def _png(name: str, data: bytes) -> Container:

@@ -13,7 +13,7 @@ from iedf_assets.core.keys import digest, sources_settings
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.photos import read_photo
 from iedf_assets.core.profile import Category, Profile
-from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY
+from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
 from iedf_assets.core.scan import Found
 
 # One fsync for so many rows, or for those of so many seconds.
@@ -28,14 +28,14 @@ def row_key(profile: Profile, category: Category, file: Found) -> str:
     return _key(sources_settings(profile, category), file)
 
 
-def lost_most(
-    known: dict[str, Row], found: list[Found] | None, max_loss_share: float, *, category: str
+def require_inputs(
+    category: str, found: list[Found] | None, known: dict[str, Row], max_loss_share: float
 ) -> list[Found]:
     """The files found, unless too many of the accepted photos are gone.
 
     Args:
-        known: rows of the category by path.
-        found: None when its folder does not exist.
+        found: None when the category's folder does not exist.
+        known: its rows by path.
         max_loss_share: how large a share may go at once; 1 accepts even a folder that vanished.
 
     Raises:
@@ -81,8 +81,8 @@ def ingest(
 
     Args:
         known: rows of earlier runs, by path.
-        selected: names of the files that may be read now; None for all. The others without a valid row are
-            `pending`.
+        selected: names of the files that may be read now; None for all. The others keep the row they had,
+            under its old key, so that touching a folder withdraws nothing; new ones are `pending`.
 
     Raises:
         OSError: the journal cannot be written.
@@ -94,13 +94,12 @@ def ingest(
         row = _base_row(file, _key(settings, file))
         old = known.get(file.name)
         valid = old if old is not None and old["key"] == row["key"] else None
-        chosen = selected is None or file.name in selected
-        if valid is not None and (_is_final(valid, profile.max_attempts) or not chosen):
+        if valid is not None and _is_final(valid, profile.max_attempts):
             rows[file.name] = _own_merit(valid)
-        elif chosen:
+        elif selected is None or file.name in selected:
             jobs.append((file, {**row, "attempts": (valid or row)["attempts"] or 0}))
         else:
-            rows[file.name] = row
+            rows[file.name] = _own_merit(old or row)
     read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
     with closing(_journalled((row for _, row in read), journal)) as finished:
         for done, row in enumerate(finished, 1):
@@ -132,7 +131,7 @@ def _is_final(row: Row, max_attempts: int) -> bool:
     """Whether a row whose key still holds needs no reading."""
     if row["status"] == "failed":
         return (row["attempts"] or 0) >= max_attempts
-    return row["source_id"] is not None
+    return row["status"] == "filtered" or row["source_id"] is not None
 
 
 def _own_merit(row: Row) -> Row:
@@ -158,7 +157,9 @@ def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:
     try:
         outcome = _shown(file, profile, category)
     except SourceError as error:
-        outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
+        # A bad file stays bad until it changes; what may pass is tried again.
+        status = "failed" if error.reason in PASSING else "filtered"
+        outcome = {"status": status, "reason": error.reason, "detail": error.problem}
     except MemoryError:
         outcome = {"status": "failed", "reason": OUT_OF_MEMORY, "detail": "not enough memory to look at it"}
     seconds = round(time.perf_counter() - begun, 4)

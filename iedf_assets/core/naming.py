@@ -41,6 +41,11 @@ class SampleKey:
     def __str__(self) -> str:
         return f"{self.task}/{self.subtype}/{self.scene}/{self.number:05d}"
 
+    @staticmethod
+    def is_key(text: str) -> bool:
+        """Whether `parse` takes a text."""
+        return _KEY.match(text) is not None
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """The inverse of `str()`.
@@ -48,7 +53,7 @@ class SampleKey:
         Raises:
             ValueError: not of that form.
         """
-        if not _KEY.match(text):
+        if not cls.is_key(text):
             raise ValueError(f"{text!r} is not a sample key like semantic_edit/delete/mixed/00001")
         task, subtype, scene, number = text.split("/")
         return cls(task, subtype, scene, int(number))

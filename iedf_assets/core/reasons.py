@@ -1,13 +1,13 @@
 """The words of the `reason` column of source_images: why a file found is not an accepted photo."""
 
-# The file itself cannot be used: status `failed`.
+# The file itself cannot be used, until it changes: status `filtered`.
 UNREADABLE = "unreadable"
 TRUNCATED = "truncated"
 CORRUPTED = "corrupted"
 TOO_LARGE = "too_large"
-OUT_OF_MEMORY = "out_of_memory"
 SYMLINK_OUTSIDE = "symlink_outside"
-# It changed while it was being worked on: status `failed`, and tried again.
+# What may pass: status `failed`, and tried again.
+OUT_OF_MEMORY = "out_of_memory"
 CHANGED_WHILE_READING = "changed_while_reading"
 CHANGED_SINCE_SCAN = "changed_since_scan"
 # A sound picture that is left out: status `filtered`.
@@ -17,4 +17,5 @@ UNIFORM_BORDER = "uniform_border_detected"
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near_duplicate"
 
+PASSING = frozenset({OUT_OF_MEMORY, CHANGED_WHILE_READING, CHANGED_SINCE_SCAN})
 DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})

@@ -132,3 +132,8 @@ def _with_unique_names(found: list[Found], root: Path) -> Iterator[Found]:
         for spelling, file in sorted(spelt.items()):
             mark = "" if spelling == keeper else f"#{hashlib.sha256(spelling).hexdigest()[:8]}"
             yield replace(file, name=name + mark)
+
+
+def paths_on_disk(layout: Layout, category: str) -> dict[str, Path]:
+    """Where each file of a category lies, by its manifest path; empty when the folder does not exist."""
+    return {file.name: file.path for file in find_files(layout, category) or []}

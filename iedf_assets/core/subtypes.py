@@ -2,14 +2,12 @@
 
 | subtype | task | needs | mask (white) | allowed region | result mask | tier |
 |---|---|---|---|---|---|---|
-| move | structural_edit | layers | the object where it was | both places, with margin | the object where it
-ends up | composited |
-| scale | structural_edit | layers | the object as it was | both shapes, with margin | the object as it ends
-up | composited |
-| delete | semantic_edit | layers | the object | the object, with margin | none | composited |
-| recolor | semantic_edit | mask | the object | the object, with margin | none | composited |
-| identity | consistency_edit | mask | the subject | the subject, with margin | none | composited |
-| background | consistency_edit | mask | the background | everything but the subject | none | composited |
+| move | structural_edit | layers | the object where it was | both places + margin | where it ends up | composited |
+| scale | structural_edit | layers | the object as it was | both shapes + margin | as it ends up | composited |
+| delete | semantic_edit | layers | the object | the object + margin | none | composited |
+| recolor | semantic_edit | mask | the object | the object + margin | none | composited |
+| identity | consistency_edit | mask | the subject | the subject + margin | none | composited |
+| background | consistency_edit | mask | the background | all but the subject | none | composited |
 
 The mask is always of the source: white is the source region whose content changes. The allowed region is
 widened to whole JPEG blocks when a pair is finished.

@@ -1,0 +1,220 @@
+"""Reading the files of one sample as they lie on disk: what is wrong with them, and their scores.
+
+Without a named allowed region the main mask dilated by 7 pixels (a square) takes its place, as the
+consistency check has it. That says nothing of where a moved object ends up, so outside a structural edit
+nothing is measured then. Nor is it the region that a composite was made in, so how exact the outside is gets
+measured apart: outside the mask grown by the default margin and widened to blocks of 16 pixels, which is the
+most that this project's finishing, or a JPEG with halved chroma, can touch.
+"""
+
+import io
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.containers import take_apart
+from iedf_assets.core.errors import SourceError
+from iedf_assets.core.lint import Code, Issue
+from iedf_assets.core.masks import margin_px
+from iedf_assets.core.naming import REQUIRED, SampleKey
+from iedf_assets.core.profile import Encoding
+from iedf_assets.core.scores import OUTSIDE_SCORES, Scores, measure
+
+INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
+CONTRACT_DILATION = 7
+_CHROMA_BLOCK = 16
+_CHROMA_REACH = 2
+_MAX_PIXELS = 1 << 28
+_DECODERS = {"JPEG": (JpegImageFile, "RGB"), "PNG": (PngImageFile, "L")}
+_PICTURES = {"source": "JPEG", "result": "JPEG", "mask": "PNG", "mask_inverse": "PNG"}
+_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_LATIN = re.compile(r"[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Masks that lie outside the dataset, by absolute path; None where none is named.
+
+    Attributes:
+        allowed: where the result may differ.
+        result_mask: where a moved or scaled object ends up.
+    """
+
+    allowed: Path | None = None
+    result_mask: Path | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in the files of one sample.
+
+    Attributes:
+        scores: of `iedf_assets.core.scores.measure`; None when the files do not allow measuring.
+        instructions: role → text, of those that could be read.
+    """
+
+    sample: SampleKey
+    issues: tuple[Issue, ...]
+    scores: Scores | None
+    instructions: dict[str, str]
+
+
+def inspect_sample(dataset: Path, sample: SampleKey, regions: Regions) -> Inspection:
+    """Read all files of a sample once. Whatever is wrong with them is a finding, never an exception."""
+    reading = _Reading(dataset, sample)
+    paths = {role: dataset / sample.file(role) for role in (*REQUIRED, "mask", "mask_inverse")}
+    there = {role for role, path in paths.items() if path.is_file()}
+    for role in sorted(_needed(sample, there) - there):
+        code: Code = "missing_mask1" if role == "mask_inverse" else "missing_required"
+        reading.found(paths[role], code, f"the sample has no {role.replace('_', ' ')}")
+    instructions: dict[str, str] = {
+        role: text
+        for role in INSTRUCTIONS
+        if role in there and (text := reading.instruction(paths[role], role)) is not None
+    }
+    pictures = {role: reading.picture(paths[role], kind) for role, kind in _PICTURES.items() if role in there}
+    for role, path in (("allowed", regions.allowed), ("result_mask", regions.result_mask)):
+        if path is not None:
+            pictures[role] = reading.region(path)
+            paths[role] = path
+    reading.compare(pictures, paths)
+    scores = None if reading.unmeasurable else _scores(sample, pictures)
+    return Inspection(sample, tuple(sorted(reading.issues)), scores, instructions)
+
+
+def _needed(sample: SampleKey, there: set[str]) -> set[str]:
+    """The roles that a sample must have: a mask never comes without its inverse."""
+    masked = sample.task == "semantic_edit" or {"mask", "mask_inverse"} & there
+    return {*REQUIRED, *(("mask", "mask_inverse") if masked else ())}
+
+
+def _scores(sample: SampleKey, pictures: dict[str, Pixels | None]) -> Scores | None:
+    source, result, mask = (pictures.get(role) for role in ("source", "result", "mask"))
+    if source is None or result is None or mask is None:
+        return None
+    allowed = pictures.get("allowed")
+    if allowed is not None:
+        return measure(source, result, mask, allowed, pictures.get("result_mask"))
+    scores = measure(source, result, mask, grown(mask, CONTRACT_DILATION))
+    if sample.task == "structural_edit":
+        return scores | dict.fromkeys(OUTSIDE_SCORES)
+    widest = widest_region(mask)
+    if scores["max_difference_outside"] is not None and not widest.all():
+        difference = np.asarray(cv2.absdiff(source, result), np.uint8)
+        scores["max_difference_outside"] = int(difference[widest == 0].max())
+    return scores
+
+
+def grown(mask: Pixels, by: int) -> Pixels:
+    """A mask dilated by a square of `by` pixels to each side."""
+    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
+
+
+def widest_region(mask: Pixels) -> Pixels:
+    """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255."""
+    height, width = mask.shape
+    margin = grown(mask, margin_px(Encoding(), width, height) + 1)
+    small = (-(-width // _CHROMA_BLOCK), -(-height // _CHROMA_BLOCK))
+    padded = np.zeros((small[1] * _CHROMA_BLOCK, small[0] * _CHROMA_BLOCK), np.uint8)
+    padded[:height, :width] = margin
+    blocks = padded.reshape(small[1], _CHROMA_BLOCK, small[0], _CHROMA_BLOCK).max(axis=(1, 3))
+    touched = blocks.repeat(_CHROMA_BLOCK, axis=0).repeat(_CHROMA_BLOCK, axis=1)[:height, :width]
+    return grown(np.ascontiguousarray(touched), _CHROMA_REACH)
+
+
+class _Reading:
+    """Reads the files of one sample and collects what is wrong with them."""
+
+    def __init__(self, dataset: Path, sample: SampleKey) -> None:
+        self._dataset = dataset
+        self._sample = sample
+        self.issues: list[Issue] = []
+        self.unmeasurable = False
+
+    def found(self, path: Path, code: Code, message: str) -> None:
+        """Note a finding on a file."""
+        self.issues.append(Issue(Path(os.path.relpath(path, self._dataset)).as_posix(), code, message))
+
+    def instruction(self, path: Path, role: str) -> str | None:
+        """The text of an instruction; None when it cannot be read."""
+        try:
+            text = path.read_bytes().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            self.found(path, "corrupted", f"not a text in UTF-8: {error}")
+            return None
+        if not text.strip():
+            self.found(path, "corrupted", "the instruction is empty")
+        elif len(text.splitlines()) > 1:
+            self.found(path, "corrupted", "the instruction has more than one line")
+        elif any(unicodedata.category(character) == "Cc" for character in text):
+            self.found(path, "corrupted", "the instruction holds control characters")
+        elif not _is_in_language(text, role):
+            language = "Chinese" if role == "instruction_ch" else "English"
+            self.found(path, "wrong_language", f"the instruction is not in {language}: {text[:60]}")
+        return text
+
+    def picture(self, path: Path, kind: str) -> Pixels | None:
+        """uint8 (H, W, 3) of a JPEG, (H, W) with 0 or 255 of a PNG; None when it cannot be decoded."""
+        try:
+            return _decoded(path, kind)
+        except SourceError as error:
+            self.found(path, "corrupted", f"not a sound {kind} file: {error.problem}")
+            self.unmeasurable = True
+            return None
+
+    def region(self, path: Path) -> Pixels | None:
+        """The mask of a region that the index names."""
+        if path.is_file():
+            return self.picture(path, "PNG")
+        self.found(path, "missing_required", "the region that the index names is not there")
+        self.unmeasurable = True
+        return None
+
+    def compare(self, pictures: dict[str, Pixels | None], paths: dict[str, Path]) -> None:
+        """Compare all pictures with the source's size, and the mask with its inverse."""
+        source = pictures.get("source")
+        if source is None:
+            return
+        for role, pixels in pictures.items():
+            if pixels is not None and pixels.shape[:2] != source.shape[:2]:
+                sizes = [f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, source.shape)]
+                self.found(paths[role], "shape_mismatch", f"{sizes[0]}, but the source is {sizes[1]}")
+                self.unmeasurable = True
+        mask, inverse = pictures.get("mask"), pictures.get("mask_inverse")
+        if mask is not None and inverse is not None and mask.shape == inverse.shape:
+            wrong = int(np.count_nonzero(mask == inverse))
+            if wrong:
+                message = f"{wrong} of {mask.size} pixels are alike in the mask and in its inverse"
+                self.found(paths["mask_inverse"], "mask_not_inverse", message)
+
+
+def _is_in_language(text: str, role: str) -> bool:
+    """A Chinese text holds Chinese; an English one may quote some, but is mostly Latin letters."""
+    chinese, latin = len(_CHINESE.findall(text)), len(_LATIN.findall(text))
+    return chinese > 0 if role == "instruction_ch" else latin > chinese
+
+
+def _decoded(path: Path, kind: str) -> Pixels:
+    decoder, mode = _DECODERS[kind]
+    # Decoders raise what they please at damaged bytes; here any of it means that the file is no use.
+    try:
+        container = take_apart(path.read_bytes())
+        if container.format != kind:
+            raise SourceError("corrupted", f"its content is {container.format}")  # noqa: TRY301  # see above
+        picture = decoder(io.BytesIO(container.data))
+        if picture.width * picture.height > _MAX_PIXELS:
+            raise SourceError("corrupted", f"{picture.width}x{picture.height} pixels are too many")  # noqa: TRY301
+        pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError("corrupted", f"{type(error).__name__}: {error}"[:300]) from error
+    return np.where(pixels > 127, np.uint8(255), np.uint8(0)) if kind == "PNG" else pixels

@@ -1,0 +1,240 @@
+"""The core of `iedf check`: lint and pair checks of any tree in the naming spec, with an index or without.
+
+A pair's tier is the one asked for, else the index's, else that of its subtype in the table of
+`iedf_assets.core.subtypes`, else `raw`. A pair passes only when every check that its tier requires has run:
+
+| check | what it needs besides the files |
+|---|---|
+| files | nothing: no lint finding concerns the sample |
+| mask_area, no_op | nothing |
+| mse_outside, ssim_outside, changed_outside | of structural edits the allowed region, which the index names |
+| exact_outside (composited) | the same |
+
+Without an index nobody knows where a moved object ended up, so the checks of the outside of a structural edit
+are in `not_run` and it does not pass. Of other edits the outside is then judged as
+`iedf_assets.core.inspection` says.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.inspection import INSTRUCTIONS, Inspection, Regions, inspect_sample
+from iedf_assets.core.journal import Row
+from iedf_assets.core.lint import Issue, list_tree
+from iedf_assets.core.naming import SampleKey
+from iedf_assets.core.parallel import Report, silent, stream_map
+from iedf_assets.core.profile import Thresholds
+from iedf_assets.core.scores import Scores, judge
+from iedf_assets.core.subtypes import SUBTYPES, Tier
+
+OUTSIDE_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
+EXACT = "exact_outside"
+
+
+@dataclass(frozen=True)
+class PairVerdict:
+    """The verdict on one sample.
+
+    Attributes:
+        failed_checks: checks that ran and failed.
+        not_run: checks that its tier requires and that could not run.
+        scores: what was measured; empty when nothing could be.
+    """
+
+    sample: SampleKey
+    tier: Tier
+    failed_checks: tuple[str, ...]
+    not_run: tuple[str, ...]
+    scores: Scores
+
+    @property
+    def passed(self) -> bool:
+        """Whether every required check has run and none failed."""
+        return not self.failed_checks and not self.not_run
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What is wrong with a dataset, and the verdict on each of its pairs."""
+
+    lint: list[Issue] = field(default_factory=list)
+    pairs: list[PairVerdict] = field(default_factory=list)
+    index: Path | None = None
+
+    @property
+    def clean(self) -> bool:
+        """No finding, and every pair passes."""
+        return not self.lint and all(pair.passed for pair in self.pairs)
+
+    def as_json(self) -> dict[str, Any]:
+        """`lint`, `pairs` and `summary`, as `iedf check --json` prints them."""
+        failed = [pair for pair in self.pairs if pair.failed_checks]
+        passed = sum(pair.passed for pair in self.pairs)
+        return {
+            "lint": [vars(issue) for issue in self.lint],
+            "pairs": [_pair_json(pair) for pair in self.pairs],
+            "summary": {
+                "clean": self.clean,
+                "samples": len(self.pairs),
+                "passed": passed,
+                "failed": len(failed),
+                "undecided": len(self.pairs) - passed - len(failed),
+                "failed_checks": dict(Counter(check for pair in failed for check in pair.failed_checks)),
+                "not_run": dict(Counter(check for pair in self.pairs for check in pair.not_run)),
+                "lint": dict(Counter(issue.code for issue in self.lint)),
+                "index": str(self.index) if self.index else None,
+            },
+        }
+
+
+def check_dataset(
+    dataset: Path,
+    index: Path | None = None,
+    tier: Tier | None = None,
+    thresholds: Thresholds | None = None,
+    threads: int = 1,
+    report: Report = silent,
+) -> CheckReport:
+    """Lint a dataset and judge each of its pairs by what its files decode to.
+
+    Args:
+        index: an `index.jsonl`; None takes `../reports/index.jsonl` when it is there. Paths in it are
+            relative to the folder above the index's own.
+        tier: judges every pair by this tier, whatever the index says.
+        thresholds: None for the default ones.
+        report: called after each sample.
+
+    Raises:
+        StorageError: the index cannot be read.
+    """
+    beside = dataset.absolute().parent / "reports" / "index.jsonl"
+    index = index or (beside if beside.is_file() else None)
+    listing = list_tree(dataset)
+    entries = _Index.read(index) if index else None
+    lint, pairs = list(listing.issues), []
+    work = stream_map(lambda sample: _inspect(dataset, sample, entries), listing.samples, threads)
+    for done, (sample, (inspection, issues)) in enumerate(work, 1):
+        lint += issues
+        entry = entries.rows.get(sample) if entries else None
+        pairs.append(
+            judge_sample(inspection, tier or _tier(sample, entry), thresholds or Thresholds(), issues)
+        )
+        report(done, len(listing.samples))
+    if entries:
+        lint += _absent(entries.rows.keys() - set(listing.samples))
+    return CheckReport(sorted(lint), pairs, index)
+
+
+def judge_sample(
+    inspection: Inspection, tier: Tier, thresholds: Thresholds, issues: Iterable[Issue]
+) -> PairVerdict:
+    """The verdict on an inspected sample.
+
+    Args:
+        issues: every lint finding that concerns it.
+    """
+    failed = ["files"] if list(issues) else []
+    outside = (*OUTSIDE_CHECKS, *((EXACT,) if tier == "composited" else ()))
+    scores = inspection.scores
+    if scores is None:
+        return PairVerdict(inspection.sample, tier, tuple(failed), ("mask_area", "no_op", *outside), {})
+    found = judge(scores, tier, thresholds)
+    not_run: tuple[str, ...] = ()
+    if scores["max_difference_outside"] is None:
+        not_run = outside
+        if scores["outside_share"]:
+            # Something lies outside, but nobody knows what may have changed there.
+            found.remove("no_outside")
+    return PairVerdict(inspection.sample, tier, (*failed, *found), not_run, scores)
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The rows of an `index.jsonl` by sample, and the folder that its paths start at."""
+
+    rows: Mapping[SampleKey, Row]
+    outputs: Path
+
+    @classmethod
+    def read(cls, path: Path) -> "_Index":
+        try:
+            rows = dict(_rows(path))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(
+                f"the index {path} cannot be read: {type(error).__name__}: {error}",
+                "give the index.jsonl of this dataset with --index",
+            ) from error
+        return cls(rows, path.absolute().parent.parent)
+
+    def regions(self, sample: SampleKey) -> tuple[Regions, list[Issue]]:
+        """The regions that the index names for a sample; a path outside the outputs is a finding instead."""
+        metadata = self.rows[sample]["metadata"]
+        found: dict[str, Path | None] = {}
+        issues = []
+        for name, key in (("allowed", "allowed_region_mask_path"), ("result_mask", "result_mask_path")):
+            named = metadata.get(key)
+            path = (self.outputs / named).resolve() if named else None
+            if path and not path.is_relative_to(self.outputs.resolve()):
+                message = f"the index names {named} as {key}, which lies outside {self.outputs}"
+                issues.append(Issue(str(sample.file("source")), "path_outside", message))
+                path = None
+            found[name] = path
+        return Regions(**found), issues
+
+
+def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                row = json.loads(line)
+                metadata = row.get("metadata") or {}
+                row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
+                places = (row["edit_task"], row["subtype"], row["scene"])
+                yield SampleKey(*places, int(row["sample_id"])), row
+
+
+def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[Inspection, list[Issue]]:
+    """Inspect a sample and compare it with the index; its findings of both."""
+    if entries is None:
+        inspection = inspect_sample(dataset, sample, Regions())
+        return inspection, list(inspection.issues)
+    if sample not in entries.rows:
+        inspection = inspect_sample(dataset, sample, Regions())
+        message = "the sample lies in the dataset, but the index does not know of it"
+        return inspection, [*inspection.issues, Issue(str(sample.file("source")), "not_in_index", message)]
+    regions, issues = entries.regions(sample)
+    inspection = inspect_sample(dataset, sample, regions)
+    for role in INSTRUCTIONS:
+        said, listed = inspection.instructions.get(role), entries.rows[sample].get(role)
+        if said is not None and said != listed:
+            message = f"the index has {listed!r}"
+            issues.append(Issue(str(sample.file(role)), "instruction_mismatch", message))
+    return inspection, [*inspection.issues, *issues]
+
+
+def _tier(sample: SampleKey, entry: Row | None) -> Tier:
+    named = (entry or {}).get("tier")
+    if named in get_args(Tier):
+        return cast("Tier", named)
+    return SUBTYPES[sample.subtype].tier if sample.subtype in SUBTYPES else "raw"
+
+
+def _absent(samples: Iterable[SampleKey]) -> list[Issue]:
+    message = "the index lists the sample, but none of its files is there"
+    return [Issue(str(sample.file("source")), "missing_required", message) for sample in samples]
+
+
+def _pair_json(pair: PairVerdict) -> dict[str, Any]:
+    return {
+        "sample": str(pair.sample),
+        "passed": pair.passed,
+        "tier": pair.tier,
+        "failed_checks": list(pair.failed_checks),
+        "not_run": list(pair.not_run),
+        "scores": pair.scores,
+    }

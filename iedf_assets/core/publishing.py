@@ -1,0 +1,277 @@
+"""The gate: judges finished pairs by their scores, publishes what passes, keeps and withdraws the rest.
+
+Nothing is rendered or measured here, so new thresholds cost no more than reading scores. Every slot of the
+plan has one row:
+
+| status | meaning |
+|---|---|
+| published | its pair lies in the dataset |
+| rejected | no such edit can be made of the source, or its pair failed a check; kept with the reasons |
+| failed | its edit or its pair could not be made; tried again |
+| pending | not judged yet |
+
+A sample that left the dataset has a row of its own, `withdrawn/<sample key>`, until it returns. What is
+published stays until something is known of what replaces it: a slot whose new edit failed, or is not judged
+yet, keeps its sample.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from iedf_assets.core import samples
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.journal import Row
+from iedf_assets.core.keys import Slot
+from iedf_assets.core.ledger import Ledger
+from iedf_assets.core.naming import Layout, SampleKey
+from iedf_assets.core.parallel import Report, stream_map, thread_count
+from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.running import is_intact
+from iedf_assets.core.verdicts import row_of, verdict, with_outcome
+
+DUPLICATE_EDIT = "duplicate_edit"
+STAGED_FILES_MISSING = "staged_files_missing"
+
+
+def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing of it optional
+    profile: Profile,
+    category: Category,
+    category_name: str,
+    layout: Layout,
+    slots: list[Slot],
+    edits: Mapping[str, Row],
+    pairs: Mapping[str, Row],
+    previous: Mapping[str, Row],
+    open_slots: set[str] | None,
+    report: Report,
+) -> list[Row]:
+    """Bring the dataset in line with the plan and the thresholds.
+
+    Interrupted anywhere and run again, it ends in the same tree as if it had not been interrupted.
+
+    Args:
+        slots: of all sources that are in the plan.
+        edits: rows of edited_images by key.
+        pairs: rows of edit_pairs by key.
+        previous: rows of dataset by slot, as the run before left them.
+        open_slots: names of the slots to judge now, None for all; the others keep their rows.
+        report: called after each pair that was published or kept.
+
+    Returns:
+        The rows of dataset, sorted: one per slot of `slots`, and those of the withdrawn samples.
+
+    Raises:
+        StorageError: the disk cannot be written.
+        LockedError: the ledger stays locked.
+    """
+    gate = _Gate(category, category_name, layout, edits, pairs, previous)
+    kept: dict[str, Row] = {}
+    judged: dict[str, Row] = {}
+    for slot in slots:
+        before = previous.get(slot.name)
+        if open_slots is None or slot.name in open_slots:
+            row = gate.judge(slot)
+            (kept if row is before else judged)[slot.name] = row
+        else:
+            kept[slot.name] = before or row_of(slot, category, status="pending")
+    try:
+        samples.sweep(_folders(layout, slots))
+        judged = gate.number(judged, kept)
+        work = _to_carry_out(judged.values())
+        for done, _ in enumerate(stream_map(gate.carry_out, work, thread_count(profile.threads)), 1):
+            report(done, len(work))
+        rows = kept | judged
+        withdrawn = gate.withdraw(rows)
+        samples.drop_rejects(layout, _rejects(previous) - _rejects(rows))
+    except OSError as error:
+        raise StorageError(
+            f"the dataset in {layout.outputs} cannot be written: {error}",
+            "free space or mend the folder, then run again: what is published stays as it is",
+        ) from error
+    return sorted([*rows.values(), *withdrawn], key=lambda row: str(row["slot"]))
+
+
+def finished(row: Row, slot: Slot, layout: Layout) -> bool:
+    """Whether a slot needs no judging: rejected or published under the present settings, all files there."""
+    if row["key"] != slot.verdict_key:
+        return False
+    if row["status"] == "published":
+        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]))
+    return bool(row["status"] == "rejected")
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """One category's gate and what its verdicts depend on; `judge_and_publish` says what is what."""
+
+    category: Category
+    name: str
+    layout: Layout
+    edits: Mapping[str, Row]
+    pairs: Mapping[str, Row]
+    previous: Mapping[str, Row]
+
+    def judge(self, slot: Slot) -> Row:
+        """The row of a slot: the previous one where nothing new is known of it."""
+        row = verdict(slot, self.category, self.edits.get(slot.edit_key), self.pairs.get(slot.pair_key))
+        if row["status"] == "published" and not (self._is_staged(row) or self._lies_there(row)):
+            detail = "the finished pair's files are gone from staging"
+            row = with_outcome(row, "failed", STAGED_FILES_MISSING, detail)
+        before = self.previous.get(slot.name)
+        is_news = row["status"] in {"published", "rejected"}
+        keeps = before is not None and (before["status"] == "published" or row["status"] == "pending")
+        return before if before is not None and keeps and not is_news else row
+
+    def number(self, judged: dict[str, Row], kept: Mapping[str, Row]) -> dict[str, Row]:
+        """The judged rows with their numbers; a slot whose edit another one publishes is rejected.
+
+        Two slots can draw the same edit: of equal variants, or of a photo that lies in two categories.
+        """
+        holder = {row["edit_id"]: name for name, row in kept.items() if row["status"] == "published"}
+        passing = {name: row for name, row in sorted(judged.items()) if row["status"] == "published"}
+        for name, row in passing.items():
+            holder.setdefault(row["edit_id"], name)
+        known = [
+            (row["edit_id"], SampleKey.parse(row["sample_key"]))
+            for row in self.previous.values()
+            if row["sample_key"]
+        ]
+        given = Ledger(self.layout).assign(
+            {
+                row["edit_id"]: (row["task"], row["subtype"], row["scene"])
+                for name, row in passing.items()
+                if holder[row["edit_id"]] == name
+            },
+            self.name,
+            known,
+        )
+        for name, row in passing.items():
+            sample = given.get(row["edit_id"])
+            if holder[row["edit_id"]] == name and sample is not None:
+                passing[name] = {**row, "sample_key": str(sample), "scene": sample.scene}
+            else:
+                where = "another slot" if holder[row["edit_id"]] != name else "another category"
+                detail = f"the same edit is published by {where}"
+                passing[name] = with_outcome(row, "rejected", DUPLICATE_EDIT, detail)
+        return judged | passing
+
+    def carry_out(self, row: Row) -> None:
+        """Make the files what the row says: published, or kept as a reject."""
+        pair, edit = self.pairs[row["pair_key"]], self.edits[row["edit_key"]]
+        files = samples.Pair(
+            self.layout.staged("edit_pairs", pair["key"]),
+            tuple(pair["files"]),
+            edit["instruction_ch"],
+            edit["instruction_en"],
+        )
+        if row["status"] == "rejected":
+            reasons = {column: row[column] for column in ("slot", "reason", "detail", "failed_checks")}
+            reasons |= {"edit_id": row["edit_id"], "source_id": row["source_id"], "category": self.name}
+            reasons |= {"tier": pair["tier"], "scores": pair["scores"], "recipe": edit["recipe"]}
+            samples.keep_reject(self.layout, row["edit_id"], files, {**reasons, "pair_key": pair["key"]})
+        elif self._is_staged(row):
+            sample = SampleKey.parse(row["sample_key"])
+            samples.publish(self.layout, sample, files, unchanged=self._lies_there(row))
+
+    def withdraw(self, rows: Mapping[str, Row]) -> list[Row]:
+        """Take out every sample of this category that no row publishes any more.
+
+        What the category may remove is the ledger's to say: it knows of samples that an interrupted run
+        published without a row, and of those that another category has taken over.
+
+        Returns:
+            The rows of all samples withdrawn so far that have not returned.
+        """
+        published = {
+            row["edit_id"]: row["sample_key"] for row in rows.values() if row["status"] == "published"
+        }
+        before = {row["sample_key"]: row for row in self.previous.values() if row["sample_key"]}
+        withdrawn = {key: row for key, row in before.items() if row["status"] == "withdrawn"}
+        ledger = Ledger(self.layout)
+        owned = ledger.owned(self.name)
+        for edit_id, ever in owned.items():
+            for sample in ever:
+                key = str(sample)
+                if published.get(edit_id) == key:
+                    withdrawn.pop(key, None)
+                else:
+                    samples.withdraw(self.layout, sample)
+                    withdrawn.setdefault(key, _withdrawn(edit_id, sample, before.get(key), rows))
+        ledger.release(owned.keys() - published.keys(), self.name)
+        return list(withdrawn.values())
+
+    def _is_staged(self, row: Row) -> bool:
+        folder = self.layout.staged("edit_pairs", row["pair_key"])
+        return is_intact(folder, self.pairs[row["pair_key"]]["files"])
+
+    def _lies_there(self, row: Row) -> bool:
+        """Whether the previous run published this very pair for the slot, and all of it is there."""
+        before = self.previous.get(row["slot"])
+        return (
+            before is not None
+            and before["status"] == "published"
+            and (before["pair_key"], before["edit_id"]) == (row["pair_key"], row["edit_id"])
+            and samples.is_complete(self.layout, SampleKey.parse(before["sample_key"]))
+        )
+
+
+def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Mapping[str, Row]) -> Row:
+    """The row of a sample that leaves the dataset."""
+    now = rows.get(before["slot"]) if before else None
+    if now is None:
+        reason, detail = "left_plan", "its source or its place in the plan is gone"
+    elif now["status"] == "rejected":
+        reason, detail = now["reason"], now["detail"]
+    elif now["edit_id"] != edit_id:
+        reason, detail = "replaced", f"the plan has another edit in its place: {now['edit_id']}"
+    else:
+        reason, detail = "moved", f"it lies at {now['sample_key']} now"
+    columns = before or {
+        "key": "",
+        "source_id": None,
+        "attempts": None,
+        "seconds": None,
+        "failed_checks": None,
+        "pair_key": None,
+        "edit_key": None,
+    }
+    return {
+        **columns,
+        "slot": f"withdrawn/{sample}",
+        "edit_id": edit_id,
+        "status": "withdrawn",
+        "reason": reason,
+        "detail": detail,
+        "task": sample.task,
+        "subtype": sample.subtype,
+        "scene": sample.scene,
+        "sample_key": str(sample),
+    }
+
+
+def _to_carry_out(judged: Iterable[Row]) -> list[Row]:
+    """The rows whose files have to be brought in line, in the order of their slots, one for each edit."""
+    ordered = sorted(judged, key=lambda row: str(row["slot"]), reverse=True)
+    work = {row["edit_id"]: row for row in ordered if row["status"] == "published" or _is_kept(row)}
+    return list(reversed(work.values()))
+
+
+def _is_kept(row: Row) -> bool:
+    """Whether a row's pair is kept as a reject."""
+    return row["status"] == "rejected" and bool(row["pair_key"]) and row["reason"] != DUPLICATE_EDIT
+
+
+def _rejects(rows: Mapping[str, Row]) -> set[str]:
+    return {row["edit_id"] for row in rows.values() if _is_kept(row)}
+
+
+def _folders(layout: Layout, slots: list[Slot]) -> set[Path]:
+    """The folders that samples and rejects of these slots are written to."""
+    roots = {
+        root / slot.subtype.task / slot.subtype.name
+        for slot in slots
+        for root in (layout.dataset, layout.reports / "allowed", layout.reports / "result_masks")
+    }
+    roots.add(layout.reports / "rejects")
+    return {folder for root in roots if root.is_dir() for folder in root.iterdir() if folder.is_dir()}

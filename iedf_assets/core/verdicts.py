@@ -1,0 +1,63 @@
+"""The verdict on one slot of the plan, from its edit's row, its pair's scores and the thresholds alone."""
+
+from typing import Any
+
+from iedf_assets.core.journal import Row
+from iedf_assets.core.keys import Slot
+from iedf_assets.core.profile import Category
+from iedf_assets.core.scores import judge
+
+
+def verdict(slot: Slot, category: Category, edit: Row | None, pair: Row | None) -> Row:
+    """The row of dataset for a slot; of a pair that passes every check `published`, without a number yet.
+
+    Args:
+        edit: its row of edited_images, None when there is none.
+        pair: its row of edit_pairs, None when there is none.
+    """
+    if edit is None or edit["status"] == "planned":
+        return row_of(slot, category, status="pending")
+    if edit["status"] != "done":
+        return row_of(slot, category, edit=edit, **_outcome(edit))
+    if pair is None:
+        return row_of(slot, category, edit=edit, status="pending")
+    if pair["status"] != "done":
+        return row_of(slot, category, edit=edit, pair=pair, **_outcome(pair))
+    failed = judge(pair["scores"], pair["tier"], category.thresholds)
+    outcome: Row = {"status": "published", "failed_checks": failed}
+    if failed:
+        outcome |= {"status": "rejected", "reason": failed[0], "detail": f"failed: {', '.join(failed)}"}
+    return row_of(slot, category, edit=edit, pair=pair, **outcome)
+
+
+def row_of(
+    slot: Slot, category: Category, edit: Row | None = None, pair: Row | None = None, **columns: Any
+) -> Row:
+    """A row of dataset with all its columns."""
+    return {
+        "slot": slot.name,
+        "key": slot.verdict_key,
+        "edit_id": edit.get("edit_id") if edit else None,
+        "source_id": slot.source_id,
+        "reason": None,
+        "detail": None,
+        "attempts": None,
+        "seconds": None,
+        "task": slot.subtype.task,
+        "subtype": slot.subtype.name,
+        "scene": category.scene,
+        "failed_checks": None,
+        "sample_key": None,
+        "pair_key": pair["key"] if pair else None,
+        "edit_key": edit["key"] if edit else None,
+        **columns,
+    }
+
+
+def with_outcome(row: Row, status: str, reason: str, detail: str) -> Row:
+    """The row with another outcome, and without a number."""
+    return {**row, "status": status, "reason": reason, "detail": detail, "sample_key": None}
+
+
+def _outcome(row: Row) -> Row:
+    return {column: row.get(column) for column in ("status", "reason", "detail", "attempts")}

@@ -1,0 +1,201 @@
+"""Finished pairs made by hand from real photos, staged as the factory stages them, with their rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from skimage import data
+
+from iedf_assets.core.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.files import content_hash
+from iedf_assets.core.finishing import composite
+from iedf_assets.core.journal import Row
+from iedf_assets.core.keys import Slot, edit_id, slots
+from iedf_assets.core.manifests import SCHEMAS, frame, key_column, write_table
+from iedf_assets.core.masks import allowed_region, edit_masks, region_alpha
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.parallel import silent
+from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.publishing import judge_and_publish
+from iedf_assets.core.running import file_sizes
+from iedf_assets.core.scores import Scores, measure
+from iedf_assets.core.subtypes import SUBTYPES
+
+PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
+SIZE = (160, 128)
+RECIPES: dict[str, dict[str, Any]] = {
+    "move": {"dx": 40, "dy": -10},
+    "scale": {"factor": 1.3, "anchor_x": 60.0, "anchor_y": 88.0},
+}
+
+
+@cache
+def photo(name: str) -> Pixels:
+    """A real photo, 160x128."""
+    return np.asarray(cv2.resize(getattr(data, name)(), SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def source_id_of(name: str) -> str:
+    return content_hash(photo(name).tobytes())
+
+
+@cache
+def pair_of(name: str, subtype: str, quality: int, *, no_op: bool) -> tuple[dict[str, bytes], Scores]:
+    """The files of a finished pair, and its scores."""
+    source = photo(name)
+    silhouette = np.zeros(source.shape[:2], np.uint8)
+    cv2.ellipse(silhouette, (60, 64), (30, 24), 20, 0, 360, 255, -1)
+    mask, result_mask = edit_masks(SUBTYPES[subtype], silhouette, RECIPES.get(subtype, {}))
+    alpha = region_alpha(SUBTYPES[subtype], silhouette, result_mask, 4, 0.6)
+    edited = source if no_op else np.asarray(cv2.GaussianBlur(255 - source, (0, 0), 2), np.uint8)
+    files = {
+        "source.jpg": encode_jpeg(source, quality),
+        "result.jpg": encode_jpeg(composite(source, edited, alpha, 0, 0), quality),
+        "mask.png": encode_png(mask),
+        "mask-1.png": encode_png(~mask),
+        "allowed.png": encode_png(allowed_region(alpha)),
+    }
+    if result_mask is not None:
+        files["result_mask.png"] = encode_png(result_mask)
+    decoded, result = (decode_jpeg(files[file]) for file in ("source.jpg", "result.jpg"))
+    return files, measure(decoded, result, mask, allowed_region(alpha), result_mask)
+
+
+@dataclass
+class Plant:
+    """A small factory in which edits are made by hand and the gate is the real one.
+
+    Attributes:
+        no_ops: names of slots whose edit changes nothing.
+        salt: changes every recipe, and so every edit.
+    """
+
+    profile: Profile
+    layout: Layout
+    name: str
+    photos: tuple[str, ...] = PHOTOS
+    no_ops: frozenset[str] = frozenset()
+    salt: int = 0
+    edits: dict[str, Row] = field(default_factory=dict)
+    pairs: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+
+    @property
+    def category(self) -> Category:
+        return self.profile.category(self.name)
+
+    @property
+    def slots(self) -> list[Slot]:
+        return [
+            slot for name in self.photos for slot in slots(self.profile, self.category, source_id_of(name))
+        ]
+
+    def make(self) -> None:
+        """Stage every pair of the plan that is not staged, and write the rows of the stages before."""
+        names = {source_id_of(name): name for name in PHOTOS}
+        for slot in self.slots:
+            self._make(slot, names[slot.source_id])
+
+    def judge(self, open_slots: Iterable[str] | None = None) -> list[Row]:
+        """Run the gate on what is staged, and remember its rows."""
+        opened = None if open_slots is None else set(open_slots)
+        rows = judge_and_publish(
+            self.profile,
+            self.category,
+            self.name,
+            self.layout,
+            self.slots,
+            self.edits,
+            self.pairs,
+            self.rows,
+            opened,
+            silent,
+        )
+        assert all(set(row) == set(SCHEMAS["dataset"]) for row in rows)
+        self.rows = {row["slot"]: row for row in rows}
+        assert len(self.rows) == len(rows)
+        return rows
+
+    def save(self) -> None:
+        """Write the manifests of all stages."""
+        stages = {"edited_images": self.edits, "edit_pairs": self.pairs, "dataset": self.rows}
+        sources = {name: self._source(name) for name in self.photos}
+        for stage, rows in {"source_images": sources, **stages}.items():
+            assert all(row[key_column(stage)] for row in rows.values())
+            write_table(frame(rows.values(), stage), self.layout.manifest(stage, self.name))
+
+    def statuses(self) -> list[str]:
+        """The slots' statuses, in the order of the plan."""
+        return [self.rows[slot.name]["status"] for slot in self.slots]
+
+    def samples(self) -> list[str]:
+        """Keys of the published samples, in the order of the plan."""
+        rows = [self.rows[slot.name] for slot in self.slots]
+        return [row["sample_key"] for row in rows if row["status"] == "published"]
+
+    def _source(self, name: str) -> Row:
+        return {
+            "path": f"{self.name}/{name}.png",
+            "key": "k",
+            "source_id": source_id_of(name),
+            "status": "accepted",
+            "width": SIZE[0],
+            "height": SIZE[1],
+            "phash": None,
+        }
+
+    def _make(self, slot: Slot, name: str) -> None:
+        subtype = slot.subtype.name
+        recipe = {"subtype": subtype, "salt": self.salt, **RECIPES.get(subtype, {})}
+        if subtype != "delete":
+            recipe["variant"] = slot.variant
+        identity = edit_id(slot.source_id, recipe, self.category.workers.edit.identity())
+        shared = {"edit_id": identity, "source_id": slot.source_id, "attempts": 1, "status": "done"}
+        self.edits[slot.edit_key] = {
+            **shared,
+            "key": slot.edit_key,
+            "layers_key": slot.layers_key,
+            "reason": None,
+            "detail": None,
+            "task": slot.subtype.task,
+            "subtype": subtype,
+            "scene": self.category.scene,
+            "variant": slot.variant,
+            "recipe": recipe,
+            "instruction_ch": f"把“{name}”里的主体改掉, 第{slot.variant}种",
+            "instruction_en": f'Change the subject of "{name}", please',
+            "backend": "classical",
+            "model_revision": "1",
+        }
+        quality = self.category.encoding.jpeg_quality
+        files, scores = pair_of(name, subtype, quality, no_op=slot.name in self.no_ops)
+        folder = self.layout.staged("edit_pairs", slot.pair_key)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+        self.pairs[slot.pair_key] = {
+            **shared,
+            "key": slot.pair_key,
+            "edit_key": slot.edit_key,
+            "reason": None,
+            "detail": None,
+            "tier": slot.subtype.tier,
+            "width": SIZE[0],
+            "height": SIZE[1],
+            "files": file_sizes(folder),
+            "scores": scores,
+        }
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Relative path → content of every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

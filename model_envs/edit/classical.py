@@ -1,0 +1,228 @@
+"""The classical backend of edited_images: every edit by plain image processing, on the CPU.
+
+An edit is rendered as a patch: the part of the picture that the edit may show in, complete with what
+surrounds it. How much of the patch shows where is decided when the pair is finished.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.codecs import Pixels, encode_png
+from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.journal import Row
+from iedf_assets.core.layers import load_alpha, load_background, load_object, over
+from iedf_assets.core.masks import Box
+from iedf_assets.core.photos import read_photo
+from iedf_assets.core.recipes import BACKGROUND_KINDS
+from model_envs.contract import EditRequest
+from model_envs.edit.toning import defocused, recoloured, relit, toned
+
+# Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
+SPARE = 6
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an edit is made of.
+
+    Attributes:
+        rgb: the photo, (H, W, 3).
+    """
+
+    request: EditRequest
+    rgb: Pixels
+
+    @property
+    def reach(self) -> int:
+        """How many pixels beyond the object a patch extends."""
+        return self.request.margin_px + SPARE
+
+    def alpha(self) -> tuple[Pixels, Box]:
+        """The subject's soft alpha and the place it covers."""
+        pixels, x, y = load_alpha(Path(self.request.layers_folder), self.request.layers)
+        return pixels, _box(x, y, pixels)
+
+    def object(self) -> tuple[Pixels, int, int]:
+        """The object's RGBA layer and its place."""
+        return load_object(Path(self.request.layers_folder), self.request.layers)
+
+    def background(self, box: Box) -> Pixels:
+        """A copy of the picture without the object, in a box."""
+        completed, x, y = load_background(Path(self.request.layers_folder), self.request.layers)
+        result = self.rgb[box].copy()
+        _paste(result, completed, x - box[1].start, y - box[0].start)
+        return result
+
+    def widened(self, *boxes: Box) -> Box:
+        """The box around some boxes and the reach around them, inside the picture."""
+        height, width = self.rgb.shape[:2]
+        top, bottom = min(box[0].start for box in boxes), max(box[0].stop for box in boxes)
+        left, right = min(box[1].start for box in boxes), max(box[1].stop for box in boxes)
+        return (
+            slice(min(max(top - self.reach, 0), height), max(min(bottom + self.reach, height), 0)),
+            slice(min(max(left - self.reach, 0), width), max(min(right + self.reach, width), 0)),
+        )
+
+
+class Backend:
+    """Renders edits; holds no state."""
+
+    revision: str | None = None
+
+    def run(self, request: EditRequest, folder: Path) -> Row:
+        """Write `picture.png`, the edited pixels, and say where in the photo their upper left corner lies.
+
+        Raises:
+            SourceError: the photo cannot be read, or is not the one that was scanned.
+            StorageError: a layer is absent or damaged.
+            WorkerError: the recipe's subtype is unknown here.
+        """
+        render = _RENDERERS.get(request.recipe["subtype"])
+        if render is None:
+            raise WorkerError(f"the classical backend has no edit {request.recipe['subtype']!r}")
+        rgb = read_photo(
+            Path(request.path),
+            max_pixels=request.max_pixels,
+            max_megapixels=request.max_megapixels,
+            expected_id=request.source_id,
+        ).rgb
+        patch, box = render(Scene(request, rgb))
+        (folder / "picture.png").write_bytes(encode_png(patch))
+        return {"status": "done", "x": box[1].start, "y": box[0].start}
+
+
+def _move(scene: Scene) -> tuple[Pixels, Box]:
+    rgba, x, y = scene.object()
+    recipe = scene.request.recipe
+    new_x, new_y = x + recipe["dx"], y + recipe["dy"]
+    return _placed(scene, rgba, _box(x, y, rgba), new_x, new_y)
+
+
+def _scale(scene: Scene) -> tuple[Pixels, Box]:
+    rgba, x, y = scene.object()
+    recipe = scene.request.recipe
+    resized, new_x, new_y = _resized(rgba, x, y, recipe["factor"], (recipe["anchor_x"], recipe["anchor_y"]))
+    return _placed(scene, resized, _box(x, y, rgba), new_x, new_y)
+
+
+def _placed(scene: Scene, rgba: Pixels, old: Box, x: int, y: int) -> tuple[Pixels, Box]:
+    """The object taken from its old place and put to a new one."""
+    box = scene.widened(old, _box(x, y, rgba))
+    patch = scene.background(box)
+    _paste(patch, rgba, x - box[1].start, y - box[0].start)
+    return patch, box
+
+
+def _delete(scene: Scene) -> tuple[Pixels, Box]:
+    _, old = scene.alpha()
+    box = scene.widened(old)
+    return scene.background(box), box
+
+
+def _recolor(scene: Scene) -> tuple[Pixels, Box]:
+    recipe = scene.request.recipe
+
+    def edit(rgb: Pixels, alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
+        return recoloured(rgb, alpha, recipe["hue"], recipe["chroma"], recipe["gamma"])
+
+    return _on_subject(scene, edit)
+
+
+def _identity(scene: Scene) -> tuple[Pixels, Box]:
+    kind, strength = scene.request.recipe["kind"], scene.request.recipe["strength"]
+
+    def edit(rgb: Pixels, _alpha: Pixels, subject: tuple[int, int, int, int]) -> Pixels:
+        if kind.startswith("relight_"):
+            return relit(rgb, kind, strength, subject)
+        return toned(rgb, kind, strength)
+
+    return _on_subject(scene, edit)
+
+
+def _on_subject(
+    scene: Scene, edit: Callable[[Pixels, Pixels, tuple[int, int, int, int]], Pixels]
+) -> tuple[Pixels, Box]:
+    """An edit of the subject's pixels, mixed in by its soft alpha.
+
+    Args:
+        edit: from pixels, the alpha and the subject's box (x, y, width, height) in them to new pixels.
+    """
+    alpha, place = scene.alpha()
+    box = scene.widened(place)
+    rgb = scene.rgb[box]
+    whole = np.zeros(rgb.shape[:2], np.uint8)
+    left, top = place[1].start - box[1].start, place[0].start - box[0].start
+    whole[top : top + alpha.shape[0], left : left + alpha.shape[1]] = alpha
+    edited = edit(rgb, whole, (left, top, alpha.shape[1], alpha.shape[0]))
+    return over(rgb, np.dstack([edited, whole])), box
+
+
+def _background(scene: Scene) -> tuple[Pixels, Box]:
+    kind, strength = scene.request.recipe["kind"], scene.request.recipe["strength"]
+    if kind not in BACKGROUND_KINDS:
+        raise WorkerError(f"the classical backend has no background edit {kind!r}")
+    alpha, place = scene.alpha()
+    height, width = scene.rgb.shape[:2]
+    whole = np.zeros((height, width), np.uint8)
+    whole[place] = alpha
+    edited = defocused(scene.rgb, whole, strength) if kind == "defocus" else toned(scene.rgb, kind, strength)
+    # Only the subject's box holds anything but the edit itself.
+    edited[place] = over(edited[place], np.dstack([scene.rgb[place], alpha]))
+    return edited, (slice(0, height), slice(0, width))
+
+
+def _resized(
+    rgba: Pixels, x: int, y: int, factor: float, anchor: tuple[float, float]
+) -> tuple[Pixels, int, int]:
+    """A layer under new = anchor + factor * (old - anchor), and its new place.
+
+    Resampled with premultiplied colour, so that what lies below alpha 0 does not shine through at the rim.
+    """
+    height, width = rgba.shape[:2]
+    first = [a + factor * (start - 1 - a) for a, start in zip(anchor, (x, y), strict=True)]
+    last = [a + factor * (end - a) for a, end in zip(anchor, (x + width, y + height), strict=True)]
+    new_x, new_y = math.floor(first[0]), math.floor(first[1])
+    size = (math.ceil(last[0]) + 1 - new_x, math.ceil(last[1]) + 1 - new_y)
+    layer = rgba.astype(np.float32)
+    layer[..., :3] *= layer[..., 3:] / 255
+    if factor < 1:
+        # Smoothed to what the smaller grid can hold.
+        sigma = 0.5 * math.sqrt(1 / factor**2 - 1)
+        layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), np.float32)
+    shift_x = anchor[0] + factor * (x - anchor[0]) - new_x
+    shift_y = anchor[1] + factor * (y - anchor[1]) - new_y
+    matrix = np.array([[factor, 0, shift_x], [0, factor, shift_y]])
+    warped = np.asarray(cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
+    warped[..., :3] *= 255 / np.maximum(warped[..., 3:], 1e-3)
+    return np.rint(np.minimum(warped, 255)).astype(np.uint8), new_x, new_y
+
+
+def _box(x: int, y: int, pixels: Pixels) -> Box:
+    return slice(y, y + pixels.shape[0]), slice(x, x + pixels.shape[1])
+
+
+def _paste(ground: Pixels, pixels: Pixels, x: int, y: int) -> None:
+    """Put a picture onto another in place, as far as it lies inside; RGBA is composited."""
+    height, width = ground.shape[:2]
+    rows = slice(max(y, 0), min(y + pixels.shape[0], height))
+    columns = slice(max(x, 0), min(x + pixels.shape[1], width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    part = pixels[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+    place = ground[rows, columns]
+    place[:] = over(place, part) if pixels.shape[2] == 4 else part
+
+
+_RENDERERS: dict[str, Callable[[Scene], tuple[Pixels, Box]]] = {
+    "move": _move,
+    "scale": _scale,
+    "delete": _delete,
+    "recolor": _recolor,
+    "identity": _identity,
+    "background": _background,
+}

@@ -1,0 +1,1 @@
+"""The layered worker: splits photos into RGBA layers."""

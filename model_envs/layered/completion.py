@@ -1,0 +1,192 @@
+"""Completes a small picture's hole from patches of the rest: where does each part of the hole find its like?
+
+Coarse-to-fine patch-based completion after Y. Wexler, E. Shechtman, M. Irani, "Space-Time Completion of Video"
+(TPAMI 2007), with a search that is exact instead of PatchMatch's random one: at these sizes one matrix product
+finds every nearest patch.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Integers = NDArray[np.intp]
+
+PATCH = 7
+REACH = PATCH // 2
+# Rounds of search and vote: at the smallest size, where the composition is found, and above.
+FIRST_ROUNDS, ROUNDS = 8, 3
+# How much a match's distance counts: this many levels per pixel, so that the near is preferred to the equal.
+LOCALITY = 0.35
+# Each patch is told by the lowest frequencies of its discrete cosine transform, those with u + v below this.
+FREQUENCIES = 4
+# Patches that reach the rim know more than those deep in the hole: certainty falls by this per pixel.
+CERTAINTY_FALL = 1.25
+# Halved coefficients keep every sum below 2**24: float32 is then exact, whatever the order and the machine.
+PRECISION = 0.5
+QUERIES = 256
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A completed picture.
+
+    Attributes:
+        values: float32 (h, w, channels).
+        matches: row and column of the patch most like the one around each pixel, int (h, w, 2).
+    """
+
+    values: Floats
+    matches: Integers
+
+
+def complete(picture: Floats, hole: Bools, rng: np.random.Generator) -> Completion | None:
+    """Complete `picture`, float32 (h, w, channels), in `hole`, bool (h, w); None if no patch lies clear of the hole.
+
+    The pixels of the hole may hold anything. `rng` gives the first guess its grain.
+    """
+    sizes = _pyramid(picture, hole)
+    found: Completion | None = None
+    for level, (values, unknown) in enumerate(reversed(sizes)):
+        clear = clear_centres(unknown)
+        if not clear.any():
+            continue
+        if found is None:
+            guess, rounds = _first_guess(values, unknown, rng), FIRST_ROUNDS
+        else:
+            guess, rounds = _enlarged(found, values, unknown, clear), ROUNDS if level < len(sizes) - 1 else ROUNDS - 1
+        found = _refine(guess, unknown, clear, rounds)
+    return found
+
+
+def clear_centres(hole: Bools) -> Bools:
+    """Centres of the patches that lie within the picture and clear of the hole, bool (h, w)."""
+    window = np.ones((PATCH, PATCH), np.uint8)
+    outside = cv2.copyMakeBorder(hole.astype(np.uint8), *(REACH,) * 4, cv2.BORDER_CONSTANT, value=1)
+    touched = cv2.dilate(outside, window, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return touched[REACH:-REACH, REACH:-REACH] == 0
+
+
+def spread(values: Floats, hole: Bools) -> Floats:
+    """`values`, float32 (h, w, channels), with the hole filled smoothly from its surroundings (push and pull)."""
+    known = (~hole).astype(np.float32)[..., None]
+    if not hole.any() or min(hole.shape) < 2:
+        return values * known + (values * known).sum((0, 1)) / max(1.0, known.sum()) * (1 - known)
+    small = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
+    weight = cv2.resize(known[..., 0], small, interpolation=cv2.INTER_AREA)[..., None]
+    means = cv2.resize(values * known, small, interpolation=cv2.INTER_AREA).reshape(*weight.shape[:2], -1)
+    coarse = spread(means / np.maximum(weight, 1e-6), weight[..., 0] < 1e-6)
+    fine = cv2.resize(coarse, hole.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(values.shape)
+    return values * known + fine * (1 - known)
+
+
+def _pyramid(picture: Floats, hole: Bools) -> list[tuple[Floats, Bools]]:
+    """The picture and smaller ones, down to where the hole is about as wide as a patch."""
+    sizes = [(picture, hole)]
+    while min(hole.shape) >= 4 * PATCH and _depth(hole).max() > REACH + 1:
+        size = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
+        known = (~hole).astype(np.float32)
+        share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
+        means = cv2.resize(picture * known[..., None], size, interpolation=cv2.INTER_AREA)
+        picture, hole = means / np.maximum(share, 1e-6)[..., None], share < 0.999
+        sizes.append((picture, hole))
+    return sizes
+
+
+def _depth(hole: Bools) -> Floats:
+    """How far from what is known, pixels; beyond the picture nothing is known."""
+    return np.asarray(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
+
+
+def _first_guess(picture: Floats, hole: Bools, rng: np.random.Generator) -> Floats:
+    smooth = spread(picture, hole)
+    ring = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
+    grain = (picture - cv2.blur(smooth, (3, 3)))[ring if ring.any() else ~hole].std(0)
+    smooth[hole] += rng.normal(size=(int(hole.sum()), picture.shape[2])).astype(np.float32) * grain
+    return smooth
+
+
+def _enlarged(found: Completion, picture: Floats, hole: Bools, clear: Bools) -> Floats:
+    """The next size's first guess: the smaller one's matches, voting with this size's sharper pixels."""
+    height, width = hole.shape
+    rows, columns = np.indices(hole.shape)
+    small = found.matches[rows // 2, columns // 2]
+    limit = (height - 1 - REACH, width - 1 - REACH)
+    matches = np.clip(small * 2 + np.stack([rows % 2, columns % 2], -1), REACH, limit)
+    weight = clear[matches[..., 0], matches[..., 1]].astype(np.float32)
+    fallback = cv2.resize(found.values, (width, height), interpolation=cv2.INTER_LINEAR)
+    return _vote(np.where(hole[..., None], fallback, picture), hole, matches, weight)
+
+
+def _refine(guess: Floats, hole: Bools, clear: Bools, rounds: int) -> Completion:
+    """Search and vote in turn; the last search belongs to the last vote."""
+    certainty = CERTAINTY_FALL ** -_depth(hole)
+    sought = cv2.dilate(hole.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8)).astype(bool)
+    sources = np.argwhere(clear)
+    values = guess
+    for _ in range(rounds):
+        nearest, distance = _search(values, sought, clear)
+        matches = np.indices(hole.shape).transpose(1, 2, 0).copy()
+        matches[sought] = sources[nearest]
+        weight = np.zeros(hole.shape, np.float32)
+        spread_of = max(float(np.percentile(distance, 75)), 1.0)
+        weight[sought] = np.exp(-distance / (2 * spread_of)) * certainty[sought]
+        values = _vote(values, hole, matches, weight)
+    return Completion(values, matches)
+
+
+def _search(values: Floats, sought: Bools, clear: Bools) -> tuple[Integers, Floats]:
+    """For each patch sought the index of its nearest clear one (in row-major order) and their squared distance."""
+    described = _describe(values)
+    sources, queries = described[clear], described[sought]
+    norms = np.einsum("ij,ij->i", sources, sources)
+    nearest = np.empty(len(queries), np.intp)
+    least = np.empty(len(queries), np.float32)
+    transposed = np.ascontiguousarray(sources.T) * np.float32(-2)
+    for start in range(0, len(queries), QUERIES):
+        part = slice(start, start + QUERIES)
+        scores = queries[part] @ transposed
+        scores += norms
+        nearest[part] = scores.argmin(1)
+        least[part] = scores[np.arange(len(scores)), nearest[part]]
+    return nearest, least + np.einsum("ij,ij->i", queries, queries)
+
+
+def _describe(values: Floats) -> Floats:
+    """What each patch looks like and where it lies: whole numbers, float32 (h, w, features)."""
+    place = (np.arange(PATCH) + 0.5) * np.pi / PATCH
+    waves = np.stack([np.cos(place * u) * np.sqrt((2 if u else 1) / PATCH) for u in range(FREQUENCIES)])
+    features = [
+        cv2.sepFilter2D(values, cv2.CV_32F, waves[u], waves[v], borderType=cv2.BORDER_REFLECT_101)
+        for u in range(FREQUENCIES)
+        for v in range(FREQUENCIES - u)
+    ]
+    where = np.indices(values.shape[:2], np.float32).transpose(1, 2, 0) * (LOCALITY * PATCH)
+    return np.asarray(np.rint(np.dstack([*features, where]) * PRECISION), np.float32)
+
+
+def _vote(values: Floats, hole: Bools, matches: Integers, weight: Floats) -> Floats:
+    """Every pixel of the hole as the weighted mean of what the matches of the patches around it say."""
+    rows, columns = np.nonzero(hole)
+    height, width, channels = values.shape
+    edge = ((REACH, REACH), (REACH, REACH))
+    flat = np.pad(matches[..., 0] * width + matches[..., 1], edge)
+    certain = np.pad(weight, edge)
+    pixels = values.reshape(-1, channels)
+    total = np.zeros((len(rows), channels), np.float32)
+    weights = np.full(len(rows), 1e-12, np.float32)
+    for dy in range(-REACH, REACH + 1):
+        for dx in range(-REACH, REACH + 1):
+            centre = (rows - dy + REACH, columns - dx + REACH)
+            share = certain[centre]
+            # Where the weight is 0 the match may be anything; the clip keeps it a pixel.
+            source = np.clip(flat[centre] + dy * width + dx, 0, height * width - 1)
+            total += pixels[source] * share[:, None]
+            weights += share
+    voted = values.copy()
+    known = weights > 1e-9
+    voted[rows[known], columns[known]] = total[known] / weights[known, None]
+    return voted

@@ -99,14 +99,14 @@ def layers_sane(book: Book) -> Verdict:
 
 
 def naming_and_completeness(book: Book) -> Verdict:
-    """Each sample has all its files, readable, of one size, rightly named. Protects trainers that load by name."""
+    """Each sample has all its files, readable, of one size, named right. Protects trainers."""
     issues = [issue for found in _inspections(book) for issue in found.issues]
     cases = [(issue.path, f"{issue.code}: {issue.message}") for issue in issues]
     return Verdict(len(_published(book)), cases)
 
 
 def consistency(book: Book) -> Verdict:
-    """Outside its allowed region each pair is the same on disk. Protects from shifted, tinted and leaking edits."""
+    """Outside its allowed region each pair is the same on disk. Protects from shift, tint and leaks."""
     thresholds = book.category.thresholds
     names = [name for name in type(thresholds).model_fields if name.endswith("outside")]
     limits = {name: getattr(thresholds, name) for name in names}

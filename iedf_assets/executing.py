@@ -8,7 +8,7 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets.instance import clear_dead_runs, prepare_home
 from iedf_assets.jobs import FACTORY
-from iedf_assets.resources import Listener
+from iedf_assets.runner import Listener
 
 # Dagster's console log would drown the progress; everything is in the event log.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -19,7 +19,7 @@ def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     whole = dg.define_asset_job(
         FACTORY,
         selection=dg.AssetSelection.all(),
-        description="Takes a wave of a category's photos through all stages, checks them and renews the index.",
+        description="A wave of a category's photos through all stages, with all checks and the index.",
     )
     return [
         whole,

@@ -1,7 +1,7 @@
 """The factory as the assets see it: profile, folders, the lock of a run's category, and progress."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -11,9 +11,7 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import Profile
 from iedf_assets.instance import PROCESS_TAG, this_process
-
-Listener = Callable[[str, str, int, int], None]
-"""Called with (stage, category, done, total) as a stage gets on."""
+from iedf_assets.runner import Listener
 
 LOG_INTERVAL_S = 5.0
 PARTITION_TAG = "dagster/partition"

@@ -1,5 +1,6 @@
 """What `iedf run` does: wave after wave of each category, until nothing untried is pending."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets.core.scan import Found
+
+Listener = Callable[[str, str, int, int], None]
+"""Called with (stage, category, done, total) as a stage gets on."""
 
 
 class Waves(Protocol):

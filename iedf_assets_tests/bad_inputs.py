@@ -57,9 +57,10 @@ def bomb_png(width: int, height: int) -> bytes:
 
 
 def wrong_crc(png: bytes) -> bytes:
-    """The PNG with one bit of its pixels flipped and the checksum left as it was."""
-    at = png.index(b"IDAT") + len(png) // 2
-    return png[:at] + bytes([png[at] ^ 1]) + png[at + 1 :]
+    """The PNG with one bit of its first data chunk's checksum flipped, which Pillow does not look at."""
+    at = png.index(b"IDAT")
+    checksum = at + 4 + int.from_bytes(png[at - 4 : at], "big")
+    return png[:checksum] + bytes([png[checksum] ^ 1]) + png[checksum + 1 :]
 
 
 def make_bad_inputs(folder: Path) -> dict[str, str]:
@@ -256,7 +257,7 @@ def _special(folder: Path) -> dict[str, str]:
         locked = folder / "locked.jpg"
         shutil.copyfile(folder / "no_extension", locked)
         locked.chmod(0)
-        expected["locked.jpg"] = reasons.UNREADABLE
+        expected["locked.jpg"] = reasons.READ_ERROR
     return expected | _socket(folder)
 
 

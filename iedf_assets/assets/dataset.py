@@ -1,6 +1,4 @@
-"""dataset: the gate. Publishes what passes the thresholds, keeps the rest as rejects, withdraws what left
-the plan.
-"""
+"""dataset: the gate, which publishes what passes the thresholds and keeps the rest as rejects."""
 
 import dagster as dg
 import polars as pl

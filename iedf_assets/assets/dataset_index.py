@@ -1,9 +1,11 @@
 """dataset_index: what no single category can own: the index, scores of all pairs, lint, twins."""
 
+from collections import Counter
+
 import dagster as dg
 
 from iedf_assets.core.index import write_index
-from iedf_assets.metadata import OWNERS
+from iedf_assets.metadata import OWNERS, records_table
 from iedf_assets.resources import Factory
 
 
@@ -22,11 +24,17 @@ def dataset_index_asset() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
         summary = write_index(factory.profile, factory.layout)
-        context.log.info("%d samples in the index", summary.published)
+        totals: Counter[str] = Counter()
+        for counts in summary.counts.values():
+            totals.update(counts)
+        records = [{"category": name, **counts} for name, counts in summary.counts.items()]
+        columns = {"category": "string", **dict.fromkeys(totals, "int")}
+        context.log.info("%d samples in the index", totals["published"])
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": summary.published,
-                **summary.counts,
+                "dagster/row_count": totals["published"],
+                **totals,
+                "by category": records_table(records, columns),
                 "judged": summary.judged,
                 "pass_rate": round(summary.pass_rate, 4),
                 "lint_findings": len(summary.lint),

@@ -1,6 +1,4 @@
-"""edit_pairs: edits composited into their sources, both files encoded once and alike, masks cut, scores
-measured.
-"""
+"""edit_pairs: edits composited into their sources, both files encoded alike, scores measured."""
 
 import dagster as dg
 import polars as pl

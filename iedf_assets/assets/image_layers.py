@@ -25,9 +25,8 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
         pool="gpu_layered",
         code_version=str(LAYERS_VERSION),
         metadata=column_schema("image_layers"),
-        description="RGBA layers, a completed background and a main mask of each accepted source, as far as the"
-        " planned edits need them. Made by the layered worker in its own environment, through "
-        "Pipes.",
+        description="RGBA layers, a completed background and a main mask of each accepted source, as far as "
+        "the planned edits need them. Made by the layered worker in its own environment, through Pipes.",
     )
     def image_layers(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]

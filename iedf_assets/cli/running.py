@@ -1,6 +1,7 @@
 """`iedf run`: progress while it runs, counts at the end."""
 
 import signal
+import sys
 import time
 from types import FrameType
 
@@ -10,13 +11,16 @@ from rich.table import Table
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
-from iedf_assets.runner import Outcome, run_category
+from iedf_assets.runner import Listener, Outcome, run_category
+
+# Without a terminal there is no width to respect, and a cut name helps nobody.
+PLAIN_WIDTH = 120
 
 
 class LazyWaves:
     """Waves through Dagster, which is imported when the first wave runs: an idle run needs none of it."""
 
-    def __init__(self, profile: Profile, progress: TerminalProgress) -> None:
+    def __init__(self, profile: Profile, progress: Listener) -> None:
         self._profile = profile
         self._progress = progress
         self._waves: object | None = None
@@ -58,7 +62,9 @@ def _line(outcome: Outcome) -> str:
 
 
 def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> None:
-    table = Table("category", "photos", "accepted", "filtered", "edits", "published", "rejected", "failed")
+    table = Table()
+    for heading in ("category", "photos", "accepted", "filtered", "edits", "published", "rejected", "failed"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "category" else "right")
     for outcome in outcomes:
         sources, verdicts = outcome.counts["source_images"], outcome.counts["dataset"]
         filtered = sources.get("filtered", 0) + outcome.counts["image_layers"].get("filtered", 0)
@@ -67,7 +73,7 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
         row = [sum(sources.values()), accepted, filtered, edits, verdicts.get("published", 0),
                verdicts.get("rejected", 0), outcome.failed_rows]  # fmt: skip
         table.add_row(outcome.category, *map(str, row))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(table)
     layout = Layout.of(profile)
     console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)

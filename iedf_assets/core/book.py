@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from iedf_assets.core import publishing
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot, layers_key, needed_level, slots
 from iedf_assets.core.manifests import key_column, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.publishing import finished
 from iedf_assets.core.running import is_intact
 from iedf_assets.core.scan import Found
 from iedf_assets.core.waves import begin_wave, open_wave
@@ -184,7 +184,7 @@ class Book:
         if self.is_parked(self.edits.get(slot.edit_key)) or self.is_parked(self.pairs.get(slot.pair_key)):
             return True
         verdict = self.verdicts.get(slot.name)
-        return verdict is not None and publishing.finished(verdict, slot, self.layout)
+        return verdict is not None and finished(verdict, slot, self.layout)
 
 
 def _is_filtered(row: Row | None) -> bool:

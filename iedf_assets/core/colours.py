@@ -89,13 +89,14 @@ COLOURS = {
 # (greatest hue in degrees, [(greatest lightness, key), ...]), both ascending; hues count from 12 upwards.
 _GREYS = [(0.22, "black"), (0.42, "dark_grey"), (0.70, "grey"), (0.88, "light_grey"), (2.0, "white")]
 _FAMILIES = [
-    (40, [(0.44, "dark_red"), (0.72, "red"), (2.0, "pink")]),
+    (35, [(0.44, "dark_red"), (0.72, "red"), (2.0, "pink")]),
     (82, [(0.38, "dark_brown"), (0.62, "brown"), (2.0, "orange")]),
     (118, [(0.62, "olive"), (0.92, "yellow"), (2.0, "light_yellow")]),
     (165, [(0.42, "dark_green"), (0.80, "green"), (2.0, "light_green")]),
     (222, [(0.42, "dark_teal"), (0.80, "teal"), (2.0, "light_teal")]),
     (283, [(0.38, "dark_blue"), (0.70, "blue"), (2.0, "light_blue")]),
-    (332, [(0.38, "dark_purple"), (0.60, "purple"), (0.72, "magenta"), (2.0, "light_purple")]),
+    (315, [(0.38, "dark_purple"), (0.70, "purple"), (2.0, "light_purple")]),
+    (332, [(0.38, "dark_purple"), (0.55, "purple"), (0.72, "magenta"), (2.0, "light_purple")]),
     (352, [(0.38, "dark_purple"), (0.68, "magenta"), (2.0, "pink")]),
     (372, [(0.44, "dark_red"), (0.60, "magenta"), (2.0, "pink")]),
 ]
@@ -152,13 +153,21 @@ def encoded(linear: NDArray[np.float32]) -> Pixels:
     return codes
 
 
-def greatest_chroma(hue: float) -> NDArray[np.float32]:
-    """The greatest chroma that sRGB can show of a hue (degrees), at 256 lightnesses from 0 to 1."""
+def greatest_chroma(hue: float, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The greatest chroma that sRGB can show of a hue, to 0.002.
+
+    Args:
+        hue: degrees.
+        lightness: float32 (N,), 0-1.
+
+    Returns:
+        float32 (N,).
+    """
     chromas = np.linspace(0, 0.34, 171, dtype=np.float32)
-    lightness, chroma = np.meshgrid(np.linspace(0, 1, 256, dtype=np.float32), chromas, indexing="ij")
+    grid, chroma = np.meshgrid(lightness, chromas, indexing="ij")
     angle = math.radians(hue)
-    lab = np.dstack([lightness, chroma * math.cos(angle), chroma * math.sin(angle)]).astype(np.float32)
-    linear = cv2.transform(cv2.transform(lab, _FROM_LAB) ** 3, _FROM_CONES)
+    lab = cv2.merge([grid, chroma * math.cos(angle), chroma * math.sin(angle)])
+    linear = np.asarray(cv2.transform(cv2.transform(lab, _FROM_LAB) ** 3, _FROM_CONES))
     shown = ((linear > -1e-3) & (linear < 1 + 1e-3)).all(axis=2)
     greatest: NDArray[np.float32] = chromas[np.maximum(np.argmin(shown, axis=1) - 1, 0)]
     return greatest

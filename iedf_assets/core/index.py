@@ -19,7 +19,7 @@ from iedf_assets.core.files import fsync_folder, temporary_beside, write_text
 from iedf_assets.core.fingerprints import Twin, split_groups, split_of, twins
 from iedf_assets.core.inspections import inspect_published, published_regions
 from iedf_assets.core.journal import Row, read_journal
-from iedf_assets.core.lint import Issue, list_tree
+from iedf_assets.core.lint import Finding, list_tree
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.merging import categories_on_disk, table_of, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
@@ -53,7 +53,7 @@ class IndexSummary:
     counts: dict[str, dict[str, int]]
     judged: int
     passed: int
-    lint: list[Issue]
+    lint: list[Finding]
     twins: list[Twin]
 
     @property
@@ -95,7 +95,7 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
             "failed": summary.judged - summary.passed,
             "pass_rate": summary.pass_rate,
         })  # fmt: skip
-        _write_json(layout.reports / "lint_issues.json", [asdict(issue) for issue in lint])
+        _write_json(layout.reports / "lint_issues.json", [asdict(finding) for finding in lint])
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
     return summary
 
@@ -120,20 +120,20 @@ def _counts(rows: pl.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Issue]:
+def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Finding]:
     """Findings by names, in the published samples' files, and samples that nobody knows of."""
     listing = list_tree(layout.dataset)
-    issues, known = list(listing.issues), set()
+    findings, known = list(listing.findings), set()
     for (category,), rows in published.group_by("category") if published.width else ():
         samples = [SampleKey.parse(key) for key in rows["sample_key"]]
         known.update(samples)
         for inspection in inspect_published(layout, str(category), samples, threads, report):
-            issues += inspection.issues
+            findings += inspection.findings
     for sample in listing.samples:
         if sample not in known:
             message = "the sample lies in the dataset, but no category published it"
-            issues.append(Issue(str(sample.file("source")), "not_in_index", message))
-    return sorted(issues)
+            findings.append(Finding(str(sample.file("source")), "not_in_index", message))
+    return sorted(findings)
 
 
 def _write_index(layout: Layout, published: pl.DataFrame, groups: dict[str, str], share: float) -> None:
@@ -160,8 +160,8 @@ def _entry(layout: Layout, row: Row) -> Row:
     """The row of a sample in `index.jsonl`."""
     sample = SampleKey.parse(row["sample_key"])
     regions = published_regions(layout, sample)
-    paths = {role: layout.relative(layout.dataset / sample.file(role)) for role in ("source", "result")}
-    masks = [layout.relative(layout.dataset / sample.file(role)) for role in ("mask", "mask_inverse")]
+    folder = layout.relative(layout.dataset)
+    files = {role: f"{folder}/{sample.file(role)}" for role in ("source", "result", "mask", "mask_inverse")}
     metadata = {
         "allowed_region_mask_path": layout.relative(regions.allowed) if regions.allowed else None,
         "recipe": json.loads(row["recipe"]) if row["recipe"] else None,
@@ -173,9 +173,9 @@ def _entry(layout: Layout, row: Row) -> Row:
         "sample_id": f"{sample.number:05d}",
         "dataset_category": row["category"],
         "edit_task": sample.task,
-        "src_image_path": paths["source"],
-        "result_image_path": paths["result"],
-        "mask_paths": masks,
+        "src_image_path": files["source"],
+        "result_image_path": files["result"],
+        "mask_paths": [files["mask"], files["mask_inverse"]],
         "metadata": metadata,
         "split": None,
         **{role: one_line(row[role]) if row[role] else None for role in ("instruction_ch", "instruction_en")},

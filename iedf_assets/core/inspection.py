@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngImageFile
 from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.containers import take_apart
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.lint import Code, Issue
+from iedf_assets.core.lint import Code, Finding
 from iedf_assets.core.masks import margin_px
 from iedf_assets.core.naming import REQUIRED, SampleKey
 from iedf_assets.core.profile import Encoding
@@ -58,12 +58,14 @@ class Inspection:
 
     Attributes:
         scores: of `iedf_assets.core.scores.measure`; None when the files do not allow measuring.
+        region_known: whether the scores are of a named allowed region.
         instructions: role → text, of those that could be read.
     """
 
     sample: SampleKey
-    issues: tuple[Issue, ...]
+    findings: tuple[Finding, ...]
     scores: Scores | None
+    region_known: bool
     instructions: dict[str, str]
 
 
@@ -87,7 +89,8 @@ def inspect_sample(dataset: Path, sample: SampleKey, regions: Regions) -> Inspec
             paths[role] = path
     reading.compare(pictures, paths)
     scores = None if reading.unmeasurable else _scores(sample, pictures)
-    return Inspection(sample, tuple(sorted(reading.issues)), scores, instructions)
+    known = regions.allowed is not None
+    return Inspection(sample, tuple(sorted(reading.findings)), scores, known, instructions)
 
 
 def _needed(sample: SampleKey, there: set[str]) -> set[str]:
@@ -108,8 +111,7 @@ def _scores(sample: SampleKey, pictures: dict[str, Pixels | None]) -> Scores | N
         return scores | dict.fromkeys(OUTSIDE_SCORES)
     widest = widest_region(mask)
     if scores["max_difference_outside"] is not None and not widest.all():
-        difference = np.asarray(cv2.absdiff(source, result), np.uint8)
-        scores["max_difference_outside"] = int(difference[widest == 0].max())
+        scores["max_difference_outside"] = int(cv2.norm(source, result, cv2.NORM_INF, ~widest))
     return scores
 
 
@@ -136,12 +138,12 @@ class _Reading:
     def __init__(self, dataset: Path, sample: SampleKey) -> None:
         self._dataset = dataset
         self._sample = sample
-        self.issues: list[Issue] = []
+        self.findings: list[Finding] = []
         self.unmeasurable = False
 
     def found(self, path: Path, code: Code, message: str) -> None:
         """Note a finding on a file."""
-        self.issues.append(Issue(Path(os.path.relpath(path, self._dataset)).as_posix(), code, message))
+        self.findings.append(Finding(Path(os.path.relpath(path, self._dataset)).as_posix(), code, message))
 
     def instruction(self, path: Path, role: str) -> str | None:
         """The text of an instruction; None when it cannot be read."""

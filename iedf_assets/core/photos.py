@@ -30,6 +30,7 @@ from iedf_assets.core.reasons import (
     CHANGED_WHILE_READING,
     CORRUPTED,
     OUT_OF_MEMORY,
+    READ_ERROR,
     TOO_LARGE,
     TRUNCATED,
     UNREADABLE,
@@ -137,7 +138,7 @@ def _read_bytes(path: Path) -> bytes:
             data = file.read(MAX_FILE_BYTES + 1)
             after = os.fstat(descriptor)
     except (OSError, ValueError) as error:
-        raise SourceError(UNREADABLE, f"cannot be read: {error}") from error
+        raise SourceError(READ_ERROR, f"cannot be read: {error}") from error
     except MemoryError as error:
         raise SourceError(OUT_OF_MEMORY, "not enough memory to read it") from error
     if (before.st_size, before.st_mtime_ns, len(data)) != (after.st_size, after.st_mtime_ns, after.st_size):

@@ -112,7 +112,7 @@ _BACKGROUND_FRAMES_CH = (
 _RELIGHT = {
     f"identity/relight_{side}": (
         f"light {{it}} {{degree}} from {place}",
-        f"relight {{it}} {{degree}}, with the light coming from {place}",
+        f"relight {{it}} {{degree}} with light coming from {place}",
         f"add {{some}} light from {place} to {{it}}",
         f"give {{it}} {{some}} light from {place}",
     )

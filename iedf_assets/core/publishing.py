@@ -268,10 +268,8 @@ def _rejects(rows: Mapping[str, Row]) -> set[str]:
 
 def _folders(layout: Layout, slots: list[Slot]) -> set[Path]:
     """The folders that samples and rejects of these slots are written to."""
-    roots = {
-        root / slot.subtype.task / slot.subtype.name
-        for slot in slots
-        for root in (layout.dataset, layout.reports / "allowed", layout.reports / "result_masks")
-    }
+    kinds = {(slot.subtype.task, slot.subtype.name) for slot in slots}
+    trees = (layout.dataset, layout.reports / "allowed", layout.reports / "result_masks")
+    roots = {root.joinpath(*kind) for kind in kinds for root in trees}
     roots.add(layout.reports / "rejects")
     return {folder for root in roots if root.is_dir() for folder in root.iterdir() if folder.is_dir()}

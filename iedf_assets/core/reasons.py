@@ -7,6 +7,7 @@ CORRUPTED = "corrupted"
 TOO_LARGE = "too_large"
 SYMLINK_OUTSIDE = "symlink_outside"
 # What may pass: status `failed`, and tried again.
+READ_ERROR = "read_error"
 OUT_OF_MEMORY = "out_of_memory"
 CHANGED_WHILE_READING = "changed_while_reading"
 CHANGED_SINCE_SCAN = "changed_since_scan"
@@ -17,5 +18,5 @@ UNIFORM_BORDER = "uniform_border_detected"
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near_duplicate"
 
-PASSING = frozenset({OUT_OF_MEMORY, CHANGED_WHILE_READING, CHANGED_SINCE_SCAN})
+PASSING = frozenset({READ_ERROR, OUT_OF_MEMORY, CHANGED_WHILE_READING, CHANGED_SINCE_SCAN})
 DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from iedf_assets.core import colours
 from iedf_assets.core.profile import Background, Delete, Identity, Move, Recolor, Scale
 from iedf_assets.core.subtypes import SUBTYPES
@@ -175,9 +177,10 @@ def _recolor(
     bounded = min(max(lightness, 0.05), 0.99)
     gamma = 1.0 if target == lightness else round(math.log(target) / math.log(bounded), 3)
     old = colours.name_of(subject["colour"])
+    at_target = np.array([target], np.float32)
     paints = {}
     for new_hue, wanted in _PAINTS:
-        shown = min(wanted, float(colours.greatest_chroma(new_hue)[round(target * 255)]))
+        shown = min(wanted, float(colours.greatest_chroma(new_hue, at_target)[0]))
         name = colours.name_of_lch(target, shown, new_hue)
         near = chroma >= colours.ACHROMATIC and colours.hue_distance(hue, new_hue) < limits.min_hue_distance
         if shown >= _MIN_CHROMA and name != old and not near:

@@ -16,6 +16,7 @@ from iedf_assets.core.inspection import Regions, grown, inspect_sample, widest_r
 from iedf_assets.core.inspections import inspect_published
 from iedf_assets.core.judging import CheckReport, check_dataset
 from iedf_assets.core.lint import lint_tree
+from iedf_assets.core.merging import verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
 from iedf_assets_tests.pair_making import Plant
@@ -55,7 +56,7 @@ def outputs(published: Path, tmp_path: Path) -> Path:
 
 
 def codes(report: CheckReport) -> list[tuple[str, str]]:
-    return [(issue.path, issue.code) for issue in report.lint]
+    return [(finding.path, finding.code) for finding in report.lint]
 
 
 def verdict(report: CheckReport, sample: str) -> dict[str, Any]:
@@ -75,20 +76,9 @@ def test_the_projects_own_dataset_is_clean_with_its_index(published: Path) -> No
 
 
 def test_the_scores_are_those_that_were_measured_before_publishing(published: Path) -> None:
-    staged = [json.loads(line) for line in (published / "reports/index.jsonl").open(encoding="utf-8")]
-    assert len(staged) == 16
-    inspections = {
-        inspection.sample: inspection.scores
-        for inspection in inspect_published(
-            Layout(published, published, published, published),
-            "x",
-            [SampleKey.parse(row["sample_key"]) for row in staged],
-            1,
-        )
-    }
-    shutil.rmtree(published / "manifests/inspections")
-    for pair in check_dataset(published / "dataset").pairs:
-        assert pair.scores == inspections[pair.sample]
+    rows = verdicts_of_all(Layout(published, published, published, published)).to_dicts()
+    staged = {row["sample_key"]: json.loads(row["scores"]) for row in rows}
+    assert {str(pair.sample): pair.scores for pair in check_dataset(published / "dataset").pairs} == staged
 
 
 def test_without_its_index_all_pass_but_those_whose_new_place_nobody_knows(outputs: Path) -> None:
@@ -126,6 +116,11 @@ def resize(path: Path) -> None:
     picture.resize((picture.width - 8, picture.height)).save(path)
 
 
+def remove(*paths: Path) -> None:
+    for path in paths:
+        path.unlink()
+
+
 def swap(one: Path, other: Path) -> None:
     first, second = one.read_bytes(), other.read_bytes()
     one.write_bytes(second)
@@ -157,7 +152,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], list[tuple[str, str]]]] = {
     "no mask": (lambda f: (f / "00001_mask.png").unlink(), [("00001_mask.png", "missing_required")]),
     "no inverse": (lambda f: (f / "00001_mask-1.png").unlink(), [("00001_mask-1.png", "missing_mask1")]),
     "neither mask": (
-        lambda f: [(f / f"00001_{name}.png").unlink() for name in ("mask", "mask-1")],
+        lambda f: remove(f / "00001_mask.png", f / "00001_mask-1.png"),
         [("00001_mask-1.png", "missing_mask1"), ("00001_mask.png", "missing_required")],
     ),
     "a smaller result": (
@@ -191,7 +186,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], list[tuple[str, str]]]] = {
             (f"00001_{language}.txt", code)
             for language in ("CH", "EN")
             for code in ("instruction_mismatch", "wrong_language")
-        ],  # fmt: skip
+        ],
     ),
     "texts of two samples swapped": (
         lambda f: swap(f / "00001_EN.txt", f / "00002_EN.txt"),
@@ -232,7 +227,7 @@ def test_what_lies_at_the_wrong_depth_or_in_a_misnamed_folder_is_found(outputs: 
     (dataset / "semantic_edit/删除").mkdir()
     (dataset / DELETE / "00001_result.jpeg").touch()
     (dataset / DELETE / "000001.jpg").touch()
-    assert [(issue.path, issue.code) for issue in lint_tree(dataset)] == [
+    assert [(finding.path, finding.code) for finding in lint_tree(dataset)] == [
         (path, "bad_name")
         for path in (
             "Semantic Edit",
@@ -359,7 +354,7 @@ def test_an_allowed_region_that_is_gone_or_of_another_size_is_found(outputs: Pat
 
 
 def test_an_index_elsewhere_or_of_text_metadata_is_read_and_a_broken_one_told(outputs: Path) -> None:
-    dataset = shutil.move(outputs / "dataset", outputs.parent / "moved")
+    dataset = (outputs / "dataset").rename(outputs.parent / "moved")
     edit_index(
         outputs, f"{MOVE}/00001", lambda row: row.update(metadata=json.dumps(row["metadata"]), tier="odd")
     )
@@ -382,6 +377,25 @@ def test_the_widest_region_holds_every_region_that_finishing_allows(published: P
         assert np.any((allowed > 0) & (grown(decode(path), 7) == 0))
 
 
+def test_a_change_in_the_margin_of_an_unknown_region_is_undecided_and_beyond_it_wrong(outputs: Path) -> None:
+    shutil.rmtree(outputs / "reports")
+    for number in (1, 2):
+        ends = (".jpg", "_result.jpg", "_mask.png")
+        files = [outputs / "dataset" / f"{DELETE}/0000{number}{end}" for end in ends]
+        source, _, mask = map(decode, files)
+        blocks = cv2.erode(widest_region(mask), np.ones((5, 5), np.uint8))
+        region = blocks if number == 1 else grown(mask, 40)
+        edited = np.where(region[..., None] > 0, 255 - source, source)
+        files[0].write_bytes(encode_jpeg(source, 95))
+        files[1].write_bytes(encode_jpeg(edited, 95))
+    report = check_dataset(outputs / "dataset")
+    within, beyond = (verdict(report, f"{DELETE}/0000{number}") for number in (1, 2))
+    assert (within["failed_checks"], within["passed"]) == ([], False)
+    assert within["not_run"] == ["mse_outside", "ssim_outside", "changed_outside"]
+    assert beyond["not_run"] == []
+    assert beyond["failed_checks"] == ["mse_outside", "ssim_outside", "changed_outside", "exact_outside"]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 9)])
 def test_pictures_of_any_size_are_inspected_without_an_exception(
     tmp_path: Path, size: tuple[int, int]
@@ -401,11 +415,11 @@ def test_pictures_of_any_size_are_inspected_without_an_exception(
     }.items():
         (folder / name).write_bytes(data)
     inspection = inspect_sample(tmp_path, SampleKey.parse(f"{DELETE}/00001"), Regions())
-    assert inspection.issues == ()
+    assert inspection.findings == ()
     assert inspection.scores is not None
 
 
-def test_only_files_that_changed_are_opened_again(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     layout = Layout(outputs, outputs, outputs, outputs)
     samples = [SampleKey.parse(f"{DELETE}/0000{number}") for number in (1, 2, 3)]
     opened: list[tuple[int, int]] = []
@@ -421,6 +435,6 @@ def test_only_files_that_changed_are_opened_again(outputs: Path, monkeypatch: py
     truncate(layout.dataset / samples[1].file("result"))
     found = inspect_published(layout, "x", samples, 2, count)
     assert opened == [(1, 1)]
-    assert [len(inspection.issues) for inspection in found] == [0, 1, 0]
+    assert [len(inspection.findings) for inspection in found] == [0, 1, 0]
     (layout.manifests / "inspections/x.parquet").write_bytes(b"rubbish")
     assert inspect_published(layout, "x", samples, 2) == found

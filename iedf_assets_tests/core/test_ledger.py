@@ -167,7 +167,7 @@ CALLS = st.lists(st.tuples(st.sampled_from(["assign", "release"]), EDITS, st.sam
 
 
 @given(calls=CALLS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_a_number_never_changes_hands(
     tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[str, set[str], str]]
 ) -> None:

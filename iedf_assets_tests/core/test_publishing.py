@@ -367,8 +367,9 @@ def disturbed(plant: Plant) -> None:
     plant.make()
 
 
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_file_and_run_again_gives_the_undisturbed_tree(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     undisturbed = plant_in(tmp_path / "plain", CHANGES, "threads=1")
     undisturbed.judge()
@@ -380,7 +381,7 @@ def test_killed_at_any_file_and_run_again_gives_the_undisturbed_tree(
     begun = plant_in(tmp_path / "begun", CHANGES, "threads=1")
     begun.judge()
     assert total[0] > 60
-    for index in range(1, total[0] + 1, 5):
+    for index in range(1, total[0] + 1, step):
         home = tmp_path / str(index)
         shutil.copytree(tmp_path / "begun", home)
         plant = replace(begun, profile=changed_home(begun.profile, home), edits={}, pairs={})
@@ -435,7 +436,7 @@ def test_temporary_files_of_dead_processes_are_swept_and_those_of_living_ones_le
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 def test_whatever_happens_rows_add_up_and_the_dataset_is_what_they_say(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

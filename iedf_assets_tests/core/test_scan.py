@@ -100,7 +100,7 @@ def test_links_that_lead_out_or_nowhere_or_to_folders_are_problems(layout: Layou
     sibling = tmp_path / "data2"  # begins like the data folder, yet lies outside
     sibling.mkdir()
     (sibling / "a.jpg").write_bytes(b"x")
-    targets = {
+    targets: dict[str, str | Path] = {
         "out.jpg": sibling / "a.jpg", "out": sibling, "gone": "nowhere", "loop": "loop", "inside": "inner",
         "dots.jpg": "../../data2/a.jpg",
     }  # fmt: skip
@@ -163,7 +163,7 @@ def test_folders_in_no_category_are_named(layout: Layout, profile: Profile) -> N
     for name in (*profile.categories, "holiday", unicodedata.normalize("NFD", "été")):
         (layout.data / name).mkdir(parents=True)
     (layout.data / "README.md").write_text("not a folder")
-    assert unmapped_folders(layout, profile) == ["holiday", unicodedata.normalize("NFD", "été")]
+    assert unmapped_folders(layout, profile) == [unicodedata.normalize("NFD", "été"), "holiday"]
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

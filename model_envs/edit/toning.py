@@ -21,7 +21,7 @@ _DARKEN_STOPS = 1.5
 _RELIGHT_STOPS = 2.0
 _GAIN_LEVELS = 128
 # Standard deviation of the blur at strength 1, as a share of the short side.
-_DEFOCUS = 0.022
+_DEFOCUS = 0.035
 # The blur is computed at a size at which it is about this wide, pixels.
 _DEFOCUS_AT = 4.0
 
@@ -77,11 +77,11 @@ def recoloured(rgb: Pixels, mask: Pixels, hue: float, chroma: float, gamma: floa
     lightness = cv2.pow(lab[..., 0], gamma)
     old = cv2.magnitude(lab[..., 1], lab[..., 2])
     usual = float(cv2.mean(old, mask)[0])
-    # A grey subject has no variation worth keeping, only noise.
-    kept = min(max(usual / (2 * colours.ACHROMATIC) - 0.5, 0.0), 0.7)
-    variation = np.clip(old / max(usual, 1e-3), 0.3, 1.6)
+    # White and metal parts of a coloured subject stay almost so; a grey subject's variation is mere noise.
+    kept = min(max(usual / (2 * colours.ACHROMATIC) - 0.5, 0.0), 0.9)
+    variation = np.clip(old / max(usual, 1e-3), 0.1, 1.5)
     wanted = chroma * (1 - kept + kept * variation)
-    greatest = colours.greatest_chroma(hue)
+    greatest = colours.greatest_chroma(hue, np.linspace(0, 1, 256, dtype=np.float32))
     shown = np.minimum(wanted, np.take(greatest, np.clip(lightness * 255, 0, 255).astype(np.uint8)))
     angle = math.radians(hue)
     painted = cv2.merge([lightness, shown * math.cos(angle), shown * math.sin(angle)])

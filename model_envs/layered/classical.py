@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from iedf_assets.core.codecs import Pixels, encode_png
 from iedf_assets.core.journal import Row
@@ -12,7 +13,7 @@ from iedf_assets.core.photos import read_photo
 from model_envs.contract import LayerRequest
 from model_envs.layered.filling import fill
 from model_envs.layered.matting import full_alpha, own_colours
-from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced
+from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined
 
 NO_SUBJECT = "no_salient_object"
 HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
@@ -39,7 +40,7 @@ class Backend:
         subject = find_subject(reduced(rgb), request.seed)
         if not subject.stands_out:
             return {**size, "status": "filtered", "reason": NO_SUBJECT, "detail": _why(subject)}
-        alpha = full_alpha(rgb, subject.mask)
+        alpha = full_alpha(rgb, refined(rgb, subject.mask, request.seed))
         mask = cleaned(np.where(alpha >= 128, 255, 0).astype(np.uint8), opening=0.0)
         alpha[_far_from(mask)] = 0
         x, y, w, h = cv2.boundingRect(alpha)
@@ -53,7 +54,10 @@ class Backend:
         if request.level == "mask":
             (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
             return row
-        row["layers"] = [_background(rgb, alpha, folder, request.seed), _object(rgb, alpha, (x, y, w, h), folder)]
+        row["layers"] = [
+            _background(rgb, alpha, folder, request.seed),
+            _object(rgb, alpha, (x, y, w, h), folder),
+        ]
         row["recomposition_error"] = round(mean_absolute_error(rgb, recompose(rgb, folder, row)), 4)
         return row
 
@@ -65,15 +69,17 @@ def _why(subject: Subject) -> str:
     )
 
 
-def _far_from(mask: Pixels) -> np.ndarray:
+def _far_from(mask: Pixels) -> NDArray[np.bool_]:
     """Where alpha has nothing to say: further from the mask than its soft rim reaches."""
     reach = max(3, round(min(mask.shape) * 0.02)) * 2 + 1
-    return cv2.dilate(mask, np.ones((reach, reach), np.uint8)) == 0
+    far: NDArray[np.bool_] = cv2.dilate(mask, np.ones((reach, reach), np.uint8)) == 0
+    return far
 
 
 def _background(rgb: Pixels, alpha: Pixels, folder: Path, seed: int) -> Row:
     growth = max(2, round(min(alpha.shape) * HOLE_GROWTH))
-    hole = cv2.dilate(np.where(alpha > 0, 255, 0).astype(np.uint8), np.ones((2 * growth + 1,) * 2, np.uint8))
+    visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
+    hole = cv2.dilate(visible, np.ones((2 * growth + 1,) * 2, np.uint8)).astype(np.uint8)
     x, y, w, h = cv2.boundingRect(hole)
     completed = fill(rgb, hole, seed=seed)[y : y + h, x : x + w]
     return _written(folder, BACKGROUND, np.ascontiguousarray(completed), x, y)
@@ -120,6 +126,7 @@ def _dominant_colour(rgb: Pixels, mask: Pixels, seed: int) -> list[int]:
     cv2.setRNGSeed(seed)
     criteria = (cv2.TERM_CRITERIA_MAX_ITER, 12, 0)
     count = min(COLOUR_CLUSTERS, len(lab))
-    _, labels, _ = cv2.kmeans(lab, count, None, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    unlabelled = np.zeros((len(lab), 1), np.int32)
+    _, labels, _ = cv2.kmeans(lab, count, unlabelled, criteria, 1, cv2.KMEANS_PP_CENTERS)
     largest = np.bincount(labels.ravel()).argmax()
     return [int(value) for value in np.median(pixels[labels.ravel() == largest], axis=0)]

@@ -20,7 +20,7 @@ REACH = PATCH // 2
 # Rounds of search and vote: at the smallest size, where the composition is found, and above.
 FIRST_ROUNDS, ROUNDS = 8, 3
 # How much a match's distance counts: this many levels per pixel, so that the near is preferred to the equal.
-LOCALITY = 0.35
+LOCALITY = 0.1
 # Each patch is told by the lowest frequencies of its discrete cosine transform, those with u + v below this.
 FREQUENCIES = 4
 # Patches that reach the rim know more than those deep in the hole: certainty falls by this per pixel.
@@ -28,6 +28,9 @@ CERTAINTY_FALL = 1.25
 # Halved coefficients keep every sum below 2**24: float32 is then exact, whatever the order and the machine.
 PRECISION = 0.5
 QUERIES = 256
+TRUST = 4
+# Patches that differ by less than this, squared, are equally good to begin with.
+DOUBT = 4.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def complete(picture: Floats, hole: Bools, rng: np.random.Generator) -> Completi
         if not clear.any():
             continue
         if found is None:
-            guess, rounds = _first_guess(values, unknown, rng), FIRST_ROUNDS
+            guess, rounds = _first_guess(values, unknown, clear, rng), FIRST_ROUNDS
         else:
             guess, rounds = _enlarged(found, values, unknown, clear), ROUNDS if level < len(sizes) - 1 else ROUNDS - 1
         found = _refine(guess, unknown, clear, rounds)
@@ -86,7 +89,7 @@ def spread(values: Floats, hole: Bools) -> Floats:
 def _pyramid(picture: Floats, hole: Bools) -> list[tuple[Floats, Bools]]:
     """The picture and smaller ones, down to where the hole is about as wide as a patch."""
     sizes = [(picture, hole)]
-    while min(hole.shape) >= 4 * PATCH and _depth(hole).max() > REACH + 1:
+    while min(hole.shape) >= 8 * PATCH and _depth(hole).max() > REACH + 1:
         size = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
         known = (~hole).astype(np.float32)
         share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
@@ -101,12 +104,38 @@ def _depth(hole: Bools) -> Floats:
     return np.asarray(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
 
 
-def _first_guess(picture: Floats, hole: Bools, rng: np.random.Generator) -> Floats:
-    smooth = spread(picture, hole)
-    ring = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
-    grain = (picture - cv2.blur(smooth, (3, 3)))[ring if ring.any() else ~hole].std(0)
-    smooth[hole] += rng.normal(size=(int(hole.sum()), picture.shape[2])).astype(np.float32) * grain
-    return smooth
+def _first_guess(picture: Floats, hole: Bools, clear: Bools, rng: np.random.Generator) -> Floats:
+    """Peel the hole from its rim inwards: each pixel comes from the patch most like what is known around it.
+
+    Smooth guesses end as smears; this one has texture from the start. `rng` decides between patches nearly alike.
+    """
+    values = np.rint(picture * PRECISION)
+    values[hole] = 0
+    sources, _ = _windows(values, ~hole, np.argwhere(clear))
+    wanted = np.vstack([-2 * sources.T, np.square(sources).T])
+    centres = picture[clear]
+    guess, unknown = picture.copy(), hole.copy()
+    while unknown.any():
+        layer = unknown & cv2.dilate((~unknown).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        seen, known = _windows(values, ~unknown, np.argwhere(layer))
+        scores = np.hstack([seen, known]) @ wanted
+        scores += np.rint(rng.random(scores.shape, np.float32) * known.sum(1, keepdims=True) * DOUBT)
+        guess[layer] = centres[scores.argmin(1)]
+        values[layer] = np.rint(guess[layer] * PRECISION)
+        unknown &= ~layer
+    return guess
+
+
+def _windows(values: Floats, known: Bools, places: Integers) -> tuple[Floats, Floats]:
+    """The patches around `places`, flat, 0 where not known, and where they are known: float32 (n, features)."""
+    edge = (REACH, REACH)
+    values = np.pad(values, (edge, edge, (0, 0)))
+    weight = np.pad(known, (edge, edge))[..., None].repeat(values.shape[2], 2).astype(np.float32)
+    flat = [
+        np.lib.stride_tricks.sliding_window_view(part, (PATCH, PATCH), (0, 1))[tuple(places.T)].reshape(len(places), -1)
+        for part in (values * weight, weight)
+    ]
+    return flat[0], flat[1]
 
 
 def _enlarged(found: Completion, picture: Floats, hole: Bools, clear: Bools) -> Floats:
@@ -132,8 +161,8 @@ def _refine(guess: Floats, hole: Bools, clear: Bools, rounds: int) -> Completion
         matches = np.indices(hole.shape).transpose(1, 2, 0).copy()
         matches[sought] = sources[nearest]
         weight = np.zeros(hole.shape, np.float32)
-        spread_of = max(float(np.percentile(distance, 75)), 1.0)
-        weight[sought] = np.exp(-distance / (2 * spread_of)) * certainty[sought]
+        typical = max(float(np.median(distance)), 1.0)
+        weight[sought] = (distance / typical + 0.05) ** -TRUST * certainty[sought]
         values = _vote(values, hole, matches, weight)
     return Completion(values, matches)
 

@@ -6,10 +6,10 @@ import numpy as np
 from iedf_assets.core.codecs import Pixels
 
 # The rim in which alpha is decided, in pixels of the small mask, and what is certain beyond it.
-RIM = 2.5
+RIM = 2.0
 SMOOTHNESS = (0.02 * 255) ** 2
 SUBSAMPLING = 0.25
-HAZE, CORE = 0.12, 0.88
+HAZE, CORE = 0.2, 0.8
 
 
 def full_alpha(rgb: Pixels, small_mask: Pixels) -> Pixels:
@@ -29,8 +29,12 @@ def full_alpha(rgb: Pixels, small_mask: Pixels) -> Pixels:
     scale = SUBSAMPLING if factor >= 2 else 1.0
     source = coarse[box].astype(np.float32) / 255
     filtered = cv2.ximgproc.guidedFilter(guide, source, reach, SMOOTHNESS, scale=scale)
+    soft = (np.clip((filtered - HAZE) / (CORE - HAZE), 0, 1) * 255 + 0.5).astype(np.uint8)
+    # Only the rim is uncertain: what lies well inside the mask is solid, what lies well outside is not there.
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+    solid, reachable = cv2.erode(coarse[box], kernel), cv2.dilate(coarse[box], kernel)
     alpha = np.zeros((height, width), np.uint8)
-    alpha[box] = (np.clip((filtered - HAZE) / (CORE - HAZE), 0, 1) * 255 + 0.5).astype(np.uint8)
+    alpha[box] = np.minimum(np.maximum(soft, solid), reachable)
     return alpha
 
 

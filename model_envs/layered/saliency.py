@@ -16,7 +16,7 @@ from iedf_assets.core.codecs import Pixels
 Floats = NDArray[np.float32]
 Value = TypeVar("Value", bound=np.generic)
 
-WORKING_SIDE = 240
+WORKING_SIDE = 288
 SUPERPIXELS_PER_SIDE = 16
 GEODESIC_SIGMA = 10.0  # sigma_clr, in Lab units
 SPATIAL_SIGMA = 0.25  # sigma_spa, as a share of the long side
@@ -29,6 +29,7 @@ MIN_AREA, MAX_AREA = 0.008, 0.75
 MIN_SEPARATION = 0.3
 MIN_SCORE = 0.3
 MIN_COMPONENT = 0.15
+WORTH_A_ZOOM = 1.3
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ def find_subject(rgb: Pixels, seed: int) -> Subject:
         _cut(rgb, salient, _otsu(salient[salient >= threshold]), seed),
         _cut(rgb, focus, _otsu(focus), seed),
     )
-    return max([best, *(_judged(lab, salient, focus, mask) for mask in others)], key=lambda subject: subject.score)
+    return max(
+        [best, *(_judged(lab, salient, focus, mask) for mask in others)], key=lambda subject: subject.score
+    )
 
 
 def _judged(lab: Floats, salient: Floats, focus: Floats, mask: Pixels) -> Subject:
@@ -147,7 +150,7 @@ def _cut(rgb: Pixels, likely: Floats, threshold: float, seed: int) -> Pixels:
     trimap = np.full(likely.shape, cv2.GC_PR_BGD, np.uint8)
     trimap[likely >= threshold] = cv2.GC_PR_FGD
     trimap[likely >= (1 + threshold) / 2] = cv2.GC_FGD
-    trimap[likely <= threshold / 4] = cv2.GC_BGD
+    trimap[likely <= threshold / 6] = cv2.GC_BGD
     if not (trimap & 1).any() or (trimap & 1).all():
         return np.zeros_like(trimap)
     models = np.zeros((2, 65))
@@ -157,18 +160,50 @@ def _cut(rgb: Pixels, likely: Floats, threshold: float, seed: int) -> Pixels:
     return cleaned((trimap & 1) * np.uint8(255))
 
 
+def refined(rgb: Pixels, mask: Pixels, seed: int) -> Pixels:
+    """The mask of a subject that is small in its photo, cut again at a larger size around it.
+
+    Args:
+        rgb: the photo at full size.
+        mask: of the subject, at the working size.
+
+    Returns:
+        A mask of the whole photo, at a size between the working size and the full one.
+    """
+    height, width = mask.shape
+    x, y, w, h = cv2.boundingRect(mask)
+    around = round(0.3 * max(w, h)) + 4
+    left, top = max(0, x - around), max(0, y - around)
+    right, bottom = min(width, x + w + around), min(height, y + h + around)
+    zoom = min(rgb.shape[0] / height, WORKING_SIDE / max(right - left, bottom - top))
+    if zoom < WORTH_A_ZOOM:
+        return mask
+    larger = cv2.resize(mask, (round(width * zoom), round(height * zoom)), interpolation=cv2.INTER_LINEAR)
+    box = np.s_[round(top * zoom) : round(bottom * zoom), round(left * zoom) : round(right * zoom)]
+    photo = cv2.resize(rgb, larger.shape[::-1], interpolation=cv2.INTER_AREA)[box]
+    reach = max(2, round(0.08 * zoom * min(w, h))) * 2 + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    likely = np.where(larger[box] >= 128, np.float32(0.9), np.float32(0.3))
+    likely[cv2.erode(larger[box], kernel) >= 128] = 1.0
+    refined_box = _cut(np.ascontiguousarray(photo), likely, 0.5, seed)
+    result = np.zeros_like(larger)
+    result[box] = refined_box
+    return result if refined_box.any() else mask
+
+
 def cleaned(mask: Pixels, opening: float = 0.012) -> Pixels:
     """The mask's main components without holes, smoothed by `opening`, a share of the long side."""
     side = round(max(mask.shape) * opening) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
-    if count < 2:
+    # Pieces that nearly touch belong together: a dark stripe often cuts an object in two.
+    joined = cv2.dilate(opened, np.ones((2 * side + 1,) * 2, np.uint8))
+    count, labels = cv2.connectedComponents(joined)
+    areas = np.bincount(labels[opened > 0], minlength=count)
+    if count < 2 or not areas.any():
         return np.zeros_like(mask)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    kept = areas >= MIN_COMPONENT * areas[1:].max()
-    kept[0] = False
-    solid = np.where(kept[labels], 255, 0).astype(np.uint8)
+    kept = areas >= MIN_COMPONENT * areas.max()
+    solid = np.where(kept[labels], opened, 0)
     return _without_holes(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, kernel))
 
 
@@ -194,7 +229,9 @@ def _lab(rgb: Pixels) -> Floats:
 
 def _superpixels(lab: Floats) -> tuple[NDArray[np.int32], int]:
     side = max(4, round(max(lab.shape[:2]) / SUPERPIXELS_PER_SIDE))
-    segments = cv2.ximgproc.createSuperpixelSLIC(cv2.GaussianBlur(lab, (3, 3), 0), cv2.ximgproc.SLICO, side, 10.0)
+    segments = cv2.ximgproc.createSuperpixelSLIC(
+        cv2.GaussianBlur(lab, (3, 3), 0), cv2.ximgproc.SLICO, side, 10.0
+    )
     segments.iterate(6)
     segments.enforceLabelConnectivity(20)
     return segments.getLabels(), segments.getNumberOfSuperpixels()

@@ -1,0 +1,235 @@
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from iedf_assets.core import colours, recipes
+from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.errors import SourceError, WorkerError
+from iedf_assets.core.files import content_hash
+from iedf_assets.core.finishing import composite
+from iedf_assets.core.masks import edit_masks, region_alpha
+from iedf_assets.core.profile import Recipes
+from iedf_assets.core.subtypes import SUBTYPES
+from model_envs.contract import EditRequest
+from model_envs.edit.classical import Backend
+from model_envs.edit.toning import defocused, recoloured, relit
+
+MARGIN = 4
+RED = (200, 30, 40)
+PHOTO = np.asarray(cv2.resize(data.coffee(), (300, 200), interpolation=cv2.INTER_AREA), np.uint8)
+# Box of the subject: x, y, width, height. One in the open, one cut by the lower border.
+OPEN, CUT = (110, 60, 80, 70), (100, 100, 80, 100)
+EVERY_EDIT = [
+    (subtype, kind)
+    for subtype, kinds in (
+        ("move", [None]), ("scale", [None]), ("delete", [None]), ("recolor", [None]),
+        ("identity", recipes.IDENTITY_KINDS), ("background", recipes.BACKGROUND_KINDS),
+    )
+    for kind in kinds
+]  # fmt: skip
+
+
+class Stage:
+    """A photo with an elliptic subject, decomposed as the layered stage leaves it."""
+
+    def __init__(self, folder: Path, box: tuple[int, int, int, int], rgb: Pixels) -> None:
+        x, y, width, height = box
+        self.folder, self.rgb, self.size = folder, rgb, (rgb.shape[1], rgb.shape[0])
+        whole = np.zeros(rgb.shape[:2], np.uint8)
+        center, axes = (x + width // 2, y + height // 2), (width // 2 - 4, height // 2 - 4)
+        cv2.ellipse(whole, center, axes, 0, 0, 360, 255, -1)
+        self.alpha = np.asarray(cv2.GaussianBlur(whole, (0, 0), 1.5), np.uint8)
+        self.silhouette = np.where(self.alpha >= 128, 255, 0).astype(np.uint8)
+        left, top, w, h = cv2.boundingRect(self.alpha)
+        crop = np.s_[top : top + h, left : left + w]
+        self.path = folder / "photo.png"
+        Image.fromarray(rgb).save(self.path)
+        grey = np.full((h, w, 3), 128, np.uint8)
+        (folder / "object_1.png").write_bytes(encode_png(np.dstack([rgb[crop], self.alpha[crop]])))
+        (folder / "background.png").write_bytes(encode_png(grey))
+        layer = {"x": left, "y": top, "width": w, "height": h}
+        mean = [round(value) for value in cv2.mean(rgb, self.silhouette)[:3]]
+        self.subject = {**layer, "area_share": float((self.silhouette > 0).mean()), "colour": mean}
+        self.row: dict[str, Any] = {
+            "source_id": "s",
+            "subject": self.subject,
+            "layers": [
+                {"name": "background", "file": "background.png", **layer},
+                {"name": "object_1", "file": "object_1.png", **layer},
+            ],
+        }
+
+    def recipe(self, subtype: str, kind: str | None = None, seed: int = 3) -> recipes.Recipe:
+        limits = getattr(Recipes(), subtype)
+        recipe = recipes.draw(subtype, seed, self.subject, *self.size, limits)
+        assert isinstance(recipe, dict)
+        return recipe if kind is None else {**recipe, "kind": kind}
+
+    def edit(self, recipe: recipes.Recipe, source_id: str | None = None) -> tuple[Pixels, int, int]:
+        output = self.folder / "output"
+        output.mkdir(exist_ok=True)
+        request = EditRequest(
+            key="k", edit_id="e", source_id=source_id or content_hash(self.path.read_bytes()),
+            path=str(self.path), max_megapixels=16.0, max_pixels=10**8, recipe=recipe, layers=self.row,
+            layers_folder=str(self.folder), margin_px=MARGIN, seed=1, output=str(output),
+        )  # fmt: skip
+        row = Backend().run(request, output)
+        assert row["status"] == "done"
+        return decode(output / "picture.png"), row["x"], row["y"]
+
+    def finished(self, recipe: recipes.Recipe) -> tuple[Pixels, Pixels, Pixels | None]:
+        """The composited result, the mask and the result mask."""
+        subtype = SUBTYPES[recipe["subtype"]]
+        mask, result_mask = edit_masks(subtype, self.silhouette, recipe)
+        alpha = region_alpha(subtype, self.silhouette, result_mask, MARGIN, 0.6)
+        patch, x, y = self.edit(recipe)
+        return composite(self.rgb, patch, alpha, x, y), mask, result_mask
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, OPEN, PHOTO)
+
+
+@pytest.mark.parametrize("box", [OPEN, CUT])
+@pytest.mark.parametrize(("subtype", "kind"), EVERY_EDIT)
+def test_every_edit_covers_its_region_and_shows(
+    tmp_path: Path, box: tuple[int, int, int, int], subtype: str, kind: str | None
+) -> None:
+    stage = Stage(tmp_path, box, PHOTO)
+    result, mask, _ = stage.finished(stage.recipe(subtype, kind))
+    changed = np.abs(result.astype(int) - stage.rgb).max(axis=2)[mask > 0] > 8
+    assert changed.mean() >= 0.05
+
+
+@pytest.mark.parametrize(("subtype", "kind"), EVERY_EDIT)
+def test_an_edit_gives_the_same_bytes_again(stage: Stage, subtype: str, kind: str | None) -> None:
+    recipe = stage.recipe(subtype, kind)
+    first, again = stage.edit(recipe), stage.edit(recipe)
+    assert first[1:] == again[1:]
+    assert np.array_equal(first[0], again[0])
+
+
+@pytest.mark.parametrize("kind", recipes.BACKGROUND_KINDS)
+def test_a_background_edit_leaves_the_subject_exactly_as_it_is(stage: Stage, kind: str) -> None:
+    patch, x, y = stage.edit(stage.recipe("background", kind))
+    assert (x, y) == (0, 0)
+    inside = stage.alpha == 255
+    assert np.array_equal(patch[inside], stage.rgb[inside])
+
+
+@pytest.mark.parametrize("subtype", ["recolor", "identity"])
+def test_a_subject_edit_leaves_the_background_exactly_as_it_is(stage: Stage, subtype: str) -> None:
+    patch, x, y = stage.edit(stage.recipe(subtype))
+    place = np.s_[y : y + patch.shape[0], x : x + patch.shape[1]]
+    outside = stage.alpha[place] == 0
+    assert outside.any()
+    assert np.array_equal(patch[outside], stage.rgb[place][outside])
+
+
+def test_a_moved_object_is_the_same_pixels_elsewhere_and_leaves_the_completed_background(
+    stage: Stage,
+) -> None:
+    recipe = stage.recipe("move")
+    result, mask, result_mask = stage.finished(recipe)
+    assert result_mask is not None
+    opaque = np.argwhere(stage.alpha == 255)
+    new = opaque + np.array([recipe["dy"], recipe["dx"]])
+    assert np.array_equal(result[tuple(new.T)], stage.rgb[tuple(opaque.T)])
+    left_behind = cv2.erode(mask, np.ones((5, 5), np.uint8)) > cv2.dilate(
+        result_mask, np.ones((9, 9), np.uint8)
+    )
+    assert left_behind.any()
+    assert (result[left_behind] == 128).all()
+
+
+def test_a_removed_object_shows_the_completed_background(stage: Stage) -> None:
+    result, mask, _ = stage.finished(stage.recipe("delete"))
+    assert (result[mask > 0] == 128).all()
+
+
+@pytest.mark.parametrize("factor", [0.55, 0.8, 1.2, 1.5])
+def test_a_scaled_object_fills_its_result_mask_in_register(tmp_path: Path, factor: float) -> None:
+    # A subject of one colour on grey: it shows where the result mask is, and nowhere else.
+    stage = Stage(tmp_path, (80, 60, 120, 120), np.full((200, 300, 3), 128, np.uint8))
+    layer = decode(tmp_path / "object_1.png").copy()
+    layer[..., :3] = RED
+    (tmp_path / "object_1.png").write_bytes(encode_png(layer))
+    recipe = stage.recipe("scale") | {"factor": factor}
+    result, _, result_mask = stage.finished(recipe)
+    assert result_mask is not None
+    inside = cv2.erode(result_mask, np.ones((15, 15), np.uint8)) > 0
+    assert np.abs(result[inside].astype(int) - RED).max() <= 1
+    shows = np.where(np.abs(result.astype(int) - 128).max(axis=2) > 36, 255, 0).astype(np.uint8)
+    both = ((shows > 0) & (result_mask > 0)).sum() / ((shows > 0) | (result_mask > 0)).sum()
+    assert both > 0.97
+
+
+@pytest.mark.parametrize("key", ["red", "green", "blue", "purple"])
+def test_a_recoloured_grey_subject_has_the_colour_that_was_asked_for(tmp_path: Path, key: str) -> None:
+    rgb = np.full((200, 300, 3), 110, np.uint8)
+    stage = Stage(tmp_path, OPEN, rgb)
+    drawn = (stage.recipe("recolor", seed=seed) for seed in range(200))
+    recipe = next(recipe for recipe in drawn if recipe["colour"] == key)
+    result, mask, _ = stage.finished(recipe)
+    mean = cv2.mean(result, cv2.erode(mask, np.ones((9, 9), np.uint8)))[:3]
+    assert colours.name_of(mean).key == key
+    assert colours.lch_of(mean)[0] == pytest.approx(colours.lch_of([110] * 3)[0], abs=0.03)
+
+
+def test_recolouring_keeps_the_texture() -> None:
+    rgb = data.chelsea()
+    painted = recoloured(rgb, np.full(rgb.shape[:2], 255, np.uint8), hue=258, chroma=0.12, gamma=1.0)
+    before, after = (colours.to_oklab(picture)[..., 0] for picture in (rgb, painted))
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("kind", "bright", "dark"),
+    [
+        ("relight_left", np.s_[:, :100], np.s_[:, -100:]), ("relight_right", np.s_[:, -100:], np.s_[:, :100]),
+        ("relight_above", np.s_[:100], np.s_[-100:]),
+    ],
+)  # fmt: skip
+def test_the_side_of_the_light_is_brighter_and_the_other_darker(kind: str, bright: Any, dark: Any) -> None:
+    rgb = np.full((300, 400, 3), 120, np.uint8)
+    lit = relit(rgb, kind, 0.5, (0, 0, 400, 300))
+    assert lit[bright].min() > 120 > lit[dark].max()
+    assert (
+        np.abs(np.diff(lit.astype(int), axis=0)).max() <= 2 >= np.abs(np.diff(lit.astype(int), axis=1)).max()
+    )
+
+
+def test_defocus_lets_no_colour_of_the_subject_out() -> None:
+    rgb = np.full((300, 400, 3), 100, np.uint8)
+    rgb[100:200, 150:250] = (255, 0, 0)
+    alpha = np.where(rgb[..., 1] == 0, 255, 0).astype(np.uint8)
+    blurred = defocused(rgb, alpha, 0.9).astype(int)
+    assert np.abs(blurred[alpha == 0] - 100).max() <= 2
+
+
+@pytest.mark.parametrize("subtype", ["recolor", "identity", "background"])
+def test_edits_that_need_a_mask_alone_are_the_same_without_layers(stage: Stage, subtype: str) -> None:
+    recipe = stage.recipe(subtype)
+    layered = stage.edit(recipe)
+    alpha = decode(stage.folder / "object_1.png")[..., 3]
+    (stage.folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha)))
+    stage.row["layers"] = []
+    masked = stage.edit(recipe)
+    assert masked[1:] == layered[1:]
+    assert np.array_equal(masked[0], layered[0])
+
+
+def test_a_photo_that_changed_since_the_scan_is_refused(stage: Stage) -> None:
+    with pytest.raises(SourceError, match="not the one"):
+        stage.edit(stage.recipe("delete"), source_id="0" * 16)
+
+
+def test_an_unknown_edit_is_refused(stage: Stage) -> None:
+    with pytest.raises(WorkerError, match="no edit 'invent'"):
+        stage.edit({"subtype": "invent"})

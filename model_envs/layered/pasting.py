@@ -1,0 +1,136 @@
+"""Copies the pieces of a completion at full size, with evened shades and soft seams."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.masks import Box
+from model_envs.layered.completion import Bools, Floats
+from model_envs.layered.membrane import Links, even_out
+from model_envs.layered.shifts import Pieces
+
+# Jumps of this many levels are edges rather than shades; they count half, greater ones less.
+EDGE = 16.0
+# How far colours are averaged before their shades are compared, pixels of the middle size.
+SHADE_BLUR = (5, 5)
+# A piece's share of a pixel is its share of the blurred map to this power: the higher, the narrower the seam.
+SEAM_POWER, SEAM_BLUR = 4, (5, 5)
+WHOLE, NOTHING = 0.99, 0.01
+
+Shifts = NDArray[np.float64]
+
+
+def paste(filled: Pixels, picture: Pixels, hole: Bools, pieces: Pieces, middle: Pixels, unknown: Bools) -> None:
+    """Write the pieces into `filled`, uint8 (H, W, 3), where `hole`, bool (H, W).
+
+    Args:
+        picture: what is copied from, uint8 (H, W, 3).
+        middle: the picture at a size at which shades are evened out, uint8 (h, w, 3).
+        unknown: where that one is not to be used, bool (h, w).
+    """
+    size = np.array(hole.shape)
+    scale = size / pieces.index.shape
+    painted = np.zeros(hole.shape, np.float32)
+    near = cv2.GaussianBlur((pieces.index >= 0).astype(np.float32), SEAM_BLUR, 0)
+    shades, owners = _shades(pieces, middle, unknown)
+    for piece, shift in enumerate(np.rint(pieces.shifts * scale).astype(int)):
+        own = (pieces.index == piece).astype(np.float32)
+        share = cv2.GaussianBlur(own, SEAM_BLUR, 0) / np.maximum(near, 1e-6)
+        box = _extent(share > NOTHING, scale, size)
+        weight = _enlarged(share, box, scale) ** SEAM_POWER * hole[box]
+        shade = _enlarged(_spread_over(shades, owners == piece), box, size / owners.shape)
+        colours = cv2.add(_moved(picture, box, shift), shade, dtype=cv2.CV_8U)
+        _blend(filled[box], painted[box], colours, weight)
+
+
+def _extent(mask: Bools, scale: Shifts, size: NDArray[np.intp]) -> Box:
+    """The rows and columns of the full picture that a mask of the small one reaches."""
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    first = np.maximum(0, np.floor((np.array([y, x]) - 0.5) * scale)).astype(int)
+    last = np.minimum(size, np.ceil((np.array([y + h, x + w]) + 0.5) * scale)).astype(int)
+    return slice(first[0], last[0]), slice(first[1], last[1])
+
+
+def _enlarged(values: Floats, box: Box, scale: Shifts) -> Floats:
+    """Small `values`, float32 (h, w) or (h, w, 3), at full size within `box`, linearly between cells' centres."""
+    rows, columns = box
+    step = 1 / scale
+    start = (np.array([rows.start, columns.start]) + 0.5) * step - 0.5
+    affine = np.array([[step[1], 0, start[1]], [0, step[0], start[0]]])
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(values, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _moved(picture: Pixels, box: Box, shift: NDArray[np.int_]) -> Pixels:
+    """What `shift` brings into `box`; beyond the picture its border goes on."""
+    wanted = [np.arange(part.start, part.stop) + step for part, step in zip(box, shift, strict=True)]
+    rows, columns = (np.clip(part, 0, size - 1) for part, size in zip(wanted, picture.shape, strict=False))
+    moved = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    lost = [(int((part < 0).sum()), int((part >= size).sum())) for part, size in zip(wanted, picture.shape, strict=False)]
+    return moved if not any(map(any, lost)) else cv2.copyMakeBorder(moved, *lost[0], *lost[1], cv2.BORDER_REPLICATE)
+
+
+def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats) -> None:
+    """Mix `colours` in by their share of all weights so far, which `painted` sums up."""
+    cv2.copyTo(colours, (weight > WHOLE).astype(np.uint8), filled)
+    rows, columns = np.nonzero((weight > 0) & (weight <= WHOLE))
+    new = weight[rows, columns]
+    painted[rows, columns] += new
+    part = (new / painted[rows, columns])[:, None]
+    before = filled[rows, columns].astype(np.float32)
+    filled[rows, columns] = np.rint(before + (colours[rows, columns] - before) * part)
+
+
+def _shades(pieces: Pieces, middle: Pixels, unknown: Bools) -> tuple[Floats, NDArray[np.int32]]:
+    """How much lighter each pixel of the middle size must become, float32 (h, w, 3), and its piece."""
+    owners = cv2.resize(pieces.index, unknown.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    moves = np.rint(pieces.shifts * (np.array(unknown.shape) / pieces.index.shape)).astype(np.intp)
+    # One more for what is known: it stays where it is.
+    moves = np.vstack([moves, np.zeros((1, 2), np.intp)])
+    known = (~unknown).astype(np.float32)[..., None]
+    weights = cv2.blur(known, SHADE_BLUR)[..., None]
+    colours = cv2.blur(middle * known, SHADE_BLUR) / np.maximum(weights, 1e-6)
+    links = tuple(_links(owners, moves, colours, unknown, axis) for axis in (0, 1))
+    return even_out(owners >= 0, (links[0], links[1])), owners
+
+
+def _links(
+    owners: NDArray[np.int32], moves: NDArray[np.intp], colours: Floats, unknown: Bools, axis: int
+) -> Links:
+    """What neighbours along `axis` want: no step within a piece, across a seam the step that both sides show."""
+    steps = np.zeros_like(colours)
+    weights = np.ones((*owners.shape, 1), np.float32)
+    seam = np.zeros(owners.shape, bool)
+    first = np.s_[:-1] if axis == 0 else np.s_[:, :-1]
+    second = np.s_[1:] if axis == 0 else np.s_[:, 1:]
+    seam[first] = owners[first] != owners[second]
+    here = np.argwhere(seam)
+    there = here + (axis == 0, axis == 1)
+    one, other = moves[owners[tuple(here.T)]], moves[owners[tuple(there.T)]]
+    total, count = np.zeros((len(here), 3), np.float32), np.zeros((len(here), 1), np.float32)
+    for place in (here, there):
+        (mine, is_mine), (theirs, is_theirs) = (_look(place + move, colours, unknown) for move in (one, other))
+        both = (is_mine & is_theirs)[:, None]
+        total += (mine - theirs) * both
+        count += both
+    step = total / np.maximum(count, 1)
+    steps[seam] = step
+    size = np.abs(step).mean(-1, keepdims=True)
+    weights[seam] = (count > 0) / (1 + (size / EDGE) ** 4)
+    return Links(steps, weights)
+
+
+def _look(places: NDArray[np.intp], colours: Floats, unknown: Bools) -> tuple[Floats, Bools]:
+    rows, columns = np.clip(places, 0, np.array(unknown.shape) - 1).T
+    inside = (places == np.stack([rows, columns], -1)).all(-1)
+    return colours[rows, columns], np.asarray(inside & ~unknown[rows, columns])
+
+
+def _spread_over(shades: Floats, own: Bools) -> Floats:
+    """A piece's shades carried on a little beyond it, so that they can be enlarged without its neighbours'."""
+    weight = own.astype(np.float32)[..., None]
+    size = (9, 9)
+    around = cv2.blur(shades * weight, size) / np.maximum(cv2.blur(weight, size)[..., None], 1e-3)
+    return np.asarray(np.where(own[..., None], shades, around), np.float32)

@@ -1,0 +1,191 @@
+"""From single matches to a few large pieces, each of which is one part of the picture moved into the hole.
+
+The statistics of matches after K. He, J. Sun, "Statistics of Patch Offsets for Image Completion" (ECCV 2012); the
+pieces are found by cost-volume filtering and mean-field rounds of a Potts model instead of graph cuts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model_envs.layered.completion import PATCH, Bools, Completion, Floats, Integers
+
+MAX_SHIFTS = 48
+# Votes that fall this near to each other are one shift, pixels.
+SHIFT_BLUR = 1.0
+IMPOSSIBLE = np.float32(1e9)
+# Squared difference per channel beyond which a pixel is simply wrong.
+WORST = 60.0**2
+# What the rim's real pixels count beside the guessed ones.
+RIM_WEIGHT = 3.0
+# The Potts model: strength, neighbourhood, rounds.
+COHERENCE, COHERENCE_BLUR, COHERENCE_ROUNDS = 8.0, 3.0, 12
+# Fitting: points compared per piece, and the difference beyond which a point says nothing more.
+POINTS, FIT_WORST = 1200, 90.0
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What fills the hole.
+
+    Attributes:
+        index: which piece fills each pixel, int32 (h, w); -1 outside the hole.
+        shifts: each piece's source minus its place, rows and columns, float (n, 2), in pixels of `index`.
+    """
+
+    index: NDArray[np.int32]
+    shifts: NDArray[np.float64]
+
+
+def find_pieces(found: Completion, unknown: Bools, hole: Bools) -> Pieces:
+    """Cover the hole, bool (h, w), part of what is unknown, with few pieces that look like its completion."""
+    # Pieces are moved and their seams softened later, by less than this.
+    usable = cv2.dilate(unknown.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8)) == 0
+    shifts = _candidates(found.matches, hole, usable)
+    labels = _label(found.values, hole, usable, shifts)
+    index = np.full(hole.shape, -1, np.int32)
+    chosen = []
+    for label in np.unique(labels[hole]):
+        count, parts = cv2.connectedComponents(((labels == label) & hole).astype(np.uint8), connectivity=4)
+        for part in range(1, count):
+            index[parts == part] = len(chosen)
+            chosen.append(shifts[label])
+    return Pieces(index, np.array(chosen, np.float64))
+
+
+def _candidates(matches: Integers, hole: Bools, usable: Bools) -> Integers:
+    """The most frequent shifts, and as many more as it takes that every pixel of the hole has one: int (n, 2)."""
+    height, width = hole.shape
+    places = np.argwhere(hole)
+    offsets = matches[hole] - places
+    votes = np.zeros((2 * height + 1, 2 * width + 1), np.float32)
+    np.add.at(votes, (offsets[:, 0] + height, offsets[:, 1] + width), 1)
+    votes = cv2.GaussianBlur(votes, (0, 0), SHIFT_BLUR)
+    peaks = np.argwhere((votes == cv2.dilate(votes, np.ones((3, 3), np.uint8))) & (votes > 0.3))
+    order = np.argsort(-votes[tuple(peaks.T)], kind="stable")[:MAX_SHIFTS]
+    shifts = [tuple(shift) for shift in peaks[order] - (height, width)]
+    uncovered = np.ones(len(places), bool)
+    for shift in shifts:
+        uncovered &= ~_is_usable(places + shift, usable)
+    while uncovered.any():
+        values, counts = np.unique(offsets[uncovered], axis=0, return_counts=True)
+        shifts.append(tuple(values[counts.argmax()]))
+        uncovered &= ~_is_usable(places + shifts[-1], usable)
+    return np.array(shifts, np.intp)
+
+
+def _is_usable(points: Integers, usable: Bools) -> Bools:
+    height, width = usable.shape
+    inside = ((points >= 0) & (points < (height, width))).all(-1)
+    clipped = np.clip(points, 0, (height - 1, width - 1))
+    return np.asarray(inside & usable[clipped[..., 0], clipped[..., 1]])
+
+
+def _label(values: Floats, hole: Bools, usable: Bools, shifts: Integers) -> Integers:
+    """The shift of each pixel of the hole, int (h, w): like the completion around it, and like its neighbours'."""
+    y, x, h, w = _box_around(hole, PATCH // 2)
+    box = np.s_[y : y + h, x : x + w]
+    places = np.indices((h, w)).transpose(1, 2, 0) + (y, x)
+    costs = np.stack([_cost(values, hole, usable, places, shift) for shift in shifts])
+    inside = hole[box]
+    best = costs.min(0)
+    scale = float(np.median(best[inside])) + 4.0
+    labels = costs.argmin(0)
+    for _ in range(COHERENCE_ROUNDS if len(shifts) > 1 else 0):
+        energies = np.empty_like(costs)
+        for label, cost in enumerate(costs):
+            same = ((labels == label) & inside).astype(np.float32)
+            agreement = cv2.GaussianBlur(same, (0, 0), COHERENCE_BLUR, borderType=cv2.BORDER_REPLICATE)
+            energies[label] = cost / scale - COHERENCE * agreement
+        labels = energies.argmin(0)
+    full = np.zeros(hole.shape, np.intp)
+    full[box] = labels
+    return full
+
+
+def _cost(values: Floats, hole: Bools, usable: Bools, places: Integers, shift: Integers) -> Floats:
+    """How unlike the completion the picture is that `shift` brings, mean squared difference around each place."""
+    sources = places + shift
+    valid = _is_usable(sources, usable)
+    limit = np.array(hole.shape) - 1
+    rows, columns = np.clip(sources, 0, limit).transpose(2, 0, 1)
+    target = values[places[..., 0], places[..., 1]]
+    difference = np.minimum(np.square(values[rows, columns] - target).mean(-1), WORST)
+    inside = hole[places[..., 0], places[..., 1]]
+    weight = valid * np.where(inside, np.float32(1), np.float32(RIM_WEIGHT))
+    size = (PATCH, PATCH)
+    total = cv2.blur(difference * weight, size, borderType=cv2.BORDER_CONSTANT)
+    weights = cv2.blur(weight, size, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(np.where(inside & ~valid, IMPOSSIBLE, total / np.maximum(weights, 1e-6)), np.float32)
+
+
+def _box_around(mask: Bools, margin: int) -> tuple[int, int, int, int]:
+    """Top, left, height and width of the mask's box and a margin within the picture."""
+    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
+    top, left = max(0, y - margin), max(0, x - margin)
+    return top, left, min(mask.shape[0], y + h + margin) - top, min(mask.shape[1], x + w + margin) - left
+
+
+def fit(pieces: Pieces, pictures: Sequence[NDArray[np.uint8]], holes: Sequence[Bools], rng: np.random.Generator) -> Pieces:
+    """Move each piece so that it continues what it borders on.
+
+    Args:
+        pieces: at the smallest size.
+        pictures: uint8 (h, w, 3), from about the pieces' size up to the full one.
+        holes: theirs, bool (h, w).
+        rng: draws the points at which neighbours are compared.
+
+    Returns:
+        The same pieces; their shifts fit the largest picture but are still told in pixels of `index`.
+    """
+    shifts = pieces.shifts.copy()
+    borders = [_border(pieces.index, piece) for piece in range(len(shifts))]
+    for picture, hole in zip(pictures, holes, strict=True):
+        scale = np.array(hole.shape) / pieces.index.shape
+        for piece, border in enumerate(borders):
+            if len(border):
+                places = border[rng.integers(0, len(border), POINTS)] + rng.random((POINTS, 2))
+                owners = pieces.index[tuple(places.astype(np.intp).T)]
+                shifts[piece] = _best_shift(places * scale, owners, shifts, piece, scale, picture, hole)
+    return Pieces(pieces.index, shifts)
+
+
+def _border(index: NDArray[np.int32], piece: int) -> Integers:
+    """The pixels around a piece, int (n, 2)."""
+    own = (index == piece).astype(np.uint8)
+    return np.argwhere(cv2.dilate(own, np.ones((3, 3), np.uint8)) > own)
+
+
+def _best_shift(
+    places: NDArray[np.float64],
+    owners: NDArray[np.int32],
+    shifts: NDArray[np.float64],
+    piece: int,
+    scale: NDArray[np.float64],
+    picture: NDArray[np.uint8],
+    hole: Bools,
+) -> NDArray[np.float64]:
+    """Of a shift and those next to it the one under which the piece is most like its neighbours at `places`."""
+    moved = np.where(owners[:, None] >= 0, np.rint(shifts[owners] * scale), 0)
+    there, known = _look(places + moved, picture, hole)
+    here = np.rint(shifts[piece] * scale)
+    steps = sorted(((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)), key=lambda step: (np.hypot(*step), step))
+    costs = []
+    for step in steps:
+        own, valid = _look(places + here + step, picture, hole)
+        both = valid & known
+        difference = np.minimum(np.abs(own[both] - there[both]).mean(-1), FIT_WORST)
+        costs.append(difference.mean() if both.sum() >= POINTS // 8 else np.inf)
+    best = int(np.argmin(costs))
+    return np.asarray(shifts[piece] if np.isinf(costs[best]) else (here + steps[best]) / scale)
+
+
+def _look(points: NDArray[np.float64], picture: NDArray[np.uint8], hole: Bools) -> tuple[Floats, Bools]:
+    """The picture at `points`, float32 (n, 3), and where it is known."""
+    whole = points.astype(np.intp)
+    rows, columns = np.clip(whole, 0, np.array(hole.shape) - 1).T
+    inside = (whole == np.stack([rows, columns], -1)).all(-1)
+    return picture[rows, columns].astype(np.float32), np.asarray(inside & ~hole[rows, columns])

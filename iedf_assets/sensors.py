@@ -27,8 +27,8 @@ def build_sensor(profile: Profile) -> dg.SensorDefinition:
         job_name=FACTORY,
         name="new_photos",
         minimum_interval_seconds=30,
-        description="Asks for a run of each category with new or unfinished photos, wave after wave, as soon as "
-        "its files have stopped changing.",
+        description="Asks for a run of each category with new or unfinished photos, wave after wave, "
+        "as soon as its files have stopped changing.",
     )
     def new_photos(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         memory = Memory.load(context.cursor)

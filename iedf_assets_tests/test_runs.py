@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import dagster as dg
 import pytest
 from skimage import data
@@ -24,17 +24,20 @@ PHYSICAL, OBJECTS = "物理变化", "物体一致性"
 
 
 @pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs set DAGSTER_HOME; it is put back."""
     monkeypatch.setenv("DAGSTER_HOME", "")
-    yield
 
 
 def put(layout: Layout, category: str, *names: str) -> None:
     for name in names:
         path = layout.data / category / name / f"{name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_jpeg(getattr(data, name)(), 95))
+        photo = getattr(data, name)()
+        size = photo.shape[1] // 2, photo.shape[0] // 2
+        path.write_bytes(
+            encode_jpeg(cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype("uint8"), 95)
+        )
 
 
 class Ticks:
@@ -117,6 +120,7 @@ def test_thresholds_re_judge_without_rendering_and_numbers_return(profile: Profi
     assert tree(layout.dataset) == before
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_gone_takes_its_samples_with_it_and_gets_its_numbers_back(
     profile: Profile, layout: Layout
 ) -> None:
@@ -133,6 +137,7 @@ def test_a_photo_that_is_gone_takes_its_samples_with_it_and_gets_its_numbers_bac
     assert tree(layout.dataset) == before
 
 
+@pytest.mark.slow
 def test_waves_do_not_change_what_comes_out(profile: Profile, layout: Layout, tmp_path: Path) -> None:
     put(layout, PHYSICAL, "coffee", "rocket", "astronaut")
     outcome, _ = run(with_settings(profile, "wave=1"))
@@ -145,6 +150,7 @@ def test_waves_do_not_change_what_comes_out(profile: Profile, layout: Layout, tm
     } == in_waves
 
 
+@pytest.mark.slow
 def test_a_deleted_output_is_made_again_alike(profile: Profile, layout: Layout) -> None:
     put(layout, PHYSICAL, "rocket")
     run(profile)
@@ -171,6 +177,7 @@ def test_thirty_kinds_of_bad_input_end_with_thirty_reasons_and_a_green_run(
     assert check_dataset(layout.dataset).clean
 
 
+@pytest.mark.slow
 def test_a_vanished_folder_stops_the_category_and_withdraws_nothing(profile: Profile, layout: Layout) -> None:
     put(layout, PHYSICAL, "rocket")
     run(profile)

@@ -6,6 +6,7 @@ as Pipes custom messages. The journal, not the messages, is the truth.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -102,7 +103,7 @@ class Job:
         """
         return cls(**json.loads(path.read_text("utf-8")))
 
-    def requests(self) -> list[LayerRequest] | list[EditRequest]:
+    def requests(self) -> Sequence[LayerRequest | EditRequest]:
         """The items, typed."""
         if self.stage == "image_layers":
             return [LayerRequest(**item) for item in self.items]

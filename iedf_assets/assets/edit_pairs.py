@@ -27,8 +27,8 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
         owners=OWNERS,
         code_version=str(PAIRS_VERSION),
         metadata=column_schema("edit_pairs"),
-        description="Composites each edit through a feathered alpha, encodes source and result once and alike, "
-        "so that they are identical outside the allowed region, and measures the pair. Scores, no "
+        description="Composites each edit through a feathered alpha, encodes source and result once and "
+        "alike, so that they are identical outside the allowed region, and measures the pair. Scores, no "
         "verdicts.",
     )
     def edit_pairs(

@@ -8,7 +8,7 @@ from typing import Self
 
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import Slot, layers_key, needed_level, slots
+from iedf_assets.core.keys import Slot, layers_key, needed_level, slots, sources_settings
 from iedf_assets.core.manifests import key_column, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
@@ -166,9 +166,13 @@ class Book:
         """Paths of the files that have not been through all stages, rows parked for good left out."""
         return [file.name for file in found if not self._is_finished(file)]
 
+    @cached_property
+    def _source_settings(self) -> str:
+        return sources_settings(self.profile, self.category)
+
     def _is_finished(self, file: Found) -> bool:
         row = self.sources.get(file.name)
-        if row is None or row["key"] != row_key(self.profile, self.category, file):
+        if row is None or row["key"] != row_key(self._source_settings, file):
             return False
         if row["status"] in {"failed", "pending"}:
             return self.is_parked(row)

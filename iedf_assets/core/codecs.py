@@ -10,6 +10,9 @@ from PIL import Image
 
 from iedf_assets.core.errors import StorageError
 
+# No file of the factory is larger; a tree that others made is not trusted to be sensible.
+MAX_PIXELS = 250_000_000
+
 Pixels = NDArray[np.uint8]
 """uint8 pixels: RGB (H, W, 3), RGBA (H, W, 4) or a mask (H, W)."""
 
@@ -53,6 +56,8 @@ def decode(path: Path) -> Pixels:
     """
     try:
         with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise StorageError(f"{path} claims {picture.width} x {picture.height} pixels", "delete it")
             return np.asarray(picture)
     except (OSError, SyntaxError, ValueError) as error:
         raise StorageError(f"{path} cannot be decoded: {error}", "delete it and run again") from error

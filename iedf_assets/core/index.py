@@ -19,7 +19,7 @@ from iedf_assets.core.files import fsync_folder, temporary_beside, write_text
 from iedf_assets.core.fingerprints import Twin, split_groups, split_of, twins
 from iedf_assets.core.inspections import inspect_published, published_regions
 from iedf_assets.core.journal import Row, read_journal
-from iedf_assets.core.lint import Finding, list_tree
+from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.merging import categories_on_disk, table_of, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
@@ -53,7 +53,7 @@ class IndexSummary:
     counts: dict[str, dict[str, int]]
     judged: int
     passed: int
-    lint: list[Finding]
+    lint: list[Issue]
     twins: list[Twin]
 
     @property
@@ -95,7 +95,7 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
             "failed": summary.judged - summary.passed,
             "pass_rate": summary.pass_rate,
         })  # fmt: skip
-        _write_json(layout.reports / "lint_issues.json", [asdict(finding) for finding in lint])
+        _write_json(layout.reports / "lint_issues.json", [asdict(issue) for issue in lint])
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
     return summary
 
@@ -120,20 +120,20 @@ def _counts(rows: pl.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Finding]:
+def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Issue]:
     """Findings by names, in the published samples' files, and samples that nobody knows of."""
     listing = list_tree(layout.dataset)
-    findings, known = list(listing.findings), set()
+    issues, known = list(listing.issues), set()
     for (category,), rows in published.group_by("category") if published.width else ():
         samples = [SampleKey.parse(key) for key in rows["sample_key"]]
         known.update(samples)
         for inspection in inspect_published(layout, str(category), samples, threads, report):
-            findings += inspection.findings
+            issues += inspection.issues
     for sample in listing.samples:
         if sample not in known:
             message = "the sample lies in the dataset, but no category published it"
-            findings.append(Finding(str(sample.file("source")), "not_in_index", message))
-    return sorted(findings)
+            issues.append(Issue(str(sample.file("source")), "not_in_index", message))
+    return sorted(issues)
 
 
 def _write_index(layout: Layout, published: pl.DataFrame, groups: dict[str, str], share: float) -> None:

@@ -23,9 +23,14 @@ _BATCH_S = 1.0
 _FEW = 4
 
 
-def row_key(profile: Profile, category: Category, file: Found) -> str:
-    """The key of a file's row: the settings that judge it, and the file as the scan saw it."""
-    return _key(sources_settings(profile, category), file)
+def row_key(settings: str, file: Found) -> str:
+    """The key of a file's row.
+
+    Args:
+        settings: what judges it, from `keys.sources_settings`.
+        file: as the scan saw it.
+    """
+    return digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
 
 
 def require_inputs(
@@ -91,7 +96,7 @@ def ingest(
     rows: dict[str, Row] = {}
     jobs: list[tuple[Found, Row]] = []
     for file in found:
-        row = _base_row(file, _key(settings, file))
+        row = _base_row(file, row_key(settings, file))
         old = known.get(file.name)
         valid = old if old is not None and old["key"] == row["key"] else None
         if valid is not None and _is_final(valid, profile.max_attempts):
@@ -110,10 +115,6 @@ def ingest(
         _accepted_before(known, rows),
         profile.sources.near_duplicate_bits,
     )
-
-
-def _key(settings: str, file: Found) -> str:
-    return digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
 
 
 def _base_row(file: Found, key: str) -> Row:

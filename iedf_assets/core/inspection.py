@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngImageFile
 from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.containers import take_apart
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.lint import Code, Finding
+from iedf_assets.core.lint import Code, Issue
 from iedf_assets.core.masks import margin_px
 from iedf_assets.core.naming import REQUIRED, SampleKey
 from iedf_assets.core.profile import Encoding
@@ -63,7 +63,7 @@ class Inspection:
     """
 
     sample: SampleKey
-    findings: tuple[Finding, ...]
+    issues: tuple[Issue, ...]
     scores: Scores | None
     region_known: bool
     instructions: dict[str, str]
@@ -90,7 +90,7 @@ def inspect_sample(dataset: Path, sample: SampleKey, regions: Regions) -> Inspec
     reading.compare(pictures, paths)
     scores = None if reading.unmeasurable else _scores(sample, pictures)
     known = regions.allowed is not None
-    return Inspection(sample, tuple(sorted(reading.findings)), scores, known, instructions)
+    return Inspection(sample, tuple(sorted(reading.issues)), scores, known, instructions)
 
 
 def _needed(sample: SampleKey, there: set[str]) -> set[str]:
@@ -138,12 +138,12 @@ class _Reading:
     def __init__(self, dataset: Path, sample: SampleKey) -> None:
         self._dataset = dataset
         self._sample = sample
-        self.findings: list[Finding] = []
+        self.issues: list[Issue] = []
         self.unmeasurable = False
 
     def found(self, path: Path, code: Code, message: str) -> None:
         """Note a finding on a file."""
-        self.findings.append(Finding(Path(os.path.relpath(path, self._dataset)).as_posix(), code, message))
+        self.issues.append(Issue(Path(os.path.relpath(path, self._dataset)).as_posix(), code, message))
 
     def instruction(self, path: Path, role: str) -> str | None:
         """The text of an instruction; None when it cannot be read."""

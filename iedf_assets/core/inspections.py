@@ -9,7 +9,7 @@ import polars as pl
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.inspection import Inspection, Regions, inspect_sample
 from iedf_assets.core.keys import digest
-from iedf_assets.core.lint import Finding
+from iedf_assets.core.lint import Issue
 from iedf_assets.core.manifests import read_table, write_table
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, stream_map
@@ -88,11 +88,11 @@ def _stat(path: Path) -> list[int] | None:
 
 
 def _dump(inspection: Inspection) -> str:
-    findings = [[finding.path, finding.code, finding.message] for finding in inspection.findings]
-    found = [findings, inspection.scores, inspection.region_known, inspection.instructions]
+    issues = [[issue.path, issue.code, issue.message] for issue in inspection.issues]
+    found = [issues, inspection.scores, inspection.region_known, inspection.instructions]
     return json.dumps(found, ensure_ascii=False)
 
 
 def _load(sample: SampleKey, found: str) -> Inspection:
-    findings, *rest = json.loads(found)
-    return Inspection(sample, tuple(Finding(*finding) for finding in findings), *rest)
+    issues, *rest = json.loads(found)
+    return Inspection(sample, tuple(Issue(*issue) for issue in issues), *rest)

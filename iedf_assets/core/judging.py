@@ -26,7 +26,7 @@ from typing import Any, cast, get_args
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.inspection import INSTRUCTIONS, Inspection, Regions, inspect_sample
 from iedf_assets.core.journal import Row
-from iedf_assets.core.lint import Finding, list_tree
+from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.naming import SampleKey
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile import Thresholds
@@ -63,7 +63,7 @@ class PairVerdict:
 class CheckReport:
     """What is wrong with a dataset, and the verdict on each of its pairs."""
 
-    lint: list[Finding] = field(default_factory=list)
+    lint: list[Issue] = field(default_factory=list)
     pairs: list[PairVerdict] = field(default_factory=list)
     index: Path | None = None
 
@@ -77,7 +77,7 @@ class CheckReport:
         failed = [pair for pair in self.pairs if pair.failed_checks]
         passed = sum(pair.passed for pair in self.pairs)
         return {
-            "lint": [vars(finding) for finding in self.lint],
+            "lint": [vars(issue) for issue in self.lint],
             "pairs": [_pair_json(pair) for pair in self.pairs],
             "summary": {
                 "clean": self.clean,
@@ -87,7 +87,7 @@ class CheckReport:
                 "undecided": len(self.pairs) - passed - len(failed),
                 "failed_checks": dict(Counter(check for pair in failed for check in pair.failed_checks)),
                 "not_run": dict(Counter(check for pair in self.pairs for check in pair.not_run)),
-                "lint": dict(Counter(finding.code for finding in self.lint)),
+                "lint": dict(Counter(issue.code for issue in self.lint)),
                 "index": str(self.index) if self.index else None,
             },
         }
@@ -117,13 +117,13 @@ def check_dataset(
     index = index or (beside if beside.is_file() else None)
     listing = list_tree(dataset)
     entries = _Index.read(index) if index else None
-    lint, pairs = list(listing.findings), []
+    lint, pairs = list(listing.issues), []
     work = stream_map(lambda sample: _inspect(dataset, sample, entries), listing.samples, threads)
-    for done, (sample, (inspection, findings)) in enumerate(work, 1):
-        lint += findings
+    for done, (sample, (inspection, issues)) in enumerate(work, 1):
+        lint += issues
         entry = entries.rows.get(sample) if entries else None
         pairs.append(
-            judge_sample(inspection, tier or _tier(sample, entry), thresholds or Thresholds(), findings)
+            judge_sample(inspection, tier or _tier(sample, entry), thresholds or Thresholds(), issues)
         )
         report(done, len(listing.samples))
     if entries:
@@ -132,14 +132,14 @@ def check_dataset(
 
 
 def judge_sample(
-    inspection: Inspection, tier: Tier, thresholds: Thresholds, findings: Iterable[Finding]
+    inspection: Inspection, tier: Tier, thresholds: Thresholds, issues: Iterable[Issue]
 ) -> PairVerdict:
     """The verdict on an inspected sample.
 
     Args:
-        findings: every lint finding that concerns it.
+        issues: every lint finding that concerns it.
     """
-    failed = ["files"] if list(findings) else []
+    failed = ["files"] if list(issues) else []
     outside = (*OUTSIDE_CHECKS, *((EXACT,) if tier == "composited" else ()))
     scores = inspection.scores
     if scores is None:
@@ -175,20 +175,20 @@ class _Index:
             ) from error
         return cls(rows, path.absolute().parent.parent)
 
-    def regions(self, sample: SampleKey) -> tuple[Regions, list[Finding]]:
+    def regions(self, sample: SampleKey) -> tuple[Regions, list[Issue]]:
         """The regions that the index names for a sample; a path outside the outputs is a finding instead."""
         metadata = self.rows[sample]["metadata"]
         found: dict[str, Path | None] = {}
-        findings = []
+        issues = []
         for name, key in (("allowed", "allowed_region_mask_path"), ("result_mask", "result_mask_path")):
             named = metadata.get(key)
             path = (self.outputs / named).resolve() if named else None
             if path and not path.is_relative_to(self.outputs.resolve()):
                 message = f"the index names {named} as {key}, which lies outside {self.outputs}"
-                findings.append(Finding(str(sample.file("source")), "path_outside", message))
+                issues.append(Issue(str(sample.file("source")), "path_outside", message))
                 path = None
             found[name] = path
-        return Regions(**found), findings
+        return Regions(**found), issues
 
 
 def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
@@ -202,26 +202,26 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 yield SampleKey(*places, int(row["sample_id"])), row
 
 
-def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[Inspection, list[Finding]]:
-    """Inspect a sample and compare it with the index; its findings of both."""
+def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[Inspection, list[Issue]]:
+    """Inspect a sample and compare it with the index; the findings of both."""
     if entries is None:
         inspection = inspect_sample(dataset, sample, Regions())
-        return inspection, list(inspection.findings)
+        return inspection, list(inspection.issues)
     if sample not in entries.rows:
         inspection = inspect_sample(dataset, sample, Regions())
         message = "the sample lies in the dataset, but the index does not know of it"
         return inspection, [
-            *inspection.findings,
-            Finding(str(sample.file("source")), "not_in_index", message),
+            *inspection.issues,
+            Issue(str(sample.file("source")), "not_in_index", message),
         ]
-    regions, findings = entries.regions(sample)
+    regions, issues = entries.regions(sample)
     inspection = inspect_sample(dataset, sample, regions)
     for role in INSTRUCTIONS:
         said, listed = inspection.instructions.get(role), entries.rows[sample].get(role)
         if said is not None and said != listed:
             message = f"the index has {listed!r}"
-            findings.append(Finding(str(sample.file(role)), "instruction_mismatch", message))
-    return inspection, [*inspection.findings, *findings]
+            issues.append(Issue(str(sample.file(role)), "instruction_mismatch", message))
+    return inspection, [*inspection.issues, *issues]
 
 
 def _tier(sample: SampleKey, entry: Row | None) -> Tier:
@@ -231,9 +231,9 @@ def _tier(sample: SampleKey, entry: Row | None) -> Tier:
     return SUBTYPES[sample.subtype].tier if sample.subtype in SUBTYPES else "raw"
 
 
-def _absent(samples: Iterable[SampleKey]) -> list[Finding]:
+def _absent(samples: Iterable[SampleKey]) -> list[Issue]:
     message = "the index lists the sample, but none of its files is there"
-    return [Finding(str(sample.file("source")), "missing_required", message) for sample in samples]
+    return [Issue(str(sample.file("source")), "missing_required", message) for sample in samples]
 
 
 def _pair_json(pair: PairVerdict) -> dict[str, Any]:

@@ -43,7 +43,7 @@ _DEPTH = ("task", "subtype", "scene")
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class Issue:
     """One finding.
 
     Attributes:
@@ -61,38 +61,38 @@ class Listing:
 
     Attributes:
         samples: every sample of which at least one file is there, sorted.
-        findings: sorted.
+        issues: sorted.
     """
 
     samples: list[SampleKey] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
 
 def list_tree(dataset: Path) -> Listing:
     """All samples of a tree, and what does not belong there."""
     if not dataset.is_dir():
-        return Listing(findings=[Finding(".", "missing_dataset", f"there is no folder {dataset}")])
+        return Listing(issues=[Issue(".", "missing_dataset", f"there is no folder {dataset}")])
     listing = Listing()
-    for folder in _scene_folders(dataset, (), listing.findings):
+    for folder in _scene_folders(dataset, (), listing.issues):
         numbers = set()
         for entry in _entries(dataset.joinpath(*folder)):
             known = parse_sample_file(entry.name)
             if known is None or not entry.is_file():
-                listing.findings.append(_bad((*folder, entry.name), _why(entry)))
+                listing.issues.append(_bad((*folder, entry.name), _why(entry)))
             else:
                 numbers.add(known[0])
         listing.samples += [SampleKey(*folder, number) for number in sorted(numbers)]
-    listing.findings.sort()
+    listing.issues.sort()
     return listing
 
 
-def lint_tree(dataset: Path) -> list[Finding]:
+def lint_tree(dataset: Path) -> list[Issue]:
     """Findings by names alone: unknown and stray files, wrong depth, leftovers, no dataset at all."""
-    return list_tree(dataset).findings
+    return list_tree(dataset).issues
 
 
 def _scene_folders(
-    dataset: Path, above: tuple[str, ...], findings: list[Finding]
+    dataset: Path, above: tuple[str, ...], issues: list[Issue]
 ) -> Iterator[tuple[str, str, str]]:
     for entry in _entries(dataset.joinpath(*above)):
         path = (*above, entry.name)
@@ -103,13 +103,13 @@ def _scene_folders(
                 if entry.name.startswith(TEMPORARY_PREFIX)
                 else f"no file lies here, but {level} folders"
             )
-            findings.append(_bad(path, what))
+            issues.append(_bad(path, what))
         elif not _is_folder_name(entry.name):
-            findings.append(_bad(path, f"no name of a {level}: lower-case letters, digits, _ and - only"))
+            issues.append(_bad(path, f"no name of a {level}: lower-case letters, digits, _ and - only"))
         elif len(path) == len(_DEPTH):
             yield path[0], path[1], path[2]
         else:
-            yield from _scene_folders(dataset, path, findings)
+            yield from _scene_folders(dataset, path, issues)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -125,8 +125,8 @@ def _is_folder_name(name: str) -> bool:
     return True
 
 
-def _bad(path: tuple[str, ...], why: str) -> Finding:
-    return Finding("/".join(path), "bad_name", why)
+def _bad(path: tuple[str, ...], why: str) -> Issue:
+    return Issue("/".join(path), "bad_name", why)
 
 
 def _why(entry: os.DirEntry[str]) -> str:

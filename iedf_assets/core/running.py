@@ -5,7 +5,7 @@ Used by the workers and by the orchestrator's own stages alike.
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -35,7 +35,7 @@ Make = Callable[[AnyRequest, Path], Row]
 
 
 def run_requests(
-    requests: list[AnyRequest],
+    requests: Sequence[AnyRequest],
     make: Make[AnyRequest],
     journal: Journal,
     *,

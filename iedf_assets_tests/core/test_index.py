@@ -186,13 +186,13 @@ def test_lint_tells_damage_orphans_and_strays(profile: Profile, layout: Layout) 
     (folder / "00077.jpg").touch()
     (folder / "notes.txt").touch()
     write_index(profile, layout)
-    findings = json.loads((layout.reports / "lint_issues.json").read_text("utf-8"))
-    assert [(Path(finding["path"]).name, finding["code"]) for finding in findings] == [
+    issues = json.loads((layout.reports / "lint_issues.json").read_text("utf-8"))
+    assert [(Path(issue["path"]).name, issue["code"]) for issue in issues] == [
         ("00001_result.jpg", "corrupted"),
         ("00077.jpg", "not_in_index"),
         ("notes.txt", "bad_name"),
     ]
-    assert set(findings[0]) == {"path", "code", "message"}
+    assert set(issues[0]) == {"path", "code", "message"}
 
 
 def test_nothing_at_all_gives_empty_lists(profile: Profile, layout: Layout) -> None:
@@ -200,7 +200,7 @@ def test_nothing_at_all_gives_empty_lists(profile: Profile, layout: Layout) -> N
     assert (summary.counts, summary.judged, summary.pass_rate) == ({}, 0, 0.0)
     assert layout.index.read_bytes() == b""
     assert read_csv(layout.reports / "index.csv") == []
-    assert [finding.code for finding in summary.lint] == ["missing_dataset"]
+    assert [issue.code for issue in summary.lint] == ["missing_dataset"]
 
 
 def test_several_at_once_write_one_whole_index(profile: Profile, layout: Layout) -> None:

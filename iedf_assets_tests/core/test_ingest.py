@@ -16,6 +16,7 @@ from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.fingerprints import perceptual_hash
 from iedf_assets.core.ingest import ingest, require_inputs, row_key
 from iedf_assets.core.journal import Journal, Row, read_journal
+from iedf_assets.core.keys import sources_settings
 from iedf_assets.core.manifests import frame, rows_of
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import silent
@@ -228,7 +229,9 @@ def test_files_outside_the_wave_are_pending_or_as_they_were(
     assert set(outcomes(second).values()) == {"accepted"}
     assert second[f"{CATEGORY}/a.jpg"] == first[f"{CATEGORY}/a.jpg"]
     touched = next(file for file in find_files(layout, CATEGORY) or [] if file.name.endswith("a.jpg"))
-    assert second[touched.name]["key"] != row_key(profile, profile.category(CATEGORY), touched)
+    assert second[touched.name]["key"] != row_key(
+        sources_settings(profile, profile.category(CATEGORY)), touched
+    )
 
 
 def test_a_touched_photo_keeps_its_place_before_its_copies(

@@ -56,7 +56,7 @@ def outputs(published: Path, tmp_path: Path) -> Path:
 
 
 def codes(report: CheckReport) -> list[tuple[str, str]]:
-    return [(finding.path, finding.code) for finding in report.lint]
+    return [(issue.path, issue.code) for issue in report.lint]
 
 
 def verdict(report: CheckReport, sample: str) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def test_what_lies_at_the_wrong_depth_or_in_a_misnamed_folder_is_found(outputs: 
     (dataset / "semantic_edit/删除").mkdir()
     (dataset / DELETE / "00001_result.jpeg").touch()
     (dataset / DELETE / "000001.jpg").touch()
-    assert [(finding.path, finding.code) for finding in lint_tree(dataset)] == [
+    assert [(issue.path, issue.code) for issue in lint_tree(dataset)] == [
         (path, "bad_name")
         for path in (
             "Semantic Edit",
@@ -415,7 +415,7 @@ def test_pictures_of_any_size_are_inspected_without_an_exception(
     }.items():
         (folder / name).write_bytes(data)
     inspection = inspect_sample(tmp_path, SampleKey.parse(f"{DELETE}/00001"), Regions())
-    assert inspection.findings == ()
+    assert inspection.issues == ()
     assert inspection.scores is not None
 
 
@@ -435,6 +435,8 @@ def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     truncate(layout.dataset / samples[1].file("result"))
     found = inspect_published(layout, "x", samples, 2, count)
     assert opened == [(1, 1)]
-    assert [len(inspection.findings) for inspection in found] == [0, 1, 0]
+    assert [len(inspection.issues) for inspection in found] == [0, 1, 0]
+    assert inspect_published(layout, "x", samples, 2, count) == found
+    assert opened == [(1, 1)]
     (layout.manifests / "inspections/x.parquet").write_bytes(b"rubbish")
     assert inspect_published(layout, "x", samples, 2) == found

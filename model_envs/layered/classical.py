@@ -1,4 +1,4 @@
-"""The classical backend of image_layers: salient object, GrabCut, guided-filter alpha, texture-keeping fill."""
+"""The classical backend of image_layers: salient object, GrabCut, guided-filter alpha, fill."""
 
 from pathlib import Path
 

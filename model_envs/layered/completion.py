@@ -19,8 +19,9 @@ PATCH = 7
 REACH = PATCH // 2
 # Rounds of search and vote: at the smallest size, where the composition is found, and above.
 FIRST_ROUNDS, ROUNDS = 8, 3
-# How much a match's distance counts: this many levels per pixel, so that the near is preferred to the equal.
-LOCALITY = 0.1
+# How much the way to a match counts beside its looks, levels per pixel: much in the first guess, which has little else
+# to go by, little once patches lie within their like.
+FIRST_LOCALITY, LOCALITY = 1.0, 0.25
 # Each patch is told by the lowest frequencies of its discrete cosine transform, those with u + v below this.
 FREQUENCIES = 4
 # Patches that reach the rim know more than those deep in the hole: certainty falls by this per pixel.
@@ -89,7 +90,7 @@ def spread(values: Floats, hole: Bools) -> Floats:
 def _pyramid(picture: Floats, hole: Bools) -> list[tuple[Floats, Bools]]:
     """The picture and smaller ones, down to where the hole is about as wide as a patch."""
     sizes = [(picture, hole)]
-    while min(hole.shape) >= 8 * PATCH and _depth(hole).max() > REACH + 1:
+    while min(hole.shape) >= 12 * PATCH and _depth(hole).max() > REACH + 1:
         size = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
         known = (~hole).astype(np.float32)
         share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
@@ -111,14 +112,16 @@ def _first_guess(picture: Floats, hole: Bools, clear: Bools, rng: np.random.Gene
     """
     values = np.rint(picture * PRECISION)
     values[hole] = 0
+    near = _whereabouts(hole.shape, FIRST_LOCALITY)
     sources, _ = _windows(values, ~hole, np.argwhere(clear))
-    wanted = np.vstack([-2 * sources.T, np.square(sources).T])
+    distance = np.square(near[clear]).sum(1)
+    wanted = np.vstack([-2 * sources.T, np.square(sources).T, -2 * near[clear].T, distance])
     centres = picture[clear]
     guess, unknown = picture.copy(), hole.copy()
     while unknown.any():
         layer = unknown & cv2.dilate((~unknown).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         seen, known = _windows(values, ~unknown, np.argwhere(layer))
-        scores = np.hstack([seen, known]) @ wanted
+        scores = np.hstack([seen, known, near[layer], np.ones((len(seen), 1), np.float32)]) @ wanted
         scores += np.rint(rng.random(scores.shape, np.float32) * known.sum(1, keepdims=True) * DOUBT)
         guess[layer] = centres[scores.argmin(1)]
         values[layer] = np.rint(guess[layer] * PRECISION)
@@ -193,8 +196,14 @@ def _describe(values: Floats) -> Floats:
         for u in range(FREQUENCIES)
         for v in range(FREQUENCIES - u)
     ]
-    where = np.indices(values.shape[:2], np.float32).transpose(1, 2, 0) * (LOCALITY * PATCH)
-    return np.asarray(np.rint(np.dstack([*features, where]) * PRECISION), np.float32)
+    described = np.rint(np.dstack(features) * PRECISION)
+    return np.dstack([described, _whereabouts(values.shape, LOCALITY)]).astype(np.float32)
+
+
+def _whereabouts(shape: tuple[int, ...], locality: float) -> Floats:
+    """Where each patch lies, in the unit of its other features: float32 (h, w, 2)."""
+    step = locality * PATCH * PRECISION
+    return np.asarray(np.rint(np.indices(shape[:2], np.float32).transpose(1, 2, 0) * step), np.float32)
 
 
 def _vote(values: Floats, hole: Bools, matches: Integers, weight: Floats) -> Floats:

@@ -64,10 +64,10 @@ def fill(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
 def contrast_ratio(rgb: Pixels, hole: Pixels) -> float:
     """Local contrast inside the hole over that around it; 1 is alike, a smear is near 0.
 
-    Local contrast is the mean of sqrt(E[Y²] - E[Y]²) over all 7x7 windows, Y the luminance (Rec. 601, 0-255). Inside
-    are the windows that lie wholly in the hole (all centred in it, where none does); around it those that lie wholly
-    outside it and are centred within a quarter of sqrt(hole's area), at least 8 pixels, of its rim. Half a level is
-    added to both, so that flat surroundings give a ratio.
+    Local contrast is the geometric mean of sqrt(E[Y²] - E[Y]²) + 0.5 over 7x7 windows, Y the luminance (Rec. 601,
+    0-255); the half level gives flat regions a contrast too. Inside are the windows that lie wholly in the hole (all
+    centred in it, where none does); around it those wholly outside that are centred within a quarter of sqrt(hole's
+    area), at least two windows, plus one window of its rim.
 
     Raises:
         ValueError: there is no hole, or nothing around it.
@@ -86,7 +86,7 @@ def contrast_ratio(rgb: Pixels, hole: Pixels) -> float:
     if not around.any():
         raise ValueError("nothing lies around the hole")
     measured = deviation[inside if inside.any() else unknown > 0]
-    return float((measured.mean() + FLOOR) / (deviation[around].mean() + FLOOR))
+    return float(np.exp(np.log(measured + FLOOR).mean() - np.log(deviation[around] + FLOOR).mean()))
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -2,8 +2,11 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from iedf_assets.core.codecs import Pixels
+
+Floats = NDArray[np.float32]
 
 # The rim in which alpha is decided, in pixels of the small mask, and what is certain beyond it.
 RIM = 2.0
@@ -15,8 +18,9 @@ HAZE, CORE = 0.2, 0.8
 def full_alpha(rgb: Pixels, small_mask: Pixels) -> Pixels:
     """The soft alpha of a subject, uint8 (H, W), from its mask at a smaller size.
 
-    A guided filter (K. He, J. Sun, X. Tang, "Guided Image Filtering", TPAMI 2013; its subsampled form of 2015) with the
-    photo as the colour guide, worked only around the subject. Thin haze becomes 0, and what is nearly solid 255.
+    A guided filter (K. He, J. Sun, X. Tang, "Guided Image Filtering", TPAMI 2013; its subsampled form of
+    2015) with the photo as the colour guide, worked only around the subject. Thin haze becomes 0, and what is
+    nearly solid 255.
     """
     height, width = rgb.shape[:2]
     factor = max(height / small_mask.shape[0], width / small_mask.shape[1])
@@ -41,24 +45,24 @@ def full_alpha(rgb: Pixels, small_mask: Pixels) -> Pixels:
 def own_colours(rgb: Pixels, alpha: Pixels) -> Pixels:
     """The object's own colours, uint8 (H, W, 3): the photo, freed of the background where alpha is partial.
 
-    One round of M. Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): a blurred guess of foreground
-    and background, corrected so that the two mix to the photo.
+    One round of M. Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): a blurred guess of
+    foreground and background, corrected so that the two mix to the photo.
     """
     soft = (alpha > 0) & (alpha < 255)
     if not soft.any():
         return rgb
-    share = (alpha.astype(np.float32) / 255)[..., None]
+    share: Floats = (alpha.astype(np.float32) / np.float32(255))[..., None]
     photo = rgb.astype(np.float32)
     reach = (max(3, round(max(rgb.shape[:2]) * 0.02)),) * 2
     weight = _blurred(share, reach)
-    front = _blurred(photo * share, reach) / np.maximum(weight, 1e-4)
-    back = _blurred(photo * (1 - share), reach) / np.maximum(1 - weight, 1e-4)
+    front = _blurred(np.multiply(photo, share, dtype=np.float32), reach) / np.maximum(weight, 1e-4)
+    back = _blurred(np.multiply(photo, 1 - share, dtype=np.float32), reach) / np.maximum(1 - weight, 1e-4)
     corrected = front + share * (photo - share * front - (1 - share) * back)
     colours = rgb.copy()
     colours[soft] = np.clip(corrected[soft] + 0.5, 0, 255).astype(np.uint8)
     return colours
 
 
-def _blurred(values: np.ndarray, reach: tuple[int, int]) -> np.ndarray:
+def _blurred(values: Floats, reach: tuple[int, int]) -> Floats:
     blurred = cv2.blur(values, reach)
-    return blurred if blurred.ndim == 3 else blurred[..., None]
+    return (blurred if blurred.ndim == 3 else blurred[..., None]).astype(np.float32, copy=False)

@@ -1,7 +1,7 @@
 """Where the subject of a photo is: background-weighted contrast of superpixels, and GrabCut from there.
 
-The contrast is that of W. Zhu, S. Liang, Y. Wei, J. Sun, "Saliency Optimization from Robust Background Detection" (CVPR
-2014), equations 1-9, on SLIC superpixels, without the final optimisation.
+The contrast is that of W. Zhu, S. Liang, Y. Wei, J. Sun, "Saliency Optimization from Robust Background
+Detection" (CVPR 2014), equations 1-9, on SLIC superpixels, without the final optimisation.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def reduced(rgb: Pixels) -> Pixels:
     if factor >= 1:
         return rgb
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def saliency(rgb: Pixels) -> Floats:
@@ -96,8 +96,8 @@ def sharpness(rgb: Pixels) -> Floats:
 def find_subject(rgb: Pixels, seed: int) -> Subject:
     """The subject of a small photo, RGB (h, w, 3). The same seed gives the same mask.
 
-    What stands out by contrast is tried first; unless that is convincing, what stands out most of all, and what is in
-    focus, are tried too, and the best of them is taken.
+    What stands out by contrast is tried first; unless that is convincing, what stands out most of all, and
+    what is in focus, are tried too, and the best of them is taken.
     """
     salient = saliency(rgb)
     lab = _lab(rgb)
@@ -118,8 +118,8 @@ def find_subject(rgb: Pixels, seed: int) -> Subject:
 def _judged(lab: Floats, salient: Floats, focus: Floats, mask: Pixels) -> Subject:
     """A mask as a subject. Its score is its separation, less for what speaks against it.
 
-    That is: missing much of what is salient, being in pieces, a contour on even ground (unless it is in focus and its
-    surroundings are not), hugging the picture's border.
+    That is: missing much of what is salient, being in pieces, a contour on even ground (unless it is in focus
+    and its surroundings are not), hugging the picture's border.
     """
     inside = mask > 0
     area = float(inside.mean())
@@ -136,7 +136,7 @@ def _judged(lab: Floats, salient: Floats, focus: Floats, mask: Pixels) -> Subjec
 
 
 def _edged(lab: Floats, mask: Pixels) -> float:
-    """Share of the mask's contour on edges: where lightness or colour change more than twice as much as usual."""
+    """Share of the mask's contour on edges, where lightness or colour change twice as much as usual."""
     soft = cv2.split(cv2.GaussianBlur(lab, (0, 0), 1.0))
     steps = [cv2.magnitude(cv2.Sobel(c, -1, 1, 0), cv2.Sobel(c, -1, 0, 1)) for c in soft]
     strength = cv2.dilate(np.max(steps, axis=0), np.ones((3, 3)))
@@ -147,7 +147,7 @@ def _edged(lab: Floats, mask: Pixels) -> float:
 
 def _cut(rgb: Pixels, likely: Floats, threshold: float, seed: int) -> Pixels:
     """GrabCut from a map of what is likely the subject, 0 to 1."""
-    trimap = np.full(likely.shape, cv2.GC_PR_BGD, np.uint8)
+    trimap: Pixels = np.full(likely.shape, cv2.GC_PR_BGD, np.uint8)
     trimap[likely >= threshold] = cv2.GC_PR_FGD
     trimap[likely >= (1 + threshold) / 2] = cv2.GC_FGD
     trimap[likely <= threshold / 6] = cv2.GC_BGD
@@ -156,8 +156,8 @@ def _cut(rgb: Pixels, likely: Floats, threshold: float, seed: int) -> Pixels:
     models = np.zeros((2, 65))
     # GrabCut draws from OpenCV's generator of this thread.
     cv2.setRNGSeed(seed)
-    cv2.grabCut(rgb, trimap, None, models[:1], models[1:], GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
-    return cleaned((trimap & 1) * np.uint8(255))
+    cv2.grabCut(rgb, trimap, (0, 0, 0, 0), models[:1], models[1:], GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return cleaned(np.where(trimap & 1, 255, 0).astype(np.uint8))
 
 
 def refined(rgb: Pixels, mask: Pixels, seed: int) -> Pixels:
@@ -178,7 +178,8 @@ def refined(rgb: Pixels, mask: Pixels, seed: int) -> Pixels:
     zoom = min(rgb.shape[0] / height, WORKING_SIDE / max(right - left, bottom - top))
     if zoom < WORTH_A_ZOOM:
         return mask
-    larger = cv2.resize(mask, (round(width * zoom), round(height * zoom)), interpolation=cv2.INTER_LINEAR)
+    size = round(width * zoom), round(height * zoom)
+    larger = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     box = np.s_[round(top * zoom) : round(bottom * zoom), round(left * zoom) : round(right * zoom)]
     photo = cv2.resize(rgb, larger.shape[::-1], interpolation=cv2.INTER_AREA)[box]
     reach = max(2, round(0.08 * zoom * min(w, h))) * 2 + 1
@@ -204,14 +205,14 @@ def cleaned(mask: Pixels, opening: float = 0.012) -> Pixels:
         return np.zeros_like(mask)
     kept = areas >= MIN_COMPONENT * areas.max()
     solid = np.where(kept[labels], opened, 0)
-    return _without_holes(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, kernel))
+    return _without_holes(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, kernel).astype(np.uint8, copy=False))
 
 
 def separation(lab: Floats, mask: Pixels) -> float:
     """How far the colours inside a mask are from those around it, 0 (alike) to 1 (no colour in common).
 
-    One minus the overlap (sum of the minima) of two smoothed Lab histograms: of the mask, and of the ring around it that
-    has about the mask's own area.
+    One minus the overlap (sum of the minima) of two smoothed Lab histograms: of the mask, and of the ring
+    around it that has about the mask's own area.
     """
     inside = mask > 0
     if not inside.any() or inside.all():
@@ -224,7 +225,8 @@ def separation(lab: Floats, mask: Pixels) -> float:
 
 
 def _lab(rgb: Pixels) -> Floats:
-    return cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab: Floats = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)
+    return lab
 
 
 def _superpixels(lab: Floats) -> tuple[NDArray[np.int32], int]:
@@ -234,7 +236,7 @@ def _superpixels(lab: Floats) -> tuple[NDArray[np.int32], int]:
     )
     segments.iterate(6)
     segments.enforceLabelConnectivity(20)
-    return segments.getLabels(), segments.getNumberOfSuperpixels()
+    return segments.getLabels().astype(np.int32, copy=False), segments.getNumberOfSuperpixels()
 
 
 def _means(values: Floats, labels: NDArray[np.int32], sizes: Floats) -> Floats:
@@ -268,7 +270,8 @@ def _background_probability(geodesic: Floats, labels: NDArray[np.int32], count: 
     on_border = np.zeros(count, bool)
     on_border[np.unique(_border(labels))] = True
     connectivity = spanning[:, on_border].sum(axis=1) / np.sqrt(spanning.sum(axis=1))
-    return (1 - np.exp(-(connectivity**2) / (2 * CONNECTIVITY_SIGMA**2))).astype(np.float32)
+    probability: Floats = (1 - np.exp(-(connectivity**2) / (2 * CONNECTIVITY_SIGMA**2))).astype(np.float32)
+    return probability
 
 
 def _border(values: NDArray[Value]) -> NDArray[Value]:
@@ -278,11 +281,13 @@ def _border(values: NDArray[Value]) -> NDArray[Value]:
 def _centre_prior(positions: Floats, height: int, width: int) -> Floats:
     centre = np.array([width, height], np.float32) / (2 * max(height, width))
     scale = np.array([width, height], np.float32) / max(height, width) * CENTRE_SIGMA
-    return np.exp(-(((positions - centre) / scale) ** 2).sum(axis=1) / 2)
+    prior: Floats = np.exp(-(((positions - centre) / scale) ** 2).sum(axis=1) / 2)
+    return prior
 
 
 def _stretched(values: Floats) -> Floats:
-    return (values - values.min()) / max(float(np.ptp(values)), 1e-6)
+    stretched: Floats = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
+    return stretched
 
 
 def _otsu(values: Floats) -> float:
@@ -298,9 +303,12 @@ def _histogram(lab: Floats) -> Floats:
         lightness[:] = cv2.GaussianBlur(lightness, (3, 3), 0.7)
     # The flattened colour planes are columns to a vertical blur over lightness.
     rows = smooth.reshape(len(smooth), -1)
-    return cv2.sepFilter2D(rows, -1, np.ones(1), np.array([0.25, 0.5, 0.25])) / smooth.sum()
+    blurred: Floats = cv2.sepFilter2D(rows, -1, np.ones(1), np.array([0.25, 0.5, 0.25])).astype(np.float32)
+    return blurred / np.float32(smooth.sum())
 
 
 def _without_holes(mask: Pixels) -> Pixels:
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(mask), contours, -1, 255, cv2.FILLED)
+    solid = np.zeros_like(mask)
+    cv2.drawContours(solid, contours, -1, 255, cv2.FILLED)
+    return solid

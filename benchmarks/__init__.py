@@ -1,0 +1,1 @@
+"""What is measured, against named baselines, in one run each: `python -m benchmarks.<name>`."""

@@ -30,6 +30,7 @@ class LayerRequest:
         max_megapixels: the working size's bound.
         max_pixels: the decoder's bound.
         level: `layers` (RGBA layers, completed background and mask) or `mask` (the subject's alpha and mask).
+        max_area: a subject with a larger share of the picture gets no layers, since no planned edit takes it.
         output: folder of the staged item; it appears as a whole or not at all.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
     """
@@ -40,6 +41,7 @@ class LayerRequest:
     max_megapixels: float
     max_pixels: int
     level: str
+    max_area: float
     seed: int
     output: str
     row: dict[str, Any] = field(default_factory=dict)

@@ -57,6 +57,12 @@ def needed_level(category: Category) -> Needs:
     return "layers" if "layers" in wanted else "mask" if "mask" in wanted else "none"
 
 
+def largest_area(category: Category) -> float:
+    """The largest share of a picture that any planned edit of an object's layers takes; 0 when none is planned."""
+    names = [name for name, count in category.subtypes.items() if count and SUBTYPES[name].needs == "layers"]
+    return max((getattr(category.recipes, name).max_area for name in names), default=0.0)
+
+
 def sources_settings(profile: Profile, category: Category) -> str:
     """What a source row depends on besides the file itself."""
     return digest(
@@ -71,8 +77,8 @@ def sources_settings(profile: Profile, category: Category) -> str:
 def layers_key(profile: Profile, category: Category, source_id: str) -> str:
     """Key of the decomposition of one source."""
     worker = category.workers.layered
-    return digest("image_layers", LAYERS_VERSION, source_id, needed_level(category), worker.identity(),
-                  profile.max_megapixels)  # fmt: skip
+    level = [needed_level(category), largest_area(category)]
+    return digest("image_layers", LAYERS_VERSION, source_id, level, worker.identity(), profile.max_megapixels)
 
 
 def slots(profile: Profile, category: Category, source_id: str) -> list[Slot]:

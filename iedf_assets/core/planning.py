@@ -6,7 +6,7 @@ from iedf_assets.core import instructions, recipes
 from iedf_assets.core.book import Book
 from iedf_assets.core.finishing import PairRequest
 from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import Slot, edit_id, layers_key, needed_level, seed_from
+from iedf_assets.core.keys import Slot, edit_id, largest_area, layers_key, needed_level, seed_from
 from iedf_assets.core.masks import margin_px
 from model_envs.contract import EditRequest, LayerRequest
 
@@ -33,6 +33,7 @@ def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,
                 level=level,
+                max_area=largest_area(book.category),
                 seed=seed_from("layers", book.profile.seed, source["source_id"]),
                 output=str(folder),
                 row={

@@ -75,19 +75,21 @@ class Filters(Strict):
 
 
 class Move(Strict):
-    """Limits of a move: the shift of the object's centre as a share of the picture's width or height."""
+    """Limits of a move: the shift as a share of the picture's width or height; the object's share of it."""
 
     min_shift: Share = 0.12
     max_shift: Share = 0.40
+    max_area: Share = 0.5
 
 
 class Scale(Strict):
-    """Limits of a scaling, as factors of the object's sides; none between `max_smaller` and `min_larger`."""
+    """Limits of a scaling: factors of the object's sides (none from `max_smaller` to `min_larger`); its share."""
 
     min_smaller: Positive = 0.55
     max_smaller: Positive = 0.80
     min_larger: Positive = 1.20
     max_larger: Positive = 1.50
+    max_area: Share = 0.5
 
 
 class Delete(Strict):

@@ -74,6 +74,9 @@ def draw(
     Returns:
         `{"task", "subtype", ...parameters}`, or why there is none.
     """
+    share, largest = subject["area_share"], getattr(limits, "max_area", 1.0)
+    if share > largest:
+        return Unplannable("object_too_large", f"{share:.3f} of the picture, more than {largest}")
     drawn = _DRAWERS[subtype](random.Random(seed), subject, width, height, limits)  # noqa: S311  # no secret
     if isinstance(drawn, Unplannable):
         return drawn
@@ -161,8 +164,6 @@ def _delete(
     _rng: random.Random, subject: Subject, _width: int, _height: int, limits: Delete
 ) -> Recipe | Unplannable:
     share = subject["area_share"]
-    if share > limits.max_area:
-        return Unplannable("object_too_large", f"{share:.3f} of the picture, more than {limits.max_area}")
     if share < limits.min_area:
         return Unplannable("object_too_small", f"{share:.4f} of the picture, less than {limits.min_area}")
     return {}

@@ -92,7 +92,7 @@ def test_an_object_as_wide_as_the_picture_moves_up_or_down() -> None:
 
 @pytest.mark.parametrize("subtype", ["move", "scale"])
 def test_an_object_that_fills_the_picture_has_no_room(subtype: str) -> None:
-    limits = getattr(Recipes(), subtype)
+    limits = getattr(Recipes(), subtype).model_copy(update={"max_area": 1.0})
     refused = recipes.draw(subtype, 1, subject(0, 0, 600, 400, 600, 400), 600, 400, limits)
     assert isinstance(refused, recipes.Unplannable)
     assert refused.reason == "no_room"

@@ -51,7 +51,7 @@ class Backend:
             "subject": _facts(rgb, mask, (x, y, w, h), request.seed),
             "layers": [],
         }
-        if request.level == "mask":
+        if request.level == "mask" or row["subject"]["area_share"] > request.max_area:
             (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
             return row
         row["layers"] = [

@@ -21,7 +21,7 @@ REACH = PATCH // 2
 FIRST_ROUNDS, ROUNDS = 8, 3
 # How much the way to a match counts beside its looks, levels per pixel: much in the first guess, which has little else
 # to go by, little once patches lie within their like.
-FIRST_LOCALITY, LOCALITY = 1.0, 0.25
+FIRST_LOCALITY, LOCALITY = 1.0, 0.1
 # Each patch is told by the lowest frequencies of its discrete cosine transform, those with u + v below this.
 FREQUENCIES = 4
 # Patches that reach the rim know more than those deep in the hole: certainty falls by this per pixel.
@@ -30,8 +30,8 @@ CERTAINTY_FALL = 1.25
 PRECISION = 0.5
 QUERIES = 256
 TRUST = 4
-# Patches that differ by less than this, squared, are equally good to begin with.
-DOUBT = 4.0
+# Patches whose squared differences are nearer than this are equally good to begin with.
+DOUBT = 200.0
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,14 @@ def _first_guess(picture: Floats, hole: Bools, clear: Bools, rng: np.random.Gene
     values[hole] = 0
     near = _whereabouts(hole.shape, FIRST_LOCALITY)
     sources, _ = _windows(values, ~hole, np.argwhere(clear))
-    distance = np.square(near[clear]).sum(1)
-    wanted = np.vstack([-2 * sources.T, np.square(sources).T, -2 * near[clear].T, distance])
+    distance = np.square(near[clear]).sum(1) + np.rint(rng.random(len(sources)) * DOUBT)
+    wanted = np.vstack([-2 * sources.T, np.square(sources).T, -2 * near[clear].T, distance]).astype(np.float32)
     centres = picture[clear]
     guess, unknown = picture.copy(), hole.copy()
     while unknown.any():
         layer = unknown & cv2.dilate((~unknown).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         seen, known = _windows(values, ~unknown, np.argwhere(layer))
         scores = np.hstack([seen, known, near[layer], np.ones((len(seen), 1), np.float32)]) @ wanted
-        scores += np.rint(rng.random(scores.shape, np.float32) * known.sum(1, keepdims=True) * DOUBT)
         guess[layer] = centres[scores.argmin(1)]
         values[layer] = np.rint(guess[layer] * PRECISION)
         unknown &= ~layer

@@ -6,17 +6,17 @@ from numpy.typing import NDArray
 
 from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.masks import Box
-from model_envs.layered.completion import Bools, Floats
+from model_envs.layered.completion import Bools, Floats, spread
 from model_envs.layered.membrane import Links, even_out
 from model_envs.layered.shifts import Pieces
 
 # Jumps of this many levels are edges rather than shades; they count half, greater ones less.
 EDGE = 16.0
-# How far colours are averaged before their shades are compared, pixels of the middle size.
-SHADE_BLUR = (5, 5)
-# A piece's share of a pixel is its share of the blurred map to this power: the higher, the narrower the seam.
-SEAM_POWER, SEAM_BLUR = 4, (5, 5)
-WHOLE, NOTHING = 0.99, 0.01
+# The window whose median is a place's shade, pixels of the middle size.
+SHADE_WINDOW = 5
+# A piece's weight at a pixel is its share of the blurred map to this power: the higher, the narrower the seam.
+SEAM_POWER, SEAM_BLUR = 8, (5, 5)
+SOLID, FAINT, NOTHING, LAST_RESORT = 0.85, 1e-5, 0.01, 1e-6
 
 Shifts = NDArray[np.float64]
 
@@ -32,16 +32,29 @@ def paste(filled: Pixels, picture: Pixels, hole: Bools, pieces: Pieces, middle: 
     size = np.array(hole.shape)
     scale = size / pieces.index.shape
     painted = np.zeros(hole.shape, np.float32)
-    near = cv2.GaussianBlur((pieces.index >= 0).astype(np.float32), SEAM_BLUR, 0)
+    shares = _shares(pieces)
+    greatest = np.maximum(shares.max(0), 1e-6)
     shades, owners = _shades(pieces, middle, unknown)
     for piece, shift in enumerate(np.rint(pieces.shifts * scale).astype(int)):
-        own = (pieces.index == piece).astype(np.float32)
-        share = cv2.GaussianBlur(own, SEAM_BLUR, 0) / np.maximum(near, 1e-6)
-        box = _extent(share > NOTHING, scale, size)
-        weight = _enlarged(share, box, scale) ** SEAM_POWER * hole[box]
+        box = _extent(shares[piece] > NOTHING, scale, size)
+        # Relative to the greatest, so that each pixel is painted by one piece at least.
+        weight = _enlarged(shares[piece] / greatest, box, scale) ** SEAM_POWER
+        weight[(weight < FAINT) | ~hole[box]] = 0
+        # Where a piece's source ends, others go before it.
+        weight[_is_beyond(box, shift, hole.shape)] *= LAST_RESORT
+        solid = (_enlarged(shares[piece], box, scale) > SOLID) & hole[box]
         shade = _enlarged(_spread_over(shades, owners == piece), box, size / owners.shape)
         colours = cv2.add(_moved(picture, box, shift), shade, dtype=cv2.CV_8U)
-        _blend(filled[box], painted[box], colours, weight)
+        _blend(filled[box], painted[box], colours, weight, solid)
+
+
+def _shares(pieces: Pieces) -> Floats:
+    """How much each piece has of each pixel's surroundings, float32 (n, h, w), 0 to 1; also a little beyond the hole."""
+    near = cv2.GaussianBlur((pieces.index >= 0).astype(np.float32), SEAM_BLUR, 0)
+    shares = np.empty((len(pieces.shifts), *near.shape), np.float32)
+    for piece, share in enumerate(shares):
+        share[:] = cv2.GaussianBlur((pieces.index == piece).astype(np.float32), SEAM_BLUR, 0)
+    return shares / np.maximum(near, 1e-6)
 
 
 def _extent(mask: Bools, scale: Shifts, size: NDArray[np.intp]) -> Box:
@@ -72,10 +85,18 @@ def _moved(picture: Pixels, box: Box, shift: NDArray[np.int_]) -> Pixels:
     return moved if not any(map(any, lost)) else cv2.copyMakeBorder(moved, *lost[0], *lost[1], cv2.BORDER_REPLICATE)
 
 
-def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats) -> None:
-    """Mix `colours` in by their share of all weights so far, which `painted` sums up."""
-    cv2.copyTo(colours, (weight > WHOLE).astype(np.uint8), filled)
-    rows, columns = np.nonzero((weight > 0) & (weight <= WHOLE))
+def _is_beyond(box: Box, shift: NDArray[np.int_], shape: tuple[int, ...]) -> Bools:
+    """Where in `box` the `shift` comes from beyond a picture of that shape."""
+    rows, columns = (np.arange(part.start, part.stop) + step for part, step in zip(box, shift, strict=True))
+    beyond = [(part < 0) | (part >= size) for part, size in zip((rows, columns), shape, strict=False)]
+    return np.asarray(beyond[0][:, None] | beyond[1])
+
+
+def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats, solid: Bools) -> None:
+    """Copy `colours` where `solid`; elsewhere mix them in by their share of all weights so far, summed in `painted`."""
+    cv2.copyTo(colours, solid.astype(np.uint8), filled)
+    painted[solid] = 1
+    rows, columns = np.nonzero((weight > 0) & ~solid)
     new = weight[rows, columns]
     painted[rows, columns] += new
     part = (new / painted[rows, columns])[:, None]
@@ -89,9 +110,9 @@ def _shades(pieces: Pieces, middle: Pixels, unknown: Bools) -> tuple[Floats, NDA
     moves = np.rint(pieces.shifts * (np.array(unknown.shape) / pieces.index.shape)).astype(np.intp)
     # One more for what is known: it stays where it is.
     moves = np.vstack([moves, np.zeros((1, 2), np.intp)])
-    known = (~unknown).astype(np.float32)[..., None]
-    weights = cv2.blur(known, SHADE_BLUR)[..., None]
-    colours = cv2.blur(middle * known, SHADE_BLUR) / np.maximum(weights, 1e-6)
+    # A median, so that a star or a leaf on one side of a seam does not shade the piece.
+    smooth = np.rint(spread(middle.astype(np.float32), unknown)).astype(np.uint8)
+    colours = cv2.medianBlur(smooth, SHADE_WINDOW).astype(np.float32)
     links = tuple(_links(owners, moves, colours, unknown, axis) for axis in (0, 1))
     return even_out(owners >= 0, (links[0], links[1])), owners
 

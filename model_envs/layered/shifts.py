@@ -22,9 +22,12 @@ WORST = 60.0**2
 # What the rim's real pixels count beside the guessed ones.
 RIM_WEIGHT = 3.0
 # The Potts model: strength, neighbourhood, rounds.
-COHERENCE, COHERENCE_BLUR, COHERENCE_ROUNDS = 8.0, 3.0, 12
+COHERENCE, COHERENCE_BLUR, COHERENCE_ROUNDS = 6.0, 3.0, 8
+# Parts smaller than a patch are merged with others, in this many rounds, at this cost.
+MERGES, UNWANTED = 3, 6.0
 # Fitting: points compared per piece, and the difference beyond which a point says nothing more.
-POINTS, FIT_WORST = 1200, 90.0
+POINTS, FIT_WORST = 500, 90.0
+STEPS = np.array([(0, 0), (-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)])
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,42 @@ def _label(values: Floats, hole: Bools, usable: Bools, shifts: Integers) -> Inte
     places = np.indices((h, w)).transpose(1, 2, 0) + (y, x)
     costs = np.stack([_cost(values, hole, usable, places, shift) for shift in shifts])
     inside = hole[box]
-    best = costs.min(0)
-    scale = float(np.median(best[inside])) + 4.0
+    scale = float(np.median(costs.min(0)[inside])) + 4.0
+    costs /= scale
+    labels = _agreed(costs, inside)
+    for _ in range(MERGES):
+        scattered = _scattered(labels, inside)
+        if not scattered.any():
+            break
+        rows, columns = np.nonzero(scattered)
+        costs[labels[rows, columns], rows, columns] += UNWANTED
+        labels = _agreed(costs, inside)
+    full = np.zeros(hole.shape, np.intp)
+    full[box] = labels
+    return full
+
+
+def _agreed(costs: Floats, inside: Bools) -> Integers:
+    """The label of each pixel, int (h, w), when cheap ones, float32 (n, h, w), and the neighbours' count alike."""
     labels = costs.argmin(0)
-    for _ in range(COHERENCE_ROUNDS if len(shifts) > 1 else 0):
+    for _ in range(COHERENCE_ROUNDS):
         energies = np.empty_like(costs)
         for label, cost in enumerate(costs):
             same = ((labels == label) & inside).astype(np.float32)
             agreement = cv2.GaussianBlur(same, (0, 0), COHERENCE_BLUR, borderType=cv2.BORDER_REPLICATE)
-            energies[label] = cost / scale - COHERENCE * agreement
+            energies[label] = cost - COHERENCE * agreement
         labels = energies.argmin(0)
-    full = np.zeros(hole.shape, np.intp)
-    full[box] = labels
-    return full
+    return labels
+
+
+def _scattered(labels: Integers, inside: Bools) -> Bools:
+    """The pixels whose part of their label is smaller than a patch."""
+    scattered = np.zeros(labels.shape, bool)
+    for label in np.unique(labels[inside]):
+        same = ((labels == label) & inside).astype(np.uint8)
+        _, parts, stats, _ = cv2.connectedComponentsWithStats(same, connectivity=4)
+        scattered |= (stats[:, cv2.CC_STAT_AREA] < PATCH * PATCH)[parts] & (same > 0)
+    return scattered
 
 
 def _cost(values: Floats, hole: Bools, usable: Bools, places: Integers, shift: Integers) -> Floats:
@@ -143,13 +169,20 @@ def fit(pieces: Pieces, pictures: Sequence[NDArray[np.uint8]], holes: Sequence[B
     """
     shifts = pieces.shifts.copy()
     borders = [_border(pieces.index, piece) for piece in range(len(shifts))]
+    extents = [np.argwhere(pieces.index == piece) for piece in range(len(shifts))]
     for picture, hole in zip(pictures, holes, strict=True):
         scale = np.array(hole.shape) / pieces.index.shape
         for piece, border in enumerate(borders):
             if len(border):
                 places = border[rng.integers(0, len(border), POINTS)] + rng.random((POINTS, 2))
                 owners = pieces.index[tuple(places.astype(np.intp).T)]
-                shifts[piece] = _best_shift(places * scale, owners, shifts, piece, scale, picture, hole)
+                moved = np.where(owners[:, None] >= 0, np.rint(shifts[owners] * scale), 0)
+                wanted = _look(places * scale + moved, picture, hole)
+                first = np.floor(extents[piece].min(0) * scale)
+                last = np.ceil((extents[piece].max(0) + 1) * scale)
+                # What a piece shows must lie in the picture.
+                tried = np.clip(np.rint(shifts[piece] * scale) + STEPS, -first, np.array(hole.shape) - last)
+                shifts[piece] = _best_of(tried, places * scale, wanted, picture, hole) / scale
     return Pieces(pieces.index, shifts)
 
 
@@ -159,33 +192,27 @@ def _border(index: NDArray[np.int32], piece: int) -> Integers:
     return np.argwhere(cv2.dilate(own, np.ones((3, 3), np.uint8)) > own)
 
 
-def _best_shift(
+def _best_of(
+    tried: NDArray[np.float64],
     places: NDArray[np.float64],
-    owners: NDArray[np.int32],
-    shifts: NDArray[np.float64],
-    piece: int,
-    scale: NDArray[np.float64],
+    wanted: tuple[Floats, Bools],
     picture: NDArray[np.uint8],
     hole: Bools,
 ) -> NDArray[np.float64]:
-    """Of a shift and those next to it the one under which the piece is most like its neighbours at `places`."""
-    moved = np.where(owners[:, None] >= 0, np.rint(shifts[owners] * scale), 0)
-    there, known = _look(places + moved, picture, hole)
-    here = np.rint(shifts[piece] * scale)
-    steps = sorted(((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)), key=lambda step: (np.hypot(*step), step))
-    costs = []
-    for step in steps:
-        own, valid = _look(places + here + step, picture, hole)
-        both = valid & known
-        difference = np.minimum(np.abs(own[both] - there[both]).mean(-1), FIT_WORST)
-        costs.append(difference.mean() if both.sum() >= POINTS // 8 else np.inf)
-    best = int(np.argmin(costs))
-    return np.asarray(shifts[piece] if np.isinf(costs[best]) else (here + steps[best]) / scale)
+    """Of the shifts tried, (n, 2), the one under which the picture at `places` is most like what is wanted there."""
+    there, known = wanted
+    own, valid = _look(places[:, None] + tried, picture, hole)
+    both = valid & known[:, None]
+    difference = np.minimum(np.abs(own - there[:, None]).mean(-1), FIT_WORST)
+    counts = both.sum(0)
+    costs = np.where(counts >= POINTS // 8, (difference * both).sum(0) / np.maximum(counts, 1), FIT_WORST)
+    return np.asarray(tried[costs.argmin()])
 
 
 def _look(points: NDArray[np.float64], picture: NDArray[np.uint8], hole: Bools) -> tuple[Floats, Bools]:
-    """The picture at `points`, float32 (n, 3), and where it is known."""
+    """The picture at `points`, float32 (..., 3), and where it is known."""
     whole = points.astype(np.intp)
-    rows, columns = np.clip(whole, 0, np.array(hole.shape) - 1).T
-    inside = (whole == np.stack([rows, columns], -1)).all(-1)
+    clipped = np.clip(whole, 0, np.array(hole.shape) - 1)
+    rows, columns = clipped[..., 0], clipped[..., 1]
+    inside = (whole == clipped).all(-1)
     return picture[rows, columns].astype(np.float32), np.asarray(inside & ~hole[rows, columns])

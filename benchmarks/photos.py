@@ -1,4 +1,4 @@
-"""The benchmarks' photos: scikit-image's, varied and enlarged, so that none is like another and sizes are real."""
+"""The benchmarks' photos: scikit-image's, varied and enlarged, so that no two are alike."""
 
 from pathlib import Path
 
@@ -28,7 +28,8 @@ def varied(number: int, megapixels: float) -> Pixels:
     enlarged = cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC).astype(np.int16)
     # Enlarging leaves no fine detail; sensor noise makes decoding and encoding cost what they cost on photos.
     noisy = enlarged + rng.normal(0, 2.5, enlarged.shape)
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    result: Pixels = np.clip(noisy, 0, 255).astype(np.uint8)
+    return result
 
 
 def put_photos(folder: Path, count: int, megapixels: float) -> int:

@@ -1,7 +1,8 @@
 """The whole factory beside a plain one-process script that does the same the obvious way.
 
-The baseline is scikit-image and OpenCV as one would write them in an afternoon: spectral-residual saliency, a GrabCut
-rectangle at full size, `cv2.inpaint`, JPEG, PNG, `structural_similarity`. One process, no checks, no resumption.
+The baseline is scikit-image and OpenCV as one would write them in an afternoon: spectral-residual saliency, a
+GrabCut rectangle at full size, `cv2.inpaint`, JPEG, PNG, `structural_similarity`. One process, no checks, no
+resumption.
 
     python -m benchmarks.pipeline [--photos 24] [--megapixels 2.83] [--skip-baseline]
 """
@@ -69,7 +70,7 @@ def _factory(folder: Path) -> float:
 
 
 def _stages(outputs: Path) -> None:
-    """Work of each stage as its rows tell it: seconds of a thread, and megapixels of source per such second."""
+    """Work of each stage as its rows tell it: thread seconds, and megapixels of source per such second."""
     sizes = pl.concat(
         [pl.read_parquet(path) for path in (outputs / "manifests/source_images").glob("*.parquet")]
     )

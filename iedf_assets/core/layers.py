@@ -1,7 +1,8 @@
 """The layers of a decomposed source as they lie staged: reading them, and putting them together again.
 
-A layer is stored cropped, with its place. The lowest one is the background: `background.png` holds its completed part
-(behind the objects and a little around it); elsewhere the background is the photo itself. The others are RGBA.
+A layer is stored cropped, with its place. The lowest one is the background: `background.png` holds its
+completed part (behind the objects and a little around it); elsewhere the background is the photo itself. The
+others are RGBA.
 """
 
 from pathlib import Path

@@ -83,7 +83,7 @@ class Move(Strict):
 
 
 class Scale(Strict):
-    """Limits of a scaling: factors of the object's sides (none from `max_smaller` to `min_larger`); its share."""
+    """Limits of a scaling: factors of the sides (none from `max_smaller` to `min_larger`); the object's share."""
 
     min_smaller: Positive = 0.55
     max_smaller: Positive = 0.80
@@ -108,8 +108,8 @@ class Recolor(Strict):
 class Identity(Strict):
     """Limits of relighting or toning the subject: how strong, 0 to 1."""
 
-    min_strength: Share = 0.35
-    max_strength: Share = 0.75
+    min_strength: Share = 0.5
+    max_strength: Share = 0.8
 
 
 class Background(Strict):

@@ -1,8 +1,8 @@
 """Completes a small picture's hole from patches of the rest: where does each part of the hole find its like?
 
-Coarse-to-fine patch-based completion after Y. Wexler, E. Shechtman, M. Irani, "Space-Time Completion of Video"
-(TPAMI 2007), with a search that is exact instead of PatchMatch's random one: at these sizes one matrix product
-finds every nearest patch.
+Coarse-to-fine patch-based completion after Y. Wexler, E. Shechtman, M. Irani, "Space-Time Completion of
+Video" (TPAMI 2007), with a search that is exact instead of PatchMatch's random one: at these sizes one matrix
+product finds every nearest patch.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ PATCH = 7
 REACH = PATCH // 2
 # Rounds of search and vote: at the smallest size, where the composition is found, and above.
 FIRST_ROUNDS, ROUNDS = 8, 3
-# How much the way to a match counts beside its looks, levels per pixel: much in the first guess, which has little else
-# to go by, little once patches lie within their like.
+# How much the way to a match counts beside its looks, levels per pixel: much in the first guess, which has
+# little else to go by, little once patches lie among their like.
 FIRST_LOCALITY, LOCALITY = 1.0, 0.1
 # Each patch is told by the lowest frequencies of its discrete cosine transform, those with u + v below this.
 FREQUENCIES = 4
@@ -48,9 +48,9 @@ class Completion:
 
 
 def complete(picture: Floats, hole: Bools, rng: np.random.Generator) -> Completion | None:
-    """Complete `picture`, float32 (h, w, channels), in `hole`, bool (h, w); None if no patch lies clear of the hole.
+    """Complete `picture`, float32 (h, w, channels), in `hole`, bool (h, w); the hole may hold anything.
 
-    The pixels of the hole may hold anything. `rng` gives the first guess its grain.
+    None if no patch lies clear of the hole. `rng` decides between patches that begin nearly alike.
     """
     sizes = _pyramid(picture, hole)
     found: Completion | None = None
@@ -61,7 +61,10 @@ def complete(picture: Floats, hole: Bools, rng: np.random.Generator) -> Completi
         if found is None:
             guess, rounds = _first_guess(values, unknown, clear, rng), FIRST_ROUNDS
         else:
-            guess, rounds = _enlarged(found, values, unknown, clear), ROUNDS if level < len(sizes) - 1 else ROUNDS - 1
+            guess, rounds = (
+                _enlarged(found, values, unknown, clear),
+                ROUNDS if level < len(sizes) - 1 else ROUNDS - 1,
+            )
         found = _refine(guess, unknown, clear, rounds)
     return found
 
@@ -71,18 +74,19 @@ def clear_centres(hole: Bools) -> Bools:
     window = np.ones((PATCH, PATCH), np.uint8)
     outside = cv2.copyMakeBorder(hole.astype(np.uint8), *(REACH,) * 4, cv2.BORDER_CONSTANT, value=1)
     touched = cv2.dilate(outside, window, borderType=cv2.BORDER_CONSTANT, borderValue=1)
-    return touched[REACH:-REACH, REACH:-REACH] == 0
+    return np.asarray(touched[REACH:-REACH, REACH:-REACH] == 0)
 
 
 def spread(values: Floats, hole: Bools) -> Floats:
-    """`values`, float32 (h, w, channels), with the hole filled smoothly from its surroundings (push and pull)."""
+    """`values`, float32 (h, w, channels), with the hole filled smoothly from around it (push and pull)."""
     known = (~hole).astype(np.float32)[..., None]
     if not hole.any() or min(hole.shape) < 2:
-        return values * known + (values * known).sum((0, 1)) / max(1.0, known.sum()) * (1 - known)
+        mean = (values * known).sum((0, 1)) / max(1.0, known.sum())
+        return np.asarray(values * known + mean * (1 - known), np.float32)
     small = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
     weight = cv2.resize(known[..., 0], small, interpolation=cv2.INTER_AREA)[..., None]
     means = cv2.resize(values * known, small, interpolation=cv2.INTER_AREA).reshape(*weight.shape[:2], -1)
-    coarse = spread(means / np.maximum(weight, 1e-6), weight[..., 0] < 1e-6)
+    coarse = spread(np.asarray(means / np.maximum(weight, 1e-6), np.float32), weight[..., 0] < 1e-6)
     fine = cv2.resize(coarse, hole.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(values.shape)
     return values * known + fine * (1 - known)
 
@@ -95,7 +99,8 @@ def _pyramid(picture: Floats, hole: Bools) -> list[tuple[Floats, Bools]]:
         known = (~hole).astype(np.float32)
         share = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
         means = cv2.resize(picture * known[..., None], size, interpolation=cv2.INTER_AREA)
-        picture, hole = means / np.maximum(share, 1e-6)[..., None], share < 0.999
+        picture = np.asarray(means / np.maximum(share, 1e-6)[..., None], np.float32)
+        hole = share < 0.999
         sizes.append((picture, hole))
     return sizes
 
@@ -108,14 +113,16 @@ def _depth(hole: Bools) -> Floats:
 def _first_guess(picture: Floats, hole: Bools, clear: Bools, rng: np.random.Generator) -> Floats:
     """Peel the hole from its rim inwards: each pixel comes from the patch most like what is known around it.
 
-    Smooth guesses end as smears; this one has texture from the start. `rng` decides between patches nearly alike.
+    Smooth guesses end as smears; this one has texture from the start.
     """
     values = np.rint(picture * PRECISION)
     values[hole] = 0
     near = _whereabouts(hole.shape, FIRST_LOCALITY)
     sources, _ = _windows(values, ~hole, np.argwhere(clear))
     distance = np.square(near[clear]).sum(1) + np.rint(rng.random(len(sources)) * DOUBT)
-    wanted = np.vstack([-2 * sources.T, np.square(sources).T, -2 * near[clear].T, distance]).astype(np.float32)
+    wanted = np.vstack([-2 * sources.T, np.square(sources).T, -2 * near[clear].T, distance]).astype(
+        np.float32
+    )
     centres = picture[clear]
     guess, unknown = picture.copy(), hole.copy()
     while unknown.any():
@@ -129,12 +136,14 @@ def _first_guess(picture: Floats, hole: Bools, clear: Bools, rng: np.random.Gene
 
 
 def _windows(values: Floats, known: Bools, places: Integers) -> tuple[Floats, Floats]:
-    """The patches around `places`, flat, 0 where not known, and where they are known: float32 (n, features)."""
+    """The patches around `places`, 0 where not known, and where they are known: float32 (n, features)."""
     edge = (REACH, REACH)
     values = np.pad(values, (edge, edge, (0, 0)))
     weight = np.pad(known, (edge, edge))[..., None].repeat(values.shape[2], 2).astype(np.float32)
     flat = [
-        np.lib.stride_tricks.sliding_window_view(part, (PATCH, PATCH), (0, 1))[tuple(places.T)].reshape(len(places), -1)
+        np.lib.stride_tricks.sliding_window_view(part, (PATCH, PATCH), (0, 1))[tuple(places.T)].reshape(
+            len(places), -1
+        )
         for part in (values * weight, weight)
     ]
     return flat[0], flat[1]
@@ -170,7 +179,7 @@ def _refine(guess: Floats, hole: Bools, clear: Bools, rounds: int) -> Completion
 
 
 def _search(values: Floats, sought: Bools, clear: Bools) -> tuple[Integers, Floats]:
-    """For each patch sought the index of its nearest clear one (in row-major order) and their squared distance."""
+    """For each patch sought the number, row by row, of its nearest clear one, and their squared distance."""
     described = _describe(values)
     sources, queries = described[clear], described[sought]
     norms = np.einsum("ij,ij->i", sources, sources)

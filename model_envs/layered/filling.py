@@ -1,8 +1,9 @@
-"""Completes the background behind a removed object: real texture from elsewhere in the photo, at full sharpness.
+"""Completes the background behind a removed object: texture from elsewhere in the photo, at full sharpness.
 
 1. A small picture of the hole and its surroundings is completed patch by patch (`completion`).
-2. Its matches are gathered into a few large pieces, moved until they continue what they border on (`shifts`).
-3. The pieces are copied at full size, their shades evened out against each other and the rim (`pasting`, `membrane`).
+2. Its matches are gathered into a few large pieces, moved until they fit what they border on (`shifts`).
+3. The pieces are copied at full size (`pasting`), their shades evened out with each other and the rim
+   (`membrane`).
 
 Only step 3 touches every pixel of the hole, so that the time grows little with the size of the photo.
 """
@@ -14,12 +15,12 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.masks import Box
+from iedf_assets.core.masks import Box, grown_box
 from model_envs.layered.completion import Bools, complete, spread
 from model_envs.layered.pasting import paste
 from model_envs.layered.shifts import find_pieces, fit
 
-# The surroundings reach this share of the hole's longer side beyond it, and hold this much that is known per hole.
+# The surroundings reach this share of the hole's longer side beyond it; what is known is this much of the hole.
 CONTEXT, MIN_CONTEXT, KNOWN_PER_HOLE = 0.75, 32, 1.5
 # The small picture: pairs of patches compared, and pixels.
 MAX_PAIRS, MAX_CELLS = 25_000_000, 22_000
@@ -27,17 +28,17 @@ MAX_PAIRS, MAX_CELLS = 25_000_000, 22_000
 SHADE_CELLS = 40_000
 # The weight of texture beside colour, so that grass is not continued with a wall of the same green.
 TEXTURE = 2.0
-# Holes nearer to each other than this share of the picture are completed together; holes this thin are inpainted.
+# Holes nearer to each other than this share of the picture are completed together; thinner ones are inpainted.
 REDUCED, TOGETHER, THIN = 512, 0.02, 5
-# Contrast is measured in windows of this size, against rings of this share of the hole's extent, above this floor.
+# Contrast: the window's size, the ring's width as a share of the hole's extent, what is added.
 WINDOW, RING, FLOOR = 7, 0.25, 0.5
 
 
 def fill(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
-    """Complete `rgb`, uint8 (H, W, 3), where `hole`, uint8 (H, W), is not 0; every other pixel stays as it is.
+    """Complete `rgb`, uint8 (H, W, 3), where `hole`, uint8 (H, W), is not 0; all other pixels stay as they are.
 
     Args:
-        seed: of the first guess's grain and of the points at which pieces are compared: same seed, same bytes.
+        seed: of the choices between what is nearly alike; the same seed gives the same bytes.
 
     Raises:
         ValueError: the hole is the whole picture, or the two differ in size.
@@ -52,10 +53,7 @@ def fill(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
     for box, part in _parts(unknown):
         if cv2.erode(part.astype(np.uint8), np.ones((THIN, THIN), np.uint8), borderValue=0).any():
             around = _context(unknown, box)
-            inner = np.zeros_like(unknown[around])
-            top, left = box[0].start - around[0].start, box[1].start - around[1].start
-            inner[top : top + part.shape[0], left : left + part.shape[1]] = part
-            _complete(filled[around], rgb[around], unknown[around], inner, rng)
+            _complete(filled[around], rgb[around], unknown[around], _placed(part, box, around), rng)
         else:
             _inpaint(filled, box, part)
     return filled
@@ -64,36 +62,32 @@ def fill(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
 def contrast_ratio(rgb: Pixels, hole: Pixels) -> float:
     """Local contrast inside the hole over that around it; 1 is alike, a smear is near 0.
 
-    Local contrast is the geometric mean of sqrt(E[Y²] - E[Y]²) + 0.5 over 7x7 windows, Y the luminance (Rec. 601,
-    0-255); the half level gives flat regions a contrast too. Inside are the windows that lie wholly in the hole (all
-    centred in it, where none does); around it those wholly outside that are centred within a quarter of sqrt(hole's
-    area), at least two windows, plus one window of its rim.
+    Local contrast is the geometric mean of sqrt(E[Y²] - E[Y]²) + 0.5 over 7x7 windows, Y the luminance
+    (Rec. 601, 0-255); the half level gives flat regions a contrast too. Inside are the windows that lie wholly
+    in the hole (all centred in it, where none does); around it those wholly outside whose centres are within
+    max(14, sqrt(the hole's area) / 4) + 7 pixels of it.
 
     Raises:
         ValueError: there is no hole, or nothing around it.
     """
     unknown = (hole > 0).astype(np.uint8)
+    if not unknown.any():
+        raise ValueError("there is no hole")
     reach = max(2 * WINDOW, round(RING * math.sqrt(int(unknown.sum())))) + WINDOW
-    y, x, h, w = _box(unknown)
-    box = _grown((slice(y, y + h), slice(x, x + w)), reach + WINDOW, unknown.shape)
+    box = grown_box(unknown, reach + WINDOW)
     unknown = unknown[box]
     luminance = cv2.cvtColor(np.ascontiguousarray(rgb[box]), cv2.COLOR_RGB2GRAY).astype(np.float32)
     size = (WINDOW, WINDOW)
     deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(luminance, -1, size) - cv2.blur(luminance, size) ** 2, 0))
     window = np.ones(size, np.uint8)
     inside = cv2.erode(unknown, window) > 0
-    around = (cv2.dilate(unknown, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0) & (cv2.dilate(unknown, window) == 0)
+    around = (cv2.dilate(unknown, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0) & (
+        cv2.dilate(unknown, window) == 0
+    )
     if not around.any():
         raise ValueError("nothing lies around the hole")
     measured = deviation[inside if inside.any() else unknown > 0]
     return float(np.exp(np.log(measured + FLOOR).mean() - np.log(deviation[around] + FLOOR).mean()))
-
-
-def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
-    if not w:
-        raise ValueError("there is no hole")
-    return y, x, h, w
 
 
 def _grown(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
@@ -104,25 +98,31 @@ def _grown(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
     return rows, columns
 
 
+def _placed(part: Bools, box: Box, around: Box) -> Bools:
+    """A mask of `box` as one of the wider box `around`."""
+    (top, bottom), (left, right) = (
+        (inner.start - outer.start, outer.stop - inner.stop) for inner, outer in zip(box, around, strict=True)
+    )
+    return np.pad(part, ((top, bottom), (left, right)))
+
+
 def _parts(unknown: Bools) -> Iterator[tuple[Box, Bools]]:
     """The parts of the hole that lie apart, each with its box: bool (h, w)."""
-    if not unknown.any():
-        return
     height, width = unknown.shape
     block = math.ceil(max(unknown.shape) / REDUCED)
-    padded = cv2.copyMakeBorder(
-        unknown.astype(np.float32), 0, -height % block, 0, -width % block, cv2.BORDER_CONSTANT, value=0
-    )
-    small = (padded.shape[1] // block, padded.shape[0] // block)
-    # In float, so that a cell counts however little of it is hole.
-    cells = (cv2.resize(padded, small, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    gap = 2 * math.ceil(TOGETHER * max(small) / 2) + 1
-    count, labels = cv2.connectedComponents(cv2.dilate(cells, np.ones((gap, gap), np.uint8)))
+    padded = np.pad(unknown, ((0, -height % block), (0, -width % block)))
+    by_rows = np.logical_or.reduce(padded.reshape(-1, block, padded.shape[1]), axis=1)
+    cells: Bools = np.logical_or.reduce(by_rows.reshape(len(by_rows), -1, block), axis=2)
+    gap = 2 * math.ceil(TOGETHER * max(cells.shape) / 2) + 1
+    count, labels = cv2.connectedComponents(cv2.dilate(cells.astype(np.uint8), np.ones((gap, gap), np.uint8)))
     for label in range(1, count):
-        own = (labels == label) & (cells > 0)
-        y, x, h, w = _box(own)
-        box = np.s_[y * block : min(height, (y + h) * block), x * block : min(width, (x + w) * block)]
-        part = own[y : y + h, x : x + w].repeat(block, 0).repeat(block, 1)
+        own = (labels == label) & cells
+        rows, columns = grown_box(own.astype(np.uint8), 0)
+        box = np.s_[
+            rows.start * block : min(height, rows.stop * block),
+            columns.start * block : min(width, columns.stop * block),
+        ]
+        part = own[rows, columns].repeat(block, 0).repeat(block, 1)
         within = unknown[box]
         yield box, within & part[: within.shape[0], : within.shape[1]]
 
@@ -130,11 +130,11 @@ def _parts(unknown: Bools) -> Iterator[tuple[Box, Bools]]:
 def _inpaint(filled: Pixels, box: Box, part: Bools) -> None:
     """Fill what is so thin that it has no texture of its own (A. Telea, 2004)."""
     around = _grown(box, THIN, filled.shape)
-    mask = np.zeros(filled[around].shape[:2], np.uint8)
-    top, left = box[0].start - around[0].start, box[1].start - around[1].start
-    mask[top : top + part.shape[0], left : left + part.shape[1]] = part
-    completed = cv2.inpaint(np.ascontiguousarray(filled[around]), mask, THIN, cv2.INPAINT_TELEA)
-    filled[around][mask > 0] = completed[mask > 0]
+    mask = _placed(part, box, around)
+    completed = cv2.inpaint(
+        np.ascontiguousarray(filled[around]), mask.astype(np.uint8), THIN, cv2.INPAINT_TELEA
+    )
+    filled[around][mask] = completed[mask]
 
 
 def _context(unknown: Bools, box: Box) -> Box:
@@ -150,9 +150,7 @@ def _context(unknown: Bools, box: Box) -> Box:
         margin *= 2
 
 
-def _complete(
-    filled: Pixels, picture: Pixels, unknown: Bools, part: Bools, rng: np.random.Generator
-) -> None:
+def _complete(filled: Pixels, picture: Pixels, unknown: Bools, part: Bools, rng: np.random.Generator) -> None:
     """Complete `part` of the `unknown`, both bool (h, w), of `picture` in `filled`, uint8 (h, w, 3)."""
     share = unknown.mean()
     cells = min(MAX_CELLS, math.sqrt(MAX_PAIRS / (share * (1 - share))))
@@ -185,7 +183,7 @@ def _reductions(
     """The picture and its hole at each size."""
     pictures, holes = [picture], [unknown]
     for size in sizes[-2::-1]:
-        pictures.insert(0, cv2.resize(pictures[0], size, interpolation=cv2.INTER_AREA))
+        pictures.insert(0, np.asarray(cv2.resize(pictures[0], size, interpolation=cv2.INTER_AREA), np.uint8))
         holes.insert(0, _is_touched(holes[0], size))
     return pictures, holes
 
@@ -196,7 +194,7 @@ def _is_touched(mask: Bools, size: tuple[int, int]) -> Bools:
 
 
 def _texture(picture: Pixels, size: tuple[int, int]) -> np.ndarray:
-    """How much goes on within each cell of the small picture: mean distance from the local mean, float32 (h, w)."""
+    """How much goes on within each cell of the small picture: mean |Y - local mean|, float32 (h, w)."""
     luminance = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     window = max(3, round(picture.shape[0] / size[1])) | 1
     detail = cv2.absdiff(luminance, cv2.blur(luminance, (window, window)))

@@ -48,7 +48,7 @@ def own_colours(rgb: Pixels, alpha: Pixels) -> Pixels:
     """The object's own colours, uint8 (H, W, 3): the photo, freed of the background where alpha is partial.
 
     One round of M. Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021): a blurred guess of
-    foreground and background (made at a reduced size, being smooth), corrected so that the two mix to the photo.
+    foreground and background (at a reduced size, being smooth), corrected so that the two mix to the photo.
     """
     rows, columns = np.nonzero((alpha > 0) & (alpha < 255))
     if not len(rows):
@@ -61,10 +61,11 @@ def own_colours(rgb: Pixels, alpha: Pixels) -> Pixels:
         255
     )
     reach = (max(3, round(max(size) * 0.02)),) * 2
-    guesses = []
+    guesses: list[Floats] = []
     for weight in (share, 1 - share):
         total = cv2.blur(weight, reach)[..., None]
-        guesses.append(cv2.blur(photo * weight, reach) / np.maximum(total, 1e-3))
+        mixed = cv2.blur(photo * weight, reach)
+        guesses.append(np.divide(mixed, np.maximum(total, 1e-3), dtype=np.float32))
     # Sampled where they are needed: at the rim's pixels, by the map that cv2.resize uses.
     across = ((columns + 0.5) * (size[0] / width) - 0.5).astype(np.float32)[:, None]
     down = ((rows + 0.5) * (size[1] / height) - 0.5).astype(np.float32)[:, None]

@@ -1,7 +1,7 @@
-"""Evens out the colours of pieces: how much lighter or darker each must become to meet its neighbours and the rim.
+"""Evens out shades: how much lighter or darker each pixel must become to meet its neighbours and the rim.
 
-A membrane after P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing" (SIGGRAPH 2003), told by the jumps between
-pieces, solved from coarse to fine by conjugate gradients.
+A membrane after P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing" (SIGGRAPH 2003), told by the jumps
+between pieces, solved from coarse to fine by conjugate gradients.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Links:
 
 
 def even_out(unknown: Bools, links: tuple[Links, Links]) -> Floats:
-    """The field, float32 (h, w, 3), that is 0 where not `unknown` and meets the links' steps in least squares.
+    """The field, float32 (h, w, 3), that is 0 where not `unknown` and meets the links' steps (least squares).
 
     Args:
         unknown: bool (h, w).
@@ -51,26 +51,29 @@ def _halved_any(mask: Bools) -> Bools:
 
 
 def _halved(links: Links, axis: int) -> Links:
-    """The same wishes between blocks of 2x2: across, the inner and the outer link add up; along, both are averaged."""
-    steps, weights = (np.pad(v, [(0, v.shape[0] % 2), (0, v.shape[1] % 2), (0, 0)]) for v in (links.steps, links.weights))
+    """The same wishes between blocks of 2x2 pixels; `axis` is the links' own."""
     if axis == 1:
-        steps, weights = steps.transpose(1, 0, 2), weights.transpose(1, 0, 2)
-    inner = np.zeros_like(steps[::2])
-    # From centre to centre of two blocks: half of each one's inner link and all of the link between them.
-    inner[:-1] = (steps[:-2:2] + steps[2::2]) / 2
-    across = steps[1::2] + inner
+        halved = _halved(_turned(links), 0)
+        return _turned(halved)
+    steps, weights = (
+        np.pad(values, [(0, values.shape[0] % 2), (0, values.shape[1] % 2), (0, 0)])
+        for values in (links.steps, links.weights)
+    )
+    # From the middle of one block to that of the next: half of each one's own step, all of the step between.
+    across = steps[1::2] + steps[::2] / 2
+    across[:-1] += steps[2::2] / 2
     strength = weights[1::2]
-    pairs = strength[:, ::2] + strength[:, 1::2]
-    mean = (across[:, ::2] * strength[:, ::2] + across[:, 1::2] * strength[:, 1::2]) / np.maximum(pairs, 1e-6)
-    halved = Links(mean, pairs / 2)
-    if axis == 1:
-        halved = Links(halved.steps.transpose(1, 0, 2), halved.weights.transpose(1, 0, 2))
-    return halved
+    both = strength[:, ::2] + strength[:, 1::2]
+    mean = (across[:, ::2] * strength[:, ::2] + across[:, 1::2] * strength[:, 1::2]) / np.maximum(both, 1e-6)
+    return Links(np.asarray(mean, np.float32), both / 2)
+
+
+def _turned(links: Links) -> Links:
+    return Links(links.steps.transpose(1, 0, 2), links.weights.transpose(1, 0, 2))
 
 
 def _conjugate_gradients(unknown: Bools, links: tuple[Links, Links], start: Floats, rounds: int) -> Floats:
     mask = unknown[..., None].astype(np.float32)
-    down, right = links
     field = start
     residual = _pull(field, links, wanted=True) * mask
     direction = residual.copy()

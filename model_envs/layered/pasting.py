@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.masks import Box
+from iedf_assets.core.masks import Box, grown_box
 from model_envs.layered.completion import Bools, Floats, spread
 from model_envs.layered.membrane import Links, even_out
 from model_envs.layered.shifts import Pieces
@@ -14,14 +14,18 @@ from model_envs.layered.shifts import Pieces
 EDGE = 16.0
 # The window whose median is a place's shade, pixels of the middle size.
 SHADE_WINDOW = 5
-# A piece's weight at a pixel is its share of the blurred map to this power: the higher, the narrower the seam.
+# How far shades go on beyond their piece, pixels of the middle size.
+SPREAD = 4
+# A piece's weight at a pixel is its share of the blurred map to this power: the higher, the narrower seams are.
 SEAM_POWER, SEAM_BLUR = 8, (5, 5)
 SOLID, FAINT, NOTHING, LAST_RESORT = 0.85, 1e-5, 0.01, 1e-6
 
 Shifts = NDArray[np.float64]
 
 
-def paste(filled: Pixels, picture: Pixels, hole: Bools, pieces: Pieces, middle: Pixels, unknown: Bools) -> None:
+def paste(
+    filled: Pixels, picture: Pixels, hole: Bools, pieces: Pieces, middle: Pixels, unknown: Bools
+) -> None:
     """Write the pieces into `filled`, uint8 (H, W, 3), where `hole`, bool (H, W).
 
     Args:
@@ -44,17 +48,17 @@ def paste(filled: Pixels, picture: Pixels, hole: Bools, pieces: Pieces, middle: 
         weight[_is_beyond(box, shift, hole.shape)] *= LAST_RESORT
         solid = (_enlarged(shares[piece], box, scale) > SOLID) & hole[box]
         shade = _enlarged(_spread_over(shades, owners == piece), box, size / owners.shape)
-        colours = cv2.add(_moved(picture, box, shift), shade, dtype=cv2.CV_8U)
+        colours = np.asarray(cv2.add(_moved(picture, box, shift), shade, dtype=cv2.CV_8U), np.uint8)
         _blend(filled[box], painted[box], colours, weight, solid)
 
 
 def _shares(pieces: Pieces) -> Floats:
-    """How much each piece has of each pixel's surroundings, float32 (n, h, w), 0 to 1; also a little beyond the hole."""
+    """How much of each pixel's surroundings each piece has, float32 (n, h, w), 0 to 1; also near the hole."""
     near = cv2.GaussianBlur((pieces.index >= 0).astype(np.float32), SEAM_BLUR, 0)
     shares = np.empty((len(pieces.shifts), *near.shape), np.float32)
     for piece, share in enumerate(shares):
         share[:] = cv2.GaussianBlur((pieces.index == piece).astype(np.float32), SEAM_BLUR, 0)
-    return shares / np.maximum(near, 1e-6)
+    return np.asarray(shares / np.maximum(near, 1e-6), np.float32)
 
 
 def _extent(mask: Bools, scale: Shifts, size: NDArray[np.intp]) -> Box:
@@ -66,14 +70,16 @@ def _extent(mask: Bools, scale: Shifts, size: NDArray[np.intp]) -> Box:
 
 
 def _enlarged(values: Floats, box: Box, scale: Shifts) -> Floats:
-    """Small `values`, float32 (h, w) or (h, w, 3), at full size within `box`, linearly between cells' centres."""
+    """Small `values`, float32 (h, w) or (h, w, 3), at full size within `box`, linear between cells' centres."""
     rows, columns = box
     step = 1 / scale
     start = (np.array([rows.start, columns.start]) + 0.5) * step - 0.5
     affine = np.array([[step[1], 0, start[1]], [0, step[0], start[0]]])
     size = (columns.stop - columns.start, rows.stop - rows.start)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(values, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(
+        cv2.warpAffine(values, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _moved(picture: Pixels, box: Box, shift: NDArray[np.int_]) -> Pixels:
@@ -81,8 +87,15 @@ def _moved(picture: Pixels, box: Box, shift: NDArray[np.int_]) -> Pixels:
     wanted = [np.arange(part.start, part.stop) + step for part, step in zip(box, shift, strict=True)]
     rows, columns = (np.clip(part, 0, size - 1) for part, size in zip(wanted, picture.shape, strict=False))
     moved = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    lost = [(int((part < 0).sum()), int((part >= size).sum())) for part, size in zip(wanted, picture.shape, strict=False)]
-    return moved if not any(map(any, lost)) else cv2.copyMakeBorder(moved, *lost[0], *lost[1], cv2.BORDER_REPLICATE)
+    lost = [
+        (int((part < 0).sum()), int((part >= size).sum()))
+        for part, size in zip(wanted, picture.shape, strict=False)
+    ]
+    return (
+        moved
+        if not any(map(any, lost))
+        else cv2.copyMakeBorder(moved, *lost[0], *lost[1], cv2.BORDER_REPLICATE)
+    )
 
 
 def _is_beyond(box: Box, shift: NDArray[np.int_], shape: tuple[int, ...]) -> Bools:
@@ -93,7 +106,7 @@ def _is_beyond(box: Box, shift: NDArray[np.int_], shape: tuple[int, ...]) -> Boo
 
 
 def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats, solid: Bools) -> None:
-    """Copy `colours` where `solid`; elsewhere mix them in by their share of all weights so far, summed in `painted`."""
+    """Copy `colours` where `solid`; elsewhere mix them in by their share of the weights so far, in `painted`."""
     cv2.copyTo(colours, solid.astype(np.uint8), filled)
     painted[solid] = 1
     rows, columns = np.nonzero((weight > 0) & ~solid)
@@ -106,21 +119,26 @@ def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats, sol
 
 def _shades(pieces: Pieces, middle: Pixels, unknown: Bools) -> tuple[Floats, NDArray[np.int32]]:
     """How much lighter each pixel of the middle size must become, float32 (h, w, 3), and its piece."""
-    owners = cv2.resize(pieces.index, unknown.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    size = unknown.shape[::-1]
+    owners = np.asarray(cv2.resize(pieces.index, size, interpolation=cv2.INTER_NEAREST), np.int32)
     moves = np.rint(pieces.shifts * (np.array(unknown.shape) / pieces.index.shape)).astype(np.intp)
     # One more for what is known: it stays where it is.
     moves = np.vstack([moves, np.zeros((1, 2), np.intp)])
     # A median, so that a star or a leaf on one side of a seam does not shade the piece.
     smooth = np.rint(spread(middle.astype(np.float32), unknown)).astype(np.uint8)
     colours = cv2.medianBlur(smooth, SHADE_WINDOW).astype(np.float32)
-    links = tuple(_links(owners, moves, colours, unknown, axis) for axis in (0, 1))
-    return even_out(owners >= 0, (links[0], links[1])), owners
+    down, right = (_links(owners, moves, colours, unknown, axis) for axis in (0, 1))
+    box = grown_box((owners >= 0).astype(np.uint8), 1)
+    shades = np.zeros_like(colours)
+    links = tuple(Links(link.steps[box], link.weights[box]) for link in (down, right))
+    shades[box] = even_out(owners[box] >= 0, (links[0], links[1]))
+    return shades, owners
 
 
 def _links(
     owners: NDArray[np.int32], moves: NDArray[np.intp], colours: Floats, unknown: Bools, axis: int
 ) -> Links:
-    """What neighbours along `axis` want: no step within a piece, across a seam the step that both sides show."""
+    """What neighbours along `axis` want: no step within a piece, at a seam the one that both sides show."""
     steps = np.zeros_like(colours)
     weights = np.ones((*owners.shape, 1), np.float32)
     seam = np.zeros(owners.shape, bool)
@@ -128,11 +146,13 @@ def _links(
     second = np.s_[1:] if axis == 0 else np.s_[:, 1:]
     seam[first] = owners[first] != owners[second]
     here = np.argwhere(seam)
-    there = here + (axis == 0, axis == 1)
+    there = here + np.eye(2, dtype=np.intp)[axis]
     one, other = moves[owners[tuple(here.T)]], moves[owners[tuple(there.T)]]
     total, count = np.zeros((len(here), 3), np.float32), np.zeros((len(here), 1), np.float32)
     for place in (here, there):
-        (mine, is_mine), (theirs, is_theirs) = (_look(place + move, colours, unknown) for move in (one, other))
+        (mine, is_mine), (theirs, is_theirs) = (
+            _look(place + move, colours, unknown) for move in (one, other)
+        )
         both = (is_mine & is_theirs)[:, None]
         total += (mine - theirs) * both
         count += both
@@ -150,8 +170,12 @@ def _look(places: NDArray[np.intp], colours: Floats, unknown: Bools) -> tuple[Fl
 
 
 def _spread_over(shades: Floats, own: Bools) -> Floats:
-    """A piece's shades carried on a little beyond it, so that they can be enlarged without its neighbours'."""
-    weight = own.astype(np.float32)[..., None]
-    size = (9, 9)
-    around = cv2.blur(shades * weight, size) / np.maximum(cv2.blur(weight, size)[..., None], 1e-3)
-    return np.asarray(np.where(own[..., None], shades, around), np.float32)
+    """A piece's shades, carried on a little beyond it so as to be enlarged without its neighbours'."""
+    box = grown_box(own.astype(np.uint8), SPREAD)
+    inside = own[box][..., None]
+    size = (2 * SPREAD + 1,) * 2
+    weight = cv2.blur(inside.astype(np.float32), size)[..., None]
+    around = cv2.blur(shades[box] * inside, size) / np.maximum(weight, 1e-3)
+    spread_out = np.zeros_like(shades)
+    spread_out[box] = np.where(inside, shades[box], around)
+    return spread_out

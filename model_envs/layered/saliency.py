@@ -30,6 +30,9 @@ MIN_SEPARATION = 0.3
 MIN_SCORE = 0.3
 MIN_COMPONENT = 0.15
 WORTH_A_ZOOM = 1.3
+GROWTH = 0.4
+COMPLETIONS = 3
+JUST_VISIBLE = 4.0  # in Lab units
 
 
 @dataclass(frozen=True)
@@ -188,8 +191,31 @@ def refined(rgb: Pixels, mask: Pixels, seed: int) -> Pixels:
     likely[cv2.erode(larger[box], kernel) >= 128] = 1.0
     refined_box = _cut(np.ascontiguousarray(photo), likely, 0.5, seed)
     result = np.zeros_like(larger)
+    reach = max(2, round(GROWTH * zoom * float(np.sqrt(w * h)) / COMPLETIONS))
+    for _ in range(COMPLETIONS):
+        refined_box = _completed(_lab(photo), refined_box, reach)
     result[box] = refined_box
     return result if refined_box.any() else mask
+
+
+def _completed(lab: Floats, mask: Pixels, reach: int) -> Pixels:
+    """The mask and what hangs together with it, no further than `reach`, that clearly is not background.
+
+    That is, what differs from the background's local mean by more than 2.5 of its local deviations. It brings
+    back parts that GrabCut took for background, such as a shaded tip before an even sky.
+    """
+    near = cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    outside = (cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0).astype(np.float32)
+    spread = (0, 0), 2.0 * max(4, reach)
+    weight = np.maximum(cv2.GaussianBlur(outside, *spread), 1e-3)
+    mean = cv2.GaussianBlur(lab * outside[..., None], *spread) / weight[..., None]
+    distance = np.linalg.norm(lab - mean, axis=2)
+    variance = cv2.GaussianBlur(distance**2 * outside, *spread) / weight
+    foreign = near & (distance > 2.5 * np.sqrt(variance) + JUST_VISIBLE)
+    joined = np.where(foreign | (mask > 0), 255, 0).astype(np.uint8)
+    _, labels = cv2.connectedComponents(joined)
+    grown = np.isin(labels, np.unique(labels[mask > 0])) & (joined > 0)
+    return cleaned(np.where(grown, 255, 0).astype(np.uint8))
 
 
 def cleaned(mask: Pixels, opening: float = 0.012) -> Pixels:

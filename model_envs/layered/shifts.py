@@ -1,7 +1,7 @@
 """From single matches to a few large pieces, each of which is one part of the picture moved into the hole.
 
-The statistics of matches after K. He, J. Sun, "Statistics of Patch Offsets for Image Completion" (ECCV 2012); the
-pieces are found by cost-volume filtering and mean-field rounds of a Potts model instead of graph cuts.
+The statistics of matches after K. He, J. Sun, "Statistics of Patch Offsets for Image Completion" (ECCV 2012);
+the pieces are found by cost-volume filtering and mean-field rounds of a Potts model instead of graph cuts.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model_envs.layered.completion import PATCH, Bools, Completion, Floats, Integers
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.masks import grown_box
+from model_envs.layered.completion import PATCH, REACH, Bools, Completion, Floats, Integers
 
 MAX_SHIFTS = 48
 # Votes that fall this near to each other are one shift, pixels.
 SHIFT_BLUR = 1.0
 IMPOSSIBLE = np.float32(1e9)
-# Squared difference per channel beyond which a pixel is simply wrong.
+# A squared difference per channel beyond this is simply wrong.
 WORST = 60.0**2
 # What the rim's real pixels count beside the guessed ones.
 RIM_WEIGHT = 3.0
@@ -50,7 +52,7 @@ def find_pieces(found: Completion, unknown: Bools, hole: Bools) -> Pieces:
     shifts = _candidates(found.matches, hole, usable)
     labels = _label(found.values, hole, usable, shifts)
     index = np.full(hole.shape, -1, np.int32)
-    chosen = []
+    chosen: list[Integers] = []
     for label in np.unique(labels[hole]):
         count, parts = cv2.connectedComponents(((labels == label) & hole).astype(np.uint8), connectivity=4)
         for part in range(1, count):
@@ -60,7 +62,7 @@ def find_pieces(found: Completion, unknown: Bools, hole: Bools) -> Pieces:
 
 
 def _candidates(matches: Integers, hole: Bools, usable: Bools) -> Integers:
-    """The most frequent shifts, and as many more as it takes that every pixel of the hole has one: int (n, 2)."""
+    """The most frequent shifts, and as many more as it takes for every pixel of the hole: int (n, 2)."""
     height, width = hole.shape
     places = np.argwhere(hole)
     offsets = matches[hole] - places
@@ -88,10 +90,9 @@ def _is_usable(points: Integers, usable: Bools) -> Bools:
 
 
 def _label(values: Floats, hole: Bools, usable: Bools, shifts: Integers) -> Integers:
-    """The shift of each pixel of the hole, int (h, w): like the completion around it, and like its neighbours'."""
-    y, x, h, w = _box_around(hole, PATCH // 2)
-    box = np.s_[y : y + h, x : x + w]
-    places = np.indices((h, w)).transpose(1, 2, 0) + (y, x)
+    """Which shift each pixel of the hole has, int (h, w): one that fits the completion and the neighbours'."""
+    box = grown_box(hole.astype(np.uint8), REACH)
+    places = np.indices(hole[box].shape).transpose(1, 2, 0) + np.array([box[0].start, box[1].start])
     costs = np.stack([_cost(values, hole, usable, places, shift) for shift in shifts])
     inside = hole[box]
     scale = float(np.median(costs.min(0)[inside])) + 4.0
@@ -110,7 +111,7 @@ def _label(values: Floats, hole: Bools, usable: Bools, shifts: Integers) -> Inte
 
 
 def _agreed(costs: Floats, inside: Bools) -> Integers:
-    """The label of each pixel, int (h, w), when cheap ones, float32 (n, h, w), and the neighbours' count alike."""
+    """The label of each pixel, int (h, w): of low cost, float32 (n, h, w), and shared with its neighbours."""
     labels = costs.argmin(0)
     for _ in range(COHERENCE_ROUNDS):
         energies = np.empty_like(costs)
@@ -119,7 +120,7 @@ def _agreed(costs: Floats, inside: Bools) -> Integers:
             agreement = cv2.GaussianBlur(same, (0, 0), COHERENCE_BLUR, borderType=cv2.BORDER_REPLICATE)
             energies[label] = cost - COHERENCE * agreement
         labels = energies.argmin(0)
-    return labels
+    return np.asarray(labels)
 
 
 def _scattered(labels: Integers, inside: Bools) -> Bools:
@@ -133,7 +134,7 @@ def _scattered(labels: Integers, inside: Bools) -> Bools:
 
 
 def _cost(values: Floats, hole: Bools, usable: Bools, places: Integers, shift: Integers) -> Floats:
-    """How unlike the completion the picture is that `shift` brings, mean squared difference around each place."""
+    """How unlike the completion is what `shift` brings: mean squared difference around each place."""
     sources = places + shift
     valid = _is_usable(sources, usable)
     limit = np.array(hole.shape) - 1
@@ -141,21 +142,16 @@ def _cost(values: Floats, hole: Bools, usable: Bools, places: Integers, shift: I
     target = values[places[..., 0], places[..., 1]]
     difference = np.minimum(np.square(values[rows, columns] - target).mean(-1), WORST)
     inside = hole[places[..., 0], places[..., 1]]
-    weight = valid * np.where(inside, np.float32(1), np.float32(RIM_WEIGHT))
+    weight = (valid * np.where(inside, 1, RIM_WEIGHT)).astype(np.float32)
     size = (PATCH, PATCH)
     total = cv2.blur(difference * weight, size, borderType=cv2.BORDER_CONSTANT)
     weights = cv2.blur(weight, size, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(np.where(inside & ~valid, IMPOSSIBLE, total / np.maximum(weights, 1e-6)), np.float32)
 
 
-def _box_around(mask: Bools, margin: int) -> tuple[int, int, int, int]:
-    """Top, left, height and width of the mask's box and a margin within the picture."""
-    x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
-    top, left = max(0, y - margin), max(0, x - margin)
-    return top, left, min(mask.shape[0], y + h + margin) - top, min(mask.shape[1], x + w + margin) - left
-
-
-def fit(pieces: Pieces, pictures: Sequence[NDArray[np.uint8]], holes: Sequence[Bools], rng: np.random.Generator) -> Pieces:
+def fit(
+    pieces: Pieces, pictures: Sequence[Pixels], holes: Sequence[Bools], rng: np.random.Generator
+) -> Pieces:
     """Move each piece so that it continues what it borders on.
 
     Args:
@@ -196,10 +192,10 @@ def _best_of(
     tried: NDArray[np.float64],
     places: NDArray[np.float64],
     wanted: tuple[Floats, Bools],
-    picture: NDArray[np.uint8],
+    picture: Pixels,
     hole: Bools,
 ) -> NDArray[np.float64]:
-    """Of the shifts tried, (n, 2), the one under which the picture at `places` is most like what is wanted there."""
+    """Of the shifts tried, (n, 2), the one that brings to `places` what is most like what is wanted there."""
     there, known = wanted
     own, valid = _look(places[:, None] + tried, picture, hole)
     both = valid & known[:, None]
@@ -209,7 +205,7 @@ def _best_of(
     return np.asarray(tried[costs.argmin()])
 
 
-def _look(points: NDArray[np.float64], picture: NDArray[np.uint8], hole: Bools) -> tuple[Floats, Bools]:
+def _look(points: NDArray[np.float64], picture: Pixels, hole: Bools) -> tuple[Floats, Bools]:
     """The picture at `points`, float32 (..., 3), and where it is known."""
     whole = points.astype(np.intp)
     clipped = np.clip(whole, 0, np.array(hole.shape) - 1)

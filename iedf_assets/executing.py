@@ -28,11 +28,18 @@ class InProcessWaves:
 
         Raises:
             FactoryError: the run did not succeed; says which stage and why.
+            KeyboardInterrupt: it was interrupted.
         """
         result = self._job.execute_in_process(
             instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
         )
         if not result.success:
+            errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+            # Dagster takes an interrupt for a failure of the step that it hits.
+            if any(
+                error and error.cls_name == dg.DagsterExecutionInterruptedError.__name__ for error in errors
+            ):
+                raise KeyboardInterrupt
             raise FactoryError(_failure_of(result))
 
 

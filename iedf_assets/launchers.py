@@ -8,6 +8,7 @@ import dagster as dg
 
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.files import write_text
+from iedf_assets.core.leftovers import sweep_stage
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT, Worker
@@ -30,6 +31,7 @@ def launch(
     Raises:
         WorkerError: the worker could not be started or did not end well; rows finished before are kept.
     """
+    sweep_stage(layout, stage)
     if not requests:
         return
     category = context.partition_key

@@ -6,6 +6,7 @@ import polars as pl
 from iedf_assets.core.finishing import finish
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import PAIRS_VERSION
+from iedf_assets.core.leftovers import sweep_stage
 from iedf_assets.core.manifests import frame
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning import pair_requests
@@ -37,6 +38,7 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
         category = context.partition_key
         book = factory.book(category)
         requests = pair_requests(book, paths_on_disk(factory.layout, category))
+        sweep_stage(factory.layout, "edit_pairs")
         with Journal(factory.layout.journal("edit_pairs", category)) as journal:
             run_requests(
                 requests,

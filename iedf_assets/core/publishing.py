@@ -24,6 +24,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot
 from iedf_assets.core.ledger import Ledger
+from iedf_assets.core.leftovers import sweep
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile import Category, Profile
@@ -76,7 +77,7 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
         else:
             kept[slot.name] = before or row_of(slot, category, status="pending")
     try:
-        samples.sweep(_folders(layout, slots))
+        sweep(_folders(layout, slots))
         judged = gate.number(judged, kept)
         work = _to_carry_out(judged.values())
         for done, _ in enumerate(stream_map(gate.carry_out, work, thread_count(profile.threads)), 1):

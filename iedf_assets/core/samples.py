@@ -6,16 +6,13 @@ since trainers read every line of a caption file as a caption.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from iedf_assets.core.files import TEMPORARY_PREFIX, fresh_folder, place_file, write_text
+from iedf_assets.core.files import fresh_folder, place_file, write_text
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.subtypes import SUBTYPES
 
@@ -116,32 +113,6 @@ def drop_rejects(layout: Layout, edit_ids: Iterable[str]) -> None:
     """Remove the kept files of edits that are no rejects any more."""
     for edit_id in edit_ids:
         shutil.rmtree(layout.rejected(edit_id), ignore_errors=True)
-
-
-def sweep(folders: Iterable[Path]) -> None:
-    """Remove temporary files that killed processes left in `folders`; those of living ones stay."""
-    for folder in folders:
-        if not folder.is_dir():
-            continue
-        for path in [entry for entry in os.scandir(folder) if entry.name.startswith(TEMPORARY_PREFIX)]:
-            if _is_left_over(Path(path)):
-                if path.is_dir(follow_symlinks=False):
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    Path(path).unlink(missing_ok=True)
-
-
-def _is_left_over(temporary: Path) -> bool:
-    pid = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
-    if not pid.isascii() or not pid.isdecimal():
-        return False
-    try:
-        # A process that is younger than the file has only inherited the number of the one that wrote it.
-        return psutil.Process(int(pid)).create_time() > temporary.lstat().st_ctime
-    except psutil.NoSuchProcess:
-        return True
-    except FileNotFoundError:
-        return False
 
 
 def _target(layout: Layout, sample: SampleKey, name: str) -> Path:

@@ -20,7 +20,8 @@ from model_envs.layered.completion import Bools, complete, spread
 from model_envs.layered.pasting import paste
 from model_envs.layered.shifts import find_pieces, fit
 
-# The surroundings reach this share of the hole's longer side beyond it; what is known is this much of the hole.
+# The surroundings reach this share of the hole's longer side beyond it, at least so many pixels, and hold at
+# least so many known pixels per one of the hole.
 CONTEXT, MIN_CONTEXT, KNOWN_PER_HOLE = 0.75, 32, 1.5
 # The small picture: pairs of patches compared, and pixels.
 MAX_PAIRS, MAX_CELLS = 25_000_000, 22_000
@@ -28,14 +29,15 @@ MAX_PAIRS, MAX_CELLS = 25_000_000, 22_000
 SHADE_CELLS = 40_000
 # The weight of texture beside colour, so that grass is not continued with a wall of the same green.
 TEXTURE = 2.0
-# Holes nearer to each other than this share of the picture are completed together; thinner ones are inpainted.
-REDUCED, TOGETHER, THIN = 512, 0.02, 5
+# Holes nearer to each other than this share of the picture are completed together; those thinner
+# than the next share, and no texture shows in them, are inpainted.
+REDUCED, TOGETHER, THIN, MIN_THIN = 512, 0.02, 0.003, 5
 # Contrast: the window's size, the ring's width as a share of the hole's extent, what is added.
 WINDOW, RING, FLOOR = 7, 0.25, 0.5
 
 
 def fill(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
-    """Complete `rgb`, uint8 (H, W, 3), where `hole`, uint8 (H, W), is not 0; all other pixels stay as they are.
+    """Complete `rgb`, uint8 (H, W, 3), where `hole`, uint8 (H, W), is not 0; other pixels stay as they are.
 
     Args:
         seed: of the choices between what is nearly alike; the same seed gives the same bytes.
@@ -50,12 +52,13 @@ def fill(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
         raise ValueError("the hole is the whole picture: nothing is left to complete it from")
     filled = rgb.copy()
     rng = np.random.default_rng(seed)
+    thin = max(MIN_THIN, round(THIN * max(unknown.shape)))
     for box, part in _parts(unknown):
-        if cv2.erode(part.astype(np.uint8), np.ones((THIN, THIN), np.uint8), borderValue=0).any():
+        if cv2.erode(part.astype(np.uint8), np.ones((thin, thin), np.uint8), borderValue=0).any():
             around = _context(unknown, box)
             _complete(filled[around], rgb[around], unknown[around], _placed(part, box, around), rng)
         else:
-            _inpaint(filled, box, part)
+            _inpaint(filled, box, part, thin)
     return filled
 
 
@@ -63,9 +66,9 @@ def contrast_ratio(rgb: Pixels, hole: Pixels) -> float:
     """Local contrast inside the hole over that around it; 1 is alike, a smear is near 0.
 
     Local contrast is the geometric mean of sqrt(E[Y²] - E[Y]²) + 0.5 over 7x7 windows, Y the luminance
-    (Rec. 601, 0-255); the half level gives flat regions a contrast too. Inside are the windows that lie wholly
-    in the hole (all centred in it, where none does); around it those wholly outside whose centres are within
-    max(14, sqrt(the hole's area) / 4) + 7 pixels of it.
+    (Rec. 601, 0-255); the half level gives flat regions a contrast too. Inside are the windows that lie
+    wholly in the hole, around it those wholly outside whose centres are within
+    max(14, sqrt(the hole's area) / 4) + 7 pixels of it; where there are none, all that are centred there.
 
     Raises:
         ValueError: there is no hole, or nothing around it.
@@ -84,10 +87,11 @@ def contrast_ratio(rgb: Pixels, hole: Pixels) -> float:
     around = (cv2.dilate(unknown, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0) & (
         cv2.dilate(unknown, window) == 0
     )
-    if not around.any():
+    if unknown.all():
         raise ValueError("nothing lies around the hole")
-    measured = deviation[inside if inside.any() else unknown > 0]
-    return float(np.exp(np.log(measured + FLOOR).mean() - np.log(deviation[around] + FLOOR).mean()))
+    within = deviation[inside if inside.any() else unknown > 0]
+    outside = deviation[around if around.any() else unknown == 0]
+    return float(np.exp(np.log(within + FLOOR).mean() - np.log(outside + FLOOR).mean()))
 
 
 def _grown(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
@@ -127,12 +131,12 @@ def _parts(unknown: Bools) -> Iterator[tuple[Box, Bools]]:
         yield box, within & part[: within.shape[0], : within.shape[1]]
 
 
-def _inpaint(filled: Pixels, box: Box, part: Bools) -> None:
-    """Fill what is so thin that it has no texture of its own (A. Telea, 2004)."""
-    around = _grown(box, THIN, filled.shape)
+def _inpaint(filled: Pixels, box: Box, part: Bools, reach: int) -> None:
+    """Fill what is too thin to show texture, from pixels within `reach` of it (A. Telea, 2004)."""
+    around = _grown(box, reach, filled.shape)
     mask = _placed(part, box, around)
     completed = cv2.inpaint(
-        np.ascontiguousarray(filled[around]), mask.astype(np.uint8), THIN, cv2.INPAINT_TELEA
+        np.ascontiguousarray(filled[around]), mask.astype(np.uint8), MIN_THIN, cv2.INPAINT_TELEA
     )
     filled[around][mask] = completed[mask]
 

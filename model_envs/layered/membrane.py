@@ -65,7 +65,7 @@ def _halved(links: Links, axis: int) -> Links:
     strength = weights[1::2]
     both = strength[:, ::2] + strength[:, 1::2]
     mean = (across[:, ::2] * strength[:, ::2] + across[:, 1::2] * strength[:, 1::2]) / np.maximum(both, 1e-6)
-    return Links(np.asarray(mean, np.float32), both / 2)
+    return Links(np.asarray(mean, np.float32), np.asarray(both / 2, np.float32))
 
 
 def _turned(links: Links) -> Links:

@@ -16,7 +16,7 @@ EDGE = 16.0
 SHADE_WINDOW = 5
 # How far shades go on beyond their piece, pixels of the middle size.
 SPREAD = 4
-# A piece's weight at a pixel is its share of the blurred map to this power: the higher, the narrower seams are.
+# A piece's weight at a pixel is its share of the blurred map to this power: a high one makes narrow seams.
 SEAM_POWER, SEAM_BLUR = 8, (5, 5)
 SOLID, FAINT, NOTHING, LAST_RESORT = 0.85, 1e-5, 0.01, 1e-6
 
@@ -70,7 +70,7 @@ def _extent(mask: Bools, scale: Shifts, size: NDArray[np.intp]) -> Box:
 
 
 def _enlarged(values: Floats, box: Box, scale: Shifts) -> Floats:
-    """Small `values`, float32 (h, w) or (h, w, 3), at full size within `box`, linear between cells' centres."""
+    """Small `values`, float32 (h, w) or (h, w, 3), at full size within `box`, linear between centres."""
     rows, columns = box
     step = 1 / scale
     start = (np.array([rows.start, columns.start]) + 0.5) * step - 0.5
@@ -91,11 +91,7 @@ def _moved(picture: Pixels, box: Box, shift: NDArray[np.int_]) -> Pixels:
         (int((part < 0).sum()), int((part >= size).sum()))
         for part, size in zip(wanted, picture.shape, strict=False)
     ]
-    return (
-        moved
-        if not any(map(any, lost))
-        else cv2.copyMakeBorder(moved, *lost[0], *lost[1], cv2.BORDER_REPLICATE)
-    )
+    return np.pad(moved, (*lost, (0, 0)), mode="edge")
 
 
 def _is_beyond(box: Box, shift: NDArray[np.int_], shape: tuple[int, ...]) -> Bools:
@@ -106,7 +102,7 @@ def _is_beyond(box: Box, shift: NDArray[np.int_], shape: tuple[int, ...]) -> Boo
 
 
 def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats, solid: Bools) -> None:
-    """Copy `colours` where `solid`; elsewhere mix them in by their share of the weights so far, in `painted`."""
+    """Copy `colours` where `solid`; elsewhere mix them in by their share of all weights (`painted`)."""
     cv2.copyTo(colours, solid.astype(np.uint8), filled)
     painted[solid] = 1
     rows, columns = np.nonzero((weight > 0) & ~solid)

@@ -90,7 +90,7 @@ def _is_usable(points: Integers, usable: Bools) -> Bools:
 
 
 def _label(values: Floats, hole: Bools, usable: Bools, shifts: Integers) -> Integers:
-    """Which shift each pixel of the hole has, int (h, w): one that fits the completion and the neighbours'."""
+    """Which shift each pixel of the hole has, int (h, w): one that fits completion and neighbours."""
     box = grown_box(hole.astype(np.uint8), REACH)
     places = np.indices(hole[box].shape).transpose(1, 2, 0) + np.array([box[0].start, box[1].start])
     costs = np.stack([_cost(values, hole, usable, places, shift) for shift in shifts])

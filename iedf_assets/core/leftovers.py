@@ -1,0 +1,43 @@
+"""Sweeping up what killed processes left half-written."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from iedf_assets.core.files import TEMPORARY_PREFIX
+from iedf_assets.core.naming import Layout
+
+
+def sweep_stage(layout: Layout, stage: str) -> None:
+    """Sweep the staged items and the manifests of a stage."""
+    staged = layout.staging / stage
+    sweep([layout.manifests / stage, *(staged.iterdir() if staged.is_dir() else ())])
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove temporary files that killed processes left in `folders`; those of living ones stay."""
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        for path in [entry for entry in os.scandir(folder) if entry.name.startswith(TEMPORARY_PREFIX)]:
+            if _is_left_over(Path(path)):
+                if path.is_dir(follow_symlinks=False):
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    Path(path).unlink(missing_ok=True)
+
+
+def _is_left_over(temporary: Path) -> bool:
+    pid = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
+    if not pid.isascii() or not pid.isdecimal():
+        return False
+    try:
+        # A process that is younger than the file has only inherited the number of the one that wrote it.
+        return psutil.Process(int(pid)).create_time() > temporary.lstat().st_ctime
+    except psutil.NoSuchProcess:
+        return True
+    except FileNotFoundError:
+        return False

@@ -57,7 +57,9 @@ def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
         for name in profile.categories:
             look = look_at(profile, name, context.instance)
             if look.unfinished and not look.running:
-                due.append(dg.RunRequest(partition_key=name))
+                # Dagster asks for a key where there may be several requests; a new one every night.
+                run_key = f"{name}:{context.scheduled_execution_time.isoformat()}"
+                due.append(dg.RunRequest(run_key=run_key, partition_key=name))
         return due or dg.SkipReason("no category has unfinished photos")
 
     return nightly

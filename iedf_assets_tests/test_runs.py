@@ -106,6 +106,7 @@ def test_photos_become_a_clean_dataset_once_and_one_more_photo_is_one_more_sourc
     assert [check.check_name for check in checks if not check.passed] == []
 
 
+@pytest.mark.slow
 def test_thresholds_re_judge_without_rendering_and_numbers_return(profile: Profile, layout: Layout) -> None:
     put(layout, PHYSICAL, "rocket")
     run(profile)
@@ -200,6 +201,7 @@ def test_a_second_run_of_a_category_is_kept_out(profile: Profile, layout: Layout
     assert made == {}
 
 
+@pytest.mark.slow
 def test_the_index_tells_every_sample_with_paths_that_exist(profile: Profile, layout: Layout) -> None:
     put(layout, PHYSICAL, "rocket")
     run(profile)

@@ -1,1 +1,1 @@
-"""Workers: processes that load a model once and run many requests. Of Dagster they know dagster-pipes only."""
+"""Workers: processes that load a model once and run many requests; of Dagster they know dagster-pipes."""

@@ -8,6 +8,8 @@ from iedf_assets.core.index import write_index
 from iedf_assets.metadata import OWNERS, records_table
 from iedf_assets.resources import Factory
 
+INDEX_VERSION = 1  # raised when the index says something else of the same dataset
+
 
 def dataset_index_asset() -> dg.AssetsDefinition:
     """The asset, one for all categories."""
@@ -17,6 +19,7 @@ def dataset_index_asset() -> dg.AssetsDefinition:
         group_name="publish",
         kinds={"csv", "json"},
         owners=OWNERS,
+        code_version=str(INDEX_VERSION),
         description="Merges all categories into `reports/index.csv` and `index.jsonl`, the scores of every "
         "judged pair, lint findings, and photos that appear in several categories.",
     )

@@ -11,6 +11,7 @@ from rich.table import Table
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
+from iedf_assets.core.scan import unmapped_folders
 from iedf_assets.runner import Listener, Outcome, run_category
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
@@ -40,6 +41,8 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
     begun = time.monotonic()
     outcomes = []
     with TerminalProgress() as progress:
+        for folder in unmapped_folders(Layout.of(profile), profile):
+            progress.say(f"data/{folder} is in no category of the profile; its photos are left alone")
         waves = LazyWaves(profile, progress)
         for name in names:
             outcome = run_category(profile, name, waves, force=force, retry=retry)

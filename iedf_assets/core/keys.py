@@ -58,7 +58,7 @@ def needed_level(category: Category) -> Needs:
 
 
 def largest_area(category: Category) -> float:
-    """The largest share of a picture that any planned edit of an object's layers takes; 0 when none is planned."""
+    """The largest share of a picture that any planned edit of an object's layers takes; 0 for none."""
     names = [name for name, count in category.subtypes.items() if count and SUBTYPES[name].needs == "layers"]
     return max((getattr(category.recipes, name).max_area for name in names), default=0.0)
 

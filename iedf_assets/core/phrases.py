@@ -23,7 +23,7 @@ PLACES: dict[Language, tuple[tuple[str, str, str], ...]] = {
 }
 
 DIRECTIONS: dict[Language, dict[str, str]] = {
-    "en": {"left": "to the left", "right": "to the right", "up": "up", "down": "down"},
+    "en": {"left": "to the left", "right": "to the right", "up": "upwards", "down": "downwards"},
     "ch": {"left": "左", "right": "右", "up": "上", "down": "下"},
 }
 
@@ -31,7 +31,7 @@ DIRECTIONS: dict[Language, dict[str, str]] = {
 STRENGTHS: dict[Language, dict[str, dict[str, str]]] = {
     "en": {
         "slight": {"more": "slightly", "degree": "slightly", "some": "a slight"},
-        "clear": {"more": "clearly", "degree": "clearly", "some": "a clear"},
+        "clear": {"more": "noticeably", "degree": "noticeably", "some": "a noticeable"},
         "strong": {"more": "much", "degree": "strongly", "some": "a strong"},
     },
     "ch": {
@@ -120,10 +120,10 @@ _RELIGHT = {
 }
 _RELIGHT_CH = {
     f"identity/relight_{side}": (
-        f"从{place}{{degree}}打亮{{it}}",
+        f"从{place}照亮{{it}}，使其明暗{{degree}}变化",
         f"为{{it}}加上来自{place}的光线，使光影{{degree}}变化",
         f"让{{it}}受到来自{place}的光照，明暗{{degree}}改变",
-        f"用{place}的光源{{degree}}重新照亮{{it}}",
+        f"用{place}的光源重新照亮{{it}}，光影{{degree}}改变",
     )
     for side, place in {"left": "左侧", "right": "右侧", "above": "上方"}.items()
 }
@@ -152,6 +152,22 @@ def _tones(thing: str) -> dict[str, tuple[str, ...]]:
             f"give {thing} {{some}} decrease in brightness",
         ),
     }
+
+
+_CONTRAST = {
+    "identity/contrast": (
+        "increase the contrast of {it} {degree}",
+        "make {it} {more} richer in contrast",
+        "give {it} {some} increase in contrast",
+    )
+}
+_CONTRAST_CH = {
+    "identity/contrast": (
+        "将{it}的对比度{degree}提高",
+        "{degree}增强{it}的对比度",
+        "让{it}的明暗对比{degree}增强",
+    )
+}
 
 
 def _tones_ch(thing: str) -> dict[str, tuple[str, ...]]:
@@ -194,7 +210,7 @@ _BACKGROUNDS = {
 }
 _BACKGROUNDS_CH = {
     **_tones_ch("背景"),
-    "defocus": ("将背景{degree}虚化", "让背景{degree}变模糊", "使背景{degree}失焦"),
+    "defocus": ("将背景{degree}虚化", "让背景{degree}变模糊", "{degree}模糊背景"),
     "desaturate": ("{degree}降低背景的饱和度", "让背景的颜色{degree}变淡", "将背景的色彩{degree}减弱"),
 }
 
@@ -236,15 +252,15 @@ PHRASES: dict[Language, dict[str, tuple[str, ...]]] = {
         "recolor": (
             "change the colour of {it} to {colour}",
             "recolour {it} in {colour}",
-            "make {it} {colour}",
-            "turn {it} {colour}",
+            "make {it} look {colour}",
+            "turn the colour of {it} into {colour}",
             "give {it} the colour {colour}",
-            "please make {it} {colour}, keeping its shading and texture",
-            "paint {it} {colour} and leave everything else as it is",
-            "let {it} be {colour} instead",
-            "dye {it} {colour}",
+            "please recolour {it} in {colour}, keeping its shading and texture",
+            "repaint {it} in {colour} and leave everything else as it is",
+            "replace the colour of {it} with {colour}",
+            "switch the colour of {it} to {colour}",
         ),
-        **{key: _combined(_IDENTITY_FRAMES, cores) for key, cores in _RELIGHT.items()},
+        **{key: _combined(_IDENTITY_FRAMES, cores) for key, cores in (_RELIGHT | _CONTRAST).items()},
         **{f"identity/{kind}": _combined(_IDENTITY_FRAMES, cores) for kind, cores in _tones("{it}").items()},
         **{
             f"background/{kind}": _combined(_BACKGROUND_FRAMES, cores) for kind, cores in _BACKGROUNDS.items()
@@ -295,7 +311,7 @@ PHRASES: dict[Language, dict[str, tuple[str, ...]]] = {
             "将{it}调整为{colour}，其他内容保持不变",
             "把{it}的颜色换成{colour}",
         ),
-        **{key: _combined(_IDENTITY_FRAMES_CH, cores) for key, cores in _RELIGHT_CH.items()},
+        **{key: _combined(_IDENTITY_FRAMES_CH, cores) for key, cores in (_RELIGHT_CH | _CONTRAST_CH).items()},
         **{
             f"identity/{kind}": _combined(_IDENTITY_FRAMES_CH, cores)
             for kind, cores in _tones_ch("{it}").items()

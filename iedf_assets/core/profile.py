@@ -83,7 +83,7 @@ class Move(Strict):
 
 
 class Scale(Strict):
-    """Limits of a scaling: factors of the sides (none from `max_smaller` to `min_larger`); the object's share."""
+    """Limits of a scaling: factors of the sides, none from `max_smaller` to `min_larger`; its share."""
 
     min_smaller: Positive = 0.55
     max_smaller: Positive = 0.80

@@ -25,7 +25,16 @@ from iedf_assets.core.subtypes import SUBTYPES
 Recipe = dict[str, Any]
 Subject = Mapping[str, Any]
 
-IDENTITY_KINDS = ("relight_left", "relight_right", "relight_above", "warm", "cool", "brighten", "darken")
+IDENTITY_KINDS = (
+    "relight_left",
+    "relight_right",
+    "relight_above",
+    "warm",
+    "cool",
+    "brighten",
+    "darken",
+    "contrast",
+)
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = 0.05
 FACTOR_STEP = 0.05
@@ -101,26 +110,38 @@ def _move(
     below = height - subject["y"] - subject["height"]
     beside = width - subject["x"] - subject["width"]
     axes = (
-        (width, {"left": subject["x"], "right": beside}, cut.left or cut.right),
-        (height, {"up": subject["y"], "down": below}, cut.top or cut.bottom),
+        ("width", width, {"left": subject["x"], "right": beside}, cut.left or cut.right),
+        ("height", height, {"up": subject["y"], "down": below}, cut.top or cut.bottom),
     )
     # What a border cuts off may not come into view, so the subject only moves along that border.
-    for length, rooms, crosses_border in axes:
+    for extent, length, rooms, crosses_border in axes:
         spans = {name: _percents(room, length, limits) for name, room in rooms.items()}
-        feasible = [name for name, span in spans.items() if span and not crosses_border]
+        feasible = {name: span for name, span in spans.items() if span and not crosses_border}
         if feasible:
-            direction = rng.choice(feasible)
-            percent = rng.choice(spans[direction])
+            direction, percent = _shift(rng, feasible, math.ceil(100 * subject[extent] / length))
             shift = round(percent * length / 100) * (-1 if direction in {"left", "up"} else 1)
-            horizontal = direction in {"left", "right"}
             return {
                 "direction": direction,
                 "percent": percent,
-                "dx": shift if horizontal else 0,
-                "dy": 0 if horizontal else shift,
+                "dx": shift if extent == "width" else 0,
+                "dy": shift if extent == "height" else 0,
             }
-    rooms = {name: room for _, by_name, _ in axes for name, room in by_name.items()}
+    rooms = {name: room for _, _, by_name, _ in axes for name, room in by_name.items()}
     return Unplannable("no_room", f"room to move, pixels: {rooms}; cut by the border: {cut}")
+
+
+def _shift(rng: random.Random, spans: dict[str, range], extent: int) -> tuple[str, int]:
+    """A direction and a percentage: away from the old place altogether if possible, else rather far.
+
+    Args:
+        spans: the percentages that each direction allows.
+        extent: of the object along them, in percent.
+    """
+    away = {name: span[max(extent - span.start, 0) :] for name, span in spans.items()}
+    farther = {name: span[len(span) // 2 :] for name, span in spans.items()}
+    chosen = {name: span for name, span in away.items() if span} or farther
+    direction = rng.choice(list(chosen))
+    return direction, rng.choice(chosen[direction])
 
 
 def _percents(room: int, length: int, limits: Move) -> range:

@@ -2,8 +2,8 @@
 
 | subtype | task | needs | mask (white) | allowed region | result mask | tier |
 |---|---|---|---|---|---|---|
-| move | structural_edit | layers | the object where it was | both places + margin | where it ends up | composited |
-| scale | structural_edit | layers | the object as it was | both shapes + margin | as it ends up | composited |
+| move | structural_edit | layers | the object as it was | both places + margin | as it ends up | composited |
+| scale | structural_edit | layers | the object as it was | both + margin | as it ends up | composited |
 | delete | semantic_edit | layers | the object | the object + margin | none | composited |
 | recolor | semantic_edit | mask | the object | the object + margin | none | composited |
 | identity | consistency_edit | mask | the subject | the subject + margin | none | composited |

@@ -18,9 +18,9 @@ from iedf_assets.core.journal import Row
 from iedf_assets.core.layers import load_alpha, load_background, load_object, over
 from iedf_assets.core.masks import Box
 from iedf_assets.core.photos import read_photo
-from iedf_assets.core.recipes import BACKGROUND_KINDS
+from iedf_assets.core.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from model_envs.contract import EditRequest
-from model_envs.edit.toning import defocused, recoloured, relit, toned
+from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
 SPARE = 6
@@ -125,20 +125,24 @@ def _delete(scene: Scene) -> tuple[Pixels, Box]:
 
 
 def _recolor(scene: Scene) -> tuple[Pixels, Box]:
-    recipe = scene.request.recipe
+    recipe, old = scene.request.recipe, scene.request.layers["subject"]["colour"]
 
-    def edit(rgb: Pixels, alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
-        return recoloured(rgb, alpha, recipe["hue"], recipe["chroma"], recipe["gamma"])
+    def edit(rgb: Pixels, _alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
+        return recoloured(rgb, old, recipe["hue"], recipe["chroma"], recipe["gamma"])
 
     return _on_subject(scene, edit)
 
 
 def _identity(scene: Scene) -> tuple[Pixels, Box]:
     kind, strength = scene.request.recipe["kind"], scene.request.recipe["strength"]
+    if kind not in IDENTITY_KINDS:
+        raise WorkerError(f"the classical backend has no identity edit {kind!r}")
 
-    def edit(rgb: Pixels, _alpha: Pixels, subject: tuple[int, int, int, int]) -> Pixels:
+    def edit(rgb: Pixels, alpha: Pixels, subject: tuple[int, int, int, int]) -> Pixels:
         if kind.startswith("relight_"):
             return relit(rgb, kind, strength, subject)
+        if kind == "contrast":
+            return contrasted(rgb, alpha, strength)
         return toned(rgb, kind, strength)
 
     return _on_subject(scene, edit)
@@ -197,9 +201,12 @@ def _resized(
     shift_x = anchor[0] + factor * (x - anchor[0]) - new_x
     shift_y = anchor[1] + factor * (y - anchor[1]) - new_y
     matrix = np.array([[factor, 0, shift_x], [0, factor, shift_y]])
-    warped = np.asarray(cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
-    warped[..., :3] *= 255 / np.maximum(warped[..., 3:], 1e-3)
-    return np.rint(np.minimum(warped, 255)).astype(np.uint8), new_x, new_y
+    warped = np.asarray(cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_CUBIC), np.float32)
+    # A cubic overshoots beside edges.
+    alpha = np.clip(warped[..., 3:], 0, 255)
+    warped[..., :3] *= 255 / np.maximum(warped[..., 3:], 0.5)
+    warped[..., 3:] = alpha
+    return np.rint(np.clip(warped, 0, 255)).astype(np.uint8), new_x, new_y
 
 
 def _box(x: int, y: int, pixels: Pixels) -> Box:

@@ -4,6 +4,7 @@ Pictures are uint8 RGB (H, W, 3), sRGB. Strengths are 0 to 1.
 """
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -19,11 +20,26 @@ _COOL = (-1.0, 0.0, 1.2)
 _BRIGHTEN_STOPS = 1.1
 _DARKEN_STOPS = 1.5
 _RELIGHT_STOPS = 2.0
+# Share of the subject's box at either end that is fully in the light or in the dark.
+_RELIGHT_PLATEAU = 0.15
+# Exponent of the contrast curve at strength 1, in stops: the middle becomes so much steeper.
+_CONTRAST_STOPS = 1.25
 _GAIN_LEVELS = 128
-# Standard deviation of the blur at strength 1, as a share of the short side.
-_DEFOCUS = 0.035
+# Standard deviation of the blur at strength 1, as a share of the short side, and how it grows with strength.
+_DEFOCUS, _DEFOCUS_GROWTH = 0.034, 1.25
 # The blur is computed at a size at which it is about this wide, pixels.
 _DEFOCUS_AT = 4.0
+# Distances in chromaticity up to which a pixel has the subject's colour, and from which it has another; in
+# units of the subject's own saturation, or of `_PLAIN` where that is fainter.
+_SAME, _OTHER = 0.3, 0.6
+_PLAIN = 0.2
+# Another hue tells a material better than another saturation, which highlights change as well.
+_HUE_WEIGHT = 1.6
+# Sides of the squares by which specks of the subject's colour are opened and its highlights closed, and the
+# deviation of the blur after it; as shares of the geometric mean of the picture's sides.
+_SPECK, _HIGHLIGHT, _RIM = 0.01, 0.045, 0.003
+# Saturation is chroma over lightness, which noise rules in the dark.
+_DARK = 0.2
 
 
 def toned(rgb: Pixels, kind: str, strength: float) -> Pixels:
@@ -49,7 +65,8 @@ def relit(rgb: Pixels, kind: str, strength: float, subject: tuple[int, int, int,
     height, width = rgb.shape[:2]
     x, y, box_width, box_height = subject
     start, span, length = (y, box_height, height) if kind == "relight_above" else (x, box_width, width)
-    position = np.clip((np.arange(length) - start) / max(span - 1, 1), 0, 1)
+    position = (np.arange(length) - start) / max(span - 1, 1)
+    position = np.clip((position - _RELIGHT_PLATEAU) / (1 - 2 * _RELIGHT_PLATEAU), 0, 1)
     if kind == "relight_right":
         position = 1 - position
     # 0 on the dark side, 1 towards the light, without a crease at either end.
@@ -64,28 +81,43 @@ def relit(rgb: Pixels, kind: str, strength: float, subject: tuple[int, int, int,
     return result
 
 
-def recoloured(rgb: Pixels, mask: Pixels, hue: float, chroma: float, gamma: float) -> Pixels:
-    """The picture in one hue, with its own lightness and its own variation of chroma.
+def contrasted(rgb: Pixels, mask: Pixels, strength: float) -> Pixels:
+    """The picture with darker darks and brighter lights, about the mean level of what the mask shows.
 
     Args:
-        mask: of the subject, whose mean chroma becomes `chroma`.
+        mask: uint8 (H, W), not 0 somewhere.
+    """
+    pivot = float(np.clip(cv2.mean(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), mask)[0] / 255, 0.1, 0.9))
+    exponent = 2 ** (_CONTRAST_STOPS * strength)
+    codes = np.arange(256) / 255
+    dark = pivot * (np.minimum(codes, pivot) / pivot) ** exponent
+    light = (1 - pivot) * ((1 - np.maximum(codes, pivot)) / (1 - pivot)) ** exponent
+    table = np.rint(255 * np.where(codes < pivot, dark, 1 - light)).astype(np.uint8)
+    return np.asarray(cv2.LUT(rgb, table), np.uint8)
+
+
+def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gamma: float) -> Pixels:
+    """The picture with one of its colours replaced: lightness and shading stay, and so do other colours.
+
+    Args:
+        old: the colour that is replaced, RGB 0-255.
         hue: degrees in OKLCh.
-        chroma: of the result, OKLCh.
+        chroma: that `old` gets, OKLCh; fainter shades of it get less.
         gamma: exponent of the lightness.
     """
     lab = colours.to_oklab(rgb)
     lightness = cv2.pow(lab[..., 0], gamma)
-    old = cv2.magnitude(lab[..., 1], lab[..., 2])
-    usual = float(cv2.mean(old, mask)[0])
-    # White and metal parts of a coloured subject stay almost so; a grey subject's variation is mere noise.
+    _, usual, _ = colours.lch_of(old)
+    # A grey subject's variation of chroma is mere noise.
     kept = min(max(usual / (2 * colours.ACHROMATIC) - 0.5, 0.0), 0.9)
-    variation = np.clip(old / max(usual, 1e-3), 0.1, 1.5)
+    variation = np.clip(cv2.magnitude(lab[..., 1], lab[..., 2]) / max(usual, 1e-3), 0, 1.5)
     wanted = chroma * (1 - kept + kept * variation)
     greatest = colours.greatest_chroma(hue, np.linspace(0, 1, 256, dtype=np.float32))
     shown = np.minimum(wanted, np.take(greatest, np.clip(lightness * 255, 0, 255).astype(np.uint8)))
     angle = math.radians(hue)
     painted = cv2.merge([lightness, shown * math.cos(angle), shown * math.sin(angle)])
-    return colours.from_oklab(np.asarray(painted, np.float32))
+    share = _without_specks(_likeness(lab, old))[..., None]
+    return colours.from_oklab(np.asarray(lab + (painted - lab) * share, np.float32))
 
 
 def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
@@ -98,7 +130,7 @@ def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
         alpha: of the subject, uint8 (H, W).
     """
     height, width = rgb.shape[:2]
-    sigma = max(_DEFOCUS * strength * min(width, height), 1.0)
+    sigma = max(_DEFOCUS * strength**_DEFOCUS_GROWTH * min(width, height), 1.0)
     reduction = max(sigma / _DEFOCUS_AT, 1.0)
     small = (max(1, round(width / reduction)), max(1, round(height / reduction)))
     weight = cv2.resize(~alpha, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
@@ -110,6 +142,34 @@ def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
     share = np.maximum(cv2.GaussianBlur(weight, size, sigma / reduction), 1e-4)
     codes = np.clip(blurred / share[..., None] + 0.5, 0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(codes, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _likeness(lab: NDArray[np.float32], old: Sequence[float]) -> NDArray[np.float32]:
+    """How far each pixel has the colour `old`, in light or in shade: float32 (H, W), 0-1.
+
+    Compared by chromaticity, chroma over lightness, which shading leaves as it is. Purer shades of the same
+    hue count as the same; skin, badges and highlights of an orange suit do not.
+    """
+    lightness, chroma, hue = colours.lch_of(old)
+    saturation = chroma / max(lightness, _DARK)
+    x, y = (lab[..., axis] / np.maximum(lab[..., 0], _DARK) for axis in (1, 2))
+    shrink = np.minimum(saturation / np.maximum(cv2.magnitude(x, y), 1e-4), 1)
+    cosine, sine = math.cos(math.radians(hue)), math.sin(math.radians(hue))
+    along = shrink * (x * cosine + y * sine) - saturation
+    across = shrink * (y * cosine - x * sine) * _HUE_WEIGHT
+    distance = cv2.magnitude(along, across) / max(saturation, _PLAIN)
+    step = np.clip((_OTHER - distance) / (_OTHER - _SAME), 0, 1)
+    return np.asarray(step * step * (3 - 2 * step), np.float32)
+
+
+def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Opened, closed and softened: a highlight belongs to what surrounds it, a speck does too."""
+    side = math.sqrt(share.size)
+    codes = np.rint(share * 255).astype(np.uint8)
+    for operation, part in ((cv2.MORPH_OPEN, _SPECK), (cv2.MORPH_CLOSE, _HIGHLIGHT)):
+        square = np.ones((max(3, round(side * part)),) * 2, np.uint8)
+        codes = np.asarray(cv2.morphologyEx(codes, operation, square), np.uint8)
+    return np.asarray(cv2.GaussianBlur(codes, (0, 0), max(1.0, side * _RIM)), np.float32) / 255
 
 
 def _gains(kind: str, strength: float) -> Pixels:

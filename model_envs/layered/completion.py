@@ -18,7 +18,7 @@ Integers = NDArray[np.intp]
 PATCH = 7
 REACH = PATCH // 2
 # Rounds of search and vote: at the smallest size, where the composition is found, and above.
-FIRST_ROUNDS, ROUNDS = 8, 3
+FIRST_ROUNDS, ROUNDS = 8, 2
 # How much the way to a match counts beside its looks, levels per pixel: much in the first guess, which has
 # little else to go by, little once patches lie among their like.
 FIRST_LOCALITY, LOCALITY = 1.0, 0.1
@@ -54,18 +54,12 @@ def complete(picture: Floats, hole: Bools, rng: np.random.Generator) -> Completi
     """
     sizes = _pyramid(picture, hole)
     found: Completion | None = None
-    for level, (values, unknown) in enumerate(reversed(sizes)):
+    for values, unknown in reversed(sizes):
         clear = clear_centres(unknown)
-        if not clear.any():
-            continue
-        if found is None:
-            guess, rounds = _first_guess(values, unknown, clear, rng), FIRST_ROUNDS
-        else:
-            guess, rounds = (
-                _enlarged(found, values, unknown, clear),
-                ROUNDS if level < len(sizes) - 1 else ROUNDS - 1,
-            )
-        found = _refine(guess, unknown, clear, rounds)
+        if found is not None:
+            found = _refine(_enlarged(found, values, unknown, clear), unknown, clear, ROUNDS)
+        elif clear.any():
+            found = _refine(_first_guess(values, unknown, clear, rng), unknown, clear, FIRST_ROUNDS)
     return found
 
 
@@ -128,7 +122,7 @@ def _first_guess(picture: Floats, hole: Bools, clear: Bools, rng: np.random.Gene
     while unknown.any():
         layer = unknown & cv2.dilate((~unknown).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         seen, known = _windows(values, ~unknown, np.argwhere(layer))
-        scores = np.hstack([seen, known, near[layer], np.ones((len(seen), 1), np.float32)]) @ wanted
+        scores = _product(np.hstack([seen, known, near[layer], np.ones((len(seen), 1), np.float32)]), wanted)
         guess[layer] = centres[scores.argmin(1)]
         values[layer] = np.rint(guess[layer] * PRECISION)
         unknown &= ~layer
@@ -188,11 +182,16 @@ def _search(values: Floats, sought: Bools, clear: Bools) -> tuple[Integers, Floa
     transposed = np.ascontiguousarray(sources.T) * np.float32(-2)
     for start in range(0, len(queries), QUERIES):
         part = slice(start, start + QUERIES)
-        scores = queries[part] @ transposed
+        scores = _product(queries[part], transposed)
         scores += norms
         nearest[part] = scores.argmin(1)
         least[part] = scores[np.arange(len(scores)), nearest[part]]
     return nearest, least + np.einsum("ij,ij->i", queries, queries)
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    """The matrix product, by OpenCV: NumPy's has threads of its own that slow down a pool of workers."""
+    return np.asarray(cv2.gemm(one, other, 1, np.empty((0, 0), np.float32), 0), np.float32)
 
 
 def _describe(values: Floats) -> Floats:

@@ -184,7 +184,7 @@ def refined(rgb: Pixels, mask: Pixels, seed: int) -> Pixels:
     size = round(width * zoom), round(height * zoom)
     larger = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     box = np.s_[round(top * zoom) : round(bottom * zoom), round(left * zoom) : round(right * zoom)]
-    photo = cv2.resize(rgb, larger.shape[::-1], interpolation=cv2.INTER_AREA)[box]
+    photo = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)[box].astype(np.uint8, copy=False)
     reach = max(2, round(0.08 * zoom * min(w, h))) * 2 + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     likely = np.where(larger[box] >= 128, np.float32(0.9), np.float32(0.3))

@@ -85,7 +85,7 @@ def test_contrast_has_the_value_of_its_formula() -> None:
     assert contrast_ratio(photo, hole) == pytest.approx(expected, rel=1e-3)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     height=st.integers(8, 60),
     width=st.integers(8, 60),

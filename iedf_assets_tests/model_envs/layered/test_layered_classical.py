@@ -47,7 +47,7 @@ def decompose(path: Path, folder: Path, level: str = "layers", **changes: Any) -
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-@pytest.mark.parametrize("factor", [1.0, 1.7])
+@pytest.mark.parametrize("factor", [1.0, pytest.param(1.7, marks=pytest.mark.slow)])
 def test_the_mask_covers_the_subject_and_not_its_surroundings(
     tmp_path: Path, name: str, factor: float
 ) -> None:
@@ -90,6 +90,7 @@ def test_the_layers_recompose_to_the_photo(tmp_path: Path) -> None:
     assert [layer["name"] for layer in row["layers"]] == ["background", "object_1"]
 
 
+@pytest.mark.slow
 def test_the_completed_background_no_longer_shows_the_object(tmp_path: Path) -> None:
     photo = data.rocket()
     row = decompose(put(tmp_path, photo), tmp_path / "out")
@@ -100,6 +101,7 @@ def test_the_completed_background_no_longer_shows_the_object(tmp_path: Path) -> 
     assert background[mask].mean() < 0.7 * before
 
 
+@pytest.mark.slow
 def test_the_box_holds_all_of_the_alpha_and_the_facts_agree(tmp_path: Path) -> None:
     row = decompose(put(tmp_path, data.coffee()), tmp_path / "out")
     rgba, x, y = load_object(tmp_path / "out", row)
@@ -128,6 +130,7 @@ def test_level_mask_and_subjects_too_large_for_any_edit_get_no_layers(tmp_path: 
         assert alpha.max() == 255
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_what_drew_from_the_generator_before(tmp_path: Path) -> None:
     paths = {}
     for name in ("rocket", "coffee"):

@@ -40,9 +40,7 @@ def main() -> None:
             begun = time.perf_counter()
             orchestrator, worker = _peaks(folder)
             seconds = time.perf_counter() - begun
-            print(
-                f"{count} photos: orchestrator {orchestrator:.0f} MiB, worker {worker:.0f} MiB, {seconds:.0f} s"
-            )
+            print(f"{count} photos in {seconds:.0f} s: orchestrator {orchestrator:.0f} MiB, worker {worker:.0f} MiB")
         finally:
             shutil.rmtree(folder)
 

@@ -52,7 +52,8 @@ def launch(
         extras={"job": str(path)},
         silence_s=worker.item_timeout_s,
         on_progress=report,
-        env={"PYTHONPATH": str(PROJECT_ROOT)},
+        # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
+        env={"PYTHONPATH": str(PROJECT_ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
     path.unlink()
 

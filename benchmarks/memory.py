@@ -40,7 +40,7 @@ def main() -> None:
             begun = time.perf_counter()
             orchestrator, worker = _peaks(folder)
             seconds = time.perf_counter() - begun
-            print(f"{count} photos in {seconds:.0f} s: orchestrator {orchestrator:.0f} MiB, worker {worker:.0f} MiB")
+            print(f"{count} photos, {seconds:.0f} s: run {orchestrator:.0f} MiB, its worker {worker:.0f} MiB")
         finally:
             shutil.rmtree(folder)
 

@@ -9,23 +9,17 @@ import polars as pl
 
 from iedf_assets.core.book import Book
 from iedf_assets.core.journal import Row
-from iedf_assets.core.manifests import SCHEMAS
 
 Metadata = dict[str, Any]
 OWNERS = ["team:image-edit-dataset-factory"]
 
 
-def column_schema(stage: str) -> Metadata:
-    """The static metadata that names a manifest's columns."""
-    columns = [dg.TableColumn(name, str(dtype)) for name, dtype in SCHEMAS[stage].items()]
-    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
-
-
 def row_counts(book: Book, stage: str) -> Metadata:
-    """Current rows in all and by status, and a table of the reasons."""
+    """Current rows in all and by status, and a table of the reasons where there are any."""
     rows = book.current(stage)
     counts = Counter(str(row["status"]) for row in rows)
-    return {"dagster/row_count": len(rows), **dict(sorted(counts.items())), "reasons": reasons_table(rows)}
+    reasons = {"reasons": reasons_table(rows)} if any(row["reason"] for row in rows) else {}
+    return {"dagster/row_count": len(rows), **dict(sorted(counts.items())), **reasons}
 
 
 def reasons_table(rows: list[Row]) -> dg.TableMetadataValue:

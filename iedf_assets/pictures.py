@@ -31,7 +31,7 @@ def layers_strip(book: Book) -> Metadata:
         if layers and layers["status"] == "done" and source["path"] in photos:
             mask = book.layout.staged("image_layers", layers["key"]) / "mask.png"
             rows.append((photos[source["path"]], mask))
-    return _strip("photo, subject", rows, spotlight=True)
+    return _strip("pictures: photo, subject", rows, spotlight=True)
 
 
 def pairs_strip(book: Book) -> Metadata:
@@ -39,7 +39,7 @@ def pairs_strip(book: Book) -> Metadata:
     keys = [slot.pair_key for slot in book.slots_of(book.worked_on)]
     done = [key for key in keys if key in book.pairs and book.pairs[key]["status"] == "done"]
     folders = [book.layout.staged("edit_pairs", key) for key in done]
-    return _strip("source, mask, result", [_triple(folder) for folder in folders])
+    return _strip("pictures: source, mask, result", [_triple(folder) for folder in folders])
 
 
 def samples_strip(book: Book) -> Metadata:
@@ -48,13 +48,17 @@ def samples_strip(book: Book) -> Metadata:
         SampleKey.parse(row["sample_key"]) for row in book.verdicts.values() if row["status"] == "published"
     ]
     newest = sorted(keys, key=lambda key: key.number)[-ROWS:]
-    return _strip("source, mask, result", [_sample_files(book.layout.dataset, key) for key in newest])
+    return _strip(
+        "pictures: source, mask, result", [_sample_files(book.layout.dataset, key) for key in newest]
+    )
 
 
 def cases_strip(dataset: Path, samples: list[str]) -> Metadata:
     """Source, mask and result of the worst samples of a check; whatever is no sample is left out."""
     keys = [SampleKey.parse(sample) for sample in samples if SampleKey.is_key(sample)]
-    return _strip("worst cases: source, mask, result", [_sample_files(dataset, key) for key in keys])
+    return _strip(
+        "pictures of the worst: source, mask, result", [_sample_files(dataset, key) for key in keys]
+    )
 
 
 def _sample_files(dataset: Path, key: SampleKey) -> tuple[Path, ...]:

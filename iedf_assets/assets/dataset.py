@@ -3,11 +3,12 @@
 import dagster as dg
 import polars as pl
 
+from iedf_assets.columns import column_schema
 from iedf_assets.core.keys import VERDICTS_VERSION
 from iedf_assets.core.manifests import frame
 from iedf_assets.core.publishing import judge_and_publish
 from iedf_assets.core.waves import close_wave
-from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.metadata import OWNERS, result
 from iedf_assets.pictures import samples_strip
 from iedf_assets.resources import Factory
 

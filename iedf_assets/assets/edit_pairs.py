@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from iedf_assets.columns import column_schema
 from iedf_assets.core.finishing import finish
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import PAIRS_VERSION
@@ -12,7 +13,7 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning import pair_requests
 from iedf_assets.core.running import run_requests
 from iedf_assets.core.scan import paths_on_disk
-from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.metadata import OWNERS, result
 from iedf_assets.pictures import pairs_strip
 from iedf_assets.resources import Factory
 

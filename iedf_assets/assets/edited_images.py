@@ -3,13 +3,14 @@
 import dagster as dg
 import polars as pl
 
+from iedf_assets.columns import column_schema
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import EDITS_VERSION
 from iedf_assets.core.manifests import frame, write_table
 from iedf_assets.core.planning import edit_requests, plan_edits
 from iedf_assets.core.scan import paths_on_disk
 from iedf_assets.launchers import launch
-from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.metadata import OWNERS, result
 from iedf_assets.resources import Factory
 
 

@@ -3,12 +3,13 @@
 import dagster as dg
 import polars as pl
 
+from iedf_assets.columns import column_schema
 from iedf_assets.core.keys import LAYERS_VERSION
 from iedf_assets.core.manifests import frame
 from iedf_assets.core.planning import layer_requests
 from iedf_assets.core.scan import paths_on_disk
 from iedf_assets.launchers import launch
-from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.metadata import OWNERS, result
 from iedf_assets.pictures import layers_strip
 from iedf_assets.resources import Factory
 

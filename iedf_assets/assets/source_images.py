@@ -3,13 +3,14 @@
 import dagster as dg
 import polars as pl
 
+from iedf_assets.columns import column_schema
 from iedf_assets.core import scan
 from iedf_assets.core.errors import InputsLostError
 from iedf_assets.core.ingest import ingest, require_inputs
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import SOURCES_VERSION
 from iedf_assets.core.manifests import frame
-from iedf_assets.metadata import OWNERS, column_schema, result
+from iedf_assets.metadata import OWNERS, result
 from iedf_assets.resources import Factory
 
 

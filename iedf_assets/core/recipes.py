@@ -44,6 +44,8 @@ _DARKEST, _LIGHTEST = 0.45, 0.82
 _PAINTS = ((27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (2, 0.17))
 # A fainter result would hardly be called by its colour's name.
 _MIN_CHROMA = 0.08
+# A pale subject gets a quieter colour than a vivid one: chroma at most this much, and this share of its own.
+_QUIET, _VIVIDNESS = 0.12, 0.4
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,8 @@ def _recolor(
     at_target = np.array([target], np.float32)
     paints = {}
     for new_hue, wanted in _PAINTS:
-        shown = min(wanted, float(colours.greatest_chroma(new_hue, at_target)[0]))
+        possible = float(colours.greatest_chroma(new_hue, at_target)[0])
+        shown = min(wanted, possible, _QUIET + _VIVIDNESS * chroma)
         name = colours.name_of_lch(target, shown, new_hue)
         near = chroma >= colours.ACHROMATIC and colours.hue_distance(hue, new_hue) < limits.min_hue_distance
         if shown >= _MIN_CHROMA and name != old and not near:

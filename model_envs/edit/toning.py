@@ -35,9 +35,9 @@ _SAME, _OTHER = 0.3, 0.6
 _PLAIN = 0.2
 # Another hue tells a material better than another saturation, which highlights change as well.
 _HUE_WEIGHT = 1.6
-# Sides of the squares by which specks of the subject's colour are opened and its highlights closed, and the
-# deviation of the blur after it; as shares of the geometric mean of the picture's sides.
-_SPECK, _HIGHLIGHT, _RIM = 0.01, 0.045, 0.003
+# Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around it;
+# as shares of the geometric mean of the picture's sides.
+_SPECK, _HIGHLIGHT, _RIM = 0.005, 0.022, 0.004
 # Saturation is chroma over lightness, which noise rules in the dark.
 _DARK = 0.2
 
@@ -163,13 +163,16 @@ def _likeness(lab: NDArray[np.float32], old: Sequence[float]) -> NDArray[np.floa
 
 
 def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Opened, closed and softened: a highlight belongs to what surrounds it, a speck does too."""
+    """Opened, closed and softened: specks and highlights belong to what surrounds them, rims to the colour."""
     side = math.sqrt(share.size)
-    codes = np.rint(share * 255).astype(np.uint8)
-    for operation, part in ((cv2.MORPH_OPEN, _SPECK), (cv2.MORPH_CLOSE, _HIGHLIGHT)):
-        square = np.ones((max(3, round(side * part)),) * 2, np.uint8)
-        codes = np.asarray(cv2.morphologyEx(codes, operation, square), np.uint8)
-    return np.asarray(cv2.GaussianBlur(codes, (0, 0), max(1.0, side * _RIM)), np.float32) / 255
+    speck, highlight, rim = (max(1, round(side * part)) for part in (_SPECK, _HIGHLIGHT, _RIM))
+
+    def square(half: int) -> Pixels:
+        return np.ones((2 * half + 1,) * 2, np.uint8)
+
+    codes = cv2.dilate(cv2.erode(np.rint(share * 255).astype(np.uint8), square(speck)), square(speck))
+    codes = cv2.erode(cv2.dilate(codes, square(highlight + rim)), square(highlight))
+    return np.asarray(cv2.GaussianBlur(codes, (0, 0), rim / 2), np.float32) / 255
 
 
 def _gains(kind: str, strength: float) -> Pixels:

@@ -102,6 +102,8 @@ def find_subject(rgb: Pixels, seed: int) -> Subject:
     What stands out by contrast is tried first; unless that is convincing, what stands out most of all, and
     what is in focus, are tried too, and the best of them is taken.
     """
+    if min(rgb.shape[:2]) < 2:  # a line has no superpixels
+        return Subject(np.zeros(rgb.shape[:2], np.uint8), 0.0, 0.0, 0.0)
     salient = saliency(rgb)
     lab = _lab(rgb)
     threshold = _otsu(salient)
@@ -256,7 +258,8 @@ def _lab(rgb: Pixels) -> Floats:
 
 
 def _superpixels(lab: Floats) -> tuple[NDArray[np.int32], int]:
-    side = max(4, round(max(lab.shape[:2]) / SUPERPIXELS_PER_SIDE))
+    # OpenCV crashes on a picture that is too thin for one superpixel.
+    side = min(max(4, round(max(lab.shape[:2]) / SUPERPIXELS_PER_SIDE)), *lab.shape[:2])
     segments = cv2.ximgproc.createSuperpixelSLIC(
         cv2.GaussianBlur(lab, (3, 3), 0), cv2.ximgproc.SLICO, side, 10.0
     )

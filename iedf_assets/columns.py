@@ -34,7 +34,7 @@ DESCRIPTIONS = {
     "layers": "The layers: name, file and place.",
     "subject": "The main subject: its box and its share of the picture.",
     "files": "Name and size of each staged file.",
-    "recomposition_error": "By how much the layers put together differ from the photo, mean of levels of 255.",
+    "recomposition_error": "Mean difference of the layers put together from the photo, levels of 255.",
     "backend": "What made it.",
     "model_revision": "The model's revision; empty for backends without a model.",
     "task": "The kind of task that the subtype belongs to.",

@@ -11,6 +11,7 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from iedf_assets.build import build_defs
+from iedf_assets.columns import DESCRIPTIONS
 from iedf_assets.core.manifests import SCHEMAS
 from iedf_assets.core.profile import PROJECT_ROOT, Profile
 from iedf_assets.jobs import FACTORY, STAGE_JOBS
@@ -54,12 +55,18 @@ def test_every_asset_tells_what_it_is(graph: AssetGraph, name: str) -> None:
     assert node.kinds
     assert node.owners
     assert node.code_version
-    assert name == "dataset_index" or column_names(node.metadata) == list(SCHEMAS[name])
 
 
-def column_names(metadata: object) -> list[str]:
-    assert isinstance(metadata, dict)
-    return [column.name for column in metadata["dagster/column_schema"].columns]
+@pytest.mark.parametrize("name", LINE[:-1])
+def test_every_column_of_a_manifest_is_described(graph: AssetGraph, name: str) -> None:
+    schema = graph.get(dg.AssetKey(name)).metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert [column.name for column in schema.columns] == list(SCHEMAS[name])
+    assert all(column.description for column in schema.columns)
+
+
+def test_no_description_outlives_its_column() -> None:
+    assert set(DESCRIPTIONS) == {column for schema in SCHEMAS.values() for column in schema}
 
 
 def test_every_stage_is_partitioned_by_the_categories_and_the_index_is_one_for_all(

@@ -77,7 +77,7 @@ def _moves_ch(noun: str) -> tuple[str, ...]:
             "让{it}{to}移动{length}，大小和外观不变",
             "调整{it}的位置，{to}移动{length}",
             "将{it}整体{to}平移{length}",
-            "把{it}的位置{to}移{length}，原处用背景填补",
+            "把{it}的位置{to}移动{length}，原处用背景填补",
         )
     )
 

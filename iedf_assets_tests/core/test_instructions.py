@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iedf_assets.core import colours, instructions, recipes
-from iedf_assets.core.phrases import PHRASES, STRENGTHS, Language
+from iedf_assets.core.phrases import DIRECTIONS, PHRASES, STRENGTHS, Language
 from iedf_assets.core.profile import Recipes
 from iedf_assets.core.subtypes import SUBTYPES
 
@@ -70,7 +70,7 @@ def test_the_seed_draws_many_phrasings_of_each_language_independently(subtype: s
     [
         ("left", "向左", "to the left", ("宽度", "width")),
         ("right", "向右", "to the right", ("宽度", "width")),
-        ("up", "向上", " up", ("高度", "height")), ("down", "向下", " down", ("高度", "height")),
+        ("up", "向上", " upwards", ("高度", "height")), ("down", "向下", " downwards", ("高度", "height")),
     ],
 )  # fmt: skip
 def test_a_move_states_direction_and_distance(
@@ -170,6 +170,63 @@ def test_a_caption_names_the_object(caption: Any, ch: str, en: str) -> None:
     chinese, english = instructions.write(MOVE, SUBJECT | {"caption": caption}, *SIZE, 1)
     assert f"画面中央的{ch}" in chinese
     assert f"the {en} in the centre" in english
+
+
+@st.composite
+def subjects(draw: st.DrawFn) -> dict[str, Any]:
+    x, y = draw(st.integers(0, 500)), draw(st.integers(0, 300))
+    width, height = draw(st.integers(20, 600 - x)), draw(st.integers(20, 400 - y))
+    colour = [draw(st.integers(0, 255)) for _ in range(3)]
+    box = {"x": x, "y": y, "width": width, "height": height}
+    return SUBJECT | box | {"colour": colour, "area_share": width * height / 240000}
+
+
+@given(st.sampled_from(sorted(SUBTYPES)), subjects(), st.integers(0, 2**63))
+def test_whatever_is_drawn_the_texts_say_what_where_and_how_much(
+    subtype: str, subject: dict[str, Any], seed: int
+) -> None:
+    recipe = recipes.draw(subtype, seed, subject, *SIZE, getattr(Recipes(), subtype))
+    if isinstance(recipe, recipes.Unplannable):
+        return
+    texts = dict(zip(LANGUAGES, instructions.write(recipe, subject, *SIZE, seed), strict=True))
+    for language, text in texts.items():
+        noun = {"en": ("object", "subject"), "ch": ("物体", "主体")}[language][
+            subtype in ("identity", "background")
+        ]
+        name = instructions.object_name(subject, *SIZE, language, noun)
+        assert name.lower() in text.lower()
+        rest = text.lower().replace(name.lower(), "")
+        numbers = {int(number) for number in re.findall(r"\d+", rest)}
+        if "percent" in recipe:
+            assert numbers == {recipe["percent"]}
+            assert DIRECTIONS[language][recipe["direction"]] in rest
+        elif "factor" in recipe:
+            percent = round(recipe["factor"] * 100)
+            assert len(numbers) == 1
+            assert numbers <= {percent, abs(percent - 100)}
+        else:
+            assert not numbers
+        if "colour" in recipe:
+            new = colours.COLOURS[recipe["colour"]]
+            assert (new.en if language == "en" else new.ch) in rest
+        if "strength" in recipe:
+            level = STRENGTHS[language][instructions.strength_level(recipe["strength"])]
+            assert any(word in rest for word in level.values())
+
+
+@pytest.mark.parametrize(
+    ("subtype", "ch", "en"),
+    [
+        ("move", "把画面中央的橙色物体的位置向右移动画面宽度的 21%，原处用背景填补",
+         "Please move the orange object in the centre to the right by 21 % of the image width"),
+        ("recolor", "把画面中央的橙色物体的颜色换成浅蓝色",
+         "Replace the colour of the orange object in the centre with light blue"),
+        ("background", "请使背景明显偏向冷色调，画面中央的橙色主体维持原样",
+         "Give the background a noticeable cool tint without touching the orange subject in the centre"),
+    ],
+)  # fmt: skip
+def test_golden_instructions_else_bump_the_plan_version(subtype: str, ch: str, en: str) -> None:
+    assert instructions.write(drawn(subtype, 7), SUBJECT, *SIZE, 7) == (ch, en)
 
 
 def test_every_colour_has_a_word_in_a_recolouring() -> None:

@@ -78,6 +78,27 @@ def test_an_object_cut_by_a_border_moves_along_it_only(
         assert not (recipe["dy"] and (cut.top or cut.bottom))
 
 
+@given(scenes(), SEEDS)
+def test_a_moved_object_leaves_its_old_place_where_there_is_room(
+    scene: tuple[dict[str, Any], int, int], seed: int
+) -> None:
+    recipe = drawn("move", scene, seed)
+    if recipe is None:
+        return
+    thing, width, height = scene
+    across = bool(recipe["dx"])
+    side, start, length = ("width", "x", width) if across else ("height", "y", height)
+    rooms = thing[start], length - thing[start] - thing[side]
+    greatest = min(max(rooms) * 100 // length, round(Move().max_shift * 100))
+    if greatest * length >= thing[side] * 100:
+        assert abs(recipe["dx"] + recipe["dy"]) >= thing[side] - 1
+    else:
+        # The farther half of what the direction allows.
+        room = rooms[recipe["direction"] in {"right", "down"}]
+        allowed = range(round(Move().min_shift * 100), min(room * 100 // length, 40) + 1)
+        assert recipe["percent"] >= allowed[len(allowed) // 2]
+
+
 def test_an_object_moves_sideways_where_it_can_and_both_ways() -> None:
     scene = (subject(250, 50, 100, 100, 600, 400), 600, 400)
     directions = {recipe["direction"] for seed in range(40) if (recipe := drawn("move", scene, seed))}
@@ -196,6 +217,23 @@ def test_black_and_white_subjects_get_only_what_shows_on_them(level: int, kinds:
         recipe["kind"] for seed in range(60) if (recipe := drawn("identity", (thing, 600, 400), seed))
     }
     assert recipe_kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("subtype", "parameters"),
+    [
+        ("move", {"direction": "right", "percent": 21, "dx": 126, "dy": 0}),
+        ("scale", {"factor": 1.25, "anchor_x": 299.5, "anchor_y": 249.0}),
+        ("delete", {}),
+        ("recolor", {"colour": "light_blue", "hue": 258, "chroma": 0.128, "gamma": 1.0}),
+        ("identity", {"kind": "brighten", "strength": 0.55}),
+        ("background", {"kind": "cool", "strength": 0.5}),
+    ],
+)
+def test_golden_recipes_else_bump_the_plan_version(subtype: str, parameters: dict[str, Any]) -> None:
+    scene = (subject(250, 150, 100, 100, 600, 400, [255, 140, 0]), 600, 400)
+    expected = {"task": SUBTYPES[subtype].task, "subtype": subtype, **parameters}
+    assert drawn(subtype, scene, 7) == expected
 
 
 def test_limits_between_two_steps_are_held() -> None:

@@ -35,8 +35,8 @@ _SAME, _OTHER = 0.3, 0.6
 _PLAIN = 0.2
 # Another hue tells a material better than another saturation, which highlights change as well.
 _HUE_WEIGHT = 1.6
-# Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around it;
-# as shares of the geometric mean of the picture's sides.
+# Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around
+# it; as shares of the geometric mean of the picture's sides.
 _SPECK, _HIGHLIGHT, _RIM = 0.005, 0.022, 0.004
 # Saturation is chroma over lightness, which noise rules in the dark.
 _DARK = 0.2
@@ -133,14 +133,18 @@ def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
     sigma = max(_DEFOCUS * strength**_DEFOCUS_GROWTH * min(width, height), 1.0)
     reduction = max(sigma / _DEFOCUS_AT, 1.0)
     small = (max(1, round(width / reduction)), max(1, round(height / reduction)))
-    weight = cv2.resize(~alpha, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    # The rim's mixed colours count for nothing.
-    weight = np.maximum(weight * 2 - 1, 1e-4)
-    colour = cv2.resize(rgb, small, interpolation=cv2.INTER_AREA).astype(np.float32) * weight[..., None]
-    size = (0, 0)
-    blurred = cv2.GaussianBlur(colour, size, sigma / reduction)
-    share = np.maximum(cv2.GaussianBlur(weight, size, sigma / reduction), 1e-4)
-    codes = np.clip(blurred / share[..., None] + 0.5, 0, 255).astype(np.uint8)
+    # The rim's mixed colours count for nothing; left in, they would bleed out when the size is reduced.
+    outside = np.where(alpha > 0, np.uint8(0), np.uint8(255))
+    sums, weights = (
+        cv2.GaussianBlur(
+            cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float32),
+            (0, 0),
+            sigma / reduction,
+        )
+        for picture in (cv2.bitwise_and(rgb, rgb, mask=outside), outside)
+    )
+    shares = np.maximum(weights / 255, 1e-4)[..., None]
+    codes = np.clip(sums / shares + 0.5, 0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(codes, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
@@ -163,7 +167,7 @@ def _likeness(lab: NDArray[np.float32], old: Sequence[float]) -> NDArray[np.floa
 
 
 def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Opened, closed and softened: specks and highlights belong to what surrounds them, rims to the colour."""
+    """Opened, closed and softened: specks and highlights belong to their surroundings, rims to the colour."""
     side = math.sqrt(share.size)
     speck, highlight, rim = (max(1, round(side * part)) for part in (_SPECK, _HIGHLIGHT, _RIM))
 
@@ -172,7 +176,7 @@ def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
 
     codes = cv2.dilate(cv2.erode(np.rint(share * 255).astype(np.uint8), square(speck)), square(speck))
     codes = cv2.erode(cv2.dilate(codes, square(highlight + rim)), square(highlight))
-    return np.asarray(cv2.GaussianBlur(codes, (0, 0), rim / 2), np.float32) / 255
+    return np.asarray(cv2.GaussianBlur(codes, (0, 0), rim / 2).astype(np.float32) / 255, np.float32)
 
 
 def _gains(kind: str, strength: float) -> Pixels:

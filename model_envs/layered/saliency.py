@@ -333,7 +333,7 @@ def _histogram(lab: Floats) -> Floats:
     # The flattened colour planes are columns to a vertical blur over lightness.
     rows = smooth.reshape(len(smooth), -1)
     blurred: Floats = cv2.sepFilter2D(rows, -1, np.ones(1), np.array([0.25, 0.5, 0.25])).astype(np.float32)
-    return blurred / np.float32(smooth.sum())
+    return blurred / np.float32(blurred.sum())
 
 
 def _without_holes(mask: Pixels) -> Pixels:

@@ -17,7 +17,7 @@ from iedf_assets.core.profile import Recipes
 from iedf_assets.core.subtypes import SUBTYPES
 from model_envs.contract import EditRequest
 from model_envs.edit.classical import Backend
-from model_envs.edit.toning import defocused, recoloured, relit
+from model_envs.edit.toning import contrasted, defocused, recoloured, relit
 
 MARGIN = 4
 RED = (200, 30, 40)
@@ -184,9 +184,89 @@ def test_a_recoloured_grey_subject_has_the_colour_that_was_asked_for(tmp_path: P
 
 def test_recolouring_keeps_the_texture() -> None:
     rgb = data.chelsea()
-    painted = recoloured(rgb, np.full(rgb.shape[:2], 255, np.uint8), hue=258, chroma=0.12, gamma=1.0)
+    painted = recoloured(rgb, (169, 131, 106), hue=258, chroma=0.12, gamma=1.0)
     before, after = (colours.to_oklab(picture)[..., 0] for picture in (rgb, painted))
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
+
+
+def test_recolouring_replaces_one_colour_in_light_and_shade_and_leaves_the_others() -> None:
+    orange, navy, skin = (216, 96, 61), (50, 40, 120), (222, 190, 165)
+    rgb = np.full((240, 320, 3), orange, np.uint8)
+    # The same cloth in the shade: the same light, a third of it.
+    rgb[:, :100] = colours.encoded(colours.LINEAR[list(orange)] / np.float32(3))
+    rgb[20:100, 200:300], rgb[140:220, 200:300] = navy, skin
+    painted = recoloured(rgb, orange, hue=145, chroma=0.16, gamma=1.0)
+    for part in (np.s_[20:220, 20:80], np.s_[20:220, 120:180]):
+        assert colours.hue_distance(colours.lch_of(painted[part].mean(axis=(0, 1)))[2], 145) < 5
+    for part in (np.s_[30:90, 210:290], np.s_[150:210, 210:290]):
+        assert np.abs(painted[part].astype(int) - rgb[part]).max() <= 1
+
+
+def test_recolouring_takes_highlights_along() -> None:
+    rgb = np.full((400, 400, 3), (168, 42, 15), np.uint8)
+    rgb[200:206, 100:300] = (230, 190, 180)
+    painted = recoloured(rgb, (168, 42, 15), hue=258, chroma=0.16, gamma=1.0)
+    lightness, _, hue = colours.lch_of(painted[203, 200])
+    assert lightness > 0.75
+    assert colours.hue_distance(hue, 258) < 10
+
+
+@pytest.mark.parametrize("kind", recipes.IDENTITY_KINDS)
+def test_an_identity_edit_keeps_the_edges(stage: Stage, kind: str) -> None:
+    patch, x, y = stage.edit(stage.recipe("identity", kind))
+    place = np.s_[y : y + patch.shape[0], x : x + patch.shape[1]]
+    inside = cv2.erode(stage.silhouette[place], np.ones((5, 5), np.uint8)) > 0
+    before, after = (
+        cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), cv2.CV_32F, ksize=3)
+        for picture in (np.ascontiguousarray(stage.rgb[place]), patch)
+    )
+    assert np.corrcoef(before[inside], after[inside])[0, 1] > 0.85
+
+
+def test_more_contrast_darkens_the_darks_and_brightens_the_lights() -> None:
+    levels = np.repeat(np.tile(np.arange(40, 200, dtype=np.uint8), (20, 1))[..., None], 3, axis=2)
+    change = contrasted(levels, np.full(levels.shape[:2], 255, np.uint8), 0.6)[0, :, 0].astype(int)
+    change -= levels[0, :, 0]
+    assert change[20] < -8
+    assert change[-20] > 8
+    assert abs(change[80]) <= 1
+
+
+# Mean levels of each edit's patch; a newer OpenCV may round otherwise, a changed edit differs by more.
+GOLDEN_RECIPES: dict[str, recipes.Recipe] = {
+    "move": {"subtype": "move", "dx": -45, "dy": 0},
+    "scale": {"subtype": "scale", "factor": 1.3, "anchor_x": 149.5, "anchor_y": 126.0},
+    "delete": {"subtype": "delete"},
+    "recolor": {"subtype": "recolor", "hue": 258, "chroma": 0.12, "gamma": 0.9},
+    "identity": {"subtype": "identity", "strength": 0.6},
+    "background": {"subtype": "background", "strength": 0.6},
+}
+GOLDEN: dict[str, list[float]] = {
+    "move/None": [55, 50, 151.36, 98.29, 74.92],
+    "scale/None": [86, 28, 169.69, 106.54, 71.92],
+    "delete/None": [100, 50, 134.7, 110.45, 100.43],
+    "recolor/None": [100, 50, 138.46, 100.01, 95.13],
+    "identity/relight_left": [100, 50, 154.9, 90.88, 54.24],
+    "identity/relight_right": [100, 50, 154.92, 91.21, 54.68],
+    "identity/relight_above": [100, 50, 157.01, 95.63, 57.16],
+    "identity/warm": [100, 50, 162.85, 92.77, 48.48],
+    "identity/cool": [100, 50, 147.8, 92.77, 59.33],
+    "identity/brighten": [100, 50, 167.75, 103.39, 66.22],
+    "identity/darken": [100, 50, 142.54, 81.64, 48.48],
+    "identity/contrast": [100, 50, 161.27, 94.63, 51.27],
+    "background/defocus": [0, 0, 158.56, 85.77, 51.55],
+    "background/warm": [0, 0, 169.09, 85.92, 38.06],
+    "background/cool": [0, 0, 133.04, 85.92, 62.5],
+    "background/darken": [0, 0, 121.8, 64.96, 38.06],
+    "background/brighten": [0, 0, 182.84, 117.72, 81.01],
+    "background/desaturate": [0, 0, 127.65, 96.1, 80.66],
+}
+
+
+@pytest.mark.parametrize(("subtype", "kind"), EVERY_EDIT)
+def test_golden_edits_else_bump_the_edits_version(stage: Stage, subtype: str, kind: str | None) -> None:
+    patch, x, y = stage.edit(GOLDEN_RECIPES[subtype] | ({"kind": kind} if kind else {}))
+    assert [x, y, *patch.mean(axis=(0, 1))] == pytest.approx(GOLDEN[f"{subtype}/{kind}"], abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -205,11 +285,12 @@ def test_the_side_of_the_light_is_brighter_and_the_other_darker(kind: str, brigh
     )
 
 
-def test_defocus_lets_no_colour_of_the_subject_out() -> None:
+@pytest.mark.parametrize("strength", [0.1, 0.4, 0.55, 0.7, 0.9, 1.0])
+def test_defocus_lets_no_colour_of_the_subject_out(strength: float) -> None:
     rgb = np.full((300, 400, 3), 100, np.uint8)
     rgb[100:200, 150:250] = (255, 0, 0)
     alpha = np.where(rgb[..., 1] == 0, 255, 0).astype(np.uint8)
-    blurred = defocused(rgb, alpha, 0.9).astype(int)
+    blurred = defocused(rgb, alpha, strength).astype(int)
     assert np.abs(blurred[alpha == 0] - 100).max() <= 2
 
 

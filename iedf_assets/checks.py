@@ -4,28 +4,61 @@ All are built by `_check`, since partitioned checks are a preview in Dagster: a 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
 
+from iedf_assets.core.accounts import accounts_of
 from iedf_assets.core.book import Book
+from iedf_assets.core.files import content_hash
 from iedf_assets.core.inspection import Inspection
 from iedf_assets.core.inspections import inspect_published
 from iedf_assets.core.journal import read_journal
 from iedf_assets.core.judging import judge_sample
 from iedf_assets.core.lint import list_tree
 from iedf_assets.core.naming import Layout, SampleKey
+from iedf_assets.core.pair_checks import (
+    EFFECT,
+    INSTRUCTION,
+    NO_OUTSIDE,
+    OUTSIDE_BOUNDS,
+    POLARITY,
+    bounds_of,
+)  # fmt: skip
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.scan import find_files
 from iedf_assets.core.subtypes import SUBTYPES
-from iedf_assets.metadata import Metadata, records_table
+from iedf_assets.metadata import Metadata, accounts_table, records_table
 from iedf_assets.pictures import cases_strip
 from iedf_assets.resources import Factory
 
 WORST = 5
 MAX_RECOMPOSITION_ERROR = 2.0
-OUTSIDE = ("mse_outside", "ssim_outside", "changed_outside", "exact_outside", "no_outside")
+# The pair checks by the asset check that reports them: what it is for, and which they are.
+PAIR_CHECKS = {
+    "consistency": (
+        "Outside its allowed region each pair is the same on disk. Protects from shift, tint and leaks.",
+        (*dict.fromkeys(bound.check for bound in OUTSIDE_BOUNDS), NO_OUTSIDE),
+    ),
+    "masks_sane": (
+        "Each mask is one thing of sensible size, where the change lies. Protects from inverted masks.",
+        ("mask_area", "mask_shape", POLARITY),
+    ),
+    "edits_effective": (
+        "Each edit did what its recipe says. Protects from no-ops, wrong directions and swapped files.",
+        ("no_op", EFFECT, "structure"),
+    ),
+    "edits_seamless": (
+        "Each edit fades into its surroundings and is as sharp. Protects from hard pastes and enlargement.",
+        ("seam", "sharpness"),
+    ),
+    "instructions_agree": (
+        "Both instructions say what recipe and picture show. Protects from texts that teach the wrong thing.",
+        (INSTRUCTION,),
+    ),
+}
 
 
 @dataclass
@@ -50,8 +83,9 @@ def build_checks(partitions: dg.StaticPartitionsDefinition) -> list[dg.AssetChec
         _check("source_images", every_file_listed, partitions, dg.AssetCheckSeverity.WARN),
         _check("image_layers", layers_sane, partitions),
         _check("dataset", naming_and_completeness, partitions),
-        _check("dataset", consistency, partitions),
-        _check("dataset", masks_sane, partitions),
+        *(_pair_check(name, partitions) for name in PAIR_CHECKS),
+        _check("dataset", pairs_unique, partitions),
+        _check("dataset", accounts_add_up, partitions),
         _index_check(),
     ]
 
@@ -105,20 +139,33 @@ def naming_and_completeness(book: Book) -> Verdict:
     return Verdict(len(_published(book)), cases)
 
 
-def consistency(book: Book) -> Verdict:
-    """Outside its allowed region each pair is the same on disk. Protects from shift, tint and leaks."""
-    thresholds = book.category.thresholds
-    names = [name for name in type(thresholds).model_fields if name.endswith("outside")]
-    limits = {name: getattr(thresholds, name) for name in names}
-    return Verdict(len(_published(book)), _failed(book, OUTSIDE), limits)
+def pairs_unique(book: Book) -> Verdict:
+    """No result lies in the dataset twice. Protects from training on one pair again and again."""
+    by_size: dict[int, list[SampleKey]] = {}
+    for sample in _published(book):
+        with suppress(OSError):
+            size = (book.layout.dataset / sample.file("result")).stat().st_size
+            by_size.setdefault(size, []).append(sample)
+    seen: dict[str, SampleKey] = {}
+    cases = []
+    for sample in sorted(sample for alike in by_size.values() if len(alike) > 1 for sample in alike):
+        result = content_hash((book.layout.dataset / sample.file("result")).read_bytes())
+        first = seen.setdefault(result, sample)
+        if first != sample:
+            cases.append((str(sample), f"the same result as {first}"))
+    return Verdict(sum(map(len, by_size.values())), cases)
 
 
-def masks_sane(book: Book) -> Verdict:
-    """Each mask is of sensible size and something changed in it. Protects from no-op edits and full masks."""
-    thresholds = book.category.thresholds
-    names = ("min_mask_share", "max_mask_share", "min_changed_share_inside")
-    limits = {name: getattr(thresholds, name) for name in names}
-    return Verdict(len(_published(book)), _failed(book, ("mask_area", "no_op")), limits)
+def accounts_add_up(book: Book) -> Verdict:
+    """Each source found was published, rejected, filtered or failed. Protects from photos that get lost."""
+    accounts = accounts_of(book)
+    waiting = [account for account in accounts if account.outcome == "pending"]
+    cases = [(f"{account.sources} sources", account.reason or "no stage has said anything of them")
+             for account in waiting]  # fmt: skip
+    total = sum(account.sources for account in accounts)
+    if total != len(book.sources):
+        cases.append((book.name, f"{len(book.sources)} sources were found, {total} are accounted for"))
+    return Verdict(len(book.sources), cases, {"accounts": accounts_table(accounts)})
 
 
 def index_matches_dataset(layout: Layout) -> Verdict:
@@ -138,20 +185,48 @@ def _published(book: Book) -> list[SampleKey]:
 
 
 def _inspections(book: Book) -> list[Inspection]:
-    return inspect_published(book.layout, book.name, _published(book), thread_count(book.profile.threads))
+    recipes = {
+        SampleKey.parse(row["sample_key"]): (book.edits.get(row["edit_key"]) or {}).get("recipe")
+        for row in book.verdicts.values()
+        if row["status"] == "published"
+    }
+    return inspect_published(book.layout, book.name, recipes, thread_count(book.profile.threads))
 
 
-def _failed(book: Book, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Samples that fail one of some checks, or for which it could not run, which is no pass either."""
-    cases = []
-    for found in _inspections(book):
+def _pairs_verdict(book: Book, names: tuple[str, ...]) -> Verdict:
+    """Samples that fail one of some checks, or for which it could not run, which is no pass either.
+
+    What a person accepted all the same is counted apart.
+    """
+    accepted = {row["sample_key"] for row in book.verdicts.values() if row["review"] == "accept"}
+    thresholds, cases = book.category.thresholds, []
+    inspections = _inspections(book)
+    for found in inspections:
         tier = SUBTYPES[found.sample.subtype].tier
-        judged = judge_sample(found, tier, book.category.thresholds, ())
+        judged = judge_sample(found, tier, thresholds, ())
         wrong = [name for name in judged.failed_checks if name in names]
         wrong += [f"{name} not run" for name in judged.not_run if name in names]
-        if wrong:
-            cases.append((str(found.sample), ", ".join(wrong)))
-    return cases
+        said = f" ({'; '.join(found.wrong_texts)})" if INSTRUCTION in wrong else ""
+        if wrong and str(found.sample) not in accepted:
+            cases.append((str(found.sample), ", ".join(wrong) + said))
+    tiers = {SUBTYPES[found.sample.subtype].tier for found in inspections}
+    limits = {
+        bound.limit: limit
+        for tier in sorted(tiers)
+        for bound, limit in bounds_of(tier, thresholds)
+        if bound.check in names
+    }
+    return Verdict(len(inspections), cases, {**limits, "accepted by review": len(accepted)})
+
+
+def _pair_check(name: str, partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksDefinition:
+    description, checks = PAIR_CHECKS[name]
+
+    def look(book: Book) -> Verdict:
+        return _pairs_verdict(book, checks)
+
+    look.__name__, look.__doc__ = name, description
+    return _check("dataset", look, partitions)
 
 
 def _check(

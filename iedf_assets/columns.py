@@ -49,6 +49,7 @@ DESCRIPTIONS = {
     "tier": "How strictly the outside of the allowed region is compared.",
     "scores": "What was measured of the pair.",
     "failed_checks": "The checks that the pair did not pass.",
+    "review": "What a person said of it: accept or reject.",
 }
 
 

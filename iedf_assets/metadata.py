@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from iedf_assets.core.accounts import Account, Survival
 from iedf_assets.core.book import Book
 from iedf_assets.core.journal import Row
 
@@ -33,6 +34,18 @@ def reasons_table(rows: list[Row]) -> dg.TableMetadataValue:
     return records_table(
         records, {"status": "string", "reason": "string", "rows": "int", "example": "string"}
     )
+
+
+def accounts_table(accounts: list[Account]) -> dg.TableMetadataValue:
+    """What became of the sources."""
+    columns = {"outcome": "string", "task": "string", "reason": "string", "sources": "int"}
+    return records_table([account._asdict() for account in accounts], columns)
+
+
+def survival_table(rows: list[Survival]) -> dg.TableMetadataValue:
+    """How much is left after each stage, a row per category."""
+    columns = {name: "string" if name == "category" else "int" for name in Survival._fields}
+    return records_table([row._asdict() for row in rows], columns)
 
 
 def records_table(records: list[dict[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:

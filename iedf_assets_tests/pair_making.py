@@ -49,9 +49,12 @@ def pair_of(name: str, subtype: str, quality: int, *, no_op: bool) -> tuple[dict
     source = photo(name)
     silhouette = np.zeros(source.shape[:2], np.uint8)
     cv2.ellipse(silhouette, (60, 64), (30, 24), 20, 0, 360, 255, -1)
+    if subtype == "delete":
+        # Something to be removed: an ellipse with the colours of a negative.
+        source = np.where(silhouette[..., None] > 0, 255 - source, source).astype(np.uint8)
     mask, result_mask = edit_masks(SUBTYPES[subtype], silhouette, RECIPES.get(subtype, {}))
     alpha = region_alpha(SUBTYPES[subtype], silhouette, result_mask, 4, 0.6)
-    edited = source if no_op else np.asarray(cv2.GaussianBlur(255 - source, (0, 0), 2), np.uint8)
+    edited = source if no_op else _edited(subtype, source, mask, result_mask)
     files = {
         "source.jpg": encode_jpeg(source, quality),
         "result.jpg": encode_jpeg(composite(source, edited, alpha, 0, 0), quality),
@@ -62,7 +65,25 @@ def pair_of(name: str, subtype: str, quality: int, *, no_op: bool) -> tuple[dict
     if result_mask is not None:
         files["result_mask.png"] = encode_png(result_mask)
     decoded, result = (decode_jpeg(files[file]) for file in ("source.jpg", "result.jpg"))
-    return files, measure(decoded, result, mask, allowed_region(alpha), result_mask)
+    recipe = {"subtype": subtype, **RECIPES.get(subtype, {})}
+    scores = measure(decoded, result, mask, allowed_region(alpha), result_mask, recipe)
+    return files, scores | {"instruction_faults": None}
+
+
+def _edited(subtype: str, source: Pixels, mask: Pixels, result_mask: Pixels | None) -> Pixels:
+    """The source with other light where the mask is, without the object, or with it at its new place."""
+    recipe = RECIPES.get(subtype, {})
+    # What lay behind the object: another part of the photo.
+    behind = np.where(mask[..., None] > 0, np.roll(source, 70, axis=1), source)
+    if subtype == "delete":
+        return np.where(mask[..., None] > 0, 255 - source, source).astype(np.uint8)
+    if result_mask is None:
+        return np.where(mask[..., None] > 0, 255 - (255 - source) // 2, source).astype(np.uint8)
+    factor, x, y = recipe.get("factor", 1), recipe.get("anchor_x", 0), recipe.get("anchor_y", 0)
+    shift = recipe.get("dx", x - factor * x), recipe.get("dy", y - factor * y)
+    motion = np.array([[factor, 0, shift[0]], [0, factor, shift[1]]], np.float64)
+    there = cv2.warpAffine(source, motion, SIZE, borderMode=cv2.BORDER_REFLECT)
+    return np.where(result_mask[..., None] > 0, there, behind).astype(np.uint8)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from iedf_assets.build import build_defs
+from iedf_assets.checks import PAIR_CHECKS
 from iedf_assets.columns import DESCRIPTIONS
 from iedf_assets.core.manifests import SCHEMAS
 from iedf_assets.core.profile import PROJECT_ROOT, Profile
@@ -20,7 +21,7 @@ LINE = ["source_images", "image_layers", "edited_images", "edit_pairs", "dataset
 CHECKS = {
     "source_images": {"inputs_unchanged", "every_file_listed"},
     "image_layers": {"layers_sane"},
-    "dataset": {"naming_and_completeness", "consistency", "masks_sane"},
+    "dataset": {"naming_and_completeness", *PAIR_CHECKS, "pairs_unique", "accounts_add_up"},
     "dataset_index": {"index_matches_dataset"},
 }
 PIPES_MODULE = "model_envs/worker.py"

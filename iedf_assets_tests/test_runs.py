@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from skimage import data
 
+from iedf_assets.checks import build_checks
 from iedf_assets.cli.running import LazyWaves
 from iedf_assets.core.book import Book
 from iedf_assets.core.codecs import encode_jpeg
@@ -101,8 +102,9 @@ def test_photos_become_a_clean_dataset_once_and_one_more_photo_is_one_more_sourc
         runs = instance.get_runs()
         assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
         events = [entry.dagster_event for entry in instance.all_logs(runs[0].run_id) if entry.dagster_event]
+    partitions = dg.StaticPartitionsDefinition(["物理变化"])
     checks = [event.asset_check_evaluation_data for event in events if event.event_type_value == CHECKED]
-    assert len(checks) == 7
+    assert len(checks) == len(build_checks(partitions))
     assert [check.check_name for check in checks if not check.passed] == []
 
 

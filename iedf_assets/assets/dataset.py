@@ -4,11 +4,12 @@ import dagster as dg
 import polars as pl
 
 from iedf_assets.columns import column_schema
+from iedf_assets.core.accounts import accounts_of, survival_of
 from iedf_assets.core.keys import VERDICTS_VERSION
 from iedf_assets.core.manifests import frame
 from iedf_assets.core.publishing import judge_and_publish
 from iedf_assets.core.waves import close_wave
-from iedf_assets.metadata import OWNERS, result
+from iedf_assets.metadata import OWNERS, accounts_table, result, survival_table
 from iedf_assets.pictures import samples_strip
 from iedf_assets.resources import Factory
 
@@ -46,6 +47,10 @@ def dataset_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinit
         )
         close_wave(factory.layout, category)
         book = book.with_rows("dataset", rows)
-        return result(book, "dataset", frame(rows, "dataset"), samples_strip(book))
+        accounts = {
+            "accounts": accounts_table(accounts_of(book)),
+            "survival": survival_table([survival_of(book)]),
+        }
+        return result(book, "dataset", frame(rows, "dataset"), {**accounts, **samples_strip(book)})
 
     return dataset

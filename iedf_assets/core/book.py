@@ -13,6 +13,7 @@ from iedf_assets.core.manifests import key_column, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.publishing import finished
+from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.running import is_intact
 from iedf_assets.core.scan import Found
 from iedf_assets.core.waves import begin_wave, open_wave
@@ -42,6 +43,11 @@ class Book:
             ProfileError: the profile has no such category.
         """
         return cls(profile, layout, name, profile.category(name))
+
+    @cached_property
+    def reviews(self) -> dict[str, str]:
+        """What people say of pairs: `accept` or `reject` by edit id."""
+        return read_reviews(self.layout)
 
     def with_rows(self, stage: str, rows: list[Row]) -> Self:
         """The same book with the rows of a stage as they have just been made, before they are written."""
@@ -188,7 +194,7 @@ class Book:
         if self.is_parked(self.edits.get(slot.edit_key)) or self.is_parked(self.pairs.get(slot.pair_key)):
             return True
         verdict = self.verdicts.get(slot.name)
-        return verdict is not None and finished(verdict, slot, self.layout)
+        return verdict is not None and finished(verdict, slot, self.layout, self.reviews)
 
 
 def _is_filtered(row: Row | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.errors import StorageError, WorkerError
 from iedf_assets.core.journal import Row
@@ -37,6 +38,7 @@ class PairRequest:
         quality: JPEG quality of both files.
         margin: how far the edit may reach beyond its mask, as a share of the short side.
         feather: the margin's soft rim, as a share of it.
+        instruction_ch, instruction_en: what the edit is told by.
         output: folder of the staged item.
         row: columns of its row that are known before.
     """
@@ -56,6 +58,8 @@ class PairRequest:
     quality: int
     margin: float
     feather: float
+    instruction_ch: str
+    instruction_en: str
     output: str
     row: dict[str, Any]
 
@@ -96,7 +100,11 @@ def finish(request: PairRequest, folder: Path) -> Row:
     for name, pixels in masks.items():
         if pixels is not None:
             (folder / name).write_bytes(encode_png(pixels))
-    scores = measure(decode_jpeg(source_file), decode_jpeg(result_file), mask, allowed, result_mask)
+    written = decode_jpeg(source_file), decode_jpeg(result_file)
+    recipe = {**request.recipe, "subtype": request.subtype}
+    texts = {role: getattr(request, role) for role in LANGUAGES}
+    scores = measure(*written, mask, allowed, result_mask, recipe)
+    scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from iedf_assets.core.files import fsync_folder, temporary_beside, write_text
 from iedf_assets.core.fingerprints import Twin, split_groups, split_of, twins
-from iedf_assets.core.inspections import inspect_published, published_regions
+from iedf_assets.core.inspections import inspect_published, known_of
 from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
@@ -123,11 +123,13 @@ def _counts(rows: pl.DataFrame) -> dict[str, dict[str, int]]:
 def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Issue]:
     """Findings by names, in the published samples' files, and samples that nobody knows of."""
     listing = list_tree(layout.dataset)
-    issues, known = list(listing.issues), set()
+    issues = list(listing.issues)
+    known: set[SampleKey] = set()
     for (category,), rows in published.group_by("category") if published.width else ():
-        samples = [SampleKey.parse(key) for key in rows["sample_key"]]
-        known.update(samples)
-        for inspection in inspect_published(layout, str(category), samples, threads, report):
+        pairs = zip(rows["sample_key"], rows["recipe"], strict=True)
+        recipes = {SampleKey.parse(key): json.loads(recipe) if recipe else None for key, recipe in pairs}
+        known.update(recipes)
+        for inspection in inspect_published(layout, str(category), recipes, threads, report):
             issues += inspection.issues
     for sample in listing.samples:
         if sample not in known:
@@ -159,16 +161,16 @@ def _write_index(layout: Layout, published: pl.DataFrame, groups: dict[str, str]
 def _entry(layout: Layout, row: Row) -> Row:
     """The row of a sample in `index.jsonl`."""
     sample = SampleKey.parse(row["sample_key"])
-    regions = published_regions(layout, sample)
+    known = known_of(layout, sample)
     folder = layout.relative(layout.dataset)
     files = {role: f"{folder}/{sample.file(role)}" for role in ("source", "result", "mask", "mask_inverse")}
     metadata = {
-        "allowed_region_mask_path": layout.relative(regions.allowed) if regions.allowed else None,
+        "allowed_region_mask_path": layout.relative(known.allowed) if known.allowed else None,
         "recipe": json.loads(row["recipe"]) if row["recipe"] else None,
         **{key: row[key] for key in ("source_path", "backend", "model_revision", "width", "height")},
     }
-    if regions.result_mask:
-        metadata["result_mask_path"] = layout.relative(regions.result_mask)
+    if known.result_mask:
+        metadata["result_mask_path"] = layout.relative(known.result_mask)
     values = {
         "sample_id": f"{sample.number:05d}",
         "dataset_category": row["category"],

@@ -1,10 +1,10 @@
 """Reading the files of one sample as they lie on disk: what is wrong with them, and their scores.
 
-Without a named allowed region the main mask dilated by 7 pixels (a square) takes its place, as the
-consistency check has it. That says nothing of where a moved object ends up, so outside a structural edit
-nothing is measured then. Nor is it the region that a composite was made in, so how exact the outside is gets
-measured apart: outside the mask grown by the default margin and widened to blocks of 16 pixels, which is the
-most that this project's finishing, or a JPEG with halved chroma, can touch.
+Without a named allowed region the consistency check's three figures are of the main mask dilated by 7 pixels
+(a square), as that check has it. All else of the outside is measured outside the mask grown by the default
+margin and widened to blocks of 16 pixels, which is the most that this project's finishing, or a JPEG with
+halved chroma, can touch. Where a moved object ends up, the mask does not say; an instruction may. Where it
+does not either, nothing is measured outside a structural edit.
 """
 
 import io
@@ -13,20 +13,24 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from iedf_assets.core.agreement import faults, readings, stated_recipe
 from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.containers import take_apart
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.lint import Code, Issue
-from iedf_assets.core.masks import margin_px
+from iedf_assets.core.masks import edit_masks, margin_px
 from iedf_assets.core.naming import REQUIRED, SampleKey
 from iedf_assets.core.profile import Encoding
-from iedf_assets.core.scores import OUTSIDE_SCORES, Scores, measure
+from iedf_assets.core.recipes import Recipe, in_pixels
+from iedf_assets.core.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
+from iedf_assets.core.subtypes import SUBTYPES
 
 INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
 CONTRACT_DILATION = 7
@@ -40,16 +44,18 @@ _LATIN = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)
-class Regions:
-    """Masks that lie outside the dataset, by absolute path; None where none is named.
+class Known:
+    """What is known of a sample besides its files; None where nothing is.
 
     Attributes:
-        allowed: where the result may differ.
-        result_mask: where a moved or scaled object ends up.
+        allowed: the mask of where the result may differ, an absolute path.
+        result_mask: that of where a moved or scaled object ends up.
+        recipe: see `iedf_assets.core.recipes`.
     """
 
     allowed: Path | None = None
     result_mask: Path | None = None
+    recipe: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,9 @@ class Inspection:
     """What was found in the files of one sample.
 
     Attributes:
-        scores: of `iedf_assets.core.scores.measure`; None when the files do not allow measuring.
+        scores: of `iedf_assets.core.scores.measure`, and `instruction_faults`, how much the texts say
+        wrongly; None when the files do not allow measuring.
+        wrong_texts: what the texts say wrongly.
         region_known: whether the scores are of a named allowed region.
         instructions: role → text, of those that could be read.
     """
@@ -67,9 +75,10 @@ class Inspection:
     scores: Scores | None
     region_known: bool
     instructions: dict[str, str]
+    wrong_texts: tuple[str, ...] = ()
 
 
-def inspect_sample(dataset: Path, sample: SampleKey, regions: Regions) -> Inspection:
+def inspect_sample(dataset: Path, sample: SampleKey, known: Known) -> Inspection:
     """Read all files of a sample once. Whatever is wrong with them is a finding, never an exception."""
     reading = _Reading(dataset, sample)
     paths = {role: dataset / sample.file(role) for role in (*REQUIRED, "mask", "mask_inverse")}
@@ -83,14 +92,16 @@ def inspect_sample(dataset: Path, sample: SampleKey, regions: Regions) -> Inspec
         if role in there and (text := reading.instruction(paths[role], role)) is not None
     }
     pictures = {role: reading.picture(paths[role], kind) for role, kind in _PICTURES.items() if role in there}
-    for role, path in (("allowed", regions.allowed), ("result_mask", regions.result_mask)):
+    for role, path in (("allowed", known.allowed), ("result_mask", known.result_mask)):
         if path is not None:
             pictures[role] = reading.region(path)
             paths[role] = path
     reading.compare(pictures, paths)
-    scores = None if reading.unmeasurable else _scores(sample, pictures)
-    known = regions.allowed is not None
-    return Inspection(sample, tuple(sorted(reading.issues)), scores, known, instructions)
+    scores, wrong = (
+        (None, ()) if reading.unmeasurable else _scores(sample, pictures, known.recipe, instructions)
+    )
+    issues, region_known = tuple(sorted(reading.issues)), known.allowed is not None
+    return Inspection(sample, issues, scores, region_known, instructions, wrong)
 
 
 def _needed(sample: SampleKey, there: set[str]) -> set[str]:
@@ -99,20 +110,52 @@ def _needed(sample: SampleKey, there: set[str]) -> set[str]:
     return {*REQUIRED, *(("mask", "mask_inverse") if masked else ())}
 
 
-def _scores(sample: SampleKey, pictures: dict[str, Pixels | None]) -> Scores | None:
+def _scores(
+    sample: SampleKey,
+    pictures: dict[str, Pixels | None],
+    recipe: dict[str, Any] | None,
+    instructions: dict[str, str],
+) -> tuple[Scores | None, tuple[str, ...]]:
+    """The scores, and what the texts say wrongly."""
     source, result, mask = (pictures.get(role) for role in ("source", "result", "mask"))
     if source is None or result is None or mask is None:
-        return None
-    allowed = pictures.get("allowed")
+        return None, ()
+    said = readings(instructions)
+    wrong = faults(said, sample.subtype, recipe, mask)
+    stated = recipe or stated_recipe(said, sample.subtype)
+    allowed, there = pictures.get("allowed"), pictures.get("result_mask")
     if allowed is not None:
-        return measure(source, result, mask, allowed, pictures.get("result_mask"))
-    scores = measure(source, result, mask, grown(mask, CONTRACT_DILATION))
+        scores = measure(source, result, mask, allowed, there, stated)
+    else:
+        scores = _measured_by_the_mask(sample, source, result, mask, stated)
+    scores["instruction_faults"] = None if wrong is None else len(wrong)
+    return scores, tuple(wrong or ())
+
+
+def _measured_by_the_mask(
+    sample: SampleKey, source: Pixels, result: Pixels, mask: Pixels, stated: Recipe
+) -> Scores:
+    """The scores of a pair whose allowed region nobody names."""
+    there = _stated_result_mask(sample, mask, stated)
+    scores = measure(
+        source, result, mask, widest_region(mask if there is None else mask | there), there, stated
+    )
     if sample.task == "structural_edit":
-        return scores | dict.fromkeys(OUTSIDE_SCORES)
-    widest = widest_region(mask)
-    if scores["max_difference_outside"] is not None and not widest.all():
-        scores["max_difference_outside"] = int(cv2.norm(source, result, cv2.NORM_INF, ~widest))
-    return scores
+        unknown = (*OUTSIDE_SCORES, "polarity", "seam") if there is None else CONSISTENCY_SCORES
+        return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
+    narrow = grown(mask, CONTRACT_DILATION)
+    share = np.count_nonzero(narrow == 0) / mask.size
+    return {**scores, **consistency(source, result, narrow), "outside_share": share}
+
+
+def _stated_result_mask(sample: SampleKey, mask: Pixels, stated: Recipe) -> Pixels | None:
+    """Where an object ends up by what its instruction says; None when it does not say."""
+    subtype = SUBTYPES.get(sample.subtype)
+    if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
+        return None
+    x, y, box_width, box_height = cv2.boundingRect(mask)
+    box = {"x": x, "y": y, "width": box_width, "height": box_height}
+    return edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
 
 
 def grown(mask: Pixels, by: int) -> Pixels:

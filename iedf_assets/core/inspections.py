@@ -1,42 +1,49 @@
 """Inspecting many samples, those alone whose files have changed since they were inspected last."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.inspection import Inspection, Regions, inspect_sample
+from iedf_assets.core.inspection import Inspection, Known, inspect_sample
 from iedf_assets.core.keys import digest
 from iedf_assets.core.lint import Issue
 from iedf_assets.core.manifests import read_table, write_table
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, stream_map
+from iedf_assets.core.scores import SCORES_VERSION
 from iedf_assets.core.subtypes import SUBTYPES
 
 # Bump when an inspection finds something else in the same files.
-INSPECTION_VERSION = 1
+INSPECTION_VERSION = 2
 _SCHEMA = {"sample_key": pl.String, "signature": pl.String, "found": pl.String}
 
 
 def inspect_published(
-    layout: Layout, category: str, samples: Iterable[SampleKey], threads: int, report: Report = silent
+    layout: Layout,
+    category: str,
+    recipes: Mapping[SampleKey, dict[str, Any] | None],
+    threads: int,
+    report: Report = silent,
 ) -> list[Inspection]:
-    """Inspect samples of a category as they lie in the dataset; see `inspect_samples`."""
+    """Inspect published samples of a category, each with its recipe; see `inspect_samples`."""
     cache = layout.manifests / "inspections" / f"{category}.parquet"
-    regions = {sample: published_regions(layout, sample) for sample in samples}
-    return inspect_samples(layout.dataset, regions, cache, threads, report)
+    samples = {sample: known_of(layout, sample, recipe) for sample, recipe in recipes.items()}
+    return inspect_samples(layout.dataset, samples, cache, threads, report)
 
 
-def published_regions(layout: Layout, sample: SampleKey) -> Regions:
-    """Where the regions of a published sample lie."""
+def known_of(layout: Layout, sample: SampleKey, recipe: dict[str, Any] | None = None) -> Known:
+    """What is known of a published sample."""
     relocates = sample.subtype in SUBTYPES and SUBTYPES[sample.subtype].relocates
-    return Regions(layout.allowed_region(sample), layout.result_mask(sample) if relocates else None)
+    result_mask = layout.result_mask(sample) if relocates else None
+    return Known(layout.allowed_region(sample), result_mask, recipe)
 
 
 def inspect_samples(
-    dataset: Path, samples: Mapping[SampleKey, Regions], cache: Path, threads: int, report: Report = silent
+    dataset: Path, samples: Mapping[SampleKey, Known], cache: Path, threads: int, report: Report = silent
 ) -> list[Inspection]:
     """Inspect samples, in their order; a file is read again only when its size, time or inode changed.
 
@@ -44,7 +51,7 @@ def inspect_samples(
         cache: the table that keeps what was found; it is replaced by one of exactly these samples.
     """
     known = _known(cache)
-    signatures = {sample: _signature(dataset, sample, regions) for sample, regions in sorted(samples.items())}
+    signatures = {sample: _signature(dataset, sample, facts) for sample, facts in sorted(samples.items())}
     found = {
         sample: _load(sample, known[str(sample)][1])
         for sample, signature in signatures.items()
@@ -72,11 +79,11 @@ def _known(cache: Path) -> dict[str, tuple[str, str]]:
     return {key: (signature, found) for key, signature, found in table.iter_rows()}
 
 
-def _signature(dataset: Path, sample: SampleKey, regions: Regions) -> str:
+def _signature(dataset: Path, sample: SampleKey, known: Known) -> str:
     paths = [dataset / sample.file(role) for role in SUFFIXES]
-    named = [str(path) if path else None for path in (regions.allowed, regions.result_mask)]
-    paths += [path for path in (regions.allowed, regions.result_mask) if path]
-    return digest(INSPECTION_VERSION, named, [_stat(path) for path in paths])
+    named = [str(path) if path else None for path in (known.allowed, known.result_mask)]
+    paths += [path for path in (known.allowed, known.result_mask) if path]
+    return digest(INSPECTION_VERSION, SCORES_VERSION, named, known.recipe, [_stat(path) for path in paths])
 
 
 def _stat(path: Path) -> list[int] | None:
@@ -89,10 +96,11 @@ def _stat(path: Path) -> list[int] | None:
 
 def _dump(inspection: Inspection) -> str:
     issues = [[issue.path, issue.code, issue.message] for issue in inspection.issues]
-    found = [issues, inspection.scores, inspection.region_known, inspection.instructions]
-    return json.dumps(found, ensure_ascii=False)
+    texts = inspection.instructions, inspection.wrong_texts
+    return json.dumps([issues, inspection.scores, inspection.region_known, *texts], ensure_ascii=False)
 
 
 def _load(sample: SampleKey, found: str) -> Inspection:
-    issues, *rest = json.loads(found)
-    return Inspection(sample, tuple(Issue(*issue) for issue in issues), *rest)
+    issues, scores, region_known, instructions, wrong_texts = json.loads(found)
+    read = tuple(Issue(*issue) for issue in issues)
+    return Inspection(sample, read, scores, region_known, instructions, tuple(wrong_texts))

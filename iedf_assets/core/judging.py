@@ -1,19 +1,22 @@
 """The core of `iedf check`: lint and pair checks of any tree in the naming spec, with an index or without.
 
 A pair's tier is the one asked for, else the index's, else that of its subtype in the table of
-`iedf_assets.core.subtypes`, else `raw`. A pair passes only when every check that its tier requires has run:
+`iedf_assets.core.subtypes`, else `raw`. The checks are those of `iedf_assets.core.pair_checks`, and
+`files`: no lint finding concerns the sample. A pair passes only when every check that its tier requires has
+run. Some need more than the files:
 
-| check | what it needs besides the files |
+| check | what it needs |
 |---|---|
-| files | nothing: no lint finding concerns the sample |
-| mask_area, no_op | nothing |
-| mse_outside, ssim_outside, changed_outside | of structural edits the allowed region, which the index names |
-| exact_outside (composited) | the same |
+| all of the outside of a structural edit | the allowed region, which the index names |
+| effect | the recipe, from the index or from an instruction that can be read |
+| instruction | an instruction in words that can be read |
 
-Without an index nobody knows where a moved object ended up, so the checks of the outside of a structural edit
-are in `not_run` and it does not pass. Of other edits the outside is then measured as
-`iedf_assets.core.inspection` says. A composite that is exact there but has changed more than 7 pixels beyond
-its mask may be right, with a wider margin, or wrong: the checks that it fails by that are in `not_run` too.
+Without an index nobody vouches for where a moved object ended up, so the checks of the outside of a
+structural edit are in `not_run` and it does not pass; but what changed where no object can have gone, by
+its instruction, fails. Of other edits the outside is then measured as `iedf_assets.core.inspection` says. A
+composite that is exact there but has changed more than 7 pixels beyond its mask may be right, with a wider
+margin, or wrong: the checks that it fails by that are in `not_run` too. `effect` and `instruction` are in
+`not_run` where an edit is asked for in other words than this project's; no tier requires them.
 """
 
 import json
@@ -24,17 +27,31 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.inspection import INSTRUCTIONS, Inspection, Regions, inspect_sample
+from iedf_assets.core.inspection import INSTRUCTIONS, Inspection, Known, inspect_sample
 from iedf_assets.core.journal import Row
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.naming import SampleKey
+from iedf_assets.core.pair_checks import (
+    CHECKS,
+    EFFECT,
+    EXACT,
+    INSTRUCTION,
+    NO_OUTSIDE,
+    POLARITY,
+    SEAM,
+    bounds_of,
+    judge,
+    outside_checks,
+)
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile import Thresholds
-from iedf_assets.core.scores import Scores, judge
+from iedf_assets.core.scores import Scores
 from iedf_assets.core.subtypes import SUBTYPES, Tier
 
-OUTSIDE_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
-EXACT = "exact_outside"
+FILES = "files"
+CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
+# Not every text is in this project's words, so no pair must have been read.
+OPTIONAL = (EFFECT, INSTRUCTION)
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class PairVerdict:
     @property
     def passed(self) -> bool:
         """Whether every required check has run and none failed."""
-        return not self.failed_checks and not self.not_run
+        return not self.failed_checks and not set(self.not_run) - set(OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -139,22 +156,39 @@ def judge_sample(
     Args:
         issues: every lint finding that concerns it.
     """
-    failed = ["files"] if list(issues) else []
-    outside = (*OUTSIDE_CHECKS, *((EXACT,) if tier == "composited" else ()))
+    files = (FILES,) if list(issues) else ()
     scores = inspection.scores
     if scores is None:
-        return PairVerdict(inspection.sample, tier, tuple(failed), ("mask_area", "no_op", *outside), {})
+        checks = dict.fromkeys(bound.check for bound, _ in bounds_of(tier, thresholds))
+        return PairVerdict(inspection.sample, tier, files, tuple(checks), {})
     found = judge(scores, tier, thresholds)
-    not_run: tuple[str, ...] = ()
+    not_run = _not_run(inspection, scores, found, tier, thresholds)
+    if NO_OUTSIDE in found and scores["outside_share"] and tier != "global":
+        # Something lies outside, but nobody knows what may have changed there.
+        found.remove(NO_OUTSIDE)
+    failed = (*files, *(check for check in found if check not in not_run))
+    return PairVerdict(inspection.sample, tier, failed, not_run, scores)
+
+
+def _not_run(
+    inspection: Inspection, scores: Scores, found: list[str], tier: Tier, thresholds: Thresholds
+) -> tuple[str, ...]:
+    """Checks that could not run: what they need is not known, or what they found says nothing."""
+    outside = outside_checks(tier, thresholds)
+    missing = {bound.check for bound, _ in bounds_of(tier, thresholds) if scores.get(bound.score) is None}
     if scores["max_difference_outside"] is None:
-        not_run = outside
-        if scores["outside_share"]:
-            # Something lies outside, but nobody knows what may have changed there.
-            found.remove("no_outside")
-    elif tier == "composited" and not inspection.region_known and EXACT not in found:
-        not_run = tuple(check for check in found if check in OUTSIDE_CHECKS)
-    failed += [check for check in found if check not in not_run]
-    return PairVerdict(inspection.sample, tier, tuple(failed), not_run, scores)
+        moved = inspection.sample.task == "structural_edit" and not inspection.region_known
+        not_run = {*outside, *(missing & {POLARITY, SEAM} if moved else ())}
+    elif inspection.region_known:
+        not_run = set()
+    elif inspection.sample.task == "structural_edit":
+        not_run = {*CONSISTENCY_CHECKS, *(set(outside) - set(found))} & set(outside)
+    elif EXACT not in found and tier == "composited":
+        not_run = set(found) & set(CONSISTENCY_CHECKS)
+    else:
+        not_run = set()
+    not_run |= missing & set(OPTIONAL)
+    return tuple(check for check in CHECKS if check in not_run)
 
 
 @dataclass(frozen=True)
@@ -175,8 +209,8 @@ class _Index:
             ) from error
         return cls(rows, path.absolute().parent.parent)
 
-    def regions(self, sample: SampleKey) -> tuple[Regions, list[Issue]]:
-        """The regions that the index names for a sample; a path outside the outputs is a finding instead."""
+    def known(self, sample: SampleKey) -> tuple[Known, list[Issue]]:
+        """What the index says of a sample; a path outside the outputs is a finding instead."""
         metadata = self.rows[sample]["metadata"]
         found: dict[str, Path | None] = {}
         issues = []
@@ -188,7 +222,8 @@ class _Index:
                 issues.append(Issue(str(sample.file("source")), "path_outside", message))
                 path = None
             found[name] = path
-        return Regions(**found), issues
+        recipe = metadata.get("recipe")
+        return Known(**found, recipe=recipe if isinstance(recipe, dict) else None), issues
 
 
 def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
@@ -205,17 +240,17 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
 def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[Inspection, list[Issue]]:
     """Inspect a sample and compare it with the index; the findings of both."""
     if entries is None:
-        inspection = inspect_sample(dataset, sample, Regions())
+        inspection = inspect_sample(dataset, sample, Known())
         return inspection, list(inspection.issues)
     if sample not in entries.rows:
-        inspection = inspect_sample(dataset, sample, Regions())
+        inspection = inspect_sample(dataset, sample, Known())
         message = "the sample lies in the dataset, but the index does not know of it"
         return inspection, [
             *inspection.issues,
             Issue(str(sample.file("source")), "not_in_index", message),
         ]
-    regions, issues = entries.regions(sample)
-    inspection = inspect_sample(dataset, sample, regions)
+    known, issues = entries.known(sample)
+    inspection = inspect_sample(dataset, sample, known)
     for role in INSTRUCTIONS:
         said, listed = inspection.instructions.get(role), entries.rows[sample].get(role)
         if said is not None and said != listed:

@@ -15,10 +15,10 @@ from iedf_assets.core.subtypes import SUBTYPES, Needs, Subtype
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
 SOURCES_VERSION = 1
-LAYERS_VERSION = 1
+LAYERS_VERSION = 2
 PLAN_VERSION = 1
 EDITS_VERSION = 1
-PAIRS_VERSION = 1
+PAIRS_VERSION = 2
 VERDICTS_VERSION = 1
 
 

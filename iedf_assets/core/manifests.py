@@ -54,7 +54,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
     "dataset": {
         "slot": pl.String, "key": pl.String, "edit_id": pl.String, "source_id": pl.String, **_OUTCOME,
         "task": pl.String, "subtype": pl.String, "scene": pl.String, "failed_checks": pl.String,
-        "sample_key": pl.String, "pair_key": pl.String, "edit_key": pl.String,
+        "review": pl.String, "sample_key": pl.String, "pair_key": pl.String, "edit_key": pl.String,
     },
 }  # fmt: skip
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}

@@ -109,6 +109,11 @@ class Layout:
         return self.reports / "qa"
 
     @property
+    def reviews(self) -> Path:
+        """What people say of pairs."""
+        return self.reports / "reviews.jsonl"
+
+    @property
     def dagster_home(self) -> Path:
         return self.outputs / "dagster"
 

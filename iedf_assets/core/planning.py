@@ -163,6 +163,8 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Pa
         quality=encoding.jpeg_quality,
         margin=encoding.margin,
         feather=encoding.feather,
+        instruction_ch=edit["instruction_ch"],
+        instruction_en=edit["instruction_en"],
         output=str(book.layout.staged("edit_pairs", slot.pair_key)),
         row={
             "key": slot.pair_key,

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task
+from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task, Tier
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PROFILE = PROJECT_ROOT / "configs" / "default.yaml"
@@ -79,7 +79,7 @@ class Move(Strict):
 
     min_shift: Share = 0.12
     max_shift: Share = 0.40
-    max_area: Share = 0.5
+    max_area: Share = 0.6
 
 
 class Scale(Strict):
@@ -89,7 +89,7 @@ class Scale(Strict):
     max_smaller: Positive = 0.80
     min_larger: Positive = 1.20
     max_larger: Positive = 1.50
-    max_area: Share = 0.5
+    max_area: Share = 0.6
 
 
 class Delete(Strict):
@@ -175,24 +175,93 @@ class Encoding(Strict):
     feather: Share = 0.6
 
 
-class Thresholds(Strict):
-    """What a pair must reach to be published. See `iedf_assets.core.scores` for the formulae.
+class OutsideTier(Strict):
+    """What the outside of a pair must hold in one tier; null switches a limit off.
 
     Attributes:
         max_mse_outside, min_ssim_outside, max_changed_share_outside: the consistency check's three limits.
-        max_difference_outside: largest absolute difference (0-255) outside the allowed region.
-        min_mask_share, max_mask_share: the mask's share of the picture.
-        min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
-        edited.
+        max_difference_outside: largest absolute difference (0-255).
+        min_psnr_outside: dB.
+        min_similarity_outside: structural similarity of what lies wholly outside.
+        max_colour_cast: norm of the mean difference in L*a*b*.
+        max_shift_px, max_zoom: drift, in pixels and as a relative change of size.
+        max_leak_px: pixels of the largest connected part that changed.
+        max_leak_share: share of all change.
     """
 
-    max_mse_outside: Annotated[float, Field(ge=0)] = 4.0
-    min_ssim_outside: Annotated[float, Field(ge=-1, le=1)] = 0.98
-    max_changed_share_outside: Share = 0.02
-    max_difference_outside: Annotated[int, Field(ge=0, le=255)] = 0
+    max_mse_outside: Annotated[float, Field(ge=0)] | None = 4.0
+    min_ssim_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.98
+    max_changed_share_outside: Share | None = 0.02
+    max_difference_outside: Annotated[int, Field(ge=0, le=255)] | None = 0
+    min_psnr_outside: Annotated[float, Field(ge=0)] | None = 45.0
+    min_similarity_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.99
+    max_colour_cast: Annotated[float, Field(ge=0)] | None = 0.3
+    max_shift_px: Annotated[float, Field(ge=0)] | None = 0.3
+    max_zoom: Share | None = 0.001
+    max_leak_px: Annotated[int, Field(ge=0)] | None = 64
+    max_leak_share: Share | None = 0.02
+
+
+class RawTier(OutsideTier):
+    """A model's own picture: the outside is close to the source's, not equal."""
+
+    max_mse_outside: Annotated[float, Field(ge=0)] | None = 65.0
+    min_ssim_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.9
+    max_changed_share_outside: Share | None = None
+    max_difference_outside: Annotated[int, Field(ge=0, le=255)] | None = None
+    min_psnr_outside: Annotated[float, Field(ge=0)] | None = 30.0
+    min_similarity_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.9
+    max_colour_cast: Annotated[float, Field(ge=0)] | None = 0.6
+
+
+class GlobalTier(Strict):
+    """An edit of the whole picture has no outside; whether it is right, somebody has to say.
+
+    Attributes:
+        publish: what passes its other checks is published without anybody having looked at it.
+    """
+
+    publish: bool = False
+
+
+class Thresholds(Strict):
+    """What a pair must reach to be published: `pair_checks` has the checks, `scores` the formulae.
+
+    Attributes:
+        min_mask_share, max_mask_share: the mask's share of the picture.
+        min_mask_largest_share: largest connected part of the silhouette over all of it.
+        max_mask_hole_share: holes over the silhouette with them.
+        min_polarity: change in the mask over change elsewhere.
+        min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
+        edited.
+        min_structure: likeness of the gradients inside, of edits that keep the structure.
+        min_sharpness: finest detail of the edit beside its surroundings'.
+        max_seam: largest step at the edge of an edit, ΔE.
+        min_effect: how clearly the pixels do what the recipe says, 1 is fully.
+        max_instruction_faults: contradictions between the texts, the recipe and the picture.
+        composited, raw, global: what the outside must hold in that tier.
+    """
+
     min_mask_share: Share = 0.005
     max_mask_share: Share = 0.98
+    min_mask_largest_share: Share = 0.85
+    max_mask_hole_share: Share = 0.15
+    min_polarity: Annotated[float, Field(ge=0)] = 4.0
     min_changed_share_inside: Share = 0.05
+    min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.4
+    max_seam: Annotated[float, Field(ge=0)] = 3.0
+    min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.3
+    max_instruction_faults: Annotated[int, Field(ge=0)] = 0
+    composited: OutsideTier = OutsideTier()
+    raw: RawTier = RawTier()
+    global_: Annotated[GlobalTier, Field(alias="global")] = GlobalTier()
+
+    def of(self, tier: Tier) -> OutsideTier | GlobalTier:
+        """A tier's section."""
+        sections: dict[Tier, OutsideTier | GlobalTier]
+        sections = {"composited": self.composited, "raw": self.raw, "global": self.global_}
+        return sections[tier]
 
 
 class Category(Strict):
@@ -367,7 +436,8 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
         field = getattr(model, "model_fields", {}).get(part)
         if field is not None:
             model = field.annotation if part != "categories" else Category
-    known = list(getattr(model, "model_fields", {}))
+    fields = getattr(model, "model_fields", {})
+    known = [field.alias or name for name, field in fields.items()]
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
 

@@ -28,6 +28,7 @@ from iedf_assets.core.leftovers import sweep
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.running import is_intact
 from iedf_assets.core.verdicts import row_of, verdict, with_outcome
 
@@ -66,7 +67,7 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
         StorageError: the disk cannot be written.
         LockedError: the ledger stays locked.
     """
-    gate = _Gate(category, category_name, layout, edits, pairs, previous)
+    gate = _Gate(category, category_name, layout, edits, pairs, previous, read_reviews(layout))
     kept: dict[str, Row] = {}
     judged: dict[str, Row] = {}
     for slot in slots:
@@ -93,9 +94,11 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     return sorted([*rows.values(), *withdrawn], key=lambda row: str(row["slot"]))
 
 
-def finished(row: Row, slot: Slot, layout: Layout) -> bool:
-    """Whether a slot needs no judging: rejected or published under the present settings, all files there."""
+def finished(row: Row, slot: Slot, layout: Layout, reviews: Mapping[str, str]) -> bool:
+    """Whether a slot needs no judging: judged under the present settings and reviews, all files there."""
     if row["key"] != slot.verdict_key:
+        return False
+    if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
         return samples.is_complete(layout, SampleKey.parse(row["sample_key"]))
@@ -112,10 +115,12 @@ class _Gate:
     edits: Mapping[str, Row]
     pairs: Mapping[str, Row]
     previous: Mapping[str, Row]
+    reviews: Mapping[str, str]
 
     def judge(self, slot: Slot) -> Row:
         """The row of a slot: the previous one where nothing new is known of it."""
-        row = verdict(slot, self.category, self.edits.get(slot.edit_key), self.pairs.get(slot.pair_key))
+        edit, pair = self.edits.get(slot.edit_key), self.pairs.get(slot.pair_key)
+        row = verdict(slot, self.category, edit, pair, self.reviews)
         if row["status"] == "published" and not (self._is_staged(row) or self._lies_there(row)):
             detail = "the finished pair's files are gone from staging"
             row = with_outcome(row, "failed", STAGED_FILES_MISSING, detail)
@@ -167,7 +172,8 @@ class _Gate:
             edit["instruction_en"],
         )
         if row["status"] == "rejected":
-            reasons = {column: row[column] for column in ("slot", "reason", "detail", "failed_checks")}
+            told = ("slot", "reason", "detail", "failed_checks", "review")
+            reasons = {column: row[column] for column in told}
             reasons |= {"edit_id": row["edit_id"], "source_id": row["source_id"], "category": self.name}
             reasons |= {"tier": pair["tier"], "scores": pair["scores"], "recipe": edit["recipe"]}
             samples.keep_reject(self.layout, row["edit_id"], files, {**reasons, "pair_key": pair["key"]})
@@ -234,6 +240,7 @@ def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Mappin
         "attempts": None,
         "seconds": None,
         "failed_checks": None,
+        "review": None,
         "pair_key": None,
         "edit_key": None,
     }

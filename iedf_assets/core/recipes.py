@@ -94,6 +94,23 @@ def draw(
     return {"task": SUBTYPES[subtype].task, "subtype": subtype, **drawn}
 
 
+def in_pixels(recipe: Mapping[str, Any], box: Subject, width: int, height: int) -> Recipe:
+    """The recipe with the pixels that follow from what it states: a move's shift, a scaling's anchor.
+
+    Args:
+        recipe: of a move with `direction` and `percent`, of a scaling with `factor`; others stay as they are.
+        box: of the object, `x`, `y`, `width`, `height`, pixels.
+    """
+    derived: Recipe = {}
+    if "direction" in recipe and "percent" in recipe:
+        sideways = recipe["direction"] in {"left", "right"}
+        shift = _shift_px(recipe["direction"], recipe["percent"], width if sideways else height)
+        derived = {"dx": shift if sideways else 0, "dy": 0 if sideways else shift}
+    elif "factor" in recipe:
+        derived = _anchor(box, width, height)
+    return derived | dict(recipe)
+
+
 def cut_of(subject: Subject, width: int, height: int) -> Cut:
     """The borders that the subject's box reaches, to a pixel."""
     return Cut(
@@ -121,7 +138,7 @@ def _move(
         feasible = {name: span for name, span in spans.items() if span and not crosses_border}
         if feasible:
             direction, percent = _shift(rng, feasible, math.ceil(100 * subject[extent] / length))
-            shift = round(percent * length / 100) * (-1 if direction in {"left", "up"} else 1)
+            shift = _shift_px(direction, percent, length)
             return {
                 "direction": direction,
                 "percent": percent,
@@ -146,6 +163,10 @@ def _shift(rng: random.Random, spans: dict[str, range], extent: int) -> tuple[st
     return direction, rng.choice(chosen[direction])
 
 
+def _shift_px(direction: str, percent: int, length: int) -> int:
+    return round(percent * length / 100) * (-1 if direction in {"left", "up"} else 1)
+
+
 def _percents(room: int, length: int, limits: Move) -> range:
     """The whole percentages of `length` that fit into `room` pixels and the limits."""
     greatest = min(room * 100 // length, math.floor(limits.max_shift * 100 + 1e-9))
@@ -160,13 +181,12 @@ def _scale(
     if (cut.left and cut.right) or (cut.top and cut.bottom):
         return Unplannable("no_room", f"opposite borders cut the object: {cut}")
     right, bottom = subject["x"] + subject["width"] - 1, subject["y"] + subject["height"] - 1
-    anchor_x = 0.0 if cut.left else width - 1.0 if cut.right else (subject["x"] + right) / 2
-    anchor_y = 0.0 if cut.top else height - 1.0 if cut.bottom else float(bottom)
+    anchor = _anchor(subject, width, height)
 
     def fits(factor: float) -> bool:
         return (
-            _inside(subject["x"], right, factor, anchor_x, width)
-            and _inside(subject["y"], bottom, factor, anchor_y, height)
+            _inside(subject["x"], right, factor, anchor["anchor_x"], width)
+            and _inside(subject["y"], bottom, factor, anchor["anchor_y"], height)
         )  # fmt: skip
 
     smaller = _steps(limits.min_smaller, limits.max_smaller, FACTOR_STEP)
@@ -175,7 +195,16 @@ def _scale(
     if not choices:
         return Unplannable("no_room", f"no factor within {limits} keeps the object in the picture")
     factor = rng.choice(rng.choice(choices))
-    return {"factor": factor, "anchor_x": anchor_x, "anchor_y": anchor_y}
+    return {"factor": factor, **anchor}
+
+
+def _anchor(subject: Subject, width: int, height: int) -> dict[str, float]:
+    cut = cut_of(subject, width, height)
+    right, bottom = subject["x"] + subject["width"] - 1, subject["y"] + subject["height"] - 1
+    return {
+        "anchor_x": 0.0 if cut.left else width - 1.0 if cut.right else (subject["x"] + right) / 2,
+        "anchor_y": 0.0 if cut.top else height - 1.0 if cut.bottom else float(bottom),
+    }
 
 
 def _inside(first: int, last: int, factor: float, anchor: float, length: int) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.masks import difference_box, grown_box
+from iedf_assets.core.masks import Box, difference_box, grown_box
 
 WINDOW = 7
 TILE = 96
@@ -39,12 +39,39 @@ def ssim(a: Pixels, b: Pixels, changed: Pixels | None = None) -> float:
         return float(np.array_equal(a, b))
     difference = np.asarray(cv2.absdiff(a, b), np.uint8) if changed is None else changed
     box = difference_box(difference) if changed is None else grown_box(changed, 0)
-    loss = 0.0
+    return float(1 - sum(loss.sum() for _, loss in _losses(a, b, difference, box)) / (rows * columns))
+
+
+def ssim_within(a: Pixels, b: Pixels, region: Pixels) -> float | None:
+    """The mean index over the windows that lie wholly in a region; None when none does.
+
+    Args:
+        a: uint8 (H, W, 3).
+        b: the same shape.
+        region: uint8 (H, W), nonzero where the pictures are compared.
+    """
+    border = WINDOW // 2
+    square = np.ones((WINDOW, WINDOW), np.uint8)
+    counted = cv2.erode(region, square, borderValue=0)[border : -border or None, border : -border or None] > 0
+    number = int(np.count_nonzero(counted))
+    if not number:
+        return None
+    difference = np.asarray(cv2.absdiff(a, b).max(axis=2) * (region > 0), np.uint8)
+    losses = _losses(a, b, difference, grown_box(difference, 0))
+    return float(1 - sum(loss[counted[windows]].sum() for windows, loss in losses) / number)
+
+
+def _losses(a: Pixels, b: Pixels, difference: Pixels, box: Box) -> Iterator[tuple[Box, NDArray[np.float64]]]:
+    """1 - index, the mean of the channels, of all windows that touch a difference: tile by tile.
+
+    A window is named by its upper left pixel.
+    """
+    rows, columns = a.shape[0] - WINDOW + 1, a.shape[1] - WINDOW + 1
     for top, below in _tiles(box[0], rows):
         for left, right in _tiles(box[1], columns):
             if difference[top:below, left:right].any():
-                loss += _loss(a[top:below, left:right], b[top:below, left:right])
-    return float(1 - loss / (rows * columns * a.shape[2]))
+                windows = np.s_[top : below - WINDOW + 1, left : right - WINDOW + 1]
+                yield windows, _loss(a[top:below, left:right], b[top:below, left:right])
 
 
 def _tiles(span: slice, windows: int) -> Iterator[tuple[int, int]]:
@@ -57,8 +84,8 @@ def _tiles(span: slice, windows: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + TILE, last) + WINDOW - 1
 
 
-def _loss(a: Pixels, b: Pixels) -> float:
-    """The sum of 1 - index over all windows inside a tile and over its channels."""
+def _loss(a: Pixels, b: Pixels) -> NDArray[np.float64]:
+    """1 - index of all windows inside a tile, the mean of its channels."""
     x, y = a.astype(np.int32), b.astype(np.int32)
     # Sums of integers stay exact in int32: 49 * 49 * 2 * 255 ** 2 < 2 ** 31. Only the quotient is rounded.
     sum_x, sum_y, sum_xy, sum_squares = (_window_sums(part) for part in (x, y, x * y, x * x + y * y))
@@ -66,7 +93,7 @@ def _loss(a: Pixels, b: Pixels) -> float:
     squares = sum_x * sum_x + sum_y * sum_y
     numerator = (2 * product + _C1) * (2 * (_AREA * sum_xy - product) + _C2)
     denominator = (squares + _C1) * (_AREA * sum_squares - squares + _C2)
-    return float((1 - numerator / denominator).sum())
+    return np.asarray((1 - numerator / denominator).mean(axis=2), np.float64)
 
 
 def _window_sums(values: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -30,6 +30,7 @@ class Subtype:
         mask_of: whose silhouette the mask is.
         tier: how its pairs are judged.
         relocates: whether the object ends up elsewhere or in another shape, so that there is a result mask.
+        keeps_structure: whether what the mask shows stays the same thing in other light or colour.
     """
 
     name: str
@@ -38,17 +39,54 @@ class Subtype:
     mask_of: Literal["object", "background"]
     tier: Tier
     relocates: bool
+    keeps_structure: bool
 
 
 SUBTYPES = {
     subtype.name: subtype
     for subtype in (
-        Subtype("move", "structural_edit", "layers", "object", "composited", relocates=True),
-        Subtype("scale", "structural_edit", "layers", "object", "composited", relocates=True),
-        Subtype("delete", "semantic_edit", "layers", "object", "composited", relocates=False),
-        Subtype("recolor", "semantic_edit", "mask", "object", "composited", relocates=False),
-        Subtype("identity", "consistency_edit", "mask", "object", "composited", relocates=False),
-        Subtype("background", "consistency_edit", "mask", "background", "composited", relocates=False),
+        Subtype(
+            "move", "structural_edit", "layers", "object", "composited", relocates=True, keeps_structure=False
+        ),
+        Subtype(
+            "scale",
+            "structural_edit",
+            "layers",
+            "object",
+            "composited",
+            relocates=True,
+            keeps_structure=False,
+        ),
+        Subtype(
+            "delete",
+            "semantic_edit",
+            "layers",
+            "object",
+            "composited",
+            relocates=False,
+            keeps_structure=False,
+        ),
+        Subtype(
+            "recolor", "semantic_edit", "mask", "object", "composited", relocates=False, keeps_structure=True
+        ),
+        Subtype(
+            "identity",
+            "consistency_edit",
+            "mask",
+            "object",
+            "composited",
+            relocates=False,
+            keeps_structure=True,
+        ),
+        Subtype(
+            "background",
+            "consistency_edit",
+            "mask",
+            "background",
+            "composited",
+            relocates=False,
+            keeps_structure=True,
+        ),
     )
 }
 

@@ -1,19 +1,27 @@
-"""The verdict on one slot of the plan, from its edit's row, its pair's scores and the thresholds alone."""
+"""The verdict on one slot of the plan, from its edit, its pair's scores, the thresholds and the reviews."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot
+from iedf_assets.core.pair_checks import judge
 from iedf_assets.core.profile import Category
-from iedf_assets.core.scores import judge
+
+REJECTED_BY_REVIEW = "rejected_by_review"
 
 
-def verdict(slot: Slot, category: Category, edit: Row | None, pair: Row | None) -> Row:
+def verdict(
+    slot: Slot, category: Category, edit: Row | None, pair: Row | None, reviews: Mapping[str, str]
+) -> Row:
     """The row of dataset for a slot; of a pair that passes every check `published`, without a number yet.
+
+    What a person says of a pair goes before its checks.
 
     Args:
         edit: its row of edited_images, None when there is none.
         pair: its row of edit_pairs, None when there is none.
+        reviews: `accept` or `reject` by edit id.
     """
     if edit is None or edit["status"] == "planned":
         return row_of(slot, category, status="pending")
@@ -24,8 +32,11 @@ def verdict(slot: Slot, category: Category, edit: Row | None, pair: Row | None) 
     if pair["status"] != "done":
         return row_of(slot, category, edit=edit, pair=pair, **_outcome(pair))
     failed = judge(pair["scores"], pair["tier"], category.thresholds)
-    outcome: Row = {"status": "published", "failed_checks": failed}
-    if failed:
+    review = reviews.get(edit["edit_id"])
+    outcome: Row = {"status": "published", "failed_checks": failed, "review": review}
+    if review == "reject":
+        outcome |= {"status": "rejected", "reason": REJECTED_BY_REVIEW, "detail": "a person rejected it"}
+    elif failed and review != "accept":
         outcome |= {"status": "rejected", "reason": failed[0], "detail": f"failed: {', '.join(failed)}"}
     return row_of(slot, category, edit=edit, pair=pair, **outcome)
 
@@ -47,6 +58,7 @@ def row_of(
         "subtype": slot.subtype.name,
         "scene": category.scene,
         "failed_checks": None,
+        "review": None,
         "sample_key": None,
         "pair_key": pair["key"] if pair else None,
         "edit_key": edit["key"] if edit else None,

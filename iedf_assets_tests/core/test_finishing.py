@@ -15,8 +15,9 @@ from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.files import content_hash
 from iedf_assets.core.finishing import PairRequest, composite, finish
 from iedf_assets.core.masks import allowed_region, edit_masks, region_alpha
+from iedf_assets.core.pair_checks import OUTSIDE_BOUNDS, judge
 from iedf_assets.core.profile import Thresholds
-from iedf_assets.core.scores import judge, measure
+from iedf_assets.core.scores import measure
 from iedf_assets.core.subtypes import SUBTYPES
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -57,7 +58,8 @@ def staged(folder: Path, source: Pixels, subtype: str, **changes: Any) -> PairRe
         key="k", edit_id="e", source_id=content_hash(photo), path=str(folder / "photo.png"),
         max_pixels=10**8, max_megapixels=16, subtype=subtype, recipe=RECIPES[subtype],
         edit_folder=str(folder), x=0, y=0, layers_folder=str(folder),
-        quality=95, margin=0.015, feather=0.6, output=str(folder / "pair"), row={},
+        quality=95, margin=0.015, feather=0.6,
+        instruction_ch="改", instruction_en="Change it", output=str(folder / "pair"), row={},
     )  # fmt: skip
     return replace(request, **changes)
 
@@ -83,7 +85,9 @@ def test_a_pair_decodes_identically_outside_its_allowed_region(
     assert row["scores"]["max_difference_outside"] == 0
     assert row["scores"]["ssim_outside_region"] == 1
     assert (row["height"], row["width"], 3) == PHOTOS[photo].shape
-    assert judge(row["scores"], row["tier"], Thresholds()) == []
+    assert not {bound.check for bound in OUTSIDE_BOUNDS} & set(
+        judge(row["scores"], row["tier"], Thresholds())
+    )
 
 
 @given(
@@ -193,9 +197,10 @@ def test_the_masks_on_disk_are_those_of_the_table(tmp_path: Path, subtype: str) 
 
 def test_scores_are_of_the_files_on_disk(tmp_path: Path) -> None:
     row, folder = finished(staged(tmp_path, PHOTOS["chelsea"], "move"))
-    masks = {name: decode(folder / f"{name}.png") for name in ("mask", "allowed", "result_mask")}
+    mask, allowed, there = (decode(folder / f"{name}.png") for name in ("mask", "allowed", "result_mask"))
     source, result = (np.asarray(Image.open(folder / f"{name}.jpg")) for name in ("source", "result"))
-    assert row["scores"] == measure(source, result, **masks)
+    measured = measure(source, result, mask, allowed, there, {**RECIPES["move"], "subtype": "move"})
+    assert row["scores"] == measured | {"instruction_faults": None}
 
 
 def test_finishing_twice_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -12,18 +12,21 @@ from PIL import Image
 from iedf_assets.core.codecs import Pixels, decode, encode_jpeg, encode_png
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.index import write_index
-from iedf_assets.core.inspection import Regions, grown, inspect_sample, widest_region
+from iedf_assets.core.inspection import Known, grown, inspect_sample, widest_region
 from iedf_assets.core.inspections import inspect_published
-from iedf_assets.core.judging import CheckReport, check_dataset
+from iedf_assets.core.journal import Row
+from iedf_assets.core.judging import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, check_dataset
 from iedf_assets.core.lint import lint_tree
 from iedf_assets.core.merging import verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
-from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.pair_checks import outside_checks
+from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, Thresholds, load_profile
 from iedf_assets_tests.pair_making import Plant
 
 DELETE = "semantic_edit/delete/mixed"
 IDENTITY = "consistency_edit/identity/mixed"
 MOVE = "structural_edit/move/mixed"
+OUTSIDE = outside_checks("composited", Thresholds())
 CATEGORIES = ("人物物体一致性", "物体一致性", "物理变化")
 
 
@@ -70,7 +73,9 @@ def test_the_projects_own_dataset_is_clean_with_its_index(published: Path) -> No
     found = report.as_json()
     assert found["lint"] == []
     assert len(found["pairs"]) == found["summary"]["passed"] == 16
-    assert all(pair["tier"] == "composited" and not pair["not_run"] for pair in found["pairs"])
+    assert all(pair["tier"] == "composited" for pair in found["pairs"])
+    # The texts of these pairs are in nobody's words; of toning, the recipes do not say which.
+    assert {check for pair in found["pairs"] for check in pair["not_run"]} == {"effect", "instruction"}
     assert [pair["sample"] for pair in found["pairs"]] == sorted(pair["sample"] for pair in found["pairs"])
     assert json.loads(json.dumps(found)) == found
 
@@ -88,8 +93,10 @@ def test_without_its_index_all_pass_but_those_whose_new_place_nobody_knows(outpu
     assert not report.clean
     for pair in report.pairs:
         moved = pair.sample.task == "structural_edit"
-        outside = ("mse_outside", "ssim_outside", "changed_outside", "exact_outside") if moved else ()
-        assert (pair.failed_checks, pair.not_run) == ((), outside)
+        assert pair.failed_checks == ()
+        assert set(pair.not_run) - {"effect", "instruction"} == (
+            {*OUTSIDE, "polarity", "seam"} if moved else set()
+        )
         assert pair.passed != moved
     assert report.as_json()["summary"]["undecided"] == 8
 
@@ -284,7 +291,8 @@ def test_a_no_op_fails(outputs: Path, sample: str, with_index: bool) -> None:
     shutil.copy(folder / f"{sample}.jpg", folder / f"{sample}_result.jpg")
     if not with_index:
         shutil.rmtree(outputs / "reports")
-    assert verdict(check_dataset(folder), sample)["failed_checks"] == ["no_op"]
+    failed = set(verdict(check_dataset(folder), sample)["failed_checks"])
+    assert {"no_op"} <= failed <= {"no_op", "polarity", "effect"}
 
 
 @pytest.mark.parametrize(("level", "expected"), [(0, ["mask_area", "no_op"]), (255, ["mask_area"])])
@@ -298,7 +306,7 @@ def test_a_mask_of_nothing_or_of_everything_fails(outputs: Path, level: int, exp
     assert not found["passed"]
     assert set(expected) <= set(found["failed_checks"])
     if level:
-        assert found["not_run"] == ["mse_outside", "ssim_outside", "changed_outside", "exact_outside"]
+        assert set(found["not_run"]) == {*OUTSIDE, *OPTIONAL}
         assert "no_outside" in found["failed_checks"]
 
 
@@ -318,7 +326,7 @@ def test_a_sample_without_masks_is_sound_but_not_judged(outputs: Path) -> None:
     found = verdict(report, f"{IDENTITY}/00001")
     assert report.lint == []
     assert (found["passed"], found["failed_checks"], found["scores"]) == (False, [], {})
-    assert found["not_run"][:2] == ["mask_area", "no_op"]
+    assert {"mask_area", "no_op", *OUTSIDE} <= set(found["not_run"])
 
 
 def edit_index(outputs: Path, sample: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -390,10 +398,11 @@ def test_a_change_in_the_margin_of_an_unknown_region_is_undecided_and_beyond_it_
         files[1].write_bytes(encode_jpeg(edited, 95))
     report = check_dataset(outputs / "dataset")
     within, beyond = (verdict(report, f"{DELETE}/0000{number}") for number in (1, 2))
-    assert (within["failed_checks"], within["passed"]) == ([], False)
-    assert within["not_run"] == ["mse_outside", "ssim_outside", "changed_outside"]
-    assert beyond["not_run"] == []
-    assert beyond["failed_checks"] == ["mse_outside", "ssim_outside", "changed_outside", "exact_outside"]
+    assert not within["passed"]
+    assert not set(within["failed_checks"]) & set(OUTSIDE)
+    assert within["not_run"] == ["instruction", *CONSISTENCY_CHECKS]
+    assert beyond["not_run"] == ["instruction"]
+    assert {*CONSISTENCY_CHECKS, "exact_outside"} <= set(beyond["failed_checks"])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 9)])
@@ -414,14 +423,16 @@ def test_pictures_of_any_size_are_inspected_without_an_exception(
         "00001_EN.txt": b"Remove it.",
     }.items():
         (folder / name).write_bytes(data)
-    inspection = inspect_sample(tmp_path, SampleKey.parse(f"{DELETE}/00001"), Regions())
+    inspection = inspect_sample(tmp_path, SampleKey.parse(f"{DELETE}/00001"), Known())
     assert inspection.issues == ()
     assert inspection.scores is not None
 
 
 def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     layout = Layout(outputs, outputs, outputs, outputs)
-    samples = [SampleKey.parse(f"{DELETE}/0000{number}") for number in (1, 2, 3)]
+    samples: dict[SampleKey, Row | None] = {
+        SampleKey.parse(f"{DELETE}/0000{number}"): None for number in (1, 2, 3)
+    }
     opened: list[tuple[int, int]] = []
 
     def count(done: int, total: int) -> None:
@@ -432,7 +443,7 @@ def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     opened.clear()
     assert inspect_published(layout, "x", samples, 2, count) == first
     assert opened == []
-    truncate(layout.dataset / samples[1].file("result"))
+    truncate(layout.dataset / list(samples)[1].file("result"))
     found = inspect_published(layout, "x", samples, 2, count)
     assert opened == [(1, 1)]
     assert [len(inspection.issues) for inspection in found] == [0, 1, 0]

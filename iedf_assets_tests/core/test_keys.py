@@ -22,7 +22,7 @@ def keys_with(setting: str | None = None) -> tuple[str, Slot]:
 @pytest.mark.parametrize(
     ("setting", "stays"),
     [
-        ("thresholds.max_mse_outside=2", ("sources", "layers_key", "edit_key", "pair_key")),
+        ("thresholds.composited.max_mse_outside=2", ("sources", "layers_key", "edit_key", "pair_key")),
         ("encoding.jpeg_quality=90", ("sources", "layers_key", "edit_key")),
         ("seed=7", ("sources", "layers_key")),
         ("recipes.move.max_shift=0.3", ("sources", "layers_key")),

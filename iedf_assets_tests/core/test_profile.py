@@ -58,10 +58,10 @@ def test_settings_change_one_key_and_leave_the_rest() -> None:
 
 
 def test_a_category_narrows_only_what_it_names() -> None:
-    profile = load_profile(DEFAULT_PROFILE, ["categories.物理变化.thresholds.max_mse_outside=2"])
-    assert profile.category("物理变化").thresholds.max_mse_outside == 2
-    assert profile.category("物理变化").thresholds.min_ssim_outside == 0.98
-    assert profile.category("物体一致性").thresholds.max_mse_outside == 4
+    profile = load_profile(DEFAULT_PROFILE, ["categories.物理变化.thresholds.composited.max_mse_outside=2"])
+    assert profile.category("物理变化").thresholds.composited.max_mse_outside == 2
+    assert profile.category("物理变化").thresholds.composited.min_ssim_outside == 0.98
+    assert profile.category("物体一致性").thresholds.composited.max_mse_outside == 4
 
 
 def test_a_category_without_subtypes_gets_its_tasks_default(tmp_path: Path) -> None:

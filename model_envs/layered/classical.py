@@ -1,4 +1,4 @@
-"""The classical backend of image_layers: salient object, GrabCut, guided-filter alpha, fill."""
+"""The classical backend of image_layers: salient object and shadow, guided-filter alpha, fill."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from model_envs.contract import LayerRequest
 from model_envs.layered.filling import fill
 from model_envs.layered.matting import full_alpha, own_colours
 from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined
+from model_envs.layered.shadows import with_shadow
 
 NO_SUBJECT = "no_salient_object"
 HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
@@ -37,10 +38,13 @@ class Backend:
         rgb = photo.rgb
         height, width = rgb.shape[:2]
         size: Row = {"width": width, "height": height}
-        subject = find_subject(reduced(rgb), request.seed)
+        small = reduced(rgb)
+        subject = find_subject(small, request.seed)
         if not subject.stands_out:
             return {**size, "status": "filtered", "reason": NO_SUBJECT, "detail": _why(subject)}
-        alpha = full_alpha(rgb, refined(rgb, subject.mask, request.seed))
+        # What is moved or removed takes its shadow along.
+        whole = with_shadow(small, subject.mask) if request.level == "layers" else subject.mask
+        alpha = full_alpha(rgb, refined(rgb, whole, request.seed))
         mask = cleaned(np.where(alpha >= 128, 255, 0).astype(np.uint8), opening=0.0)
         alpha[_far_from(mask)] = 0
         x, y, w, h = cv2.boundingRect(alpha)

@@ -1,0 +1,56 @@
+"""Seams: where an edit ends in a visible step instead of fading into its surroundings.
+
+Source and result are averaged along lines that run parallel to the mask's edge, piece by piece of the edge.
+Texture averages out; a step from one line to the next does not. A feathered edit fades over several lines,
+and a step that the source had as well is none of the edit's.
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.lab import to_lab
+from iedf_assets.core.masks import grown_box
+
+# The object's own outline is no seam, so lines nearer to the mask than this are left out, pixels.
+FIRST_LINE = 3
+# Pixels of a line's piece: fewer are not averaged, and pieces are chosen to have about four times as many.
+ENOUGH_PIXELS = 32
+MAX_PIECES = 16
+
+
+def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | None:
+    """By how much a step of the result, from one line to the next but one, exceeds the source's, in L*a*b*.
+
+    Args:
+        source, result: uint8 (H, W, 3).
+        edited: uint8 (H, W), nonzero where the content was changed: mask and result mask.
+        reach: how far from the mask to look, pixels.
+
+    Returns:
+        0 or more, in units of ΔE; None when the mask has no outside to look at.
+    """
+    box = grown_box(edited, reach + 2)
+    mask = np.ascontiguousarray(edited[box])
+    if not mask.any() or mask.all():
+        return None
+    distance = np.floor(cv2.distanceTransform(255 - np.where(mask, 255, 0).astype(np.uint8), cv2.DIST_L2, 3))
+    lines = reach + 2 - FIRST_LINE
+    rows, columns = np.nonzero((distance >= FIRST_LINE) & (distance < reach + 2))
+    if len(rows) < ENOUGH_PIXELS:
+        return None
+    lab = [to_lab(np.ascontiguousarray(picture[box])[rows, columns]) for picture in (source, result)]
+    pieces = int(np.clip(len(rows) // (lines * 4 * ENOUGH_PIXELS), 1, MAX_PIECES))
+    angle = np.arctan2(rows - mask.shape[0] / 2, columns - mask.shape[1] / 2) / (2 * math.pi) + 0.5
+    piece = np.minimum((angle * pieces).astype(np.intp), pieces - 1)
+    cell = piece * lines + distance[rows, columns].astype(np.intp) - FIRST_LINE
+    counts = np.bincount(cell, minlength=pieces * lines).reshape(pieces, lines)
+    steps = []
+    for values in lab:
+        sums = [np.bincount(cell, weights=part, minlength=pieces * lines) for part in values.T]
+        means = np.stack(sums, -1).reshape(pieces, lines, 3) / np.maximum(counts, 1)[..., None]
+        steps.append(np.linalg.norm(means[:, 2:] - means[:, :-2], axis=2))
+    enough = np.minimum(counts[:, 2:], counts[:, :-2]) >= ENOUGH_PIXELS
+    return max(float((steps[1] - steps[0])[enough].max()), 0.0) if enough.any() else None

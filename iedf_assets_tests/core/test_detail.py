@@ -1,0 +1,70 @@
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.detail import sharpness, structure
+
+PHOTOS = {name: getattr(data, name)() for name in ("coffee", "astronaut", "chelsea")}
+
+
+def region(photo: Pixels) -> Pixels:
+    height, width = photo.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    cv2.ellipse(mask, (width // 2, height // 2), (width // 5, height // 5), 0, 0, 360, 255, -1)
+    return mask
+
+
+def enlarged(photo: Pixels, factor: float) -> Pixels:
+    size = photo.shape[1::-1]
+    small = cv2.resize(photo, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def within(mask: Pixels, inside: Pixels, photo: Pixels) -> Pixels:
+    return np.where(mask[..., None] > 0, inside, photo).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_what_was_enlarged_is_less_sharp_than_its_surroundings(name: str) -> None:
+    photo, mask = PHOTOS[name], region(PHOTOS[name])
+    own, twice, thrice = (
+        sharpness(photo, within(mask, inside, photo), mask, mask)
+        for inside in (photo, enlarged(photo, 2), enlarged(photo, 3))
+    )
+    assert own is not None
+    assert twice is not None
+    assert thrice is not None
+    assert own > 1.3 * twice > 1.3 * thrice
+
+
+def test_too_little_to_tell_is_none() -> None:
+    photo = PHOTOS["coffee"]
+    speck = np.zeros(photo.shape[:2], np.uint8)
+    speck[5:15, 5:15] = 255
+    assert sharpness(photo, photo, speck, speck) is None
+    assert structure(photo, photo, speck) is None
+    full = np.full_like(speck, 255)
+    assert sharpness(photo, photo, full, full) is None
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_other_light_keeps_the_structure_and_another_picture_does_not(name: str) -> None:
+    photo, mask = PHOTOS[name], region(PHOTOS[name])
+    darker = (photo.astype(float) * 0.6 + 20).astype(np.uint8)
+    assert structure(photo, photo, mask) == pytest.approx(1)
+    kept = structure(photo, within(mask, darker, photo), mask)
+    other = structure(photo, within(mask, photo[::-1], photo), mask)
+    negative = structure(photo, within(mask, 255 - photo, photo), mask)
+    assert kept is not None
+    assert other is not None
+    assert negative is not None
+    assert kept > 0.95
+    assert other < 0.5
+    assert negative < -0.9
+
+
+def test_flat_pictures_have_the_same_structure() -> None:
+    flat = np.full((64, 64, 3), 90, np.uint8)
+    assert structure(flat, flat // 2, np.full((64, 64), 255, np.uint8)) == 1

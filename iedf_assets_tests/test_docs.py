@@ -1,0 +1,94 @@
+"""The documents name what the code has, and what they point at is there."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from iedf_assets.core import reasons
+from iedf_assets.core.index import INDEX_COLUMNS, QA_COLUMNS
+from iedf_assets.core.judging import FILES
+from iedf_assets.core.lint import Code
+from iedf_assets.core.manifests import SCHEMAS
+from iedf_assets.core.pair_checks import CHECKS
+from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT, Category, Profile
+from iedf_assets.core.subtypes import SUBTYPES
+
+REASONS = tuple(word for word in vars(reasons).values() if isinstance(word, str) and word.isidentifier())
+READMES = ("README.md", "README.zh-CN.md")
+PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *PROJECT_ROOT.glob("docs/**/*.md"), *PROJECT_ROOT.glob("*/*.md")])
+DATA_FORMAT = (PROJECT_ROOT / "docs/data-format.md").read_text("utf-8")
+# Every row of these four stages begins with them; the page writes them once.
+COMMON = {"status", "reason", "detail", "attempts", "seconds"}
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+@pytest.mark.parametrize("stage", SCHEMAS)
+def test_the_data_format_names_every_column_of_a_manifest_and_no_other(stage: str) -> None:
+    line = next(line for line in DATA_FORMAT.splitlines() if line.startswith(f"| `{stage}` | a"))
+    assert named(line.split("|")[4]) | COMMON == set(SCHEMAS[stage]) | COMMON
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("columns of the index", INDEX_COLUMNS),
+        ("columns of the scores", QA_COLUMNS),
+        ("lint codes", get_args(Code)),
+        ("checks", (*CHECKS, FILES)),
+        ("subtypes", tuple(SUBTYPES)),
+        ("reasons", REASONS),
+    ],
+)
+def test_the_data_format_names_all(what: str, words: tuple[str, ...]) -> None:
+    assert set(words) <= named(DATA_FORMAT), what
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT_ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_both_readmes_have_the_same_commands_links_and_sections() -> None:
+    texts = [(PROJECT_ROOT / name).read_text("utf-8") for name in READMES]
+    blocks = [re.findall(r"```bash\n(.*?)```", text, re.DOTALL) for text in texts]
+    # Comments and the names of placeholders are translated.
+    commands = [re.sub(r" *#.*|<[^>]+>", "", "".join(block)) for block in blocks]
+    assert commands[0] == commands[1]
+    links, sections = (
+        [re.findall(pattern, text, re.MULTILINE) for text in texts]
+        for pattern in (r"\]\(([^)]+)\)", r"^(#+) ")
+    )
+    assert set(links[0]) - set(READMES) == set(links[1]) - set(READMES)
+    assert sections[0] == sections[1]
+
+
+def test_the_readme_names_every_category_of_the_default_profile() -> None:
+    categories = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8"))["categories"]
+    for name in READMES:
+        text = (PROJECT_ROOT / name).read_text("utf-8")
+        assert [category for category in categories if f"data/{category}" not in text] == []
+
+
+def test_the_default_profile_lists_every_key() -> None:
+    raw = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8"))
+    assert missing(Profile, raw) == []
+
+
+def missing(model: type[BaseModel], raw: dict[str, Any], above: str = "") -> list[str]:
+    found = []
+    for attribute, field in model.model_fields.items():
+        name, kind = field.alias or attribute, field.annotation
+        if name not in raw:
+            found.append(above + name)
+        elif isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Category:
+            found += missing(kind, raw[name], f"{above}{name}.")
+    return found

@@ -6,11 +6,13 @@ from typing import Any
 
 import dagster as dg
 
+from iedf_assets.assets.canaries import canaries_asset
 from iedf_assets.assets.dataset import dataset_asset
 from iedf_assets.assets.dataset_index import dataset_index_asset
 from iedf_assets.assets.edit_pairs import edit_pairs_asset
 from iedf_assets.assets.edited_images import edited_images_asset
 from iedf_assets.assets.image_layers import image_layers_asset
+from iedf_assets.assets.report import report_asset
 from iedf_assets.assets.source_images import source_images_asset
 from iedf_assets.checks import build_checks
 from iedf_assets.core.naming import Layout
@@ -49,7 +51,12 @@ def build_defs(
     partitions = category_partitions(profile)
     layout = Layout.of(profile)
     return dg.Definitions(
-        assets=[*(build(partitions) for build in STAGE_ASSETS), dataset_index_asset()],
+        assets=[
+            *(build(partitions) for build in STAGE_ASSETS),
+            dataset_index_asset(),
+            canaries_asset(),
+            report_asset(),
+        ],
         asset_checks=build_checks(partitions),
         jobs=build_jobs(),
         sensors=[build_sensor(profile)],

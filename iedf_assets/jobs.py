@@ -11,14 +11,18 @@ STAGE_JOBS = {
     "finish": "edit_pairs",
     "publish": "dataset",
     "index": "dataset_index",
+    "prove": "canaries",
+    "write_report": "report",
 }
+# What is made when somebody asks for it, not with every wave.
+ON_DEMAND = ("canaries", "report")
 
 
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
     """`factory` takes a wave of a category through all stages; the others make one stage each."""
     whole = dg.define_asset_job(
         FACTORY,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*ON_DEMAND),
         description="A wave of a category's photos through all stages, with all checks and the index.",
     )
     return [

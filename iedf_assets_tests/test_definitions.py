@@ -18,11 +18,14 @@ from iedf_assets.core.profile import PROJECT_ROOT, Profile
 from iedf_assets.jobs import FACTORY, STAGE_JOBS
 
 LINE = ["source_images", "image_layers", "edited_images", "edit_pairs", "dataset", "dataset_index"]
+# What hangs on the line's end and is made when somebody asks for it.
+ON_DEMAND = ["canaries", "report"]
 CHECKS = {
     "source_images": {"inputs_unchanged", "every_file_listed"},
     "image_layers": {"layers_sane"},
     "dataset": {"naming_and_completeness", *PAIR_CHECKS, "pairs_unique", "accounts_add_up"},
     "dataset_index": {"index_matches_dataset"},
+    "canaries": {"canaries_caught"},
 }
 PIPES_MODULE = "model_envs/worker.py"
 LIGHT = [*(PROJECT_ROOT / "iedf_assets" / "core").rglob("*.py"), *(PROJECT_ROOT / "model_envs").rglob("*.py")]
@@ -43,12 +46,12 @@ def test_the_definitions_are_loadable(definitions: dg.Definitions) -> None:
 
 
 def test_the_stages_form_one_line(graph: AssetGraph) -> None:
-    assert {key.path[-1] for key in graph.get_all_asset_keys()} == set(LINE)
-    for earlier, later in itertools.pairwise(LINE):
+    assert {key.path[-1] for key in graph.get_all_asset_keys()} == {*LINE, *ON_DEMAND}
+    for earlier, later in [*itertools.pairwise(LINE), *((LINE[-1], name) for name in ON_DEMAND)]:
         assert graph.get(dg.AssetKey(later)).parent_keys == {dg.AssetKey(earlier)}
 
 
-@pytest.mark.parametrize("name", LINE)
+@pytest.mark.parametrize("name", [*LINE, *ON_DEMAND])
 def test_every_asset_tells_what_it_is(graph: AssetGraph, name: str) -> None:
     node = graph.get(dg.AssetKey(name))
     assert node.group_name != "default"
@@ -111,11 +114,13 @@ def test_only_the_model_stages_take_from_the_gpu_pools(graph: AssetGraph) -> Non
 
 def test_a_job_for_the_whole_way_and_one_for_each_stage(definitions: dg.Definitions) -> None:
     whole = definitions.resolve_job_def(FACTORY)
-    assert {node.name for node in whole.nodes} >= set(LINE)
-    assert list(STAGE_JOBS.values()) == LINE
+    names = {node.name for node in whole.nodes}
+    assert names >= set(LINE)
+    assert not names & set(ON_DEMAND)
+    assert list(STAGE_JOBS.values()) == [*LINE, *ON_DEMAND]
     for job, asset in STAGE_JOBS.items():
         nodes = {node.name for node in definitions.resolve_job_def(job).nodes}
-        assert nodes & set(LINE) == {asset}
+        assert nodes & {*LINE, *ON_DEMAND} == {asset}
         assert len(nodes) == 1 + len(CHECKS.get(asset, ()))
 
 

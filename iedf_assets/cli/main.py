@@ -104,6 +104,34 @@ def check(
 
 @cli.command()
 @profile_options
+@click.option("--per-class", default=8, show_default=True, help="At most so many samples get each fault.")
+def prove(*, profile: Profile, per_class: int) -> None:
+    """Put known faults into copies of the dataset's samples and say what share of them the judge finds.
+
+    Exits 0 when every fault was found and no good sample rejected, else 1.
+    """
+    from iedf_assets.cli.proving import prove_judge  # noqa: PLC0415
+
+    if not prove_judge(profile, per_class):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@profile_options
+@click.option("--serve", is_flag=True, help="Serve it on 127.0.0.1, with buttons to accept and reject pairs.")
+@click.option("--port", default=8100, show_default=True, help="With --serve.")
+@click.option("--browse", is_flag=True, help="With --serve: open it in the browser.")
+def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
+    """Build the HTML report of all pairs: pictures, scores, reasons, accounts. It opens from disk."""
+    from iedf_assets.cli.reporting import make_report, serve_reviews  # noqa: PLC0415
+
+    make_report(profile)
+    if serve:
+        serve_reviews(profile, port, browse=browse)
+
+
+@cli.command()
+@profile_options
 def doctor(profile: Profile) -> None:
     """Say what works here, what is missing, and what to do about it. Exits 1 when something needs mending."""
     from iedf_assets.cli.doctoring import examine  # noqa: PLC0415

@@ -32,13 +32,12 @@ from iedf_assets.core.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 _Edits = Callable[[Pixels, Flags], list[Pixels]]
+"""From a picture and what the mask shows of it to what an edit may make of it."""
 Place = tuple[float, float, float]
 """Where an object ends up: factor, x and y of new = factor * old + (x, y), pixels."""
 
 # Long sides in pixels to which the mask's box is reduced: for structure, and for tones, which need less.
 STRUCTURE_SIDE, TONE_SIDE = 192, 128
-_CODES = np.arange(256, dtype=np.uint8).reshape(1, 256, 1).repeat(3, axis=2)
-_CODES_PER_STOP = 24
 # Fewer pixels than this tell nothing.
 ENOUGH_PIXELS = 32
 _SIGNS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -55,7 +54,7 @@ _LEAST_GAIN = 0.1
 # the object's size, and the least of them in pixels.
 _LINE, _ALONG = (0.03, 3.0), (0.12, 6.0)
 # A weight for each channel of OKLab, in which colours differ by less than lightnesses.
-_STRETCH = np.array([1, 2, 2], np.float32)
+_STRETCH = np.diag([1, 2, 2]).astype(np.float32)
 # A step or a change of this size is noise, OKLab.
 _NOISE = 0.01
 # An outline that has lost half of the sum of both its steps, two thirds of the first, is gone.
@@ -67,6 +66,9 @@ _CHANGED = 8
 # Hues up to so many degrees off are the asked one, and from the second on another; how grey a colour's hue
 # may not count, OKLCh chroma.
 _SAME_HUE, _OTHER_HUE, _GREY = 4, 14, 0.04
+# Every code in each of three channels, to make tables of; how far codes shift where light gains a stop.
+_CODES = np.arange(256, dtype=np.uint8).reshape(1, 256, 1).repeat(3, axis=2)
+_CODES_PER_STOP = 24
 # Which colours are tried to find the hues that a name can have: OKLCh lightness and chroma.
 _LIGHTNESSES, _CHROMAS = np.linspace(0.3, 0.95, 14).tolist(), (0.06, 0.12)
 
@@ -115,6 +117,7 @@ class _Pair:
 
 
 def _move(recipe: Mapping[str, Any], pair: _Pair) -> float | None:
+    """How much more the object is at the stated place than where it was, short of it and beyond."""
     shift = _shift(recipe, pair)
     length = math.hypot(*shift) if shift else 0.0
     if shift is None or not length:
@@ -126,7 +129,7 @@ def _move(recipe: Mapping[str, Any], pair: _Pair) -> float | None:
 def _shift(recipe: Mapping[str, Any], pair: _Pair) -> tuple[float, float] | None:
     if "dx" in recipe or "dy" in recipe:
         return recipe.get("dx", 0), recipe.get("dy", 0)
-    if "direction" not in recipe or "percent" not in recipe:
+    if recipe.get("direction") not in _SIGNS or "percent" not in recipe:
         return None
     across, down = _SIGNS[recipe["direction"]]
     width, height = pair.size
@@ -134,9 +137,10 @@ def _shift(recipe: Mapping[str, Any], pair: _Pair) -> tuple[float, float] | None
 
 
 def _scale(recipe: Mapping[str, Any], pair: _Pair) -> float | None:
-    if "factor" not in recipe:
+    """How much more the object has the stated size than its old one, a smaller and a larger one."""
+    stated = recipe.get("factor", 0)
+    if stated <= 0:
         return None
-    stated = recipe["factor"]
     factors = stated, 1.0, stated * _OTHER_FACTOR, stated / _OTHER_FACTOR
 
     def found(x: float, y: float) -> float | None:
@@ -179,7 +183,7 @@ def _found(places: Sequence[Place], pair: _Pair) -> float | None:
 def _likenesses(places: Sequence[Place], pair: _Pair) -> list[float] | None:
     """The correlation of the source's object with what the result shows at each place, -1 to 1.
 
-    Of all L*a*b* channels together, without their local means: shading that runs across both is no likeness.
+    Of all OKLab channels together, without their local means: shading that runs across both is no likeness.
     """
     box = _box_of(places, pair)
     scale = min(STRUCTURE_SIDE / _long_side(grown_box(pair.mask, 0)), 1.0)
@@ -248,7 +252,7 @@ def _detail(picture: Floats, weight: Floats, side: float) -> Floats:
 
 def _colour(rgb: Pixels) -> Floats:
     """OKLab with hue and chroma stretched, so that all three count about alike: float32 (h, w, 3)."""
-    return colours.to_oklab(rgb) * _STRETCH
+    return np.asarray(cv2.transform(colours.to_oklab(rgb), _STRETCH), np.float32)
 
 
 def _cosine(one: Floats, other: Floats) -> float:
@@ -258,6 +262,10 @@ def _cosine(one: Floats, other: Floats) -> float:
 
 
 def _delete(_recipe: Mapping[str, Any], pair: _Pair) -> float | None:
+    """How much of the object's outline is lost: of the colours' step from a line inside to one outside.
+
+    Each line is averaged along the outline, so that texture alone makes no step.
+    """
     scale = min(TONE_SIDE / _long_side(grown_box(pair.mask, 0)), 1.0)
     size = math.sqrt(np.count_nonzero(pair.mask)) * scale
     width, along = (max(share * size, least) for share, least in (_LINE, _ALONG))
@@ -284,6 +292,7 @@ def _delete(_recipe: Mapping[str, Any], pair: _Pair) -> float | None:
 
 
 def _recolor(recipe: Mapping[str, Any], pair: _Pair) -> float | None:
+    """The share of the asked hue among the pixels that changed, less what it was before."""
     hues = (round(recipe["hue"]) % 360,) if "hue" in recipe else _hues_of(recipe.get("colour", ""))
     if not hues:
         return None
@@ -317,16 +326,21 @@ def _share_of(hues: tuple[int, ...], rgb: Pixels) -> float:
 def _tone(kinds: Sequence[str], recipe: Mapping[str, Any], pair: _Pair) -> float | None:
     """How like the change is to what the asked kind of edit does to such a picture.
 
-    The cosine between them, of all pixels and L*a*b* channels. When another kind's is greater, twice the
+    The cosine between them, of all pixels and OKLab channels. When another kind's is greater, twice the
     lead is taken off. A change of the size of noise counts less.
     """
     if recipe.get("kind") not in kinds:
         return None
     one, other, inside = pair.toned()
-    before = _colour(one)[inside]
-    change = _colour(other)[inside] - before
+    places = np.flatnonzero(inside)
+
+    def shown(picture: Pixels) -> Floats:
+        return _colour(picture).reshape(-1, 3).take(places, axis=0)
+
+    before = shown(one)
+    change = shown(other) - before
     likenesses = {
-        kind: max(_cosine(_colour(edited)[inside] - before, change) for edited in _EDITS[kind](one, inside))
+        kind: max(_cosine(shown(edited) - before, change) for edited in _EDITS[kind](one, inside))
         for kind in kinds
     }
     asked = likenesses.pop(recipe["kind"])

@@ -64,7 +64,12 @@ def _write(
     nouns = {"en": ("object", "subject"), "ch": ("物体", "主体")}[language]
     noun = nouns[recipe["task"] == "consistency_edit"]
     name = object_name(subject, *size, language, noun)
-    text = rng.choice(phrases_of(recipe, language)).format(it=name, **_values(recipe, language))
+    return worded(recipe, language, name, rng.choice(phrases_of(recipe, language)))
+
+
+def worded(recipe: Recipe, language: Language, name: str, phrase: str) -> str:
+    """The instruction in one of the recipe's phrasings, for an object that is called `name`."""
+    text = phrase.format(it=name, **_values(recipe, language))
     return text[0].upper() + text[1:]
 
 

@@ -109,6 +109,11 @@ class Layout:
         return self.reports / "qa"
 
     @property
+    def canaries(self) -> Path:
+        """How the canaries fared when the judge was proved last."""
+        return self.qa / "canaries.json"
+
+    @property
     def reviews(self) -> Path:
         """What people say of pairs."""
         return self.reports / "reviews.jsonl"

@@ -41,6 +41,7 @@ class Reading:
         size: of the object: `large` or `small`.
         object_colour: a key of `COLOURS`.
         caption: what the object is called, if not by size and colour.
+        name: the object's name as it stands in the text, with its place.
     """
 
     subtype: str
@@ -54,6 +55,7 @@ class Reading:
     size: str | None = None
     object_colour: str | None = None
     caption: str | None = None
+    name: str = ""
 
 
 def read(text: str, language: Language) -> Reading | None:
@@ -84,7 +86,7 @@ def disagreements(reading: Reading, recipe: Recipe) -> list[str]:
 def contradictions(ch: Reading, en: Reading) -> list[str]:
     """Each thing in which the Chinese and the English text differ; captions are not compared."""
     captioned = ch.caption is not None or en.caption is not None
-    left_out = {"caption", *(("size", "object_colour") if captioned else ())}
+    left_out = {"caption", "name", *(("size", "object_colour") if captioned else ())}
     return [
         f"{field.name}: the Chinese says {getattr(ch, field.name)}, the English {getattr(en, field.name)}"
         for field in fields(Reading)
@@ -114,7 +116,9 @@ class _Pattern:
         values = match.groupdict()
         name = _name(values["it"], self.language)
         stated = _stated(subtype, variety, values, self.language)
-        return None if name is None or stated is None else Reading(subtype, **stated, **name)
+        if name is None or stated is None:
+            return None
+        return Reading(subtype, **stated, **name, name=values["it"])
 
 
 @cache

@@ -15,14 +15,16 @@ from iedf_assets.core.lab import to_lab
 from iedf_assets.core.masks import grown_box
 
 # The object's own outline is no seam, so lines nearer to the mask than this are left out, pixels.
-FIRST_LINE = 3
+FIRST_LINE = 2
 # Pixels of a line's piece: fewer are not averaged, and pieces are chosen to have about four times as many.
 ENOUGH_PIXELS = 32
 MAX_PIECES = 16
+# A step is from one line to this many further: JPEG softens the hardest edge over two or three pixels.
+STEP = 4
 
 
 def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | None:
-    """By how much a step of the result, from one line to the next but one, exceeds the source's, in L*a*b*.
+    """By how much a step of the result, between two lines a few pixels apart, exceeds the source's, in L*a*b*.
 
     Args:
         source, result: uint8 (H, W, 3).
@@ -51,6 +53,6 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
     for values in lab:
         sums = [np.bincount(cell, weights=part, minlength=pieces * lines) for part in values.T]
         means = np.stack(sums, -1).reshape(pieces, lines, 3) / np.maximum(counts, 1)[..., None]
-        steps.append(np.linalg.norm(means[:, 2:] - means[:, :-2], axis=2))
-    enough = np.minimum(counts[:, 2:], counts[:, :-2]) >= ENOUGH_PIXELS
+        steps.append(np.linalg.norm(means[:, STEP:] - means[:, :-STEP], axis=2))
+    enough = np.minimum(counts[:, STEP:], counts[:, :-STEP]) >= ENOUGH_PIXELS
     return max(float((steps[1] - steps[0])[enough].max()), 0.0) if enough.any() else None

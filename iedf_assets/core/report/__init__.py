@@ -1,0 +1,1 @@
+"""The HTML report: one static page with every judged pair."""

@@ -1,0 +1,127 @@
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from iedf_assets.core import instructions
+from iedf_assets.core.canaries import CANARIES, Fault, Specimen, index_entry, injected, opposite
+from iedf_assets.core.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.masks import allowed_region
+from iedf_assets.core.readings import disagreements, read
+from iedf_assets_tests.core.test_instructions import SUBJECT
+
+MOVE: dict[str, Any] = {
+    "task": "structural_edit", "subtype": "move", "direction": "left", "percent": 15, "dx": -90, "dy": 0,
+}  # fmt: skip
+PICTURE_CLASSES = ("no_op", "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak",
+                   "re_encoded", "wrong_file")  # fmt: skip
+
+
+def specimen(photo: Pixels, recipe: dict[str, Any]) -> Specimen:
+    """The photo with a brighter ellipse, as the factory writes it."""
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    cv2.ellipse(mask, (photo.shape[1] // 2, photo.shape[0] // 2), (70, 50), 10, 0, 360, 255, -1)
+    result = np.where(mask[..., None] > 0, photo // 2 + 60, photo).astype(np.uint8)
+    chinese, english = instructions.write(recipe, SUBJECT, 600, 400, 3)
+    files = {
+        "source": encode_jpeg(photo, 95), "result": encode_jpeg(result, 95), "mask": encode_png(mask),
+        "mask_inverse": encode_png(~mask), "instruction_ch": f"{chinese}\n".encode(),
+        "instruction_en": f"{english}\n".encode(),
+    }  # fmt: skip
+    allowed = allowed_region(cv2.dilate(mask, np.ones((31, 31), np.uint8)).astype(np.uint8))
+    return Specimen(decode_jpeg(files["source"]), decode_jpeg(files["result"]), mask, allowed, files, recipe)
+
+
+PAIR, OTHER = specimen(data.coffee(), MOVE), specimen(data.rocket(), MOVE)
+
+
+def fault_of(name: str, seed: int = 1) -> Fault:
+    fault = injected(name, PAIR, [OTHER], seed)
+    assert fault
+    return fault
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_fault_changes_files_and_is_the_same_for_the_same_seed(name: str) -> None:
+    fault = fault_of(name)
+    assert fault.files
+    assert all(PAIR.files[role] != content for role, content in fault.files.items())
+    assert fault_of(name) == fault
+
+
+@pytest.mark.parametrize("name", PICTURE_CLASSES)
+def test_a_spoilt_result_is_a_sound_picture_of_the_same_size(name: str) -> None:
+    files = fault_of(name).files
+    assert "result" in files
+    assert set(files) <= {"source", "result"}
+    assert decode_jpeg(files["result"]).shape == PAIR.result.shape
+
+
+def test_strengths_are_as_stated() -> None:
+    outside = PAIR.allowed == 0
+
+    def change(name: str) -> Pixels:
+        files = fault_of(name).files
+        return np.abs(decode_jpeg(files["result"]).astype(int) - decode_jpeg(files["source"])).astype(
+            np.uint8
+        )
+
+    for name, levels in (("brighter_1", 1), ("brighter_2", 2)):
+        assert np.median(change(name)[outside]) == levels
+    leaked = change("leak").max(axis=2)
+    assert 80 <= np.count_nonzero((leaked > 30) & outside) <= 130
+    # The fault is all that differs outside: a pasted step stays within the allowed region's blocks.
+    assert np.count_nonzero((leaked > 0) & outside) < 600
+    assert change("hard_seam")[outside].max() == 0
+
+
+def test_masks_stay_each_others_inverse() -> None:
+    for name in ("mask_inverted", "mask_empty", "mask_full"):
+        files = fault_of(name).files
+        masks = [cv2.imdecode(np.frombuffer(files[role], np.uint8), 0) for role in ("mask", "mask_inverse")]
+        assert masks[0] is not None
+        assert masks[1] is not None
+        assert np.array_equal(masks[0], 255 - masks[1])
+
+
+def test_a_wrong_direction_is_one_that_only_the_picture_can_tell() -> None:
+    fault = fault_of("wrong_direction")
+    assert fault.recipe
+    assert (fault.recipe["direction"], fault.recipe["dx"]) == ("right", 90)
+    for role, language in (("instruction_ch", "ch"), ("instruction_en", "en")):
+        assert language in {"ch", "en"}
+        reading = read(fault.files[role].decode().strip(), "ch" if language == "ch" else "en")
+        assert reading
+        assert disagreements(reading, fault.recipe) == []
+    entry = index_entry(
+        {"instruction_ch": "", "instruction_en": "", "metadata": {"recipe": MOVE, "width": 9}}, fault
+    )
+    assert entry["instruction_en"] == fault.files["instruction_en"].decode().strip()
+    assert entry["metadata"] == {"recipe": fault.recipe, "width": 9}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key", "value"),
+    [
+        ({"subtype": "scale", "factor": 1.25, "anchor_x": 3.0}, "factor", 0.8),
+        ({"subtype": "identity", "kind": "warm"}, "kind", "cool"),
+        ({"subtype": "identity", "kind": "relight_right"}, "kind", "relight_left"),
+        ({"subtype": "recolor", "hue": 258, "colour": "blue"}, "hue", 78),
+    ],
+)
+def test_what_the_opposite_is(recipe: dict[str, Any], key: str, value: object) -> None:
+    turned = opposite(recipe)
+    assert turned
+    assert turned[key] == value
+
+
+@pytest.mark.parametrize("recipe", [{"subtype": "delete"}, {"subtype": "background", "kind": "defocus"}])
+def test_some_edits_have_no_opposite(recipe: dict[str, Any]) -> None:
+    assert opposite(recipe) is None
+
+
+def test_a_leak_needs_a_place_far_from_the_edit() -> None:
+    full = Specimen(PAIR.source, PAIR.result, PAIR.mask, np.full_like(PAIR.mask, 255), PAIR.files, MOVE)
+    assert injected("leak", full, [OTHER], 1) is None

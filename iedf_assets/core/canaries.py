@@ -22,7 +22,7 @@ from iedf_assets.core.subtypes import SUBTYPES
 
 QUALITY, WORSE_QUALITY = 95, 90
 SHIFT_PX, ZOOM, WARMTH = 0.5, 0.003, 0.02
-SEAM_LEVELS, SEAM_REACH = 12, 0.008
+SEAM_LEVELS, SEAM_REACH = 16, 0.008
 LEAK_SIDE, LEAK_LEVELS, LEAK_AWAY = 10, 60, 48
 KEPT_BYTES = 0.6
 # Files that change the copy: role → content.
@@ -252,7 +252,7 @@ CANARIES: Mapping[str, Canary] = {
         Canary("mask_inverted", "mask and mask-1 exchanged", _mask_inverted),
         Canary("mask_empty", "all black", _mask_empty),
         Canary("mask_full", "all white", _mask_full),
-        Canary("hard_seam", "12 grey levels, no feather", _hard_seam),
+        Canary("hard_seam", "16 grey levels, no feather", _hard_seam),
         Canary("leak", "100 px changed by 60 levels", _leak),
         Canary("re_encoded", "JPEG at quality 90 again", _re_encoded),
         Canary("swapped_pair", "source and result exchanged", _swapped_pair),

@@ -14,6 +14,8 @@ RING, GAP = 0.3, 4
 # Blurs whose differences are the finest two bands of detail, and how far they reach.
 FINE, COARSE, REACH = 0.7, 1.4, 3
 _FLAT = 0.05
+# Structure is compared at no larger a size than this, the long side in pixels.
+STRUCTURE_SIDE = 512
 
 
 def sharpness(source: Pixels, result: Pixels, edited: Pixels, allowed: Pixels) -> float | None:
@@ -49,12 +51,17 @@ def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
     None when there is too little of it.
     """
     box = grown_box(edited, REACH)
-    within = cv2.erode(edited[box], np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=255) > 0
+    rows, columns = (part.stop - part.start for part in box)
+    factor = min(1.0, STRUCTURE_SIDE / max(rows, columns, 1))
+    size = max(1, round(columns * factor)), max(1, round(rows * factor))
+    inside = cv2.resize(edited[box], size, interpolation=cv2.INTER_NEAREST) if rows else edited[box]
+    within = cv2.erode(inside, np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=255) > 0
     if np.count_nonzero(within) < ENOUGH_PIXELS:
         return None
-    one, other = (_gradients(_luminance(picture, box))[:, within] for picture in (source, result))
-    size = float(np.sqrt((one**2).sum() * (other**2).sum()))
-    return float((one * other).sum()) / size if size else 1.0
+    both = np.concatenate([within, within], axis=1)
+    one, other = (_gradients(_luminance(picture, box), size) * both for picture in (source, result))
+    length = cv2.norm(one) * cv2.norm(other)
+    return float(one.ravel().astype(np.float64) @ other.ravel()) / length if length else 1.0
 
 
 def _luminance(picture: Pixels, box: Box) -> NDArray[np.float32]:
@@ -69,7 +76,8 @@ def _finest_share(luminance: NDArray[np.float32], where: NDArray[np.bool_]) -> f
     return float((bands[0] + _FLAT) / (bands[1] + _FLAT))
 
 
-def _gradients(luminance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(2, h, w), smoothed a little, since noise has gradients too."""
-    smooth = cv2.GaussianBlur(luminance, (0, 0), 1.0)
-    return np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)])
+def _gradients(luminance: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """At that width and height, across and down side by side; smoothed a little, for noise has gradients."""
+    smooth = cv2.GaussianBlur(cv2.resize(luminance, size, interpolation=cv2.INTER_AREA), (0, 0), 1.0)
+    gradients = [cv2.Sobel(smooth, cv2.CV_32F, across, 1 - across) for across in (1, 0)]
+    return np.concatenate(gradients, axis=1, dtype=np.float32)

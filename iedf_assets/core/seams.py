@@ -1,8 +1,8 @@
 """Seams: where an edit ends in a visible step instead of fading into its surroundings.
 
 Source and result are averaged along lines that run parallel to the mask's edge, piece by piece of the edge.
-Texture averages out; a step from one line to the next does not. A feathered edit fades over several lines,
-and a step that the source had as well is none of the edit's.
+Texture averages out; a step from one line to the next does not. An object's own outline fades from line to
+line, and so does a feathered edit; a seam is a step that comes after a lesser one and that the source lacks.
 """
 
 import math
@@ -14,17 +14,17 @@ from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.lab import to_lab
 from iedf_assets.core.masks import grown_box
 
-# The object's own outline is no seam, so lines nearer to the mask than this are left out, pixels.
-FIRST_LINE = 2
+# The line nearest to the mask that is looked at, pixels.
+FIRST_LINE = 1
 # Pixels of a line's piece: fewer are not averaged, and pieces are chosen to have about four times as many.
 ENOUGH_PIXELS = 32
 MAX_PIECES = 16
-# A step is from one line to this many further: JPEG softens the hardest edge over two or three pixels.
-STEP = 4
+# A step is from one line to the next but one: JPEG softens the hardest edge over two or three pixels.
+STEP = 2
 
 
 def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | None:
-    """By how much a step of the result, between two lines a few pixels apart, exceeds the source's, in L*a*b*.
+    """By how much a step of the result exceeds the source's and the least step nearer to the mask.
 
     Args:
         source, result: uint8 (H, W, 3).
@@ -32,7 +32,7 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
         reach: how far from the mask to look, pixels.
 
     Returns:
-        0 or more, in units of ΔE; None when the mask has no outside to look at.
+        0 or more, in units of ΔE*ab (Euclidean in L*a*b*); None when the mask has no outside to look at.
     """
     box = grown_box(edited, reach + 2)
     mask = np.ascontiguousarray(edited[box])
@@ -55,4 +55,7 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
         means = np.stack(sums, -1).reshape(pieces, lines, 3) / np.maximum(counts, 1)[..., None]
         steps.append(np.linalg.norm(means[:, STEP:] - means[:, :-STEP], axis=2))
     enough = np.minimum(counts[:, STEP:], counts[:, :-STEP]) >= ENOUGH_PIXELS
-    return max(float((steps[1] - steps[0])[enough].max()), 0.0) if enough.any() else None
+    least = np.minimum.accumulate(steps[1], axis=1)
+    nearer = np.concatenate([least[:, :1], least[:, :-1]], axis=1)
+    excess = steps[1] - np.maximum(nearer, steps[0])
+    return max(float(excess[enough].max()), 0.0) if enough.any() else None

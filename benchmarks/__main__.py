@@ -1,7 +1,7 @@
 """`python -m benchmarks` runs them all, one after another."""
 
-from benchmarks import finishing, memory, pipeline, ssim
+from benchmarks import calibration, finishing, memory, pipeline, scoring, ssim
 
-for benchmark in (ssim, finishing, pipeline, memory):
+for benchmark in (ssim, finishing, scoring, pipeline, memory, calibration):
     print(f"\n== {benchmark.__name__}")
     benchmark.main()

@@ -29,7 +29,7 @@ PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 SIZE = (160, 128)
 RECIPES: dict[str, dict[str, Any]] = {
     "move": {"dx": 40, "dy": -10},
-    "scale": {"factor": 1.3, "anchor_x": 60.0, "anchor_y": 88.0},
+    "scale": {"factor": 0.8, "anchor_x": 60.0, "anchor_y": 88.0},
 }
 
 
@@ -82,7 +82,7 @@ def _edited(subtype: str, source: Pixels, mask: Pixels, result_mask: Pixels | No
     factor, x, y = recipe.get("factor", 1), recipe.get("anchor_x", 0), recipe.get("anchor_y", 0)
     shift = recipe.get("dx", x - factor * x), recipe.get("dy", y - factor * y)
     motion = np.array([[factor, 0, shift[0]], [0, factor, shift[1]]], np.float64)
-    there = cv2.warpAffine(source, motion, SIZE, borderMode=cv2.BORDER_REFLECT)
+    there = cv2.warpAffine(source, motion, SIZE, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
     return np.where(result_mask[..., None] > 0, there, behind).astype(np.uint8)
 
 

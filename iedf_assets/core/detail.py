@@ -11,37 +11,64 @@ from iedf_assets.core.masks import Box, grown_box
 ENOUGH_PIXELS = 400
 # The surroundings: a ring as wide as this share of the edit's box, and not right beside it.
 RING, GAP = 0.3, 4
-# Blurs whose differences are the finest two bands of detail, and how far they reach.
-FINE, COARSE, REACH = 0.7, 1.4, 3
+# The finest detail that a grid of pixels can hold, by J. Immerkær, "Fast Noise Variance Estimation" (1996):
+# the difference of two Laplacians, which neither slopes nor edges of one direction move.
+_FINEST = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+# Its mean over windows of this side is taken; the quietest quarter of them tells of grain alone.
+WINDOW, QUIET = 9, 25
 _FLAT = 0.05
+REACH = 3
 # Structure is compared at no larger a size than this, the long side in pixels.
 STRUCTURE_SIDE = 512
 
 
-def sharpness(source: Pixels, result: Pixels, edited: Pixels, allowed: Pixels) -> float | None:
-    """How sharp the result is where it was edited, beside the source around it; 1 is alike.
+def sharpness(source: Pixels, result: Pixels, edited: Pixels, reference: Pixels) -> float | None:
+    """How sharp an edit is beside the source elsewhere; 1 is alike.
 
-    Sharpness is the finest band of detail over the next coarser one (mean absolute differences of Gaussian
-    blurs of the luminance), which says little of what is shown and much of whether it was enlarged: a picture
-    enlarged twice has no finest band.
+    Every photo has grain, as fine as its pixels, and has it everywhere. What was enlarged has lost it.
 
     Args:
         source, result: uint8 (H, W, 3).
-        edited: uint8 (H, W), nonzero where the content was changed.
-        allowed: uint8 (H, W), nonzero where the result may differ; the surroundings lie outside.
+        edited: uint8 (H, W), nonzero where the result is looked at.
+        reference: uint8 (H, W), nonzero where the source is: the same object at its old place, or what lies
+            around the edit.
 
     Returns:
         0 or more; None when there is too little of either to tell.
     """
+    inside, outside = _grain_within(result, edited), _grain_within(source, reference)
+    return None if inside is None or outside is None else inside / outside
+
+
+def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
+    """What lies around an edit, outside its allowed region: uint8 (H, W), 0 or 255."""
     rows, columns = grown_box(edited, 0)
     reach = GAP + round(RING * max(rows.stop - rows.start, columns.stop - columns.start))
-    box = grown_box(edited, reach)
-    square = np.ones((2 * GAP + 1,) * 2, np.uint8)
-    within = cv2.erode(edited[box], square, borderValue=255) > 0
-    around = cv2.dilate(allowed[box] | edited[box], square) == 0
-    inside = _finest_share(_luminance(result, box), np.asarray(within))
-    outside = _finest_share(_luminance(source, box), np.asarray(around))
-    return None if inside is None or outside is None else inside / outside
+    around = np.zeros_like(edited)
+    around[grown_box(edited, reach)] = 255
+    touched = cv2.dilate(allowed | edited, np.ones((2 * GAP + 1,) * 2, np.uint8))
+    return np.where(touched > 0, np.uint8(0), around)
+
+
+def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
+    """How sharp the result is beside the source where both show the same thing; 1 is alike.
+
+    Other light or contrast changes the grain as it changes everything else, so grain is taken as a share of
+    the gradients. Arguments and result are those of `sharpness`.
+    """
+    box = grown_box(edited, REACH)
+    square = np.ones((2 * REACH + 1,) * 2, np.uint8)
+    within = np.asarray(cv2.erode(edited[box], square, borderValue=255), np.uint8)
+    shares = []
+    for picture in (source, result):
+        luminance = _luminance(picture, box)
+        grain = _grain(luminance, within)
+        if grain is None:
+            return None
+        smooth = cv2.GaussianBlur(luminance, (0, 0), 2.0)
+        slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+        shares.append(grain / (cv2.mean(slope, within)[0] + _FLAT))
+    return shares[1] / shares[0]
 
 
 def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
@@ -68,12 +95,21 @@ def _luminance(picture: Pixels, box: Box) -> NDArray[np.float32]:
     return cv2.cvtColor(np.ascontiguousarray(picture[box]), cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
-def _finest_share(luminance: NDArray[np.float32], where: NDArray[np.bool_]) -> float | None:
-    if np.count_nonzero(where) < ENOUGH_PIXELS:
+def _grain_within(picture: Pixels, where: Pixels) -> float | None:
+    box = grown_box(where, GAP)
+    square = np.ones((2 * GAP + 1,) * 2, np.uint8)
+    within = cv2.erode(np.ascontiguousarray(where[box]), square, borderValue=255) if where.any() else where
+    return _grain(_luminance(picture, box), np.asarray(within, np.uint8)) if where.any() else None
+
+
+def _grain(luminance: NDArray[np.float32], where: Pixels) -> float | None:
+    """The finest detail of a region's quietest quarter, in levels of 255; None when there is too little."""
+    square = np.ones((WINDOW, WINDOW), np.uint8)
+    centres = cv2.erode(where, square, borderValue=0) > 0
+    if np.count_nonzero(centres) < ENOUGH_PIXELS:
         return None
-    fine, coarse = (cv2.GaussianBlur(luminance, (0, 0), sigma) for sigma in (FINE, COARSE))
-    bands = (np.abs(luminance - fine)[where].mean(), np.abs(fine - coarse)[where].mean())
-    return float((bands[0] + _FLAT) / (bands[1] + _FLAT))
+    finest = cv2.blur(np.abs(cv2.filter2D(luminance, -1, _FINEST)), (WINDOW, WINDOW))
+    return float(np.percentile(finest[centres], QUIET)) + _FLAT
 
 
 def _gradients(luminance: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -141,7 +141,7 @@ def _measured_by_the_mask(
         source, result, mask, widest_region(mask if there is None else mask | there), there, stated
     )
     if sample.task == "structural_edit":
-        unknown = (*OUTSIDE_SCORES, "polarity", "seam") if there is None else CONSISTENCY_SCORES
+        unknown = (*OUTSIDE_SCORES, "polarity", "seam", "sharpness") if there is None else CONSISTENCY_SCORES
         return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
     narrow = grown(mask, CONTRACT_DILATION)
     share = np.count_nonzero(narrow == 0) / mask.size

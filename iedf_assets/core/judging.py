@@ -39,6 +39,7 @@ from iedf_assets.core.pair_checks import (
     NO_OUTSIDE,
     POLARITY,
     SEAM,
+    SHARPNESS,
     bounds_of,
     judge,
     outside_checks,
@@ -178,7 +179,7 @@ def _not_run(
     missing = {bound.check for bound, _ in bounds_of(tier, thresholds) if scores.get(bound.score) is None}
     if scores["max_difference_outside"] is None:
         moved = inspection.sample.task == "structural_edit" and not inspection.region_known
-        not_run = {*outside, *(missing & {POLARITY, SEAM} if moved else ())}
+        not_run = {*outside, *(missing & {POLARITY, SEAM, SHARPNESS} if moved else ())}
     elif inspection.region_known:
         not_run = set()
     elif inspection.sample.task == "structural_edit":

@@ -31,7 +31,8 @@ from dataclasses import dataclass
 from iedf_assets.core.profile import GlobalTier, Thresholds
 from iedf_assets.core.subtypes import Tier
 
-NO_OUTSIDE, APPROVAL, POLARITY, SEAM = "no_outside", "approval", "polarity", "seam"
+NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
+SEAM, SHARPNESS = "seam", "sharpness"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
 
 
@@ -59,7 +60,7 @@ INSIDE_BOUNDS = (
     Bound("no_op", "changed_share_inside", "min_changed_share_inside"),
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
-    Bound("sharpness", "sharpness", "min_sharpness", required=False),
+    Bound(SHARPNESS, "sharpness", "min_sharpness", required=False),
     Bound(SEAM, "seam", "max_seam", required=False),
     Bound(EFFECT, "effect", "min_effect", required=False),
     Bound(INSTRUCTION, "instruction_faults", "max_instruction_faults", required=False),

@@ -235,7 +235,7 @@ class Thresholds(Strict):
         min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
         edited.
         min_structure: likeness of the gradients inside, of edits that keep the structure.
-        min_sharpness: finest detail of the edit beside its surroundings'.
+        min_sharpness: grain of the edit beside its surroundings'.
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
@@ -249,7 +249,7 @@ class Thresholds(Strict):
     min_polarity: Annotated[float, Field(ge=0)] = 4.0
     min_changed_share_inside: Share = 0.05
     min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
-    min_sharpness: Annotated[float, Field(ge=0)] = 0.4
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.6
     max_seam: Annotated[float, Field(ge=0)] = 3.0
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.3
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0

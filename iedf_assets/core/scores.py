@@ -14,7 +14,7 @@ definition, is of whole pictures that were made equal in the allowed region.
 | changed_share_inside | share of mask and result mask where a channel differs by more than 8 | 0 to 1 |
 | delta_e_inside | mean ΔE2000 in mask and result mask | 0 or more |
 | structure_inside | likeness of the gradients inside, of edits that keep the structure | -1 to 1 |
-| sharpness | finest detail of the edit beside its surroundings', of edits that are to be sharp | 0 or more |
+| sharpness | grain of the edit beside its surroundings', or of an object beside its own before | 0 or more |
 | seam | largest step of the mean change along lines around the mask | ΔE, 0 or more |
 | effect | how clearly the pixels do what the recipe says | 1 fully, negative the opposite |
 | outside_share | share of the picture that lies outside | 0 to 1 |
@@ -43,7 +43,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.detail import sharpness, structure
+from iedf_assets.core.detail import kept_sharpness, sharpness, structure, surroundings
 from iedf_assets.core.drift import find_drift
 from iedf_assets.core.effects import effect
 from iedf_assets.core.lab import ciede2000, to_lab
@@ -51,7 +51,7 @@ from iedf_assets.core.masks import difference_box, grown_box, margin_px
 from iedf_assets.core.profile import Encoding
 from iedf_assets.core.seams import seam
 from iedf_assets.core.ssim import ssim, ssim_within
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.subtypes import SUBTYPES, Subtype
 
 # Bump when the same files get other scores: finished pairs are measured anew then.
 SCORES_VERSION = 2
@@ -95,6 +95,7 @@ class _Pair:
     allowed: Pixels
     difference: Pixels
     edited: Pixels
+    result_mask: Pixels | None
 
 
 def measure(
@@ -117,7 +118,7 @@ def measure(
     """
     difference = _largest_channel(np.asarray(cv2.absdiff(source, result), np.uint8))
     edited = mask if result_mask is None else mask | result_mask
-    pair = _Pair(source, result, mask, allowed, difference, edited)
+    pair = _Pair(source, result, mask, allowed, difference, edited, result_mask)
     subtype = SUBTYPES.get((recipe or {}).get("subtype", ""))
     silhouette = ~mask if subtype and subtype.mask_of == "background" else mask
     return {
@@ -162,12 +163,19 @@ def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
         "structure_inside": structure(pair.source, pair.result, pair.edited)
         if number and subtype and subtype.keeps_structure and not blurred
         else None,
-        "sharpness": sharpness(pair.source, pair.result, pair.edited, pair.allowed)
-        if number and not blurred
-        else None,
+        "sharpness": _sharpness(pair, subtype) if number and subtype and not blurred else None,
         "seam": seam(pair.source, pair.result, pair.edited, margin + SEAM_REACH) if of_object else None,
         "effect": effect(recipe, pair.source, pair.result, pair.mask) if subtype and number else None,
     }
+
+
+def _sharpness(pair: _Pair, subtype: Subtype) -> float | None:
+    if subtype.keeps_structure:
+        return kept_sharpness(pair.source, pair.result, pair.edited)
+    if subtype.relocates:
+        there = pair.edited if pair.result_mask is None else pair.result_mask
+        return sharpness(pair.source, pair.result, there, pair.mask)
+    return sharpness(pair.source, pair.result, pair.edited, surroundings(pair.edited, pair.allowed))
 
 
 def _outside(pair: _Pair) -> Scores:

@@ -4,7 +4,7 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.detail import sharpness, structure
+from iedf_assets.core.detail import kept_sharpness, sharpness, structure, surroundings
 
 PHOTOS = {name: getattr(data, name)() for name in ("coffee", "astronaut", "chelsea")}
 
@@ -30,13 +30,24 @@ def within(mask: Pixels, inside: Pixels, photo: Pixels) -> Pixels:
 def test_what_was_enlarged_is_less_sharp_than_its_surroundings(name: str) -> None:
     photo, mask = PHOTOS[name], region(PHOTOS[name])
     own, twice, thrice = (
-        sharpness(photo, within(mask, inside, photo), mask, mask)
+        sharpness(photo, within(mask, inside, photo), mask, surroundings(mask, mask))
         for inside in (photo, enlarged(photo, 2), enlarged(photo, 3))
     )
     assert own is not None
     assert twice is not None
     assert thrice is not None
-    assert own > 1.3 * twice > 1.3 * thrice
+    assert own > 1.15 * twice > 1.15 * thrice
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_other_light_keeps_the_sharpness_and_enlarging_does_not(name: str) -> None:
+    photo, mask = PHOTOS[name], region(PHOTOS[name])
+    darker = (photo.astype(float) * 0.6 + 20).astype(np.uint8)
+    kept = kept_sharpness(photo, within(mask, darker, photo), mask)
+    soft = kept_sharpness(photo, within(mask, enlarged(photo, 2), photo), mask)
+    assert kept == pytest.approx(1, abs=0.25)
+    assert soft is not None
+    assert soft < 0.7
 
 
 def test_too_little_to_tell_is_none() -> None:
@@ -44,9 +55,11 @@ def test_too_little_to_tell_is_none() -> None:
     speck = np.zeros(photo.shape[:2], np.uint8)
     speck[5:15, 5:15] = 255
     assert sharpness(photo, photo, speck, speck) is None
+    assert sharpness(photo, photo, speck * 0, speck) is None
     assert structure(photo, photo, speck) is None
+    assert kept_sharpness(photo, photo, speck) is None
     full = np.full_like(speck, 255)
-    assert sharpness(photo, photo, full, full) is None
+    assert sharpness(photo, photo, full, surroundings(full, full)) is None
 
 
 @pytest.mark.parametrize("name", PHOTOS)

@@ -95,7 +95,7 @@ def test_without_its_index_all_pass_but_those_whose_new_place_nobody_knows(outpu
         moved = pair.sample.task == "structural_edit"
         assert pair.failed_checks == ()
         assert set(pair.not_run) - {"effect", "instruction"} == (
-            {*OUTSIDE, "polarity", "seam"} if moved else set()
+            {*OUTSIDE, "polarity", "seam", "sharpness"} if moved else set()
         )
         assert pair.passed != moved
     assert report.as_json()["summary"]["undecided"] == 8

@@ -123,7 +123,7 @@ def working_size(width: int, height: int, max_megapixels: float) -> tuple[int, i
     if factor >= 1:
         return width, height
     sides = [max(1, int(width * factor)), max(1, int(height * factor))]
-    if sides[0] * sides[1] > max_megapixels * 1e6 and max(sides) > 1:
+    if sides[0] * sides[1] > max_megapixels * 1e6 and min(sides) > 1:
         # The root was rounded up.
         sides[sides.index(max(sides))] -= 1
     return sides[0], sides[1]

@@ -226,6 +226,38 @@ def test_a_fault_is_found_under_its_name_and_the_pair_does_not_pass(outputs: Pat
     assert all("files" in pair.failed_checks for pair in report.pairs if not pair.passed)
 
 
+@pytest.mark.slow
+def test_twenty_faults_among_five_hundred_samples_are_found_and_nothing_else(
+    published: Path, tmp_path: Path
+) -> None:
+    tree, sound = tmp_path / "dataset" / DELETE, list((published / "dataset" / DELETE).glob("00001*"))
+    tree.mkdir(parents=True)
+    for number in range(1, 501):
+        for file in sound:
+            shutil.copy(file, tree / f"{number:05d}{file.name[5:]}")
+    # Without an index nothing can disagree with it, nor is any number too high.
+    needless = {"texts of two samples swapped", "a folder among the files", "a sample that nobody published"}
+    expected = []
+    for place, fault in enumerate(sorted(FAULTS.keys() - needless), 1):
+        number, bench = f"{place * 20:05d}", tmp_path / "bench"
+        bench.mkdir()
+        for file in sound:
+            shutil.copy(file, bench)
+        spoil, found = FAULTS[fault]
+        spoil(bench)
+        for file in sound:
+            (tree / f"{number}{file.name[5:]}").unlink()
+        for file in bench.iterdir():
+            shutil.move(file, tree / file.name.replace("00001", number) if file.name[:5] == "00001" else tree)
+        shutil.rmtree(bench)
+        kept = [(path, code) for path, code in found if code != "instruction_mismatch"]
+        expected += [(f"{DELETE}/{number}{path[5:]}" if path[:5] == "00001" else f"{DELETE}/{path}", code)
+                     for path, code in kept]  # fmt: skip
+    report = check_dataset(tmp_path / "dataset", threads=2)
+    assert len({path for path, _ in expected}) >= 20
+    assert codes(report) == sorted(expected)
+
+
 def test_what_lies_at_the_wrong_depth_or_in_a_misnamed_folder_is_found(outputs: Path) -> None:
     dataset = outputs / "dataset"
     (dataset / "readme.txt").touch()

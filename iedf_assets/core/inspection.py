@@ -25,7 +25,7 @@ from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.containers import take_apart
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.lint import Code, Issue
-from iedf_assets.core.masks import edit_masks, margin_px
+from iedf_assets.core.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.naming import REQUIRED, SampleKey
 from iedf_assets.core.profile import Encoding
 from iedf_assets.core.recipes import Recipe, in_pixels
@@ -34,6 +34,7 @@ from iedf_assets.core.subtypes import SUBTYPES
 
 INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
 CONTRACT_DILATION = 7
+SOFT_RIM = 0.02  # of the short side
 _CHROMA_BLOCK = 16
 _CHROMA_REACH = 2
 _MAX_PIXELS = 1 << 28
@@ -153,9 +154,15 @@ def _stated_result_mask(sample: SampleKey, mask: Pixels, stated: Recipe) -> Pixe
     subtype = SUBTYPES.get(sample.subtype)
     if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
         return None
-    x, y, box_width, box_height = cv2.boundingRect(mask)
-    box = {"x": x, "y": y, "width": box_width, "height": box_height}
-    return edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
+    found = np.zeros_like(mask)
+    # An object's soft rim may reach a border, and so be anchored to it, where its mask does not.
+    for reach in (0, round(SOFT_RIM * min(mask.shape))):
+        rows, columns = grown_box(mask, reach)
+        size = {"width": columns.stop - columns.start, "height": rows.stop - rows.start}
+        box = {"x": columns.start, "y": rows.start, **size}
+        there = edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
+        found = found if there is None else np.asarray(found | there, np.uint8)
+    return found
 
 
 def grown(mask: Pixels, by: int) -> Pixels:

@@ -239,19 +239,19 @@ def test_twenty_faults_among_five_hundred_samples_are_found_and_nothing_else(
     needless = {"texts of two samples swapped", "a folder among the files", "a sample that nobody published"}
     expected = []
     for place, fault in enumerate(sorted(FAULTS.keys() - needless), 1):
-        number, bench = f"{place * 20:05d}", tmp_path / "bench"
+        name, bench = f"{place * 20:05d}", tmp_path / "bench"
         bench.mkdir()
         for file in sound:
             shutil.copy(file, bench)
         spoil, found = FAULTS[fault]
         spoil(bench)
         for file in sound:
-            (tree / f"{number}{file.name[5:]}").unlink()
+            (tree / f"{name}{file.name[5:]}").unlink()
         for file in bench.iterdir():
-            shutil.move(file, tree / file.name.replace("00001", number) if file.name[:5] == "00001" else tree)
+            shutil.move(file, tree / file.name.replace("00001", name) if file.name[:5] == "00001" else tree)
         shutil.rmtree(bench)
         kept = [(path, code) for path, code in found if code != "instruction_mismatch"]
-        expected += [(f"{DELETE}/{number}{path[5:]}" if path[:5] == "00001" else f"{DELETE}/{path}", code)
+        expected += [(f"{DELETE}/{name}{path[5:]}" if path[:5] == "00001" else f"{DELETE}/{path}", code)
                      for path, code in kept]  # fmt: skip
     report = check_dataset(tmp_path / "dataset", threads=2)
     assert len({path for path, _ in expected}) >= 20

@@ -138,9 +138,10 @@ def _measured_by_the_mask(
 ) -> Scores:
     """The scores of a pair whose allowed region nobody names."""
     there = _stated_result_mask(sample, mask, stated)
-    scores = measure(
-        source, result, mask, widest_region(mask if there is None else mask | there), there, stated
-    )
+    subtype = SUBTYPES.get(sample.subtype)
+    of_background = subtype is not None and subtype.mask_of == "background"
+    widest = widest_region(mask if there is None else mask | there, of_background=of_background)
+    scores = measure(source, result, mask, widest, there, stated)
     if sample.task == "structural_edit":
         unknown = (*OUTSIDE_SCORES, "polarity", "seam", "sharpness") if there is None else CONSISTENCY_SCORES
         return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
@@ -170,10 +171,13 @@ def grown(mask: Pixels, by: int) -> Pixels:
     return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
 
 
-def widest_region(mask: Pixels) -> Pixels:
-    """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255."""
+def widest_region(mask: Pixels, *, of_background: bool = False) -> Pixels:
+    """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255.
+
+    An edit of an object reaches a margin beyond its mask, one of the background never into the subject.
+    """
     height, width = mask.shape
-    margin = grown(mask, margin_px(Encoding(), width, height) + 1)
+    margin = mask if of_background else grown(mask, margin_px(Encoding(), width, height) + 1)
     small = (-(-width // _CHROMA_BLOCK), -(-height // _CHROMA_BLOCK))
     padded = np.zeros((small[1] * _CHROMA_BLOCK, small[0] * _CHROMA_BLOCK), np.uint8)
     padded[:height, :width] = margin

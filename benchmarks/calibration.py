@@ -1,10 +1,9 @@
 """The scores of good pairs and of faulty ones beside their limits: rates, and a plot of the distributions.
 
-    python -m benchmarks.calibration [--photos 36] [--canaries 30] [--plot benchmarks/calibration.png]
+    python -m benchmarks.calibration [--photos 36] [--plot benchmarks/calibration.png]
 
 Good pairs are all that the classical backend finishes of photos of 0.3 to 1 MP, rejects included. Faulty ones
-are the same pairs with a canary in them, and with their edits enlarged. The canary table is of the published
-ones.
+are the same pairs with a canary in them, and with their edits enlarged.
 """
 
 import argparse
@@ -28,9 +27,7 @@ from iedf_assets.core.journal import Row
 from iedf_assets.core.manifests import rows_of
 from iedf_assets.core.masks import edit_masks
 from iedf_assets.core.pair_checks import bounds_of, judge
-from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT, Thresholds, load_profile
-from iedf_assets.core.proving import Detection, prove
 from iedf_assets.core.scores import Scores, measure
 from iedf_assets.core.subtypes import SUBTYPES
 
@@ -68,7 +65,6 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=int, default=36)
-    parser.add_argument("--canaries", type=int, default=30, help="samples of each class")
     parser.add_argument("--plot", type=Path, default=PROJECT_ROOT / "benchmarks/calibration.png")
     arguments = parser.parse_args()
     thresholds = load_profile(DEFAULT_PROFILE).thresholds
@@ -77,10 +73,6 @@ def main() -> None:
         rows = list(_finished(outputs))
         good = [row["scores"] for row in rows]
         faulty = _faulty(outputs, rows)
-        detections = prove(
-            outputs, Path(folder) / "canaries", per_class=arguments.canaries, threads=thread_count(0)
-        )
-    _print_canaries(detections)
     _print_good(rows, thresholds)
     _print_faulty(good, faulty, thresholds)
     _draw(good, faulty, thresholds, arguments.plot)
@@ -154,15 +146,6 @@ def _scores(pair: Specimen, files: dict[str, bytes], recipe: dict[str, Any]) -> 
     mask = np.asarray(cv2.imdecode(np.frombuffer(files["mask"], np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
     there = edit_masks(SUBTYPES[recipe["subtype"]], pair.mask, pair.recipe)[1]
     return measure(source, result, mask, pair.allowed, there, recipe)
-
-
-def _print_canaries(detections: list[Detection]) -> None:
-    print("\n| canary | strength | copies | found | found without an index |\n|---|---|---|---|---|")
-    for found in detections:
-        rates = " | ".join(f"{rate:.1%}" for rate in found.rates)
-        print(f"| {found.name} | {found.strength} | {found.injected} | {rates} |")
-        for sample in sorted({*found.missed, *found.missed_bare}):
-            print(f"<!-- {found.name}: {sample} -->")
 
 
 def _print_good(rows: list[Row], thresholds: Thresholds) -> None:

@@ -74,7 +74,7 @@ def _staged(folder: Path, photo: Pixels, mask: Pixels, subtype: str) -> PairRequ
         path=str(folder / "photo.jpg"), **BOUNDS, subtype=subtype, recipe=RECIPES[subtype],
         edit_folder=str(folder / subtype), x=box[1].start, y=box[0].start, layers_folder=str(folder),
         quality=encoding.jpeg_quality, margin=encoding.margin, feather=encoding.feather,
-        output=str(folder), row={},
+        instruction_ch="改", instruction_en="Change it", output=str(folder), row={},
     )  # fmt: skip
 
 

@@ -65,7 +65,9 @@ def _peaks(folder: Path) -> tuple[float, float]:
     while run.poll() is None:
         try:
             own = max(own, process.memory_info().rss / MIB)
-            below = max([below, *(child.memory_info().rss / MIB for child in process.children())])
+            # Between fork and exec a child is a copy of the run, not yet a worker.
+            workers = [child for child in process.children() if "model_envs.worker" in child.cmdline()]
+            below = max([below, *(worker.memory_info().rss / MIB for worker in workers)])
         except psutil.NoSuchProcess:
             continue
         time.sleep(0.1)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -8,6 +9,7 @@ from skimage import data
 from iedf_assets.core import instructions
 from iedf_assets.core.canaries import CANARIES, Fault, Specimen, index_entry, injected, opposite
 from iedf_assets.core.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.drift import find_drift
 from iedf_assets.core.masks import allowed_region
 from iedf_assets.core.readings import disagreements, read
 from iedf_assets_tests.core.test_instructions import SUBJECT
@@ -17,6 +19,16 @@ MOVE: dict[str, Any] = {
 }  # fmt: skip
 PICTURE_CLASSES = ("no_op", "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak",
                    "re_encoded", "wrong_file")  # fmt: skip
+# Roles of the files that each canary changes.
+CHANGED: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("result",): ("no_op", "re_encoded", "wrong_file", "truncated"),
+    ("result", "source"): (
+        "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak", "swapped_pair",
+    ),
+    ("mask", "mask_inverse"): ("mask_inverted", "mask_empty", "mask_full"),
+    ("instruction_ch", "instruction_en"): ("swapped_languages", "wrong_direction"),
+}  # fmt: skip
+ROLES = {name: roles for roles, names in CHANGED.items() for name in names}
 
 
 def specimen(photo: Pixels, recipe: dict[str, Any]) -> Specimen:
@@ -125,3 +137,73 @@ def test_some_edits_have_no_opposite(recipe: dict[str, Any]) -> None:
 def test_a_leak_needs_a_place_far_from_the_edit() -> None:
     full = Specimen(PAIR.source, PAIR.result, PAIR.mask, np.full_like(PAIR.mask, 255), PAIR.files, MOVE)
     assert injected("leak", full, [OTHER], 1) is None
+
+
+def test_the_table_of_changed_files_is_of_all_canaries() -> None:
+    assert ROLES.keys() == CANARIES.keys()
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_fault_changes_the_files_it_should_and_the_index_only_with_the_direction(name: str) -> None:
+    fault = fault_of(name)
+    assert tuple(sorted(fault.files)) == ROLES[name]
+    assert (fault.recipe is not None) == (name == "wrong_direction")
+    entry = {"instruction_ch": "a", "instruction_en": "b", "metadata": {"recipe": MOVE}}
+    assert (index_entry(entry, fault) == entry) == (name != "wrong_direction")
+
+
+def test_files_that_are_exchanged_or_cut_keep_their_bytes() -> None:
+    files = PAIR.files
+    assert fault_of("no_op").files["result"] == files["source"]
+    assert fault_of("swapped_pair").files == {"source": files["result"], "result": files["source"]}
+    assert fault_of("swapped_languages").files == {
+        "instruction_ch": files["instruction_en"], "instruction_en": files["instruction_ch"],
+    }  # fmt: skip
+    cut = fault_of("truncated").files["result"]
+    assert files["result"].startswith(cut)
+    assert len(cut) == int(0.6 * len(files["result"]))
+
+
+def test_empty_full_and_inverted_masks_are_what_they_are_called() -> None:
+    for name, expected in (("mask_empty", PAIR.mask * 0), ("mask_full", PAIR.mask | 255),
+                           ("mask_inverted", 255 - PAIR.mask)):  # fmt: skip
+        written = cv2.imdecode(np.frombuffer(fault_of(name).files["mask"], np.uint8), 0)
+        assert written is not None
+        assert np.array_equal(written, expected)
+
+
+def test_drifts_and_casts_are_as_large_as_stated() -> None:
+    outside = np.where(PAIR.allowed > 0, np.uint8(0), np.uint8(255))
+
+    def pictures(name: str) -> tuple[Pixels, Pixels]:
+        files = fault_of(name).files
+        return decode_jpeg(files["source"]), decode_jpeg(files["result"])
+
+    shifted, zoomed = (find_drift(*pictures(name), outside) for name in ("shifted", "zoomed"))
+    assert shifted
+    assert zoomed
+    assert shifted.shift_px == pytest.approx(0.5, abs=0.05)
+    assert zoomed.zoom == pytest.approx(0.003, abs=0.0003)
+    source, warm = (picture[outside > 0].mean(axis=0) for picture in pictures("warm_cast"))
+    assert warm / source == pytest.approx([1.02, 1, 0.98], abs=0.005)
+
+
+def test_a_wrong_file_is_the_other_pairs_result_in_this_ones_size() -> None:
+    assert OTHER.result.shape != PAIR.result.shape
+    expected = cv2.resize(OTHER.result, PAIR.result.shape[1::-1], interpolation=cv2.INTER_AREA)
+    written = decode_jpeg(fault_of("wrong_file").files["result"])
+    assert np.abs(written.astype(int) - expected).mean() < 2
+
+
+def test_a_leak_lies_elsewhere_for_another_seed() -> None:
+    assert len({fault_of("leak", seed).files["result"] for seed in range(4)}) == 4
+
+
+def test_a_background_edit_gets_no_hard_seam() -> None:
+    background = replace(PAIR, recipe={"subtype": "background", "kind": "defocus"})
+    assert injected("hard_seam", background, [OTHER], 1) is None
+
+
+def test_words_that_cannot_be_read_cannot_be_turned_round() -> None:
+    foreign = replace(PAIR, files=PAIR.files | {"instruction_en": b"Do as you please"})
+    assert injected("wrong_direction", foreign, [OTHER], 1) is None

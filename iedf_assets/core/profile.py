@@ -250,7 +250,7 @@ class Thresholds(Strict):
     min_changed_share_inside: Share = 0.05
     min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
     min_sharpness: Annotated[float, Field(ge=0)] = 0.6
-    max_seam: Annotated[float, Field(ge=0)] = 3.0
+    max_seam: Annotated[float, Field(ge=0)] = 2.4
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.3
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
     composited: OutsideTier = OutsideTier()

@@ -54,7 +54,7 @@ from iedf_assets.core.ssim import ssim, ssim_within
 from iedf_assets.core.subtypes import SUBTYPES, Subtype
 
 # Bump when the same files get other scores: finished pairs are measured anew then.
-SCORES_VERSION = 2
+SCORES_VERSION = 3
 # A pixel has changed when one of its channels differs by more than this.
 CHANGED_OUTSIDE, CHANGED_INSIDE, LEAKED = 2, 8, 16
 # Means of colours are taken over no more pixels than this, evenly spread.

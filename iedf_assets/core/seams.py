@@ -19,6 +19,8 @@ FIRST_LINE = 1
 # Pixels of a line's piece: fewer are not averaged, and pieces are chosen to have about four times as many.
 ENOUGH_PIXELS = 32
 MAX_PIECES = 16
+# A seam runs along a good part of the edge: the step that this percentage of the pieces stay below.
+SHARE = 85
 # A step is from one line to the next but one: JPEG softens the hardest edge over two or three pixels.
 STEP = 2
 
@@ -58,4 +60,5 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
     least = np.minimum.accumulate(steps[1], axis=1)
     nearer = np.concatenate([least[:, :1], least[:, :-1]], axis=1)
     excess = steps[1] - np.maximum(nearer, steps[0])
-    return max(float(excess[enough].max()), 0.0) if enough.any() else None
+    worst = np.where(enough, excess, -np.inf).max(axis=1)[enough.any(axis=1)]
+    return max(float(np.percentile(worst, SHARE)), 0.0) if len(worst) else None

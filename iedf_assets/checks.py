@@ -37,7 +37,6 @@ from iedf_assets.pictures import cases_strip
 from iedf_assets.resources import Factory
 
 WORST = 5
-MAX_RECOMPOSITION_ERROR = 2.0
 # The pair checks by the asset check that reports them: what it is for, and which they are.
 PAIR_CHECKS = {
     "consistency": (
@@ -126,12 +125,12 @@ def layers_sane(book: Book) -> Verdict:
     for row in rows:
         error = row["recomposition_error"] or 0.0
         share = row["subject"]["area_share"]
-        if error > MAX_RECOMPOSITION_ERROR:
+        if error > thresholds.max_recomposition_error:
             cases.append((row["source_id"], f"recomposition error {error:.2f} levels"))
         if not thresholds.min_mask_share <= share <= thresholds.max_mask_share:
             cases.append((row["source_id"], f"mask covers {share:.2%} of the picture"))
     worst = max((row["recomposition_error"] or 0.0 for row in rows), default=0.0)
-    more = {"max_recomposition_error": MAX_RECOMPOSITION_ERROR, "worst_recomposition_error": worst}
+    more = {"max_recomposition_error": thresholds.max_recomposition_error, "worst_recomposition_error": worst}
     return Verdict(len(rows), cases, more)
 
 

@@ -1,19 +1,36 @@
-"""Launchers: how a stage's requests reach a worker. A stage knows only `launch`."""
+"""Launchers: how a stage's requests reach its workers. A stage knows only `launch`."""
 
-import sys
-from dataclasses import asdict
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import dagster as dg
 
+from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.files import write_text
+from iedf_assets.core.journal import Journal, journal_size, read_journal
 from iedf_assets.core.leftovers import sweep_stage
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT, Worker
-from iedf_assets.pipes import WorkerClient
-from model_envs.contract import EditRequest, Job, LayerRequest, Stage
+from iedf_assets.environments import Environment, find_environment
+from iedf_assets.pipes import WorkerClient, WorkerDiedError
+from model_envs.contract import EditRequest, Job, LayerRequest, ModelSettings, Stage
+
+# A worker that dies so often without finishing anything in between is not started again.
+MAX_DEATHS = 3
+# Weights come from local folders and nothing else; what the packages would fetch or tell is switched off.
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_TELEMETRY": "YES",
+    "PYTHONNOUSERSITE": "1",
+}
+Request = LayerRequest | EditRequest
 
 
 def launch(
@@ -21,55 +38,175 @@ def launch(
     layout: Layout,
     worker: Worker,
     stage: Stage,
-    requests: list[LayerRequest] | list[EditRequest],
+    requests: Sequence[LayerRequest] | Sequence[EditRequest],
     report: Report,
 ) -> None:
-    """Have a worker make `requests`; its rows are in the stage's journal when this returns.
+    """Have the stage's workers make `requests`; their rows are in its journal when this returns.
 
-    Without requests no worker is started.
+    Each group of the profile's `devices` gets a worker and an equal share. One that dies is started again
+    and goes on with what is left of its share; what it was at is a failed row. Without requests none starts.
 
     Raises:
-        WorkerError: the worker could not be started or did not end well; rows finished before are kept.
+        WorkerError: a worker could not be started, keeps dying or did not end well; rows finished before are
+            kept.
     """
     sweep_stage(layout, stage)
     if not requests:
         return
-    category = context.partition_key
-    job = Job(
-        stage=stage,
-        backend=worker.backend,
-        journal=str(layout.journal(stage, category)),
-        threads=worker.threads,
-        max_failures_in_a_row=worker.max_failures_in_a_row,
-        items=[asdict(request) for request in requests],
-    )
-    path = layout.job(stage, category)
-    write_text(path, job.to_json())
-    client = WorkerClient(layout.logs / "workers" / f"{stage}-{context.run.run_id[:8]}.log")
-    client.run(
-        context,
-        [str(interpreter(worker.environment)), "-m", "model_envs.worker"],
-        extras={"job": str(path)},
-        silence_s=worker.item_timeout_s,
-        on_progress=report,
-        # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
-        env={"PYTHONPATH": str(PROJECT_ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-    )
-    path.unlink()
+    settings = worker.model_settings()
+    if worker.backend != "classical":
+        checkpoint(Path(settings.model_dir), stage)
+    tally = _Tally(len(requests), report)
+    groups = worker.devices or (None,)
+    environment = find_environment(worker.environment)
+    shares = [
+        _Share(context, layout, worker, stage, settings, environment, group, number, tally)
+        for number, group in enumerate(groups)
+    ]
+    everything: list[Request] = list(requests)
+    parts = [everything[number :: len(groups)] for number in range(len(groups))]
+    if len(shares) == 1:
+        shares[0].work_off(parts[0], threading.Event())
+    else:
+        _side_by_side([share.work_off for share in shares], parts)
 
 
-def interpreter(environment: Path | None) -> Path:
-    """The Python of an environment's folder; this process's own for None.
+def _side_by_side(
+    work: Sequence[Callable[[list[Request], threading.Event], None]],
+    parts: Sequence[list[Request]],
+) -> None:
+    """Work off all shares at once; the first that fails, or an interruption, stops the others."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(len(work), thread_name_prefix="worker") as pool:
+        try:
+            running = [pool.submit(share, part, stop) for share, part in zip(work, parts, strict=True)]
+            pending: set[Future[None]] = set(running)
+            while pending:
+                # In short waits, so that an interruption of this thread is noticed.
+                done, pending = wait(pending, timeout=0.2, return_when=FIRST_EXCEPTION)
+                if any(future.exception() for future in done):
+                    break
+        finally:
+            stop.set()
+    # Those that were stopped have an error too, but it is not the cause.
+    errors = [error for future in running if (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, _StoppedError)):
+        raise error
 
-    Raises:
-        WorkerError: the folder holds no interpreter.
+
+class _StoppedError(WorkerError):
+    """A share that was stopped because another one failed."""
+
+
+class _Tally:
+    """How much all shares have finished together."""
+
+    def __init__(self, total: int, report: Report) -> None:
+        self._total, self._report = total, report
+        self._done: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def of(self, number: int, before: int) -> Report:
+        """A report for one share, which has finished `before` requests already."""
+
+        def tell(done: int, _total: int) -> None:
+            with self._lock:
+                self._done[number] = before + done
+                self._report(min(sum(self._done.values()), self._total), self._total)
+
+        return tell
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The part of a stage's requests that one group of devices works off.
+
+    Attributes:
+        group: as `CUDA_VISIBLE_DEVICES` names it; None for all devices.
     """
-    if environment is None:
-        return Path(sys.executable)
-    python = environment.expanduser() / "bin" / "python"
-    if not python.is_file():
-        raise WorkerError(
-            f"the environment {environment} has no bin/python",
-            "set workers.*.environment to the folder of a virtual or conda environment, or to null",
+
+    context: dg.AssetExecutionContext
+    layout: Layout
+    worker: Worker
+    stage: Stage
+    settings: ModelSettings
+    environment: Environment
+    group: str | None
+    number: int
+    tally: _Tally
+
+    def work_off(self, requests: list[Request], stop: threading.Event) -> None:
+        """Run workers until every request has a row."""
+        left, total, deaths = requests, len(requests), 0
+        while left:
+            start = journal_size(self._journal)
+            try:
+                self._run(left, stop, self.tally.of(self.number, total - len(left)))
+            except WorkerDiedError as death:
+                if stop.is_set():
+                    raise _StoppedError(death.problem) from death
+                finished = {row.get("key") for row in read_journal(self._journal, start)}
+                lost = [item for item in left if item.key in death.at and item.key not in finished]
+                self._write_off(lost, death)
+                deaths = 1 if finished else deaths + 1
+                if deaths >= MAX_DEATHS or not (finished or lost):
+                    raise
+                gone = finished | {item.key for item in lost}
+                left = [item for item in left if item.key not in gone]
+                self.context.log.warning(
+                    "%s; %d requests are left, a new worker starts", death.problem, len(left)
+                )
+            else:
+                return
+
+    @property
+    def _journal(self) -> Path:
+        return self.layout.journal(self.stage, self.context.partition_key)
+
+    def _write_off(self, lost: list[Request], death: WorkerDiedError) -> None:
+        """A failed row for each request that a worker was at when it died: later runs try it again."""
+        rows = [
+            {
+                **item.row,
+                "status": "failed",
+                "reason": death.reason,
+                "detail": death.problem[:500],
+                "attempts": int(item.row.get("attempts") or 0) + 1,
+            }
+            for item in lost
+        ]
+        with Journal(self._journal) as journal:
+            journal.append(rows)
+
+    def _run(self, requests: list[Request], stop: threading.Event, report: Report) -> None:
+        job = Job(
+            stage=self.stage,
+            backend=self.worker.backend,
+            journal=str(self._journal),
+            threads=self.worker.threads,
+            max_failures_in_a_row=self.worker.max_failures_in_a_row,
+            items=[asdict(request) for request in requests],
+            model=asdict(self.settings),
         )
-    return python
+        path = self.layout.job(self.stage, f"{self.context.partition_key}-{self.number}")
+        write_text(path, job.to_json())
+        log = f"{self.stage}-{self.context.run.run_id[:8]}-{self.number}.log"
+        WorkerClient(self.layout.logs / "workers" / log).run(
+            self.context,
+            [str(self.environment.python), "-m", "model_envs.worker"],
+            extras={"job": str(path)},
+            silence_s=self.worker.item_timeout_s,
+            on_progress=report,
+            env=self._variables(),
+            stop=stop,
+        )
+        path.unlink()
+
+    def _variables(self) -> dict[str, str]:
+        variables = {**self.environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
+        if self.worker.backend == "classical":
+            # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
+            variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        if self.group is not None:
+            variables["CUDA_VISIBLE_DEVICES"] = self.group
+        return variables

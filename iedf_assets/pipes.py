@@ -25,10 +25,23 @@ from dagster_pipes import PipesParams
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT
-from model_envs.contract import EXIT_SYSTEMATIC, PROGRESS
+from model_envs.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS
 
 POLL_S = 0.02
 GRACE_S = 5.0
+
+
+class WorkerDiedError(WorkerError):
+    """A worker that did not end by itself: it was killed, crashed or went silent.
+
+    Args:
+        reason: the word for the rows of what it was at: `worker_died` or `timed_out`.
+        at: keys of the requests that it had begun.
+    """
+
+    def __init__(self, reason: str, problem: str, remedy: str, at: frozenset[str]) -> None:
+        super().__init__(problem, remedy)
+        self.reason, self.at = reason, at
 
 
 class LineMessageReader(dg.PipesMessageReader):
@@ -38,12 +51,14 @@ class LineMessageReader(dg.PipesMessageReader):
 
     Args:
         on_progress: called with (done, total) for each progress message; those go no further.
+        on_loaded: called with what a worker says when its model is loaded.
     """
 
-    def __init__(self, on_progress: Report) -> None:
-        self._on_progress = on_progress
+    def __init__(self, on_progress: Report, on_loaded: Callable[[str], None]) -> None:
+        self._on_progress, self._on_loaded = on_progress, on_loaded
         self.fault: str | None = None
         self.heard_at = time.monotonic()
+        self.begun: set[str] = set()
 
     @contextmanager
     def read_messages(self, handler: dg.PipesMessageHandler) -> Iterator[PipesParams]:
@@ -82,11 +97,15 @@ class LineMessageReader(dg.PipesMessageReader):
         self.heard_at = time.monotonic()
         try:
             message: Any = json.loads(line)
-            progress = _progress_of(message)
-            if progress is None:
-                handler.handle_message(message)
+            payload = _custom_payload(message)
+            if PROGRESS in payload:
+                self._on_progress(int(payload[PROGRESS]["done"]), int(payload[PROGRESS]["total"]))
+            elif BEGUN in payload:
+                self.begun.add(str(payload[BEGUN]))
+            elif LOADED in payload:
+                self._on_loaded(str(payload[LOADED]))
             else:
-                self._on_progress(*progress)
+                handler.handle_message(message)
         except Exception as error:  # noqa: BLE001  # Dagster's handlers raise whatever the message provokes
             self.fault = f"{type(error).__name__}: {error} in the message {line[:200]!r}"
 
@@ -110,6 +129,7 @@ class WorkerClient:
         silence_s: float,
         on_progress: Report,
         env: Mapping[str, str] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         """Run a worker to its end.
 
@@ -117,20 +137,34 @@ class WorkerClient:
             command: the interpreter, by its own path, and its arguments.
             extras: what the worker reads from Pipes.
             silence_s: seconds without any message after which it is stopped.
+            stop: ends the worker when it is set.
 
         Raises:
-            WorkerError: it did not start, went silent, ended with an error or without its closing message.
+            WorkerDiedError: it was killed, crashed, was stopped or went silent.
+            WorkerError: it did not start, ended with an error or without its closing message.
         """
-        reader = LineMessageReader(on_progress)
+        reader = LineMessageReader(on_progress, context.log.info)
         with dg.open_pipes_session(context, dg.PipesEnvContextInjector(), reader, extras) as session:
             variables = {**os.environ, **(env or {}), **session.get_bootstrap_env_vars()}
             code = self._run_process(
-                command, variables, lambda: time.monotonic() - reader.heard_at > silence_s
+                command,
+                variables,
+                lambda: time.monotonic() - reader.heard_at > silence_s or bool(stop and stop.is_set()),
             )
+        at = frozenset(reader.begun)
         if code is None:
-            raise WorkerError(
+            raise WorkerDiedError(
+                "timed_out",
                 f"the worker finished nothing for {silence_s:.0f} s and was stopped",
                 f"look into {self._log}; raise item_timeout_s in the profile if a picture may take longer",
+                at,
+            )
+        if code < 0 or code > 128:
+            raise WorkerDiedError(
+                "worker_died",
+                f"the worker was ended by {_signal_name(code)}:\n{self._log_end()}",
+                f"its whole output is in {self._log}",
+                at,
             )
         if code != 0:
             kind = "stopped" if code == EXIT_SYSTEMATIC else f"ended with exit code {code}"
@@ -161,12 +195,18 @@ class WorkerClient:
             return "".join(deque(file, lines)).strip()
 
 
-def _progress_of(message: Any) -> tuple[int, int] | None:
+def _custom_payload(message: Any) -> dict[str, Any]:
+    """The payload of a custom message; empty for Dagster's own messages."""
     if message.get("method") != "report_custom_message":
-        return None
+        return {}
     payload = message["params"]["payload"]
-    progress = payload.get(PROGRESS) if isinstance(payload, dict) else None
-    return (int(progress["done"]), int(progress["total"])) if progress else None
+    return payload if isinstance(payload, dict) else {}
+
+
+def _signal_name(code: int) -> str:
+    """The signal that an exit code tells of: negative, or 128 and more by way of a shell."""
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number).name if number in set(signal.Signals) else f"exit code {code}"
 
 
 def _start(command: list[str], variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -28,7 +28,10 @@ CHECKS = {
     "canaries": {"canaries_caught"},
 }
 PIPES_MODULE = "model_envs/worker.py"
-LIGHT = [*(PROJECT_ROOT / "iedf_assets" / "core").rglob("*.py"), *(PROJECT_ROOT / "model_envs").rglob("*.py")]
+PLAIN = [*(PROJECT_ROOT / "iedf_assets" / "core").rglob("*.py"), *(PROJECT_ROOT / "model_envs").rglob("*.py")]
+# Only what runs a model may import what runs models.
+MODELS = [path for path in PLAIN if path.parent.name == "qwen" or path.name == "qwen.py"]
+LIGHT = [path for path in PLAIN if path not in MODELS]
 
 
 @pytest.fixture
@@ -138,6 +141,11 @@ def test_core_and_workers_import_neither_dagster_nor_torch(path: Path) -> None:
     allowed = {"dagster_pipes"} if path == PROJECT_ROOT / PIPES_MODULE else set()
     banned = {"dagster", "dagster_pipes", "torch"} - allowed
     assert banned.isdisjoint(imported(path))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.relative_to(PROJECT_ROOT).as_posix())
+def test_what_runs_models_imports_no_dagster(path: Path) -> None:
+    assert {"dagster", "dagster_pipes"}.isdisjoint(imported(path))
 
 
 def test_importing_all_of_core_and_the_workers_loads_neither_dagster_nor_torch() -> None:

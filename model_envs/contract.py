@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-PROGRESS = "progress"
+PROGRESS, BEGUN, LOADED = "progress", "begun", "loaded"
 # Exit codes of a worker, beside 0 and Python's own 1.
 EXIT_SYSTEMATIC = 65
-EXIT_INTERRUPTED = 130
 
 Stage = Literal["image_layers", "edited_images"]
 
@@ -54,6 +53,8 @@ class EditRequest:
     Attributes:
         key: of the row.
         recipe: `{"task", "subtype", ...parameters}`, see `iedf_assets.core.recipes`.
+        instruction: in English, what a model is told.
+        local: whether only what lies in and around the mask is to change.
         layers: the decomposition's row (its `layers`, `subject` and `files`).
         layers_folder: the folder that holds those files.
         margin_px: how far beyond the masks the edit may reach, pixels.
@@ -68,6 +69,8 @@ class EditRequest:
     max_megapixels: float
     max_pixels: int
     recipe: dict[str, Any]
+    instruction: str
+    local: bool
     layers: dict[str, Any]
     layers_folder: str
     margin_px: int
@@ -77,12 +80,62 @@ class EditRequest:
 
 
 @dataclass(frozen=True)
+class ModelSettings:
+    """How a model is loaded and run; the classical backend takes no notice of it.
+
+    Attributes:
+        model_dir: the checkpoint's folder, absolute.
+        revision: fingerprint of the checkpoint, as the orchestrator saw it.
+        steps: denoising steps.
+        cfg: true classifier-free guidance scale; 1 is without.
+        resolution: of the layered model, the root of its working area: 640 or 1024 pixels.
+        layer_count: how many layers the layered model is asked for.
+        negative_prompt: always given, since guidance does not run without.
+        dtype: `bfloat16`, `float16` or `float32`.
+        device: `cuda`, `cpu`, or `auto`: a GPU when there is one.
+        device_map: `balanced` spreads whole parts over several GPUs.
+        offload: `none`; `model` moves whole parts to the GPU when they are needed, `group` their blocks.
+        quantization: `none`, or `int8` weights of the transformer (torchao), or `fp8` storage of them.
+        attention: attention backend by diffusers' name; None is its default.
+        compile: compile the transformer's repeated blocks.
+        step_cache: `none`, `first_block`, `taylorseer` or `magcache`.
+        tiling: decode pictures in tiles.
+        batch_size: edits denoised together, where the pipeline does that right.
+        lora: a Lightning LoRA's file, absolute; its scheduler comes with it.
+        captions: name the objects by the checkpoint's own vision model.
+        judge: have the checkpoint's own vision model rate each edit.
+    """
+
+    model_dir: str = ""
+    revision: str = ""
+    steps: int = 40
+    cfg: float = 4.0
+    resolution: int = 640
+    layer_count: int = 4
+    negative_prompt: str = " "
+    dtype: str = "bfloat16"
+    device: str = "auto"
+    device_map: str | None = None
+    offload: str = "none"
+    quantization: str = "none"
+    attention: str | None = None
+    compile: bool = False
+    step_cache: str = "none"
+    tiling: bool = False
+    batch_size: int = 1
+    lora: str | None = None
+    captions: bool = True
+    judge: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a worker process is to do.
 
     Attributes:
         items: requests of the stage, as dictionaries.
         journal: where finished rows go.
+        model: `ModelSettings` as a dictionary.
     """
 
     stage: Stage
@@ -91,6 +144,7 @@ class Job:
     threads: int
     max_failures_in_a_row: int
     items: list[dict[str, Any]] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The job file's text."""
@@ -104,6 +158,10 @@ class Job:
             OSError, ValueError, TypeError: no such file, no JSON, or not a job.
         """
         return cls(**json.loads(path.read_text("utf-8")))
+
+    def settings(self) -> ModelSettings:
+        """How the model is to be loaded and run."""
+        return ModelSettings(**self.model)
 
     def requests(self) -> Sequence[LayerRequest | EditRequest]:
         """The items, typed."""

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 from dagster_pipes import PipesContext, open_dagster_pipes
@@ -21,43 +22,75 @@ from iedf_assets.core.errors import FactoryError, SystematicError, WorkerError
 from iedf_assets.core.journal import Journal, Row
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.running import run_requests
-from model_envs.contract import EXIT_SYSTEMATIC, PROGRESS, Job
+from model_envs.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS, Job, ModelSettings
+from model_envs.requirements import differences
+from model_envs.stopping import STOP
 
 # Where each stage's backends live: module `model_envs.<environment>.<backend>` with a class `Backend`.
 ENVIRONMENTS = {"image_layers": "layered", "edited_images": "edit"}
 PROGRESS_INTERVAL_S = 0.5
+# Backends that run a model: they need their environment as it is pinned.
+MODEL_BACKENDS = frozenset({"qwen"})
 
 
 class Backend(Protocol):
-    """What does the work of a stage. Made once per process; `run` is called from several threads."""
+    """What does the work of a stage. Made once per process; `run` is called from several threads.
+
+    Attributes:
+        revision: fingerprint of its model; None when it has none.
+        loaded: what to tell of the model that it loaded; None when there is none.
+        readers: how many requests it takes at once when the profile does not say; None is one per core.
+    """
 
     revision: str | None
+    loaded: str | None
+    readers: int | None
 
     def run(self, request: Any, folder: Path) -> Row:
         """Make one item: write its files into `folder`, return its row's own columns."""
 
 
-def load_backend(stage: str, name: str) -> Backend:
-    """The backend of a stage.
+def load_backend(stage: str, name: str, settings: ModelSettings) -> Backend:
+    """The backend of a stage, its model loaded.
 
     Raises:
-        WorkerError: there is none of that name, or it lacks a package.
+        WorkerError: there is none of that name, its environment is not as it is pinned, a package is broken,
+            or the model cannot be loaded.
     """
-    module = f"model_envs.{ENVIRONMENTS[stage]}.{name}"
+    backend: Backend = backend_class(stage, name)(settings)
+    return backend
+
+
+def backend_class(stage: str, name: str) -> Any:
+    """The class of a stage's backend, in an environment that is fit for it.
+
+    Raises:
+        WorkerError: see `load_backend`.
+    """
+    environment = ENVIRONMENTS[stage]
+    recipe = f"model_envs/{environment}/environment.yml"
+    remedy = f"make model-env, or conda env create -f {recipe}; then set workers.*.environment to it"
+    wrong = differences(environment) if name in MODEL_BACKENDS else []
+    if wrong:
+        raise WorkerError(
+            f"the environment {sys.prefix} is not what the backend {name!r} of {stage} needs: "
+            f"{'; '.join(wrong)}",
+            remedy,
+        )
     try:
-        backend: Backend = importlib.import_module(module).Backend()
+        return importlib.import_module(f"model_envs.{environment}.{name}").Backend
     except ImportError as error:
         raise WorkerError(
-            f"the backend {name!r} of {stage} cannot be loaded in {sys.prefix}: {error}",
-            "install what is missing there, or choose another backend or environment in the profile",
+            f"the backend {name!r} of {stage} cannot be loaded in {sys.prefix}: {error}", remedy
         ) from error
-    return backend
 
 
 def work(job: Job, pipes: PipesContext) -> None:
     """Do everything that `job` asks for, telling the orchestrator how far it is."""
-    backend = load_backend(job.stage, job.backend)
+    backend = load_backend(job.stage, job.backend, job.settings())
     told = 0.0
+    if backend.loaded:
+        pipes.report_custom_message({LOADED: backend.loaded})
 
     def tell(done: int, total: int) -> None:
         nonlocal told
@@ -66,6 +99,7 @@ def work(job: Job, pipes: PipesContext) -> None:
             pipes.report_custom_message({PROGRESS: {"done": done, "total": total}})
 
     def make(request: Any, folder: Path) -> Row:
+        pipes.report_custom_message({BEGUN: request.key})
         row = {"backend": job.backend, "model_revision": backend.revision}
         return {**row, **backend.run(request, folder)}
 
@@ -74,7 +108,7 @@ def work(job: Job, pipes: PipesContext) -> None:
             job.requests(),
             make,
             journal,
-            threads=thread_count(job.threads),
+            threads=thread_count(job.threads or backend.readers or 0),
             max_failures_in_a_row=job.max_failures_in_a_row,
             report=tell,
         )
@@ -91,9 +125,20 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
 
 
+def stop_on_interrupt() -> None:
+    """Have an interrupt reach a model between two of its steps, which run on other threads."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        STOP.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
 def main() -> int:
     """Run as a worker; the exit code says how it went."""
     die_with_parent()
+    stop_on_interrupt()
     with open_dagster_pipes() as pipes:
         try:
             work(Job.read(Path(pipes.get_extra("job"))), pipes)

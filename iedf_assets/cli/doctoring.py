@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +15,7 @@ from iedf_assets.core import scan
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT, Profile
-from iedf_assets.launchers import interpreter
+from iedf_assets.environments import find_environment
 
 PACKAGES = (
     "dagster",
@@ -28,7 +27,7 @@ PACKAGES = (
     "opencv-contrib-python-headless",
 )
 MIN_FREE_GIB = 5
-PROBE = "import model_envs.worker, sys; model_envs.worker.load_backend(*sys.argv[1:])"
+PROBE = "import model_envs.worker, sys; model_envs.worker.backend_class(*sys.argv[1:])"
 
 
 @dataclass(frozen=True)
@@ -115,18 +114,18 @@ def _workers(profile: Profile) -> Iterator[Finding]:
         yield _probe(stage, environment, backend)
 
 
-def _probe(stage: str, environment: Path | None, backend: str) -> Finding:
+def _probe(stage: str, environment: str | None, backend: str) -> Finding:
     subject = f"worker {stage} ({backend})"
     try:
-        python = interpreter(environment)
+        found = find_environment(environment)
         subprocess.run(
-            [str(python), "-c", PROBE, stage, backend],
+            [str(found.python), "-c", PROBE, stage, backend],
             check=True,
             capture_output=True,
             text=True,
             timeout=120,
             cwd=PROJECT_ROOT,
-            env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+            env={**os.environ, **found.variables, "PYTHONPATH": str(PROJECT_ROOT)},
         )
     except FactoryError as error:
         return Finding(subject, error.problem, error.remedy)
@@ -135,7 +134,7 @@ def _probe(stage: str, environment: Path | None, backend: str) -> Finding:
         return Finding(subject, last_line, "install what is missing in its environment")
     except subprocess.TimeoutExpired:
         return Finding(subject, "did not start within 120 s", "look at its environment")
-    return Finding(subject, f"starts with {python}")
+    return Finding(subject, f"starts with {found.python}")
 
 
 def _dagster(layout: Layout) -> Iterator[Finding]:

@@ -18,12 +18,16 @@ _FINEST = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 WINDOW, QUIET = 9, 25
 _FLAT = 0.05
 REACH = 3
+# Levels from black and from white where grain is cut off.
+CLIPPED = 6
 BAND_PIXELS = 300_000
 # Structure is compared at no larger a size than this, the long side in pixels.
 STRUCTURE_SIDE = 512
 
 
-def sharpness(source: Pixels, result: Pixels, edited: Pixels, reference: Pixels) -> float | None:
+def sharpness(
+    source: Pixels, result: Pixels, edited: Pixels, reference: Pixels, factor: float = 1.0
+) -> float | None:
     """How sharp an edit is beside the source elsewhere; 1 is alike.
 
     Every photo has grain, as fine as its pixels, and has it everywhere. What was enlarged has lost it.
@@ -33,12 +37,14 @@ def sharpness(source: Pixels, result: Pixels, edited: Pixels, reference: Pixels)
         edited: uint8 (H, W), nonzero where the result is looked at.
         reference: uint8 (H, W), nonzero where the source is: the same object at its old place, or what lies
             around the edit.
+        factor: by how much the recipe enlarges the object: grain is a second difference, and of what is
+            drawn f times as large, second differences are 1/f² as large.
 
     Returns:
         0 or more; None when there is too little of either to tell.
     """
     inside, outside = _grain_within(result, edited), _grain_within(source, reference)
-    return None if inside is None or outside is None else inside / outside
+    return None if inside is None or outside is None else inside / outside * max(factor, 1.0) ** 2
 
 
 def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
@@ -55,7 +61,8 @@ def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | No
     """How sharp the result is beside the source where both show the same thing; 1 is alike.
 
     Other light or contrast changes the grain as it changes everything else, so grain is taken as a share of
-    the gradients. Arguments and result are those of `sharpness`.
+    the gradients, and where nothing is clipped, for that has none. Arguments and result are those of
+    `sharpness`.
     """
     rows, columns = grown_box(edited, REACH)
     # Grain is the same everywhere, so a band across a large edit tells as much as all of it.
@@ -63,9 +70,11 @@ def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | No
     box = slice(rows.start + spare, rows.stop - spare), columns
     square = np.ones((2 * REACH + 1,) * 2, np.uint8)
     within = np.asarray(cv2.erode(edited[box], square, borderValue=255), np.uint8)
+    luminances = [_luminance(picture, box) for picture in (source, result)]
+    for luminance in luminances:
+        within[(luminance < CLIPPED) | (luminance > 255 - CLIPPED)] = 0
     shares = []
-    for picture in (source, result):
-        luminance = _luminance(picture, box)
+    for luminance in luminances:
         grain = _grain(luminance, within)
         if grain is None:
             return None

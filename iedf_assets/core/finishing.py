@@ -38,6 +38,7 @@ class PairRequest:
         quality: JPEG quality of both files.
         margin: how far the edit may reach beyond its mask, as a share of the short side.
         feather: the margin's soft rim, as a share of it.
+        recomposition_error: of the layers, a score of the pair; None when the edit needed no layers.
         instruction_ch, instruction_en: what the edit is told by.
         output: folder of the staged item.
         row: columns of its row that are known before.
@@ -58,6 +59,7 @@ class PairRequest:
     quality: int
     margin: float
     feather: float
+    recomposition_error: float | None
     instruction_ch: str
     instruction_en: str
     output: str
@@ -104,6 +106,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
     recipe = {**request.recipe, "subtype": request.subtype}
     texts = {role: getattr(request, role) for role in LANGUAGES}
     scores = measure(*written, mask, allowed, result_mask, recipe)
+    scores["recomposition_error"] = request.recomposition_error
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
 

@@ -51,12 +51,17 @@ class Journal:
         self.close()
 
 
-def read_journal(path: Path) -> list[Row]:
-    """All whole rows of a journal in the order written; an absent journal has none."""
+def journal_size(path: Path) -> int:
+    """Bytes written so far; 0 for an absent journal."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def read_journal(path: Path, start: int = 0) -> list[Row]:
+    """All whole rows of a journal from a byte on, in the order written; an absent journal has none."""
     if not path.exists():
         return []
     rows = []
-    for line in path.read_bytes().split(b"\n"):
+    for line in path.read_bytes()[start:].split(b"\n"):
         try:
             row = json.loads(line)
         except ValueError:

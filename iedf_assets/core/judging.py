@@ -16,7 +16,8 @@ structural edit are in `not_run` and it does not pass; but what changed where no
 its instruction, fails. Of other edits the outside is then measured as `iedf_assets.core.inspection` says. A
 composite that is exact there but has changed more than 7 pixels beyond its mask may be right, with a wider
 margin, or wrong: the checks that it fails by that are in `not_run` too. `effect` and `instruction` are in
-`not_run` where an edit is asked for in other words than this project's; no tier requires them.
+`not_run` where an edit is asked for in other words than this project's, `recomposition` always, for a dataset
+holds no layers; no tier requires them.
 """
 
 import json
@@ -38,6 +39,7 @@ from iedf_assets.core.pair_checks import (
     INSTRUCTION,
     NO_OUTSIDE,
     POLARITY,
+    RECOMPOSITION,
     SEAM,
     SHARPNESS,
     bounds_of,
@@ -52,7 +54,7 @@ from iedf_assets.core.subtypes import SUBTYPES, Tier
 FILES = "files"
 CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
 # Not every text is in this project's words, so no pair must have been read.
-OPTIONAL = (EFFECT, INSTRUCTION)
+OPTIONAL = (EFFECT, INSTRUCTION, RECOMPOSITION)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
 | polarity | the change does not lie in the mask rather than elsewhere | inverted and foreign masks |
 | structure | the gradients inside are not the source's | a subject that became another one |
 | sharpness | the edit is much softer than its surroundings | results that were enlarged |
+| recomposition | the layers that it was made of do not add up to the source | layers that lost a part |
 | seam | the change ends in a step | hard pastes |
 | effect | the pixels do not do what the recipe says | wrong directions, swapped files |
 | instruction | a text says something else than recipe, picture or the other language | wrong texts |
@@ -32,7 +33,7 @@ from iedf_assets.core.profile import GlobalTier, Thresholds
 from iedf_assets.core.subtypes import Tier
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
-SEAM, SHARPNESS = "seam", "sharpness"
+SEAM, SHARPNESS, RECOMPOSITION = "seam", "sharpness", "recomposition"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
 
 
@@ -61,6 +62,7 @@ INSIDE_BOUNDS = (
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
     Bound(SHARPNESS, "sharpness", "min_sharpness", required=False),
+    Bound(RECOMPOSITION, "recomposition_error", "max_recomposition_error", required=False),
     Bound(SEAM, "seam", "max_seam", required=False),
     Bound(EFFECT, "effect", "min_effect", required=False),
     Bound(INSTRUCTION, "instruction_faults", "max_instruction_faults", required=False),

@@ -8,6 +8,7 @@ from iedf_assets.core.finishing import PairRequest
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot, edit_id, largest_area, layers_key, needed_level, seed_from
 from iedf_assets.core.masks import margin_px
+from iedf_assets.core.subtypes import SUBTYPES
 from model_envs.contract import EditRequest, LayerRequest
 
 
@@ -83,6 +84,8 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,
                 recipe=row["recipe"],
+                instruction=row["instruction_en"],
+                local=SUBTYPES[row["subtype"]].tier != "global",
                 layers=layers,
                 layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
                 margin_px=margin_px(book.category.encoding, layers["width"], layers["height"]),
@@ -163,6 +166,9 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Pa
         quality=encoding.jpeg_quality,
         margin=encoding.margin,
         feather=encoding.feather,
+        recomposition_error=book.layers[slot.layers_key]["recomposition_error"]
+        if slot.subtype.needs == "layers"
+        else None,
         instruction_ch=edit["instruction_ch"],
         instruction_en=edit["instruction_en"],
         output=str(book.layout.staged("edit_pairs", slot.pair_key)),

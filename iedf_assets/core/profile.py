@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from iedf_assets.core.checkpoints import fingerprint
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task, Tier
+from model_envs.contract import ModelSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PROFILE = PROJECT_ROOT / "configs" / "default.yaml"
@@ -130,28 +132,96 @@ class Recipes(Strict):
     background: Background = Background()
 
 
+def _absolute(path: Path) -> Path:
+    return (PROJECT_ROOT / path.expanduser()).absolute()
+
+
+class ModelOptions(Strict):
+    """How a worker's model is loaded and run: see `model_envs.contract.ModelSettings`."""
+
+    cfg: Annotated[float, Field(ge=1, le=20)] = 4.0
+    resolution: Literal[640, 1024] = 640
+    layer_count: Annotated[int, Field(ge=2, le=16)] = 4
+    negative_prompt: Annotated[str, Field(min_length=1)] = " "
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device_map: Literal["balanced"] | None = None
+    offload: Literal["none", "model", "group"] = "none"
+    quantization: Literal["none", "int8", "fp8"] = "none"
+    attention: str | None = None
+    compile: bool = False
+    step_cache: Literal["none", "first_block", "taylorseer", "magcache"] = "none"
+    tiling: bool = False
+    batch_size: Annotated[int, Field(ge=1, le=64)] = 1
+    lora: Path | None = None
+    captions: bool = True
+    judge: bool = False
+
+
+# What of them changes no picture, or is told by a fingerprint instead.
+_NOT_IDENTITY = {"device", "device_map", "offload", "compile", "batch_size", "lora"}
+
+
 class Worker(Strict):
     """One worker: a process that loads a model once and runs many requests.
 
     Attributes:
         backend: what does the work.
         launcher: how work reaches it.
-        environment: the interpreter: null for this one, else a virtual or conda environment's folder.
+        environment: the interpreter: null for this one, else the name of a conda environment or of one that
+            `make model-env` made, or the folder of a virtual or conda environment.
         threads: pictures worked on at once; 0 means one per CPU core.
         item_timeout_s: seconds without any finished picture after which the worker is stopped.
         max_failures_in_a_row: so many equal failures one after another stop the stage.
+        model_dir: the checkpoint's folder, for the backend `qwen`; nothing is ever downloaded.
+        devices: groups of GPUs as `CUDA_VISIBLE_DEVICES` names them, such as `["0,1", "2,3"]`: one worker
+            each, which share the work. Empty is one worker that sees all.
+        steps: denoising steps of the model.
+        model: the rest of what the model is told.
     """
 
-    backend: Literal["classical"] = "classical"
+    backend: Literal["classical", "qwen"] = "classical"
     launcher: Literal["subprocess"] = "subprocess"
-    environment: Path | None = None
+    environment: str | None = None
     threads: Annotated[int, Field(ge=0)] = 0
     item_timeout_s: Positive = 600.0
     max_failures_in_a_row: Annotated[int, Field(ge=1)] = 20
+    model_dir: Path | None = None
+    devices: tuple[Annotated[str, Field(pattern=r"^[\w-]+(,[\w-]+)*$")], ...] = ()
+    steps: Annotated[int, Field(ge=1, le=200)] = 40
+    model: ModelOptions = ModelOptions()
+
+    @model_validator(mode="after")
+    def _model_given(self) -> Self:
+        if self.backend == "qwen" and self.model_dir is None:
+            raise ValueError("the backend qwen needs model_dir, the folder of a local checkpoint")
+        return self
+
+    def model_settings(self) -> ModelSettings:
+        """What the worker is told of its model, with the fingerprint of its checkpoint.
+
+        Raises:
+            WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
+        """
+        if self.model_dir is None:
+            return ModelSettings()
+        folder = _absolute(self.model_dir)
+        lora = str(_absolute(self.model.lora)) if self.model.lora else None
+        options = self.model.model_dump() | {"lora": lora, "steps": self.steps}
+        return ModelSettings(model_dir=str(folder), revision=fingerprint(folder), **options)
 
     def identity(self) -> list[Any]:
-        """What of this worker changes its output."""
-        return [self.backend]
+        """What of this worker changes its output.
+
+        Raises:
+            WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
+        """
+        if self.backend == "classical":
+            return [self.backend]
+        settings = self.model_settings()
+        lora = fingerprint(Path(settings.lora)) if settings.lora else None
+        options = self.model.model_dump(exclude=_NOT_IDENTITY)
+        return [self.backend, settings.revision, {**options, "steps": self.steps, "lora": lora}]
 
 
 class Workers(Strict):
@@ -236,6 +306,7 @@ class Thresholds(Strict):
         edited.
         min_structure: likeness of the gradients inside, of edits that keep the structure.
         min_sharpness: grain of the edit beside its surroundings'.
+        max_recomposition_error: mean difference of the layers put together from the source, levels of 255.
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
@@ -249,9 +320,10 @@ class Thresholds(Strict):
     min_polarity: Annotated[float, Field(ge=0)] = 4.0
     min_changed_share_inside: Share = 0.05
     min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
-    min_sharpness: Annotated[float, Field(ge=0)] = 0.6
-    max_seam: Annotated[float, Field(ge=0)] = 2.4
-    min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.3
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.75
+    max_recomposition_error: Annotated[float, Field(ge=0)] = 2.0
+    max_seam: Annotated[float, Field(ge=0)] = 2.1
+    min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
     composited: OutsideTier = OutsideTier()
     raw: RawTier = RawTier()

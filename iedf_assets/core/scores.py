@@ -15,7 +15,7 @@ definition, is of whole pictures that were made equal in the allowed region.
 | delta_e_inside | mean ΔE2000 in mask and result mask | 0 or more |
 | structure_inside | likeness of the gradients inside, of edits that keep the structure | -1 to 1 |
 | sharpness | grain of the edit beside its surroundings', or of an object beside its own before | 0 or more |
-| seam | largest step of the mean change along lines around the mask | ΔE, 0 or more |
+| seam | largest step between lines around the mask that the source lacks | ΔE, 0 or more |
 | effect | how clearly the pixels do what the recipe says | 1 fully, negative the opposite |
 | outside_share | share of the picture that lies outside | 0 to 1 |
 | mse_outside_region | mean squared error outside | 0 to 65025 |
@@ -29,6 +29,9 @@ definition, is of whole pictures that were made equal in the allowed region.
 | shift_px, zoom | drift of the outside, if an alignment is found | pixels; relative |
 | leak_px | pixels of the largest connected part outside that differs by more than 16 | 0 or more |
 | leak_share | share of the pixels that differ by more than 16 that lie outside | 0 to 1 |
+
+`iedf_assets.core.finishing` and `iedf_assets.core.inspection` add what pixels alone do not tell:
+`instruction_faults` and, where the layers are known, `recomposition_error`.
 
 What cannot be told is None: everything of the outside where there is none, and what does not apply.
 """
@@ -54,7 +57,7 @@ from iedf_assets.core.ssim import ssim, ssim_within
 from iedf_assets.core.subtypes import SUBTYPES, Subtype
 
 # Bump when the same files get other scores: finished pairs are measured anew then.
-SCORES_VERSION = 3
+SCORES_VERSION = 4
 # A pixel has changed when one of its channels differs by more than this.
 CHANGED_OUTSIDE, CHANGED_INSIDE, LEAKED = 2, 8, 16
 # Means of colours are taken over no more pixels than this, evenly spread.
@@ -163,18 +166,20 @@ def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
         "structure_inside": structure(pair.source, pair.result, pair.edited)
         if number and subtype and subtype.keeps_structure and not blurred
         else None,
-        "sharpness": _sharpness(pair, subtype) if number and subtype and not blurred else None,
+        "sharpness": _sharpness(pair, subtype, recipe.get("factor", 1.0))
+        if number and subtype and not blurred
+        else None,
         "seam": seam(pair.source, pair.result, pair.edited, margin + SEAM_REACH) if of_object else None,
         "effect": effect(recipe, pair.source, pair.result, pair.mask) if subtype and number else None,
     }
 
 
-def _sharpness(pair: _Pair, subtype: Subtype) -> float | None:
+def _sharpness(pair: _Pair, subtype: Subtype, factor: float) -> float | None:
     if subtype.keeps_structure:
         return kept_sharpness(pair.source, pair.result, pair.edited)
     if subtype.relocates:
         there = pair.edited if pair.result_mask is None else pair.result_mask
-        return sharpness(pair.source, pair.result, there, pair.mask)
+        return sharpness(pair.source, pair.result, there, pair.mask, factor)
     return sharpness(pair.source, pair.result, pair.edited, surroundings(pair.edited, pair.allowed))
 
 

@@ -81,3 +81,27 @@ def test_other_light_keeps_the_structure_and_another_picture_does_not(name: str)
 def test_flat_pictures_have_the_same_structure() -> None:
     flat = np.full((64, 64, 3), 90, np.uint8)
     assert structure(flat, flat // 2, np.full((64, 64), 255, np.uint8)) == 1
+
+
+@pytest.mark.parametrize("factor", [1.25, 1.5])
+def test_an_object_that_the_recipe_enlarges_may_lose_the_grain_that_this_costs(factor: float) -> None:
+    photo = PHOTOS["chelsea"]
+    noisy = np.clip(photo + np.random.default_rng(1).normal(0, 4, photo.shape), 0, 255).astype(np.uint8)
+    larger = np.asarray(cv2.resize(noisy, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC))
+    before, after = (np.full(picture.shape[:2], 255, np.uint8) for picture in (noisy, larger))
+    asked = sharpness(noisy, larger.astype(np.uint8), after, before, factor)
+    unasked = sharpness(noisy, larger.astype(np.uint8), after, before)
+    assert asked is not None
+    assert unasked is not None
+    assert asked == pytest.approx(unasked * factor**2)
+    assert asked == pytest.approx(1, abs=0.4)
+    assert unasked < 0.5
+
+
+def test_grain_that_is_clipped_does_not_count_as_lost() -> None:
+    photo, mask = PHOTOS["astronaut"], region(PHOTOS["astronaut"])
+    brighter = np.clip(photo.astype(float) * 1.6, 0, 255).astype(np.uint8)
+    kept = kept_sharpness(photo, within(mask, brighter, photo), mask)
+    assert kept == pytest.approx(1, abs=0.25)
+    white = np.full_like(photo, 255)
+    assert kept_sharpness(photo, within(mask, white, photo), mask) is None

@@ -75,7 +75,11 @@ def test_the_projects_own_dataset_is_clean_with_its_index(published: Path) -> No
     assert len(found["pairs"]) == found["summary"]["passed"] == 16
     assert all(pair["tier"] == "composited" for pair in found["pairs"])
     # The texts of these pairs are in nobody's words; of toning, the recipes do not say which.
-    assert {check for pair in found["pairs"] for check in pair["not_run"]} == {"effect", "instruction"}
+    assert {check for pair in found["pairs"] for check in pair["not_run"]} == {
+        "effect",
+        "instruction",
+        "recomposition",
+    }
     assert [pair["sample"] for pair in found["pairs"]] == sorted(pair["sample"] for pair in found["pairs"])
     assert json.loads(json.dumps(found)) == found
 
@@ -94,7 +98,7 @@ def test_without_its_index_all_pass_but_those_whose_new_place_nobody_knows(outpu
     for pair in report.pairs:
         moved = pair.sample.task == "structural_edit"
         assert pair.failed_checks == ()
-        assert set(pair.not_run) - {"effect", "instruction"} == (
+        assert set(pair.not_run) - {"effect", "instruction", "recomposition"} == (
             {*OUTSIDE, "polarity", "seam", "sharpness"} if moved else set()
         )
         assert pair.passed != moved
@@ -324,7 +328,7 @@ def test_a_no_op_fails(outputs: Path, sample: str, with_index: bool) -> None:
     if not with_index:
         shutil.rmtree(outputs / "reports")
     failed = set(verdict(check_dataset(folder), sample)["failed_checks"])
-    assert {"no_op"} <= failed <= {"no_op", "polarity", "effect"}
+    assert {"no_op"} <= failed <= {"no_op", "polarity", "effect", "sharpness"}
 
 
 @pytest.mark.parametrize(("level", "expected"), [(0, ["mask_area", "no_op"]), (255, ["mask_area"])])
@@ -432,8 +436,8 @@ def test_a_change_in_the_margin_of_an_unknown_region_is_undecided_and_beyond_it_
     within, beyond = (verdict(report, f"{DELETE}/0000{number}") for number in (1, 2))
     assert not within["passed"]
     assert not set(within["failed_checks"]) & set(OUTSIDE)
-    assert within["not_run"] == ["instruction", *CONSISTENCY_CHECKS]
-    assert beyond["not_run"] == ["instruction"]
+    assert within["not_run"] == ["recomposition", "instruction", *CONSISTENCY_CHECKS]
+    assert beyond["not_run"] == ["recomposition", "instruction"]
     assert {*CONSISTENCY_CHECKS, "exact_outside"} <= set(beyond["failed_checks"])
 
 

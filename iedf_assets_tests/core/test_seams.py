@@ -56,3 +56,14 @@ def test_a_step_that_was_there_and_went_is_no_seam() -> None:
 def test_a_mask_without_an_edge_has_no_seam_to_look_for(level: int) -> None:
     photo = PHOTOS["coffee"]
     assert seam(photo, photo, np.full(photo.shape[:2], level, np.uint8), REACH) is None
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_patch_in_another_shade_shows_also_where_the_edit_itself_has_a_hard_outline(name: str) -> None:
+    photo, mask = PHOTOS[name], disc(PHOTOS[name])
+    inside = np.where(mask[..., None] > 0, 255 - photo, photo).astype(np.uint8)
+    patch = brighter(inside, (distance_from(mask) < 8).astype(float), 16)
+    plain, found = seam(photo, inside, mask, REACH), seam(photo, patch, mask, REACH)
+    assert plain == 0
+    assert found is not None
+    assert found > 2.1

@@ -19,7 +19,7 @@ from iedf_assets.core.layers import load_alpha, load_background, load_object, ov
 from iedf_assets.core.masks import Box
 from iedf_assets.core.photos import read_photo
 from iedf_assets.core.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
-from model_envs.contract import EditRequest
+from model_envs.contract import EditRequest, ModelSettings
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
@@ -73,6 +73,11 @@ class Backend:
     """Renders edits; holds no state."""
 
     revision: str | None = None
+    loaded: str | None = None
+    readers: int | None = None
+
+    def __init__(self, settings: ModelSettings) -> None:
+        """There is no model to load."""
 
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the edited pixels, and say where in the photo their upper left corner lies.

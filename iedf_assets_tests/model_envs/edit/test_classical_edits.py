@@ -15,7 +15,7 @@ from iedf_assets.core.finishing import composite
 from iedf_assets.core.masks import edit_masks, region_alpha
 from iedf_assets.core.profile import Recipes
 from iedf_assets.core.subtypes import SUBTYPES
-from model_envs.contract import EditRequest
+from model_envs.contract import EditRequest, ModelSettings
 from model_envs.edit.classical import Backend
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit
 
@@ -76,9 +76,10 @@ class Stage:
         request = EditRequest(
             key="k", edit_id="e", source_id=source_id or content_hash(self.path.read_bytes()),
             path=str(self.path), max_megapixels=16.0, max_pixels=10**8, recipe=recipe, layers=self.row,
+            instruction="Edit it", local=True,
             layers_folder=str(self.folder), margin_px=MARGIN, seed=1, output=str(output),
         )  # fmt: skip
-        row = Backend().run(request, output)
+        row = Backend(ModelSettings()).run(request, output)
         assert row["status"] == "done"
         return decode(output / "picture.png"), row["x"], row["y"]
 

@@ -11,7 +11,7 @@ from skimage import data
 from iedf_assets.core.codecs import Pixels, decode, encode_png
 from iedf_assets.core.files import content_hash
 from iedf_assets.core.layers import load_alpha, load_background, load_object, recompose
-from model_envs.contract import LayerRequest
+from model_envs.contract import LayerRequest, ModelSettings
 from model_envs.layered.classical import Backend
 
 # Points as shares of width and height that belong to the subject, and points that do not.
@@ -43,7 +43,7 @@ def decompose(path: Path, folder: Path, level: str = "layers", **changes: Any) -
         output=str(folder),
     )
     folder.mkdir()
-    return {**Backend().run(request, folder), "source_id": request.source_id}
+    return {**Backend(ModelSettings()).run(request, folder), "source_id": request.source_id}
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

@@ -1,0 +1,87 @@
+"""From a photo, the object's alpha and a completed background to the files and the row of a decomposition.
+
+What all layered backends share, whatever found the object.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iedf_assets.core.codecs import Pixels, encode_png
+from iedf_assets.core.journal import Row
+from iedf_assets.core.layers import BACKGROUND
+from model_envs.layered.matting import own_colours
+
+HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
+COLOUR_CLUSTERS = 4
+COLOUR_SAMPLES = 2500
+
+
+def far_from(mask: Pixels) -> NDArray[np.bool_]:
+    """Where alpha has nothing to say: further from the mask than its soft rim reaches."""
+    reach = max(3, round(min(mask.shape) * 0.02)) * 2 + 1
+    far: NDArray[np.bool_] = cv2.dilate(mask, np.ones((reach, reach), np.uint8)) == 0
+    return far
+
+
+def hole_of(alpha: Pixels) -> Pixels:
+    """Where the background has to be completed: behind the object and a little around it."""
+    growth = max(2, round(min(alpha.shape) * HOLE_GROWTH))
+    visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
+    return cv2.dilate(visible, np.ones((2 * growth + 1,) * 2, np.uint8)).astype(np.uint8)
+
+
+def background_layer(completed: Pixels, hole: Pixels, folder: Path) -> Row:
+    """The background's layer: the completed picture, as far as the hole reaches."""
+    x, y, w, h = cv2.boundingRect(hole)
+    return _written(folder, BACKGROUND, np.ascontiguousarray(completed[y : y + h, x : x + w]), x, y)
+
+
+def object_layer(rgb: Pixels, alpha: Pixels, box: tuple[int, int, int, int], folder: Path) -> Row:
+    """The object's layer, in its own colours; the box is x, y, width, height."""
+    x, y, w, h = box
+    crop = np.s_[y : y + h, x : x + w]
+    rgba = np.dstack([own_colours(rgb[crop], alpha[crop]), alpha[crop]])
+    # Nothing is seen of these; one colour keeps the file small.
+    rgba[rgba[..., 3] == 0] = 0
+    return _written(folder, "object_1", rgba, x, y)
+
+
+def _written(folder: Path, name: str, pixels: Pixels, x: int, y: int) -> Row:
+    file = f"{name}.png"
+    (folder / file).write_bytes(encode_png(pixels))
+    return {"name": name, "file": file, "x": x, "y": y, "width": pixels.shape[1], "height": pixels.shape[0]}
+
+
+def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int], seed: int) -> Row:
+    """What is known of the subject, for recipes and instructions."""
+    height, width = mask.shape
+    x, y, w, h = box
+    moments = cv2.moments(mask, binaryImage=True)
+    return {
+        "x": x, "y": y, "width": w, "height": h,
+        "area_share": round(moments["m00"] / (height * width), 5),
+        "center_x": round(moments["m10"] / moments["m00"] / width, 4),
+        "center_y": round(moments["m01"] / moments["m00"] / height, 4),
+        "colour": _dominant_colour(rgb, mask, seed),
+        "touches_border": x == 0 or y == 0 or x + w == width or y + h == height,
+        "caption": None,
+    }  # fmt: skip
+
+
+def _dominant_colour(rgb: Pixels, mask: Pixels, seed: int) -> list[int]:
+    """The middle of the largest cluster of the subject's colours in Lab, as RGB."""
+    pixels = rgb[mask > 0]
+    pixels = pixels[:: max(1, len(pixels) // COLOUR_SAMPLES)]
+    lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    # Lightness counts less: a shaded side is the same colour.
+    lab[:, 0] *= 0.5
+    cv2.setRNGSeed(seed)
+    criteria = (cv2.TERM_CRITERIA_MAX_ITER, 12, 0)
+    count = min(COLOUR_CLUSTERS, len(lab))
+    unlabelled = np.zeros((len(lab), 1), np.int32)
+    _, labels, _ = cv2.kmeans(lab, count, unlabelled, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    largest = np.bincount(labels.ravel()).argmax()
+    return [int(value) for value in np.median(pixels[labels.ravel() == largest], axis=0)]

@@ -37,6 +37,8 @@ DESCRIPTIONS = {
     "recomposition_error": "Mean difference of the layers put together from the photo, levels of 255.",
     "backend": "What made it.",
     "model_revision": "The model's revision; empty for backends without a model.",
+    "made_with": "What a model made it with: class, revision, settings, seed, canvas, versions.",
+    "judged": "The judge's ratings, 1 to 5.",
     "task": "The kind of task that the subtype belongs to.",
     "subtype": "The kind of edit.",
     "scene": "The scene folder, from the profile.",

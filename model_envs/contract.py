@@ -90,6 +90,7 @@ class ModelSettings:
         cfg: true classifier-free guidance scale; 1 is without.
         resolution: of the layered model, the root of its working area: 640 or 1024 pixels.
         layer_count: how many layers the layered model is asked for.
+        canvas_megapixels: area that the model works at; None is its own: 1024² pixels, or `resolution`².
         negative_prompt: always given, since guidance does not run without.
         dtype: `bfloat16`, `float16` or `float32`.
         device: `cuda`, `cpu`, or `auto`: a GPU when there is one.
@@ -112,6 +113,7 @@ class ModelSettings:
     cfg: float = 4.0
     resolution: int = 640
     layer_count: int = 4
+    canvas_megapixels: float | None = None
     negative_prompt: str = " "
     dtype: str = "bfloat16"
     device: str = "auto"

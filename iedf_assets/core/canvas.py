@@ -98,7 +98,7 @@ def canvas_sizes(area: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def pipeline_size(area: int, ratio: float) -> tuple[int, int]:
+def pipeline_size(area: float, ratio: float) -> tuple[int, int]:
     """The size that the pipelines resize to (`calculate_dimensions` of diffusers' Qwen-Image pipelines)."""
     width = math.sqrt(area * ratio)
     return round(width / STEP) * STEP, round(width / ratio / STEP) * STEP

@@ -17,7 +17,8 @@ from iedf_assets.core.errors import StorageError, WorkerError
 from iedf_assets.core.journal import Row
 from iedf_assets.core.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.photos import read_photo
-from iedf_assets.core.scores import measure
+from iedf_assets.core.registration import find_motion, undone
+from iedf_assets.core.scores import Scores, measure
 from iedf_assets.core.subtypes import SUBTYPES
 
 
@@ -34,7 +35,9 @@ class PairRequest:
         recipe: see `iedf_assets.core.recipes`.
         edit_folder: holds `picture.png`, the edited pixels.
         x, y: where the upper left corner of that picture lies in the source, pixels.
-        layers_folder: holds `mask.png`, the subject's silhouette in the source.
+        layers_folder: holds `mask.png`, the subject's silhouette in the source; None for an edit of all.
+        made_with: what a model made the picture with; None for a picture that lies where it belongs already.
+        judged: the judge's ratings, if it was asked.
         quality: JPEG quality of both files.
         margin: how far the edit may reach beyond its mask, as a share of the short side.
         feather: the margin's soft rim, as a share of it.
@@ -55,7 +58,9 @@ class PairRequest:
     edit_folder: str
     x: int
     y: int
-    layers_folder: str
+    layers_folder: str | None
+    made_with: dict[str, Any] | None
+    judged: dict[str, int] | None
     quality: int
     margin: float
     feather: float
@@ -88,12 +93,16 @@ def finish(request: PairRequest, folder: Path) -> Row:
         expected_id=request.source_id,
     ).rgb
     height, width = source.shape[:2]
-    silhouette = _silhouette(Path(request.layers_folder) / "mask.png", width, height)
+    silhouette = _silhouette(request.layers_folder, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
-    reach = margin_px(request, width, height)
+    reach = margin_px(request, width, height, subtype)
     alpha = region_alpha(subtype, silhouette, result_mask, reach, request.feather)
     allowed = allowed_region(alpha)
     patch = decode(Path(request.edit_folder) / "picture.png")
+    making = _of_the_making(request)
+    if request.made_with is not None and subtype.tier != "global":
+        patch, motion = registered(source, patch, ~allowed)
+        making |= motion
     source_file = encode_jpeg(source, request.quality)
     result_file = encode_jpeg(composite(source, patch, alpha, request.x, request.y), request.quality)
     masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
@@ -106,9 +115,43 @@ def finish(request: PairRequest, folder: Path) -> Row:
     recipe = {**request.recipe, "subtype": request.subtype}
     texts = {role: getattr(request, role) for role in LANGUAGES}
     scores = measure(*written, mask, allowed, result_mask, recipe)
-    scores["recomposition_error"] = request.recomposition_error
+    scores |= making
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
+
+
+def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:
+    """A model's picture moved back onto its source, and how far it lay from it: `raw_shift`, `raw_zoom`.
+
+    What cannot be aligned stays as it is and counts as wholly displaced, 1.
+
+    Args:
+        source, picture: uint8 (H, W, 3).
+        outside: uint8 (H, W), nonzero where the two should show the same.
+
+    Raises:
+        WorkerError: the picture has another size than the source.
+    """
+    if picture.shape != source.shape:
+        raise WorkerError(f"the model's picture has shape {picture.shape}, the source {source.shape}")
+    motion = find_motion(source, picture, outside)
+    if motion is None:
+        return picture, {"raw_shift": 1.0, "raw_zoom": 1.0}
+    moved = picture if motion.is_still else undone(picture, motion)
+    return moved, {"raw_shift": min(motion.shift, 1.0), "raw_zoom": min(motion.zoom, 1.0)}
+
+
+def _of_the_making(request: PairRequest) -> Scores:
+    """What is known of how an edit was made."""
+    judged = request.judged or {}
+    return {
+        "recomposition_error": request.recomposition_error,
+        "upscaling": (request.made_with or {}).get("upscaling"),
+        "raw_shift": None,
+        "raw_zoom": None,
+        "judge_instruction": judged.get("instruction"),
+        "judge_preservation": judged.get("preservation"),
+    }
 
 
 def composite(source: Pixels, patch: Pixels, alpha: Pixels, x: int, y: int) -> Pixels:
@@ -155,7 +198,10 @@ def _blend(source: Pixels, patch: Pixels, alpha: Pixels) -> Pixels:
     return blended
 
 
-def _silhouette(path: Path, width: int, height: int) -> Pixels:
+def _silhouette(layers_folder: str | None, width: int, height: int) -> Pixels:
+    if layers_folder is None:
+        return np.zeros((height, width), np.uint8)
+    path = Path(layers_folder) / "mask.png"
     mask = decode(path)
     if mask.shape != (height, width):
         raise StorageError(

@@ -30,7 +30,7 @@ from iedf_assets.core.naming import REQUIRED, SampleKey
 from iedf_assets.core.profile import Encoding
 from iedf_assets.core.recipes import Recipe, in_pixels
 from iedf_assets.core.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.subtypes import SUBTYPES, Subtype, relocates
 
 INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
 CONTRACT_DILATION = 7
@@ -139,10 +139,9 @@ def _measured_by_the_mask(
     """The scores of a pair whose allowed region nobody names."""
     there = _stated_result_mask(sample, mask, stated)
     subtype = SUBTYPES.get(sample.subtype)
-    of_background = subtype is not None and subtype.mask_of == "background"
-    widest = widest_region(mask if there is None else mask | there, of_background=of_background)
+    widest = widest_region(mask if there is None else mask | there, subtype)
     scores = measure(source, result, mask, widest, there, stated)
-    if sample.task == "structural_edit":
+    if relocates(sample.task, sample.subtype):
         unknown = (*OUTSIDE_SCORES, "polarity", "seam", "sharpness") if there is None else CONSISTENCY_SCORES
         return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
     narrow = grown(mask, CONTRACT_DILATION)
@@ -171,13 +170,14 @@ def grown(mask: Pixels, by: int) -> Pixels:
     return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
 
 
-def widest_region(mask: Pixels, *, of_background: bool = False) -> Pixels:
+def widest_region(mask: Pixels, subtype: Subtype | None = None) -> Pixels:
     """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255.
 
     An edit of an object reaches a margin beyond its mask, one of the background never into the subject.
     """
     height, width = mask.shape
-    margin = mask if of_background else grown(mask, margin_px(Encoding(), width, height) + 1)
+    inwards = subtype is not None and subtype.mask_of == "background"
+    margin = mask if inwards else grown(mask, margin_px(Encoding(), width, height, subtype) + 1)
     small = (-(-width // _CHROMA_BLOCK), -(-height // _CHROMA_BLOCK))
     padded = np.zeros((small[1] * _CHROMA_BLOCK, small[0] * _CHROMA_BLOCK), np.uint8)
     padded[:height, :width] = margin

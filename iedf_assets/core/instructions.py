@@ -20,7 +20,7 @@ def write(recipe: Recipe, subject: Subject, width: int, height: int, seed: int) 
     Args:
         recipe: see `iedf_assets.core.recipes`.
         subject: its box, `area_share`, `colour` (RGB), and perhaps a `caption`: English text, or
-            `{"ch", "en"}`.
+            `{"ch", "en"}`; empty for an edit of the whole picture.
         width, height: of the picture, pixels.
     """
     rng = random.Random(f"instruction {seed}")  # noqa: S311  # no secret
@@ -62,8 +62,8 @@ def _write(
     language: Language, recipe: Recipe, subject: Subject, size: tuple[int, int], rng: random.Random
 ) -> str:
     nouns = {"en": ("object", "subject"), "ch": ("物体", "主体")}[language]
-    noun = nouns[recipe["task"] == "consistency_edit"]
-    name = object_name(subject, *size, language, noun)
+    noun = nouns[recipe["task"] in {"consistency_edit", "portrait_attribute"}]
+    name = object_name(subject, *size, language, noun) if subject else ""
     return worded(recipe, language, name, rng.choice(phrases_of(recipe, language)))
 
 

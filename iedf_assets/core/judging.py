@@ -16,8 +16,8 @@ structural edit are in `not_run` and it does not pass; but what changed where no
 its instruction, fails. Of other edits the outside is then measured as `iedf_assets.core.inspection` says. A
 composite that is exact there but has changed more than 7 pixels beyond its mask may be right, with a wider
 margin, or wrong: the checks that it fails by that are in `not_run` too. `effect` and `instruction` are in
-`not_run` where an edit is asked for in other words than this project's, `recomposition` always, for a dataset
-holds no layers; no tier requires them.
+`not_run` where an edit is asked for in other words than this project's, what concerns the making
+of a pair always, for a dataset does not tell of it; no tier requires them.
 """
 
 import json
@@ -37,9 +37,9 @@ from iedf_assets.core.pair_checks import (
     EFFECT,
     EXACT,
     INSTRUCTION,
+    MAKING,
     NO_OUTSIDE,
     POLARITY,
-    RECOMPOSITION,
     SEAM,
     SHARPNESS,
     bounds_of,
@@ -49,12 +49,12 @@ from iedf_assets.core.pair_checks import (
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile import Thresholds
 from iedf_assets.core.scores import Scores
-from iedf_assets.core.subtypes import SUBTYPES, Tier
+from iedf_assets.core.subtypes import SUBTYPES, Tier, relocates
 
 FILES = "files"
 CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
 # Not every text is in this project's words, so no pair must have been read.
-OPTIONAL = (EFFECT, INSTRUCTION, RECOMPOSITION)
+OPTIONAL = (EFFECT, INSTRUCTION, *MAKING)
 
 
 @dataclass(frozen=True)
@@ -178,13 +178,14 @@ def _not_run(
 ) -> tuple[str, ...]:
     """Checks that could not run: what they need is not known, or what they found says nothing."""
     outside = outside_checks(tier, thresholds)
+    relocated = relocates(inspection.sample.task, inspection.sample.subtype)
     missing = {bound.check for bound, _ in bounds_of(tier, thresholds) if scores.get(bound.score) is None}
     if scores["max_difference_outside"] is None:
-        moved = inspection.sample.task == "structural_edit" and not inspection.region_known
+        moved = relocated and not inspection.region_known
         not_run = {*outside, *(missing & {POLARITY, SEAM, SHARPNESS} if moved else ())}
     elif inspection.region_known:
         not_run = set()
-    elif inspection.sample.task == "structural_edit":
+    elif relocated:
         not_run = {*CONSISTENCY_CHECKS, *(set(outside) - set(found))} & set(outside)
     elif EXACT not in found and tier == "composited":
         not_run = set(found) & set(CONSISTENCY_CHECKS)

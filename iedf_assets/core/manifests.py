@@ -15,7 +15,7 @@ from iedf_assets.core.naming import Layout
 
 # Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its
 # rows.
-NESTED = frozenset({"files", "layers", "subject", "recipe", "failed_checks", "scores"})
+NESTED = frozenset({"files", "layers", "subject", "recipe", "failed_checks", "scores", "made_with", "judged"})
 
 _OUTCOME = {
     "status": pl.String,
@@ -37,13 +37,15 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "key": pl.String, "source_id": pl.String, **_OUTCOME, "level": pl.String,
         "width": pl.Int32, "height": pl.Int32, "layers": pl.String, "subject": pl.String, "files": pl.String,
         "recomposition_error": pl.Float64, "backend": pl.String, "model_revision": pl.String,
+        "made_with": pl.String,
     },
     # one row per edit; key: key
     "edited_images": {
         "key": pl.String, "edit_id": pl.String, "source_id": pl.String, "layers_key": pl.String, **_OUTCOME,
         "task": pl.String, "subtype": pl.String, "scene": pl.String, "variant": pl.Int32, "recipe": pl.String,
         "instruction_ch": pl.String, "instruction_en": pl.String, "x": pl.Int32, "y": pl.Int32,
-        "files": pl.String, "backend": pl.String, "model_revision": pl.String,
+        "files": pl.String, "backend": pl.String, "model_revision": pl.String, "made_with": pl.String,
+        "judged": pl.String,
     },
     # one row per finished pair; key: key
     "edit_pairs": {

@@ -34,9 +34,10 @@ class HasMargin(Protocol):
         """0 to 1."""
 
 
-def margin_px(settings: HasMargin, width: int, height: int) -> int:
-    """The margin in pixels for a picture of that size, at least `MIN_MARGIN`."""
-    return max(MIN_MARGIN, round(settings.margin * min(width, height)))
+def margin_px(settings: HasMargin, width: int, height: int, subtype: Subtype | None = None) -> int:
+    """The margin in pixels for a picture of that size, as wide as the subtype needs."""
+    margin = max(MIN_MARGIN, round(settings.margin * min(width, height)))
+    return round(margin * (subtype.spread if subtype else 1))
 
 
 def edit_masks(
@@ -49,6 +50,8 @@ def edit_masks(
         silhouette: of the object or the subject in the source.
         recipe: of a move `dx`, `dy` (pixels); of a scaling `factor`, `anchor_x`, `anchor_y`.
     """
+    if subtype.mask_of == "everything":
+        return np.full_like(silhouette, 255), None
     mask = ~silhouette if subtype.mask_of == "background" else silhouette
     if not subtype.relocates:
         return mask, None
@@ -106,6 +109,8 @@ def region_alpha(
         reach: the margin in pixels.
         feather: the soft rim as a share of the margin, 0 to 1.
     """
+    if subtype.mask_of == "everything":
+        return np.full_like(silhouette, 255)
     slope = 255 / max(feather * reach, 1e-3)
     background = subtype.mask_of == "background"
     alpha = np.full_like(silhouette, 255 if background else 0)

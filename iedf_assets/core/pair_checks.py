@@ -9,6 +9,9 @@
 | structure | the gradients inside are not the source's | a subject that became another one |
 | sharpness | the edit is much softer than its surroundings | results that were enlarged |
 | recomposition | the layers that it was made of do not add up to the source | layers that lost a part |
+| registration | the model's picture lies too far from its source, or cannot be aligned | models that drift |
+| upscaling | the model worked at a much smaller size | a soft patch in a sharp photo |
+| judged | the model's own judge rates it low | edits that miss the point |
 | seam | the change ends in a step | hard pastes |
 | effect | the pixels do not do what the recipe says | wrong directions, swapped files |
 | instruction | a text says something else than recipe, picture or the other language | wrong texts |
@@ -22,7 +25,8 @@
 | approval | nobody said that a global edit is right | global edits that nobody looked at |
 
 A tier applies the checks that its section of the thresholds has a limit for. A pair of the tier `global` has
-no outside: it passes `approval` by the profile's word, or by a review (`iedf_assets.core.reviews`).
+no outside: it passes `approval` by the profile's word, by the judge, or by a review
+(`iedf_assets.core.reviews`).
 """
 
 import math
@@ -33,7 +37,7 @@ from iedf_assets.core.profile import GlobalTier, Thresholds
 from iedf_assets.core.subtypes import Tier
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
-SEAM, SHARPNESS, RECOMPOSITION = "seam", "sharpness", "recomposition"
+SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
 
 
@@ -62,12 +66,19 @@ INSIDE_BOUNDS = (
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
     Bound(SHARPNESS, "sharpness", "min_sharpness", required=False),
-    Bound(RECOMPOSITION, "recomposition_error", "max_recomposition_error", required=False),
+    Bound("recomposition", "recomposition_error", "max_recomposition_error", required=False),
+    Bound("registration", "raw_shift", "max_raw_shift", required=False),
+    Bound("registration", "raw_zoom", "max_raw_zoom", required=False),
+    Bound("upscaling", "upscaling", "max_upscaling", required=False),
+    Bound(JUDGED, "judge_instruction", "min_judge_instruction", required=False),
+    Bound(JUDGED, "judge_preservation", "min_judge_preservation", required=False),
     Bound(SEAM, "seam", "max_seam", required=False),
     Bound(EFFECT, "effect", "min_effect", required=False),
     Bound(INSTRUCTION, "instruction_faults", "max_instruction_faults", required=False),
 )
-GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION)
+GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED)
+# What tells how a pair was made; nobody can know it from a dataset.
+MAKING = ("recomposition", "registration", "upscaling", JUDGED)
 OUTSIDE_BOUNDS = (
     Bound("mse_outside", "mse_outside_region", "max_mse_outside"),
     Bound("ssim_outside", "ssim_outside_region", "min_ssim_outside"),
@@ -120,7 +131,8 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
     ]
     if without_outside and tier != "global":
         failed.append(NO_OUTSIDE)
-    if tier == "global" and not thresholds.global_.publish:
+    approved = thresholds.global_.publish or scores.get("judge_instruction") is not None
+    if tier == "global" and not approved:
         failed.append(APPROVAL)
     return list(dict.fromkeys(failed))
 

@@ -7,6 +7,8 @@ grows or shrinks), `{colour}`; and the words of `STRENGTHS`.
 from itertools import product
 from typing import Literal
 
+from iedf_assets.core.bank import bank
+
 Language = Literal["ch", "en"]
 
 PLACES: dict[Language, tuple[tuple[str, str, str], ...]] = {
@@ -214,8 +216,19 @@ _BACKGROUNDS_CH = {
     "desaturate": ("{degree}降低背景的饱和度", "让背景的颜色{degree}变淡", "将背景的色彩{degree}减弱"),
 }
 
+
+def _of_the_bank(language: Language) -> dict[str, tuple[str, ...]]:
+    """What only a model can do, as `configs/edits.yaml` has it."""
+    return {
+        f"{name}/{kind}": getattr(entry.phrases(kind), language)
+        for name, entry in bank().items()
+        for kind in entry.kinds
+    }
+
+
 PHRASES: dict[Language, dict[str, tuple[str, ...]]] = {
     "en": {
+        **_of_the_bank("en"),
         "move/horizontal": _moves("width"),
         "move/vertical": _moves("height"),
         "scale/larger": (
@@ -267,6 +280,7 @@ PHRASES: dict[Language, dict[str, tuple[str, ...]]] = {
         },
     },
     "ch": {
+        **_of_the_bank("ch"),
         "move/horizontal": _moves_ch("宽度"),
         "move/vertical": _moves_ch("高度"),
         "scale/larger": (

@@ -56,13 +56,19 @@ def plan_edits(book: Book) -> list[Row]:
     """
     rows = []
     for source in book.worked_on:
-        layers = book.layers_row(source["source_id"])
+        layers = book.layers_row(source["source_id"]) if book.needs_layers() else _nothing_of(source)
         if layers is None or layers["status"] != "done":
             continue
         for slot in book.slots_of([source]):
             known = book.edits.get(slot.edit_key)
             rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
     return rows
+
+
+def _nothing_of(source: Row) -> Row:
+    """What stands for a decomposition where no edit needs one."""
+    size = {"width": source["width"], "height": source["height"]}
+    return {**size, "status": "done", "key": None, "subject": {}, "layers": []}
 
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[EditRequest]:
@@ -74,7 +80,9 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
         path = photos.get(paths[row["source_id"]])
         if book.is_usable(row, folder) or path is None:
             continue
-        layers = book.layers[row["layers_key"]]
+        subtype = SUBTYPES[row["subtype"]]
+        layers = book.layers.get(row["layers_key"], {})
+        size = layers.get("width", 0), layers.get("height", 0)
         requests.append(
             EditRequest(
                 key=row["key"],
@@ -85,10 +93,10 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
                 max_pixels=book.profile.sources.max_pixels,
                 recipe=row["recipe"],
                 instruction=row["instruction_en"],
-                local=SUBTYPES[row["subtype"]].tier != "global",
+                local=subtype.tier != "global",
                 layers=layers,
                 layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
-                margin_px=margin_px(book.category.encoding, layers["width"], layers["height"]),
+                margin_px=margin_px(book.category.encoding, *size, subtype),
                 seed=seed_from("edit", row["edit_id"]),
                 output=str(folder),
                 row={**row, "attempts": attempts_of(row)},
@@ -118,7 +126,8 @@ def attempts_of(row: Row | None) -> int:
 
 
 def _planned(book: Book, slot: Slot, layers: Row) -> Row:
-    subject, width, height = layers["subject"], layers["width"], layers["height"]
+    width, height = layers["width"], layers["height"]
+    subject = layers["subject"] if slot.subtype.needs != "none" else {}
     seed = seed_from(
         "plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant
     )
@@ -150,6 +159,8 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
 
 def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Path) -> PairRequest:
     encoding = book.category.encoding
+    needs = slot.subtype.needs
+    layers = book.layers.get(slot.layers_key, {})
     return PairRequest(
         key=slot.pair_key,
         edit_id=edit["edit_id"],
@@ -162,13 +173,13 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Pa
         edit_folder=str(book.layout.staged("edited_images", slot.edit_key)),
         x=edit["x"],
         y=edit["y"],
-        layers_folder=str(book.layout.staged("image_layers", slot.layers_key)),
+        layers_folder=str(book.layout.staged("image_layers", slot.layers_key)) if needs != "none" else None,
+        made_with=edit["made_with"],
+        judged=edit["judged"],
         quality=encoding.jpeg_quality,
         margin=encoding.margin,
         feather=encoding.feather,
-        recomposition_error=book.layers[slot.layers_key]["recomposition_error"]
-        if slot.subtype.needs == "layers"
-        else None,
+        recomposition_error=layers.get("recomposition_error") if needs == "layers" else None,
         instruction_ch=edit["instruction_ch"],
         instruction_en=edit["instruction_en"],
         output=str(book.layout.staged("edit_pairs", slot.pair_key)),

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from iedf_assets.core.bank import bank
 from iedf_assets.core.checkpoints import fingerprint
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task, Tier
@@ -121,6 +122,13 @@ class Background(Strict):
     max_strength: Share = 0.9
 
 
+class Kinds(Strict):
+    """Limits of what only a model can do: the bank's kinds (all if none is named); the object's share."""
+
+    kinds: tuple[str, ...] = ()
+    max_area: Share = 0.6
+
+
 class Recipes(Strict):
     """Limits from which recipes are drawn, by subtype."""
 
@@ -130,6 +138,24 @@ class Recipes(Strict):
     recolor: Recolor = Recolor()
     identity: Identity = Identity()
     background: Background = Background()
+    physical: Kinds = Kinds()
+    replace: Kinds = Kinds()
+    add: Kinds = Kinds()
+    write: Kinds = Kinds()
+    portrait: Kinds = Kinds()
+    new_scene: Kinds = Kinds()
+    pose: Kinds = Kinds()
+    viewpoint: Kinds = Kinds()
+    restyle: Kinds = Kinds()
+
+    @model_validator(mode="after")
+    def _known_kinds(self) -> Self:
+        for name, entry in bank().items():
+            unknown = sorted(set(getattr(self, name).kinds) - set(entry.kinds))
+            if unknown:
+                known = ", ".join(entry.kinds)
+                raise ValueError(f"{name} has no kind {', '.join(unknown)}; configs/edits.yaml has {known}")
+        return self
 
 
 def _absolute(path: Path) -> Path:
@@ -142,6 +168,7 @@ class ModelOptions(Strict):
     cfg: Annotated[float, Field(ge=1, le=20)] = 4.0
     resolution: Literal[640, 1024] = 640
     layer_count: Annotated[int, Field(ge=2, le=16)] = 4
+    canvas_megapixels: Annotated[float, Field(ge=0.01, le=4)] | None = None
     negative_prompt: Annotated[str, Field(min_length=1)] = " "
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
@@ -307,6 +334,10 @@ class Thresholds(Strict):
         min_structure: likeness of the gradients inside, of edits that keep the structure.
         min_sharpness: grain of the edit beside its surroundings'.
         max_recomposition_error: mean difference of the layers put together from the source, levels of 255.
+        max_raw_shift, max_raw_zoom: how far a model's picture may lie from its source before it is
+            registered, shares of the diagonal and of the size.
+        max_upscaling: pixels of the pair per pixel of the model's canvas.
+        min_judge_instruction, min_judge_preservation: of the judge's ratings, 1 to 5.
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
@@ -322,6 +353,11 @@ class Thresholds(Strict):
     min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
     min_sharpness: Annotated[float, Field(ge=0)] = 0.75
     max_recomposition_error: Annotated[float, Field(ge=0)] = 2.0
+    max_raw_shift: Share = 0.02
+    max_raw_zoom: Share = 0.03
+    max_upscaling: Annotated[float, Field(ge=1)] = 1.25
+    min_judge_instruction: Annotated[int, Field(ge=1, le=5)] = 4
+    min_judge_preservation: Annotated[int, Field(ge=1, le=5)] = 4
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
@@ -361,6 +397,11 @@ class Category(Strict):
             raise ValueError(f"unknown subtype {', '.join(unknown)}; known: {', '.join(sorted(SUBTYPES))}")
         if not self.subtypes:
             object.__setattr__(self, "subtypes", {DEFAULT_SUBTYPE[self.task]: 1})
+        beyond = sorted(name for name, count in self.subtypes.items() if count and SUBTYPES[name].needs_model)
+        if beyond and self.workers.edit.backend == "classical":
+            raise ValueError(
+                f"only a model can do {', '.join(beyond)}: set workers.edit.backend to qwen or leave it out"
+            )
         return self
 
 

@@ -114,11 +114,12 @@ class _Pattern:
             return None
         subtype, _, variety = self.key.partition("/")
         values = match.groupdict()
-        name = _name(values["it"], self.language)
+        # What asks for another picture as a whole names no object.
+        name = _name(values["it"], self.language) if "it" in values else {}
         stated = _stated(subtype, variety, values, self.language)
         if name is None or stated is None:
             return None
-        return Reading(subtype, **stated, **name, name=values["it"])
+        return Reading(subtype, **stated, **name, name=values.get("it", ""))
 
 
 @cache
@@ -154,7 +155,7 @@ def _stated(
 ) -> dict[str, Any] | None:
     """What a text states of the recipe; None when that contradicts itself."""
     stated: dict[str, Any] = {}
-    if subtype in {"identity", "background"}:
+    if variety and subtype not in {"move", "scale"}:
         stated["kind"] = variety
     if "direction" in values:
         stated["direction"] = _key_of(DIRECTIONS[language], values["direction"])

@@ -8,6 +8,7 @@
 | recolor | `colour`, a key of `COLOURS`; `hue` (degrees) and `chroma` in OKLCh; `gamma` of the lightness |
 | identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
 | background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
+| what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype |
 """
 
 import math
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from iedf_assets.core import colours
-from iedf_assets.core.profile import Background, Delete, Identity, Move, Recolor, Scale
+from iedf_assets.core.bank import bank
+from iedf_assets.core.profile import Background, Delete, Identity, Kinds, Move, Recolor, Scale
 from iedf_assets.core.subtypes import SUBTYPES
 
 Recipe = dict[str, Any]
@@ -78,17 +80,18 @@ def draw(
 
     Args:
         subtype: its name.
-        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255).
+        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255);
+            empty for an edit of the whole picture.
         width, height: of the picture, pixels.
         limits: the profile's `recipes` section of that subtype.
 
     Returns:
         `{"task", "subtype", ...parameters}`, or why there is none.
     """
-    share, largest = subject["area_share"], getattr(limits, "max_area", 1.0)
+    share, largest = subject.get("area_share", 0.0), getattr(limits, "max_area", 1.0)
     if share > largest:
         return Unplannable("object_too_large", f"{share:.3f} of the picture, more than {largest}")
-    drawn = _DRAWERS[subtype](random.Random(seed), subject, width, height, limits)  # noqa: S311  # no secret
+    drawn = _DRAWERS.get(subtype, _of_the_bank(subtype))(random.Random(seed), subject, width, height, limits)  # noqa: S311  # no secret
     if isinstance(drawn, Unplannable):
         return drawn
     return {"task": SUBTYPES[subtype].task, "subtype": subtype, **drawn}
@@ -261,6 +264,15 @@ def _background(
     rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Background
 ) -> Recipe | Unplannable:
     return {"kind": rng.choice(BACKGROUND_KINDS), "strength": _strength(rng, limits)}
+
+
+def _of_the_bank(subtype: str) -> "_Drawer":
+    """Draws a kind of a subtype that only a model can do."""
+
+    def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
+        return {"kind": rng.choice(limits.kinds or tuple(bank()[subtype].kinds))}
+
+    return drawer
 
 
 def _strength(rng: random.Random, limits: Identity | Background) -> float:

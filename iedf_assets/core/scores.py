@@ -31,7 +31,10 @@ definition, is of whole pictures that were made equal in the allowed region.
 | leak_share | share of the pixels that differ by more than 16 that lie outside | 0 to 1 |
 
 `iedf_assets.core.finishing` and `iedf_assets.core.inspection` add what pixels alone do not tell:
-`instruction_faults` and, where the layers are known, `recomposition_error`.
+`instruction_faults` and, where they are known, `recomposition_error` (levels of 255) of the layers; of a
+model's picture `upscaling` (pixels of the pair per pixel of the model's canvas), `raw_shift` and `raw_zoom`
+against the source before it was registered (shares; 1 when no alignment was found); `judge_instruction` and
+`judge_preservation` (1 to 5).
 
 What cannot be told is None: everything of the outside where there is none, and what does not apply.
 """
@@ -155,7 +158,7 @@ def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
     number, subtype = _count(pair.edited > 0), SUBTYPES.get(recipe.get("subtype", ""))
     beyond = cv2.bitwise_not(pair.edited)
     means = [cv2.mean(pair.difference, where)[0] for where in (pair.mask, beyond)]
-    margin = margin_px(Encoding(), pair.mask.shape[1], pair.mask.shape[0])
+    margin = margin_px(Encoding(), pair.mask.shape[1], pair.mask.shape[0], subtype)
     blurred = recipe.get("kind") == "defocus"
     of_object = not subtype or subtype.mask_of == "object"
     return {

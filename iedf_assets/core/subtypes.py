@@ -8,16 +8,25 @@
 | recolor | semantic_edit | mask | the object | the object + margin | none | composited |
 | identity | consistency_edit | mask | the subject | the subject + margin | none | composited |
 | background | consistency_edit | mask | the background | all but the subject | none | composited |
+| physical | structural_edit | mask | the object | the object + 4 margins | none | composited |
+| replace, add | semantic_edit | mask | the object | the object + 4 margins | none | composited |
+| write | text_edit | mask | the object | the object + margin | none | composited |
+| portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | composited |
+| new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | global |
+| restyle | style_edit | none | everything | everything | none | global |
 
-The mask is always of the source: white is the source region whose content changes. The allowed region is
-widened to whole JPEG blocks when a pair is finished.
+From `physical` on, only a model can do it; `configs/edits.yaml` has their kinds and phrases. The mask is
+always of the source: white is the source region whose content changes. The allowed region is widened to
+whole JPEG blocks when a pair is finished.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 Needs = Literal["layers", "mask", "none"]
-Task = Literal["consistency_edit", "semantic_edit", "structural_edit"]
+Task = Literal[
+    "consistency_edit", "semantic_edit", "structural_edit", "style_edit", "text_edit", "portrait_attribute"
+]
 Tier = Literal["composited", "raw", "global"]
 
 
@@ -31,62 +40,49 @@ class Subtype:
         tier: how its pairs are judged.
         relocates: whether the object ends up elsewhere or in another shape, so that there is a result mask.
         keeps_structure: whether what the mask shows stays the same thing in other light or colour.
+        needs_model: whether the classical backend cannot do it.
+        spread: how many margins the edit may reach beyond its mask: a new thing has another outline.
     """
 
     name: str
     task: Task
     needs: Needs
-    mask_of: Literal["object", "background"]
+    mask_of: Literal["object", "background", "everything"]
     tier: Tier
-    relocates: bool
-    keeps_structure: bool
+    relocates: bool = False
+    keeps_structure: bool = False
+    needs_model: bool = False
+    spread: float = 1.0
+
+
+def _drawn(name: str, task: Task, spread: float = 4.0) -> Subtype:
+    """What a model draws in and around an object."""
+    return Subtype(name, task, "mask", "object", "composited", needs_model=True, spread=spread)
+
+
+def _whole(name: str, task: Task) -> Subtype:
+    """What a model makes of the whole picture."""
+    return Subtype(name, task, "none", "everything", "global", needs_model=True)
 
 
 SUBTYPES = {
     subtype.name: subtype
     for subtype in (
-        Subtype(
-            "move", "structural_edit", "layers", "object", "composited", relocates=True, keeps_structure=False
-        ),
-        Subtype(
-            "scale",
-            "structural_edit",
-            "layers",
-            "object",
-            "composited",
-            relocates=True,
-            keeps_structure=False,
-        ),
-        Subtype(
-            "delete",
-            "semantic_edit",
-            "layers",
-            "object",
-            "composited",
-            relocates=False,
-            keeps_structure=False,
-        ),
-        Subtype(
-            "recolor", "semantic_edit", "mask", "object", "composited", relocates=False, keeps_structure=True
-        ),
-        Subtype(
-            "identity",
-            "consistency_edit",
-            "mask",
-            "object",
-            "composited",
-            relocates=False,
-            keeps_structure=True,
-        ),
-        Subtype(
-            "background",
-            "consistency_edit",
-            "mask",
-            "background",
-            "composited",
-            relocates=False,
-            keeps_structure=True,
-        ),
+        Subtype("move", "structural_edit", "layers", "object", "composited", relocates=True),
+        Subtype("scale", "structural_edit", "layers", "object", "composited", relocates=True),
+        Subtype("delete", "semantic_edit", "layers", "object", "composited"),
+        Subtype("recolor", "semantic_edit", "mask", "object", "composited", keeps_structure=True),
+        Subtype("identity", "consistency_edit", "mask", "object", "composited", keeps_structure=True),
+        Subtype("background", "consistency_edit", "mask", "background", "composited", keeps_structure=True),
+        _drawn("physical", "structural_edit"),
+        _drawn("replace", "semantic_edit"),
+        _drawn("add", "semantic_edit"),
+        _drawn("write", "text_edit", spread=1.0),
+        _drawn("portrait", "portrait_attribute"),
+        _whole("new_scene", "consistency_edit"),
+        _whole("pose", "consistency_edit"),
+        _whole("viewpoint", "consistency_edit"),
+        _whole("restyle", "style_edit"),
     )
 }
 
@@ -94,4 +90,13 @@ DEFAULT_SUBTYPE: dict[Task, str] = {
     "consistency_edit": "identity",
     "semantic_edit": "delete",
     "structural_edit": "move",
+    "style_edit": "restyle",
+    "text_edit": "write",
+    "portrait_attribute": "portrait",
 }
+
+
+def relocates(task: str, subtype: str) -> bool:
+    """Whether an edit may move its object; of a subtype that nobody knows, by its task."""
+    known = SUBTYPES.get(subtype)
+    return known.relocates if known else task == "structural_edit"

@@ -19,7 +19,7 @@ from iedf_assets.core.judging import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, 
 from iedf_assets.core.lint import lint_tree
 from iedf_assets.core.merging import verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
-from iedf_assets.core.pair_checks import outside_checks
+from iedf_assets.core.pair_checks import MAKING, outside_checks
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, Thresholds, load_profile
 from iedf_assets_tests.pair_making import Plant
 
@@ -78,7 +78,7 @@ def test_the_projects_own_dataset_is_clean_with_its_index(published: Path) -> No
     assert {check for pair in found["pairs"] for check in pair["not_run"]} == {
         "effect",
         "instruction",
-        "recomposition",
+        *MAKING,
     }
     assert [pair["sample"] for pair in found["pairs"]] == sorted(pair["sample"] for pair in found["pairs"])
     assert json.loads(json.dumps(found)) == found
@@ -98,7 +98,7 @@ def test_without_its_index_all_pass_but_those_whose_new_place_nobody_knows(outpu
     for pair in report.pairs:
         moved = pair.sample.task == "structural_edit"
         assert pair.failed_checks == ()
-        assert set(pair.not_run) - {"effect", "instruction", "recomposition"} == (
+        assert set(pair.not_run) - {"effect", "instruction", *MAKING} == (
             {*OUTSIDE, "polarity", "seam", "sharpness"} if moved else set()
         )
         assert pair.passed != moved
@@ -436,8 +436,8 @@ def test_a_change_in_the_margin_of_an_unknown_region_is_undecided_and_beyond_it_
     within, beyond = (verdict(report, f"{DELETE}/0000{number}") for number in (1, 2))
     assert not within["passed"]
     assert not set(within["failed_checks"]) & set(OUTSIDE)
-    assert within["not_run"] == ["recomposition", "instruction", *CONSISTENCY_CHECKS]
-    assert beyond["not_run"] == ["recomposition", "instruction"]
+    assert within["not_run"] == [*MAKING, "instruction", *CONSISTENCY_CHECKS]
+    assert beyond["not_run"] == [*MAKING, "instruction"]
     assert {*CONSISTENCY_CHECKS, "exact_outside"} <= set(beyond["failed_checks"])
 
 

@@ -6,6 +6,7 @@ gets the model takes along what waits and fits into its batch.
 
 import gc
 import logging
+import sys
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from iedf_assets.core.canvas import pipeline_size
 from model_envs.qwen.loading import group_offload
 from model_envs.stopping import STOP
 
@@ -24,7 +26,7 @@ class Stopped(KeyboardInterrupt):  # an interrupt, which is no error
     """The worker is to stop; raised between two denoising steps."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Ticket:
     """One request that waits for the model."""
 
@@ -133,6 +135,31 @@ class Memory:
 
 class BatchTooLargeError(Exception):
     """A batch did not fit into memory: its items are to be made one by one."""
+
+
+class WorkingArea:
+    """Has a pipeline work on another area than its own, which its module holds as a constant.
+
+    Args:
+        share: of the pipeline's own area.
+    """
+
+    def __init__(self, pipe: Any, share: float) -> None:
+        self._module: Any = sys.modules[type(pipe).__module__]
+        self._share = share
+
+    def __enter__(self) -> None:
+        self._own = self._module.calculate_dimensions
+        # Some of the pipelines' versions of it return a third value, None.
+        rest = self._own(1, 1.0)[2:]
+        if self._share != 1:
+            self._module.calculate_dimensions = lambda area, ratio: (
+                *pipeline_size(area * self._share, ratio),
+                *rest,
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._module.calculate_dimensions = self._own
 
 
 def stop_between_steps(_pipe: Any, _step: int, _time: Any, kept: dict[str, Any]) -> dict[str, Any]:

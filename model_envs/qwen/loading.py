@@ -18,7 +18,9 @@ from diffusers import (
     PipelineQuantizationConfig,
     TaylorSeerCacheConfig,
 )
+from diffusers.utils import logging as diffusers_logging
 from transformers import Qwen2VLProcessor
+from transformers.utils import logging as transformers_logging
 
 from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import WorkerError
@@ -44,6 +46,8 @@ def load_pipeline(stage: str, settings: ModelSettings) -> Any:
         WorkerError: the folder is missing, incomplete or of another class, an option does not work with it,
             or the device is not there.
     """
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     folder = Path(settings.model_dir)
     checkpoint(folder, stage)
     device = device_of(settings)

@@ -1,0 +1,192 @@
+"""The Qwen backend of edited_images: Qwen-Image-Edit, Edit-Plus (2509, 2511) and inpainting."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from iedf_assets.core.canvas import Canvas, fit_canvas
+from iedf_assets.core.checkpoints import EDIT_INPAINT, EDIT_PLUS
+from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.journal import Row
+from iedf_assets.core.photos import read_photo
+from model_envs.contract import EditRequest, ModelSettings
+from model_envs.edit import classical
+from model_envs.qwen.denoising import (
+    BatchTooLargeError,
+    Memory,
+    Turnstile,
+    WorkingArea,
+    generators,
+    stop_between_steps,
+)
+from model_envs.qwen.loading import device_of, load_pipeline, loaded_in, made_with
+from model_envs.qwen.prompts import Reused
+from model_envs.qwen.vision import rating_of
+
+# The pipelines' own working area, pixels.
+AREA = 1024 * 1024
+# Repainting reaches so far beyond the mask, as a share of the short side: what is cut off at the mask's edge
+# looks cut off.
+INPAINT_GROWTH = 0.03
+# What is rendered from the layers: no model moves a thing by so many pixels, and a layer keeps its own.
+FROM_LAYERS = frozenset({"move", "scale"})
+# Photos read ahead and results written behind, beside the one at the model.
+READERS = 3
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One edit at the model.
+
+    Attributes:
+        picture: on its canvas, uint8 (height, width, 3).
+        mask: on its canvas, uint8 (height, width), white where it may be repainted; None for everywhere.
+    """
+
+    canvas: Canvas
+    picture: Pixels
+    mask: Pixels | None
+    prompt: str
+    seed: int
+
+
+class Backend:
+    """Edits photos by their instructions; holds one model, at which one batch is at a time."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        """Load the model.
+
+        Raises:
+            WorkerError: it cannot be loaded.
+        """
+        begun = time.perf_counter()
+        self._settings = settings
+        self._pipe = load_pipeline("edited_images", settings)
+        self._memory = Memory(self._pipe, device_of(settings), settings.offload)
+        self._layered = classical.Backend(settings)
+        Reused(self._pipe)
+        kind = type(self._pipe).__name__
+        # Edit-Plus takes one prompt at a time.
+        size = 1 if kind == EDIT_PLUS else settings.batch_size
+        self._turnstile = Turnstile(self._render, size)
+        self._inpaints = kind == EDIT_INPAINT
+        self._whole_area = settings.canvas_megapixels * 1e6 if settings.canvas_megapixels else AREA
+        self._made_with = made_with(self._pipe, settings)
+        self.revision: str | None = settings.revision
+        self.loaded: str | None = loaded_in(self._pipe, settings, begun)
+        self.readers: int | None = READERS + size - 1
+
+    def run(self, request: EditRequest, folder: Path) -> Row:
+        """Write `picture.png`, the model's picture at the photo's size, raw, and say how it was made.
+
+        Raises:
+            SourceError: the photo cannot be read, or is not the one that was scanned.
+            StorageError: the mask is absent or damaged.
+            torch.OutOfMemoryError: not even the smallest way of working fits.
+        """
+        if request.recipe["subtype"] in FROM_LAYERS:
+            return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
+        rgb = read_photo(
+            Path(request.path),
+            max_pixels=request.max_pixels,
+            max_megapixels=request.max_megapixels,
+            expected_id=request.source_id,
+        ).rgb
+        canvas = fit_canvas(rgb.shape[1], rgb.shape[0], self._area)
+        mask = _repainted(request, rgb) if self._inpaints and request.local else None
+        work = _Work(
+            canvas,
+            canvas.put(rgb),
+            None if mask is None else canvas.put(mask),
+            request.instruction,
+            request.seed,
+        )
+        made, batch = self._turnstile((canvas.width, canvas.height, mask is None), work)
+        picture = canvas.take(made)
+        (folder / "picture.png").write_bytes(encode_png(picture))
+        row: Row = {
+            "status": "done",
+            "x": 0,
+            "y": 0,
+            "made_with": {
+                **self._made_with,
+                "seed": request.seed,
+                "canvas": [canvas.width, canvas.height],
+                "upscaling": round(canvas.upscaling, 4),
+                "batch": batch,
+                "fallbacks": list(self._memory.fallbacks),
+            },
+        }
+        if self._settings.judge:
+            row["judged"] = self._turnstile(
+                ("judge", request.key), _Judged(rgb, picture, request.instruction)
+            )
+        return row
+
+    @property
+    def _area(self) -> int:
+        """Pixels of a canvas."""
+        return round(self._whole_area * self._memory.canvas_share)
+
+    def _render(self, works: list[Any]) -> list[Any]:
+        """Results of a batch: (pixels on the canvas, how many were made together), or ratings."""
+        if isinstance(works[0], _Judged):
+            return [self._rate(work) for work in works]
+        try:
+            pictures = self._memory.within(len(works), lambda: self._denoise(works))
+        except BatchTooLargeError:
+            self._turnstile.size = 1
+            return [part for work in works for part in self._render([work])]
+        return [(picture, len(works)) for picture in pictures]
+
+    def _denoise(self, works: list[_Work]) -> list[Pixels]:
+        settings, first = self._settings, works[0].canvas
+        several = len(works) > 1
+        images = [Image.fromarray(work.picture) for work in works]
+        arguments: dict[str, Any] = {
+            "image": images if several else images[0],
+            "prompt": [work.prompt for work in works] if several else works[0].prompt,
+            "negative_prompt": [settings.negative_prompt] * len(works)
+            if several
+            else settings.negative_prompt,
+            "true_cfg_scale": settings.cfg,
+            "num_inference_steps": settings.steps,
+            "generator": generators([work.seed for work in works]),
+            "callback_on_step_end": stop_between_steps,
+        }
+        if self._inpaints:
+            white = np.full((first.height, first.width), 255, np.uint8)
+            masks = [Image.fromarray(white if work.mask is None else work.mask) for work in works]
+            arguments |= {"mask_image": masks if several else masks[0], "strength": 1.0}
+        else:
+            arguments |= {"width": first.width, "height": first.height}
+        with torch.inference_mode(), WorkingArea(self._pipe, self._area / AREA):
+            made = self._pipe(**arguments).images
+        return [np.asarray(image.convert("RGB"), np.uint8) for image in made]
+
+    def _rate(self, work: "_Judged") -> dict[str, int] | None:
+        source, result = (Image.fromarray(picture) for picture in (work.source, work.result))
+        return rating_of(self._pipe, source, result, work.instruction)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """An edit to be rated."""
+
+    source: Pixels
+    result: Pixels
+    instruction: str
+
+
+def _repainted(request: EditRequest, rgb: Pixels) -> Pixels:
+    """Where an inpainting model may paint: the mask, grown."""
+    mask = decode(Path(request.layers_folder) / "mask.png")
+    reach = max(2, round(INPAINT_GROWTH * min(rgb.shape[:2])))
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+    return np.asarray(cv2.dilate(mask, ellipse), np.uint8)

@@ -1,0 +1,174 @@
+"""The Qwen backend of image_layers: Qwen-Image-Layered splits a photo into RGBA layers."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from iedf_assets.core.canvas import Canvas, fit_canvas
+from iedf_assets.core.codecs import Pixels, encode_png
+from iedf_assets.core.journal import Row
+from iedf_assets.core.layers import mean_absolute_error
+from iedf_assets.core.photos import read_photo
+from model_envs.contract import LayerRequest, ModelSettings
+from model_envs.layered.assembling import background_layer, facts_of, far_from, hole_of, object_layer
+from model_envs.layered.choosing import Candidate, candidates, fitted, flattened, largest_piece
+from model_envs.qwen.denoising import Memory, Turnstile, WorkingArea, generators, stop_between_steps
+from model_envs.qwen.loading import device_of, load_pipeline, loaded_in, made_with
+from model_envs.qwen.prompts import Reused
+from model_envs.qwen.vision import caption_of, name_of
+
+NO_SUBJECT = "no_salient_object"
+READERS = 3
+# The object's cut-out that the model is asked to name: no larger, and on this grey.
+CUTOUT_SIDE, CUTOUT_GREY = 448, 200
+
+
+class Backend:
+    """Splits photos into layers; holds one model, at which one photo is at a time."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        """Load the model.
+
+        Raises:
+            WorkerError: it cannot be loaded.
+        """
+        begun = time.perf_counter()
+        self._settings = settings
+        self._pipe = load_pipeline("image_layers", settings)
+        self._memory = Memory(self._pipe, device_of(settings), settings.offload)
+        Reused(self._pipe)
+        # More than one photo at once comes back with its layers in the wrong groups.
+        self._turnstile = Turnstile(lambda works: [work() for work in works], 1)
+        self._own_area = settings.resolution**2
+        self._whole_area = settings.canvas_megapixels * 1e6 if settings.canvas_megapixels else self._own_area
+        self._made_with = made_with(self._pipe, settings)
+        self.revision: str | None = settings.revision
+        self.loaded: str | None = loaded_in(self._pipe, settings, begun)
+        self.readers: int | None = READERS
+
+    def run(self, request: LayerRequest, folder: Path) -> Row:
+        """Decompose one photo into `folder`, the model's own layers kept as `layer_0.png` and so on.
+
+        A photo of which no layer is an object is filtered.
+
+        Raises:
+            SourceError: the photo cannot be read, or is not the one that was scanned.
+            torch.OutOfMemoryError: not even the smallest way of working fits.
+        """
+        rgb = read_photo(
+            Path(request.path),
+            max_pixels=request.max_pixels,
+            max_megapixels=request.max_megapixels,
+            expected_id=request.source_id,
+        ).rgb
+        canvas = fit_canvas(rgb.shape[1], rgb.shape[0], self._area)
+        caption, made = self._turnstile("layers", lambda: self._decompose(canvas.put(rgb), request.seed))
+        layers = [canvas.take(layer) for layer in made]
+        height, width = rgb.shape[:2]
+        error = round(mean_absolute_error(rgb, flattened(layers)), 4)
+        ranked = candidates(layers)
+        row: Row = {
+            "width": width,
+            "height": height,
+            "recomposition_error": error,
+            "made_with": self._told(request, canvas, caption, ranked),
+        }
+        if not ranked[0].is_object:
+            return {**row, "status": "filtered", "reason": NO_SUBJECT, "detail": _why(ranked)}
+        for number, layer in enumerate(layers):
+            (folder / f"layer_{number}.png").write_bytes(encode_png(layer))
+        return row | self._assembled(rgb, layers, ranked[0], request, folder)
+
+    @property
+    def _area(self) -> int:
+        """Pixels of a canvas."""
+        return round(self._whole_area * self._memory.canvas_share)
+
+    def _decompose(self, picture: Pixels, seed: int) -> tuple[str, list[Pixels]]:
+        """The picture's caption, and its layers on the canvas: uint8 (height, width, 4) each."""
+        settings = self._settings
+        shown = Image.fromarray(picture)
+        caption = caption_of(self._pipe, shown) if settings.captions else ""
+        arguments: dict[str, Any] = {
+            "image": shown.convert("RGBA"),
+            # An empty prompt has the pipeline write a caption by itself.
+            "prompt": caption or "an image",
+            "negative_prompt": settings.negative_prompt,
+            "true_cfg_scale": settings.cfg,
+            "num_inference_steps": settings.steps,
+            "layers": settings.layer_count,
+            "resolution": settings.resolution,
+            "cfg_normalize": True,
+            "use_en_prompt": True,
+            "generator": generators([seed])[0],
+            "callback_on_step_end": stop_between_steps,
+        }
+
+        def attempt() -> Any:
+            with torch.inference_mode(), WorkingArea(self._pipe, self._area / self._own_area):
+                return self._pipe(**arguments).images[0]
+
+        made = self._memory.within(1, attempt)
+        return caption, [np.asarray(layer.convert("RGBA"), np.uint8) for layer in made]
+
+    def _assembled(
+        self, rgb: Pixels, layers: list[Pixels], chosen: Candidate, request: LayerRequest, folder: Path
+    ) -> Row:
+        """The main object and what lies behind it, in the form that all backends share."""
+        mask = largest_piece(layers[chosen.number][..., 3])
+        alpha = layers[chosen.number][..., 3].copy()
+        alpha[far_from(mask)] = 0
+        box = cv2.boundingRect(alpha)
+        x, y, w, h = (int(value) for value in box)
+        (folder / "mask.png").write_bytes(encode_png(mask))
+        subject = facts_of(rgb, mask, (x, y, w, h), request.seed)
+        if self._settings.captions:
+            cutout = _cutout(rgb, mask, (x, y, w, h))
+            subject["caption"], _ = self._turnstile("name", lambda: name_of(self._pipe, cutout))
+        row: Row = {"status": "done", "subject": subject, "layers": []}
+        if request.level == "mask" or subject["area_share"] > request.max_area:
+            (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
+            return row
+        hole = hole_of(alpha)
+        behind = flattened([layer for number, layer in enumerate(layers) if number != chosen.number])
+        row["layers"] = [
+            background_layer(fitted(rgb, behind, hole), hole, folder),
+            object_layer(rgb, alpha, (x, y, w, h), folder),
+        ]
+        return row
+
+    def _told(
+        self, request: LayerRequest, canvas: Canvas, caption: str, ranked: list[Candidate]
+    ) -> dict[str, Any]:
+        return {
+            **self._made_with,
+            "seed": request.seed,
+            "canvas": [canvas.width, canvas.height],
+            "upscaling": round(canvas.upscaling, 4),
+            "fallbacks": list(self._memory.fallbacks),
+            "caption": caption,
+            "candidates": [
+                {"layer": one.number, "share": round(one.share, 4), "score": round(one.score, 4)}
+                for one in ranked
+            ],
+        }
+
+
+def _why(ranked: list[Candidate]) -> str:
+    parts = [f"layer {one.number} covers {one.share:.1%}, {one.piece:.0%} in one piece" for one in ranked]
+    return f"no layer is an object: {'; '.join(parts)}"
+
+
+def _cutout(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int]) -> Image.Image:
+    """The object alone on grey, to be named."""
+    x, y, w, h = box
+    crop = np.s_[y : y + h, x : x + w]
+    alone = np.where(mask[crop][..., None] > 0, rgb[crop], np.uint8(CUTOUT_GREY))
+    shown = Image.fromarray(alone)
+    shown.thumbnail((CUTOUT_SIDE, CUTOUT_SIDE))
+    return shown

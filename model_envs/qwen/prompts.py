@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from iedf_assets.core.checkpoints import EDIT_INPAINT
+
 # A prompt's embeddings are about 10 MB, a picture's latents 1 MB.
 ENTRIES = 16
 
@@ -26,9 +28,10 @@ class Reused:
     def __init__(self, pipe: Any) -> None:
         self.hits = self.misses = 0
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        for name in ("encode_prompt", "_encode_vae_image"):
-            if hasattr(pipe, name):
-                setattr(pipe, name, self._remembering(name, getattr(pipe, name)))
+        # The inpainting pipeline samples its latents: encoding anew draws from the edit's generator.
+        samples = type(pipe).__name__ == EDIT_INPAINT
+        for name in ("encode_prompt", *(() if samples else ("_encode_vae_image",))):
+            setattr(pipe, name, self._remembering(name, getattr(pipe, name)))
 
     def forget(self) -> None:
         """Free what is kept."""
@@ -38,7 +41,7 @@ class Reused:
         def remembered(*args: Any, **kwargs: Any) -> Any:
             if kwargs.get("prompt_embeds") is not None:
                 return encode(*args, **kwargs)
-            # A generator seeds nothing here: the pipelines take the mode of the encoded distribution.
+            # A generator seeds nothing here: the mode of the encoded distribution is taken.
             told = {key: value for key, value in kwargs.items() if key != "generator"}
             key = (name, _stamp(args), _stamp(told))
             if key in self._kept:

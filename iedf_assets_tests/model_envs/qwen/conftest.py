@@ -1,0 +1,94 @@
+"""These tests run in a model's environment, where torch is: `make test-all` starts them there."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from iedf_assets.core.checkpoints import fingerprint
+from iedf_assets.core.files import content_hash
+from model_envs.contract import EditRequest, LayerRequest, ModelSettings
+from model_envs.stopping import STOP
+
+if importlib.util.find_spec("torch") is None:
+    collect_ignore_glob = ["test_*.py"]
+
+# So small that a CPU makes a picture in a fraction of a second.
+SMALL = ModelSettings(steps=2, dtype="float32", device="cpu", canvas_megapixels=0.03, captions=False)
+SIZE = (220, 150)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny checkpoints."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import tiny as builder
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name in builder.CLASSES:
+        builder.build(folder, name)
+    return folder
+
+
+@pytest.fixture
+def settings(tiny: Path) -> Callable[..., ModelSettings]:
+    """Settings for a tiny checkpoint by name."""
+
+    def of(name: str, **changes: Any) -> ModelSettings:
+        folder = tiny / name
+        return replace(SMALL, model_dir=str(folder), revision=fingerprint(folder), **changes)
+
+    return of
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo of a green box on a slope of red, and its mask beside it."""
+    width, height = SIZE
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[..., 0] = np.linspace(20, 230, width)[None]
+    pixels[..., 2] = np.linspace(0, 120, height)[:, None]
+    pixels[40:110, 60:160] = (20, 200, 30)
+    mask = np.zeros((height, width), np.uint8)
+    mask[40:110, 60:160] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def edit_request(photo: Path) -> Callable[..., EditRequest]:
+    """A request to edit the photo."""
+
+    def of(seed: int = 1, **changes: Any) -> EditRequest:
+        request = EditRequest(
+            key=f"k{seed}", edit_id="e", source_id=content_hash(photo.read_bytes()), path=str(photo),
+            max_megapixels=1.0, max_pixels=10**8, recipe={"task": "semantic_edit", "subtype": "replace"},
+            instruction="replace the box with a lamp", local=True, layers={}, layers_folder=str(photo.parent),
+            margin_px=4, seed=seed, output="",
+        )  # fmt: skip
+        return replace(request, **changes)
+
+    return of
+
+
+@pytest.fixture
+def layer_request(photo: Path) -> LayerRequest:
+    """A request to split the photo."""
+    return LayerRequest(
+        key="k", source_id=content_hash(photo.read_bytes()), path=str(photo), max_megapixels=1.0,
+        max_pixels=10**8, level="layers", max_area=1.0, seed=3, output="",
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def not_stopped() -> Iterator[None]:
+    """No test leaves the others stopped."""
+    yield
+    STOP.clear()

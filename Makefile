@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check dev bench
+.PHONY: help setup model-env demo test test-all check dev bench
 
 help:
 	@echo "make demo      sample photos in, a dataset out (sets everything up)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests"
 	@echo "make check     format, lint, types"
+	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -23,6 +24,18 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 setup: $(STAMP)
+
+# The same pins as model_envs/*/environment.yml, which conda takes.
+.venvs/iedf-%/.installed: model_envs/%/environment.yml model_envs/requirements.py
+	$(PYTHON) -m venv $(@D)
+	$(PYTHON) -m model_envs.requirements $* | xargs $(@D)/bin/python -m pip install --quiet --disable-pip-version-check
+	@touch $@
+
+.venvs/iedf-edit/.tested: .venvs/iedf-edit/.installed
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pytest
+	@touch $@
+
+model-env: .venvs/iedf-layered/.installed .venvs/iedf-edit/.installed
 
 demo: setup
 	$(BIN)/iedf demo
@@ -33,8 +46,10 @@ dev: setup
 test: setup
 	$(BIN)/pytest --numprocesses auto -m "not slow"
 
-test-all: setup
+# The tests of the model backends run where torch is; warnings there are other packages' own.
+test-all: setup model-env .venvs/iedf-edit/.tested
 	$(BIN)/pytest --numprocesses auto
+	.venvs/iedf-edit/bin/python -m pytest -o filterwarnings= iedf_assets_tests/model_envs/qwen
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -90,6 +90,7 @@ def work(job: Job, pipes: PipesContext) -> None:
     backend = load_backend(job.stage, job.backend, job.settings())
     told = 0.0
     if backend.loaded:
+        print(backend.loaded, flush=True)  # noqa: T201  # into the worker's own log
         pipes.report_custom_message({LOADED: backend.loaded})
 
     def tell(done: int, total: int) -> None:

@@ -17,6 +17,12 @@ def tensors(size: int = 64, fill: bytes = b"\1") -> bytes:
     return struct.pack("<Q", len(header)) + header + fill * size
 
 
+@pytest.fixture(autouse=True)
+def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are looked at each time."""
+    monkeypatch.setattr("iedf_assets.core.checkpoints.FRESH_S", 1e-9)
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     folder = tmp_path / "模型 edit"

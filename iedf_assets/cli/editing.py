@@ -1,63 +1,135 @@
-"""`iedf edit`: one image through the whole factory in a folder of its own, the pair put elsewhere."""
+"""`iedf edit`: one image through the whole factory in a folder of its own; the pair goes elsewhere."""
 
+import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.book import Book
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.journal import Row
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.thumbnails import load_small, strip
 from iedf_assets.runner import run_category
 
 CATEGORY = "edit"
+SHEET_HEIGHT, SHEET_BYTES = 320, 4_000_000
 
 
-def edit_one(profile: Profile, image: Path, output: Path, subtype: str) -> bool:
-    """Edit `image` and write `<stem>.jpg`, `<stem>_result.jpg`, masks and instructions to `output`.
+@dataclass(frozen=True)
+class Trial:
+    """What `iedf edit` was asked for."""
+
+    subtype: str | None
+    instruction: str | None
+    backend: str | None
+    layered_model_dir: Path | None
+    edit_model_dir: Path | None
+    skip_layered: bool
+    device: str | None
+
+    @property
+    def kind(self) -> str:
+        """The subtype of the edit.
+
+        Raises:
+            ProfileError: no such subtype.
+        """
+        name = self.subtype or ("replace" if self.instruction else "move")
+        if name not in SUBTYPES:
+            raise ProfileError(f"no subtype {name!r}", f"use one of {', '.join(sorted(SUBTYPES))}")
+        return name
+
+    def settings(self) -> list[str]:
+        """The changes to the profile.
+
+        Raises:
+            ProfileError: the options contradict each other.
+        """
+        changes = {}
+        models = {"layered": self.layered_model_dir, "edit": self.edit_model_dir}
+        given = self.backend == "qwen" or any(models.values())
+        for stage, folder in models.items():
+            if folder:
+                changes[f"workers.{stage}.model_dir"] = _quoted(folder.absolute())
+            if given:
+                by_hand = stage == "layered" and (self.skip_layered or folder is None)
+                backend = "classical" if by_hand else "qwen"
+                changes[f"workers.{stage}.backend"] = backend
+                changes[f"workers.{stage}.environment"] = "null" if by_hand else f"iedf-{stage}"
+                changes[f"workers.{stage}.devices"] = "[]"
+            elif self.backend or (self.skip_layered and stage == "layered"):
+                changes[f"workers.{stage}.backend"] = "classical"
+                changes[f"workers.{stage}.environment"] = "null"
+            if self.device:
+                changes[f"workers.{stage}.model.device"] = self.device
+        if given:
+            # What the model works at: of a larger photo it would make a soft patch.
+            changes["max_megapixels"] = "1.04"
+        if self.instruction:
+            if not SUBTYPES[self.kind].needs_model:
+                free = ", ".join(name for name, subtype in SUBTYPES.items() if subtype.needs_model)
+                raise ProfileError(
+                    f"{self.kind} draws its edits from the seed and does not follow --instruction",
+                    f"leave --instruction out, or choose a model's --subtype: {free}",
+                )
+            changes[f"recipes.{self.kind}.instruction"] = json.dumps(self.instruction, ensure_ascii=False)
+        return [f"{key}={value}" for key, value in changes.items()]
+
+
+def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
+    """Edit `image`: the pair as `<stem>.jpg`, `<stem>_result.jpg` and so on, its making beside it.
 
     Returns:
         Whether a pair was published; if not, the reasons have been printed.
 
     Raises:
-        ProfileError: no such subtype.
+        ProfileError: no such subtype, or the backend cannot do it.
     """
     from iedf_assets.executing import InProcessWaves  # noqa: PLC0415
 
     console = Console()
     with tempfile.TemporaryDirectory(prefix="iedf-edit-") as folder, TerminalProgress() as progress:
-        single = _profile_of_one(profile, Path(folder), subtype)
+        single = _profile_of_one(profile, Path(folder), image, trial.kind)
         layout = Layout.of(single)
         (layout.data / CATEGORY).mkdir(parents=True)
         shutil.copyfile(image, layout.data / CATEGORY / image.name)
         outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
         book = Book.open(single, layout, CATEGORY)
         published = [row for row in book.verdicts.values() if row["status"] == "published"]
-        if not published:
+        files = _making(book, layout, image, output)
+        if published:
+            files += _copy_sample(layout, SampleKey.parse(published[0]["sample_key"]), output, image.stem)
+        else:
             console.print(f"no pair: {outcome.error or _reasons(book)}", soft_wrap=True, markup=False)
-            return False
-        files = _copy_sample(layout, SampleKey.parse(published[0]["sample_key"]), output, image.stem)
     for file in files:
         console.print(str(file), soft_wrap=True, markup=False, highlight=False)
-    return True
+    return bool(published)
 
 
-def _profile_of_one(profile: Profile, folder: Path, subtype: str) -> Profile:
-    if subtype not in SUBTYPES:
-        raise ProfileError(f"no subtype {subtype!r}", f"use one of {', '.join(sorted(SUBTYPES))}")
-    category = Category(
-        task=SUBTYPES[subtype].task,
-        subtypes={subtype: 1},
-        filters=profile.filters,
-        recipes=profile.recipes,
-        workers=profile.workers,
-        encoding=profile.encoding,
-        thresholds=profile.thresholds,
-    )
+def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -> Profile:
+    try:
+        category = Category(
+            task=SUBTYPES[subtype].task,
+            subtypes={subtype: 1},
+            filters=profile.filters,
+            recipes=profile.recipes,
+            workers=profile.workers,
+            encoding=profile.encoding,
+            thresholds=profile.thresholds,
+        )
+    except ValidationError as error:
+        raise ProfileError(
+            f"{image.name} cannot be edited so: {error.errors()[0]['msg']}",
+            "--backend qwen with --edit-model-dir can",
+        ) from error
     paths = profile.paths.model_copy(
         update={
             "data": folder / "data",
@@ -73,6 +145,38 @@ def _reasons(book: Book) -> str:
     tables = (book.sources, book.layers, book.edits, book.pairs, book.verdicts)
     rows = [row for table in tables for row in table.values() if row["reason"]]
     return "; ".join(f"{row['reason']}: {row['detail']}" for row in rows) or "nothing was made of it"
+
+
+def _making(book: Book, layout: Layout, image: Path, output: Path) -> list[Path]:
+    """Every intermediate file, what is known of it, and a contact sheet of the pictures.
+
+    Returns:
+        The folder of the files and the sheet.
+    """
+    folder = output / f"{image.stem}_steps"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    stages: dict[str, dict[str, Row]] = {
+        "image_layers": book.layers, "edited_images": book.edits, "edit_pairs": book.pairs,
+    }  # fmt: skip
+    for number, (stage, rows) in enumerate(stages.items(), 1):
+        for row in rows.values():
+            (folder / f"{number}_{stage}.json").write_text(
+                json.dumps(row, ensure_ascii=False, indent=2) + "\n", "utf-8"
+            )
+            for name in row["files"] or ():
+                shutil.copyfile(layout.staged(stage, row["key"]) / name, folder / f"{number}_{stage}_{name}")
+    pictures = [image, *sorted(path for path in folder.iterdir() if path.suffix in {".png", ".jpg"})]
+    sheet = output / f"{image.stem}_sheet.jpg"
+    small = [load_small(path, SHEET_HEIGHT) for path in pictures]
+    sheet.write_bytes(
+        strip([small[start : start + 4] for start in range(0, len(small), 4)], SHEET_HEIGHT, SHEET_BYTES)
+    )
+    return [folder, sheet]
+
+
+def _quoted(folder: Path) -> str:
+    return json.dumps(str(folder), ensure_ascii=False)
 
 
 def _copy_sample(layout: Layout, sample: SampleKey, output: Path, stem: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from iedf_assets.core.profile import Profile
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+BACKENDS = ("classical", "qwen")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
 
@@ -51,31 +53,32 @@ def demo(profile: Profile) -> None:
 @cli.command()
 @click.argument("image", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--output", required=True, type=FOLDER, help="Results go here.")
-@click.option("--subtype", default="move", show_default=True, metavar="NAME", help="The kind of edit.")
+@click.option("--subtype", metavar="NAME", help="The kind of edit; else move, or replace for --instruction.")
 @click.option("--instruction", metavar="TEXT", help="What to do, in words; for backends that follow words.")
-@click.option("--backend", default="classical", show_default=True, metavar="NAME", help="What does the work.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="What does the work; else the profile's.")
+@click.option("--layered-model-dir", type=FOLDER, help="A local Qwen-Image-Layered, for the backend qwen.")
+@click.option("--edit-model-dir", type=FOLDER, help="A local Qwen-Image-Edit, for the backend qwen.")
+@click.option("--skip-layered", is_flag=True, help="Find the object without a layered model.")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
 @config_option
 @settings_option
 def edit(
     *,
     image: Path,
     output: Path,
-    subtype: str,
-    instruction: str | None,
-    backend: str,
     config: Path | None,
     settings: tuple[str, ...],
+    **trial: Any,
 ) -> None:
-    """Edit one IMAGE end to end, for trying things."""
-    from iedf_assets.cli.editing import edit_one  # noqa: PLC0415
+    """Edit one IMAGE end to end, for trying things.
 
-    if instruction and backend == "classical":
-        raise click.UsageError(
-            "the classical backend draws its edits from the seed and cannot follow --instruction; "
-            "choose a --subtype, and another --set seed=N for another edit"
-        )
-    backends = (f"workers.layered.backend={backend}", f"workers.edit.backend={backend}")
-    if not edit_one(load(config, None, None, (*settings, *backends)), image, output, subtype):
+    The pair goes to --output, every intermediate picture to a folder beside it, with a contact sheet. Exits 1
+    when the pair was rejected; its reasons are printed and the pictures are there all the same.
+    """
+    from iedf_assets.cli.editing import Trial, edit_one  # noqa: PLC0415
+
+    asked = Trial(**trial)
+    if not edit_one(load(config, None, None, (*asked.settings(), *settings)), image, output, asked):
         sys.exit(EXIT_FAILED)
 
 

@@ -17,12 +17,16 @@ CLEAR, STRONG = 0.5, 0.7
 def write(recipe: Recipe, subject: Subject, width: int, height: int, seed: int) -> tuple[str, str]:
     """The instruction in Chinese and in English, one line each; the seed draws the phrasing of each.
 
+    A recipe's own `text` stands for both as it is.
+
     Args:
         recipe: see `iedf_assets.core.recipes`.
         subject: its box, `area_share`, `colour` (RGB), and perhaps a `caption`: English text, or
             `{"ch", "en"}`; empty for an edit of the whole picture.
         width, height: of the picture, pixels.
     """
+    if "text" in recipe:
+        return recipe["text"], recipe["text"]
     rng = random.Random(f"instruction {seed}")  # noqa: S311  # no secret
     chinese = _write("ch", recipe, subject, (width, height), rng)
     return chinese, _write("en", recipe, subject, (width, height), rng)

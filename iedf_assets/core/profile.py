@@ -123,10 +123,17 @@ class Background(Strict):
 
 
 class Kinds(Strict):
-    """Limits of what only a model can do: the bank's kinds (all if none is named); the object's share."""
+    """Limits of what only a model can do.
+
+    Attributes:
+        kinds: those of the bank that are drawn from; all when none is named.
+        max_area: the object's share of the picture.
+        instruction: what to ask for in your own words, in whichever language, instead of the bank's.
+    """
 
     kinds: tuple[str, ...] = ()
     max_area: Share = 0.6
+    instruction: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
 class Recipes(Strict):

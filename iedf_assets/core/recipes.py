@@ -8,7 +8,7 @@
 | recolor | `colour`, a key of `COLOURS`; `hue` (degrees) and `chroma` in OKLCh; `gamma` of the lightness |
 | identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
 | background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
-| what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype |
+| what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype, or `text` |
 """
 
 import math
@@ -270,6 +270,8 @@ def _of_the_bank(subtype: str) -> "_Drawer":
     """Draws a kind of a subtype that only a model can do."""
 
     def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
+        if limits.instruction:
+            return {"text": " ".join(limits.instruction.split())}
         return {"kind": rng.choice(limits.kinds or tuple(bank()[subtype].kinds))}
 
     return drawer

@@ -16,7 +16,7 @@ from iedf_assets.assets.report import report_asset
 from iedf_assets.assets.source_images import source_images_asset
 from iedf_assets.checks import build_checks
 from iedf_assets.core.naming import Layout
-from iedf_assets.core.profile import Profile
+from iedf_assets.core.profile import Profile, uses_models
 from iedf_assets.io_managers import ManifestIOManager
 from iedf_assets.jobs import build_jobs
 from iedf_assets.partitions import category_partitions
@@ -57,7 +57,7 @@ def build_defs(
             canaries_asset(),
             report_asset(),
         ],
-        asset_checks=build_checks(partitions),
+        asset_checks=build_checks(partitions, with_models=uses_models(profile)),
         jobs=build_jobs(),
         sensors=[build_sensor(profile)],
         schedules=[build_schedule(profile)],

@@ -23,10 +23,12 @@ from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.pair_checks import (
     EFFECT,
     INSTRUCTION,
+    JUDGED,
     NO_OUTSIDE,
     OUTSIDE_BOUNDS,
     POLARITY,
     bounds_of,
+    judge,
 )  # fmt: skip
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.proving import UNTOUCHED
@@ -77,14 +79,17 @@ class Verdict:
     more: Metadata = field(default_factory=dict)
 
 
-def build_checks(partitions: dg.StaticPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """All checks; those on a stage are partitioned like it."""
+def build_checks(
+    partitions: dg.StaticPartitionsDefinition, *, with_models: bool = False
+) -> list[dg.AssetChecksDefinition]:
+    """All checks; those on a stage are partitioned like it. Only models' edits can have been judged."""
     return [
         _check("source_images", inputs_unchanged, partitions),
         _check("source_images", every_file_listed, partitions, dg.AssetCheckSeverity.WARN),
         _check("image_layers", layers_sane, partitions),
         _check("dataset", naming_and_completeness, partitions),
         *(_pair_check(name, partitions) for name in PAIR_CHECKS),
+        *([_check("dataset", edits_judged, partitions, dg.AssetCheckSeverity.WARN)] if with_models else []),
         _check("dataset", pairs_unique, partitions),
         _check("dataset", accounts_add_up, partitions),
         _whole_check("dataset_index", index_matches_dataset),
@@ -194,6 +199,24 @@ def canaries_caught(layout: Layout) -> Verdict:
         )
         cases += [(sample, what) for sample in wrong]
     return Verdict(sum(detection["injected"] for detection in found), cases)
+
+
+def edits_judged(book: Book) -> Verdict:
+    """The model's own judge rates each edit well. Protects from edits beside the point."""
+    if not book.category.workers.edit.model.judge:
+        return Verdict(0, [("judge", "not run: workers.edit.model.judge is off")])
+    cases, looked_at = [], 0
+    for row in book.current("edit_pairs"):
+        scores = row["scores"] or {}
+        if row["status"] != "done" or scores.get("upscaling") is None:
+            continue
+        looked_at += 1
+        if scores.get("judge_instruction") is None:
+            cases.append((row["edit_id"], "not run: the judge gave no rating"))
+        elif JUDGED in judge(scores, row["tier"], book.category.thresholds):
+            ratings = f"{scores['judge_instruction']} and {scores['judge_preservation']} of 5"
+            cases.append((row["edit_id"], f"instruction and preservation are rated {ratings}"))
+    return Verdict(looked_at, cases)
 
 
 def _published(book: Book) -> list[SampleKey]:

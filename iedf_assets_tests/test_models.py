@@ -1,18 +1,23 @@
 """The real model classes end to end: Dagster, Pipes, environments of their own, tiny random checkpoints."""
 
 import json
+import signal
 import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 from skimage import data
 
+from iedf_assets.checks import edits_judged
 from iedf_assets.core.book import Book
-from iedf_assets.core.codecs import decode, encode_jpeg
+from iedf_assets.core.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.profile import PROJECT_ROOT, Profile, load_profile
@@ -196,3 +201,76 @@ def test_a_worker_in_the_wrong_environment_says_what_it_lacks_before_any_photo_i
     assert "torch 2.13.0 is not installed" in said
     assert "make model-env" in said
     assert not list(layout.staging.glob("edited_images/*/*"))
+
+
+def test_a_judge_that_is_off_has_not_run_and_does_not_pass(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PERSONS, "coffee")
+    common = (f"categories.{PERSONS}.subtypes={{restyle: 1}}", "thresholds.max_upscaling=20")
+    silent = profile_of(profile, tiny, *common)
+    run(silent, PERSONS)
+    found = edits_judged(Book.open(silent, layout, PERSONS))
+    assert found.cases == [("judge", "not run: workers.edit.model.judge is off")]
+    asked = profile_of(profile, tiny, *common, "workers.edit.model.judge=true")
+    run(asked, PERSONS)
+    book = Book.open(asked, layout, PERSONS)
+    # Random weights rate nothing: that is no pass either, and nobody has approved the edit.
+    assert [what for _, what in edits_judged(book).cases] == ["not run: the judge gave no rating"]
+    assert outcomes(book) == Counter({("restyle", "rejected"): 1})
+
+
+def test_an_interrupted_run_stops_within_a_step_and_leaves_no_process(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PERSONS, "coffee")
+    settings = [f"paths.{key}={getattr(profile.paths, key)}" for key in ("data", "outputs", "logs")] + [
+        f"workers.edit.model_dir={tiny / 'edit_plus'}",
+        f"workers.layered.model_dir={tiny / 'layered'}",
+    ]
+    settings += [*SMALL, f"categories.{PERSONS}.subtypes={{restyle: 1}}", "workers.edit.steps=200"]
+    command = [sys.executable, "-m", "iedf_assets.cli", "run", "--config", str(QWEN), "--category", PERSONS]
+    command += [part for setting in settings for part in ("--set", setting)]
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not any(
+            "loaded" in text for text in logs(layout, "edited_images")
+        ):
+            time.sleep(0.1)
+        time.sleep(1.0)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("model_envs.worker" in child.cmdline() for child in children)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        assert process.wait(timeout=30) != 0
+        assert time.monotonic() - begun < 10
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_one_image_can_be_tried_with_models_from_the_command_line(tiny: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encode_png(data.coffee()))
+    command = [sys.executable, "-m", "iedf_assets.cli", "edit", str(photo), "--output", str(tmp_path / "out")]
+    command += [
+        "--backend",
+        "qwen",
+        "--edit-model-dir",
+        str(tiny / "edit"),
+        "--skip-layered",
+        "--device",
+        "cpu",
+    ]
+    command += ["--instruction", "turn the cup into gold"]
+    settings = [*(line for line in SMALL if ".edit." in line), "recipes.replace.max_area=1"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    # Random weights make no good pair, but everything on the way to it can be looked at.
+    assert done.returncode == 1, done.stderr
+    assert "no pair: " in done.stdout
+    steps = {path.name for path in (tmp_path / "out" / "photo_steps").iterdir()}
+    assert {"1_image_layers_mask.png", "2_edited_images_picture.png", "3_edit_pairs_result.jpg"} <= steps
+    told = json.loads((tmp_path / "out" / "photo_steps" / "2_edited_images.json").read_text("utf-8"))
+    assert told["made_with"]["model"] == "QwenImageEditPipeline"
+    assert told["instruction_en"] == "turn the cup into gold"
+    assert (tmp_path / "out" / "photo_sheet.jpg").exists()

@@ -1,21 +1,24 @@
 """`iedf doctor`: what works here, what is missing, what to do."""
 
 import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.core import scan
+from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.naming import Layout
-from iedf_assets.core.profile import PROJECT_ROOT, Profile
-from iedf_assets.environments import find_environment
+from iedf_assets.core.profile import PROJECT_ROOT, Profile, Worker
+from iedf_assets.environments import Environment, find_environment
 
 PACKAGES = (
     "dagster",
@@ -27,6 +30,13 @@ PACKAGES = (
     "opencv-contrib-python-headless",
 )
 MIN_FREE_GIB = 5
+# What a model needs beside its weights at one megapixel, and what quantizing its transformer leaves of them.
+WORKING_BYTES, QUANTIZED_SHARE = 8 * 2**30, 0.65
+GPU_PROBE = """
+import json, torch
+found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+print(json.dumps([[one.name, one.total_memory] for one in found]))
+"""
 PROBE = "import model_envs.worker, sys; model_envs.worker.backend_class(*sys.argv[1:])"
 
 
@@ -52,6 +62,7 @@ def examine(profile: Profile) -> bool:
         lambda: _data(profile, layout),
         lambda: _outputs(layout),
         lambda: _workers(profile),
+        lambda: _models(profile),
         lambda: _dagster(layout),
     ]
     findings = [finding for examination in examinations for finding in examination()]
@@ -135,6 +146,77 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
     except subprocess.TimeoutExpired:
         return Finding(subject, "did not start within 120 s", "look at its environment")
     return Finding(subject, f"starts with {found.python}")
+
+
+def _models(profile: Profile) -> Iterator[Finding]:
+    """Each distinct model: what it is, whether it is whole, and whether it fits into its GPUs."""
+    seen = set()
+    for category in profile.categories.values():
+        pairs = (("image_layers", category.workers.layered), ("edited_images", category.workers.edit))
+        for stage, worker in pairs:
+            if worker.backend == "classical" or (stage, worker) in seen:
+                continue
+            seen.add((stage, worker))
+            yield from _model(stage, worker)
+
+
+def _model(stage: str, worker: Worker) -> Iterator[Finding]:
+    subject = f"model of {stage}"
+    try:
+        found = checkpoint(Path(worker.model_settings().model_dir), stage)
+    except FactoryError as error:
+        yield Finding(subject, error.problem, error.remedy)
+        return
+    gib = found.weights_bytes / 2**30
+    yield Finding(subject, f"{found.class_name} {found.revision}, {gib:.1f} GiB of weights, complete")
+    try:
+        gpus = _gpus(find_environment(worker.environment))
+    except (FactoryError, subprocess.SubprocessError, OSError, ValueError) as error:
+        yield Finding(f"GPUs of {stage}", f"cannot be asked: {error}", "look at its environment")
+        return
+    yield fits(stage, worker, found.weights_bytes, gpus)
+
+
+def fits(stage: str, worker: Worker, weights: int, gpus: list[tuple[str, int]]) -> Finding:
+    """Whether a model fits into each of its worker's groups of GPUs.
+
+    Args:
+        weights: of the checkpoint, bytes.
+        gpus: name and memory in bytes of every GPU there is.
+    """
+    subject = f"GPUs of {stage}"
+    if worker.model.device == "cpu":
+        return Finding(subject, "not used: the profile says cpu")
+    if not gpus:
+        remedy = "set workers.*.model.device to cpu for a trial, or run where a GPU is"
+        return Finding(subject, "torch sees none", "" if worker.model.device == "auto" else remedy)
+    wanted = [group.split(",") for group in worker.devices] or [[str(number) for number in range(len(gpus))]]
+    missing = [name for group in wanted for name in group if name.isdigit() and int(name) >= len(gpus)]
+    if missing:
+        return Finding(subject, f"there is no GPU {', '.join(missing)}", "correct workers.*.devices")
+    need = weights * (QUANTIZED_SHARE if worker.model.quantization != "none" else 1) + WORKING_BYTES
+    spread = worker.model.device_map is not None
+    for group in wanted:
+        memory = [gpus[int(name)][1] for name in group if name.isdigit()]
+        have = sum(memory) if spread else max(memory, default=0)
+        if worker.model.offload == "none" and have < need:
+            sizes = f"{need / 2**30:.0f} GiB are needed, {have / 2**30:.0f} GiB are there ({','.join(group)})"
+            return Finding(subject, sizes, "offload: group, quantization: int8, or device_map: balanced")
+    names = ", ".join(sorted({name for name, _ in gpus}))
+    return Finding(subject, f"{len(gpus)} ({names}); the model fits into each of {len(wanted)} groups")
+
+
+def _gpus(environment: Environment) -> list[tuple[str, int]]:
+    """Name and memory in bytes of each GPU that an environment's torch sees."""
+    done = subprocess.run(
+        [str(environment.python), "-c", GPU_PROBE],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment.variables},
+    )
+    return [(str(name), int(memory)) for name, memory in json.loads(done.stdout.splitlines()[-1])]
 
 
 def _dagster(layout: Layout) -> Iterator[Finding]:

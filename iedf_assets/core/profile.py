@@ -479,6 +479,11 @@ class Profile(Strict):
         return self.categories[self.category_name(name)]
 
 
+def uses_models(profile: Profile) -> bool:
+    """Whether any category's edits are made by a model."""
+    return any(category.workers.edit.backend != "classical" for category in profile.categories.values())
+
+
 def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> Profile:
     """Read a profile and apply `key.sub=value` settings, whose values are YAML.
 

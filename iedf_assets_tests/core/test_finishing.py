@@ -27,6 +27,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "recolor": {},
     "identity": {},
     "background": {},
+    "replace": {},
 }
 PHOTOS = {
     "astronaut": data.astronaut(),
@@ -59,7 +60,7 @@ def staged(folder: Path, source: Pixels, subtype: str, **changes: Any) -> PairRe
         max_pixels=10**8, max_megapixels=16, subtype=subtype, recipe=RECIPES[subtype],
         edit_folder=str(folder), x=0, y=0, layers_folder=str(folder),
         quality=95, margin=0.015, feather=0.6, recomposition_error=0.25,
-            made_with=None, judged=None,
+        made_with=None, judged=None,
         instruction_ch="改", instruction_en="Change it", output=str(folder / "pair"), row={},
     )  # fmt: skip
     return replace(request, **changes)
@@ -249,3 +250,25 @@ def test_a_patch_too_small_for_its_edit_names_both_places(tmp_path: Path) -> Non
     (tmp_path / "picture.png").write_bytes(encode_png(edited(PHOTOS["rocket"])[:40, :60]))
     with pytest.raises(WorkerError, match="cover rows 0 to 40 and columns 0 to 60"):
         finished(request)
+
+
+@pytest.mark.parametrize("name", ["coffee", "astronaut"])
+def test_a_models_picture_is_moved_back_before_it_is_composited(tmp_path: Path, name: str) -> None:
+    source = getattr(data, name)()
+    height, width = source.shape[:2]
+    request = staged(tmp_path / "folder", source, "replace", made_with={"upscaling": 1.0})
+    centre = (width - 1) / 2, (height - 1) / 2
+    motion = np.array([[1.01, 0, -0.01 * centre[0] + 3], [0, 1.01, -0.01 * centre[1]]])
+    raw = edited(source).copy()
+    mask = silhouette_of(source.shape)
+    raw[mask == 0] = source[mask == 0]
+    moved = cv2.warpAffine(raw, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    (tmp_path / "folder" / "picture.png").write_bytes(encode_png(np.asarray(moved, np.uint8)))
+    row, folder = finished(request)
+    scores = row["scores"]
+    assert scores["raw_shift"] * np.hypot(width, height) == pytest.approx(3, abs=0.1)
+    assert scores["raw_zoom"] == pytest.approx(0.01, abs=0.0005)
+    assert scores["max_difference_outside"] == 0
+    result = decode_jpeg((folder / "result.jpg").read_bytes())
+    inside = cv2.erode(mask, np.ones((9, 9), np.uint8)) > 0
+    assert np.abs(result[inside].astype(int) - raw[inside]).mean() < 4

@@ -19,6 +19,8 @@ from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT, Profile, Worker
 from iedf_assets.environments import Environment, find_environment
+from model_envs.requirements import pins
+from model_envs.worker import ENVIRONMENTS
 
 PACKAGES = (
     "dagster",
@@ -32,6 +34,8 @@ PACKAGES = (
 MIN_FREE_GIB = 5
 # What a model needs beside its weights at one megapixel, and what quantizing its transformer leaves of them.
 WORKING_BYTES, QUANTIZED_SHARE = 8 * 2**30, 0.65
+# The packages of an environment that are told; that all are as pinned, the worker has checked.
+SHOWN = frozenset({"torch", "diffusers", "transformers"})
 GPU_PROBE = """
 import json, torch
 found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
@@ -145,7 +149,9 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
         return Finding(subject, last_line, "install what is missing in its environment")
     except subprocess.TimeoutExpired:
         return Finding(subject, "did not start within 120 s", "look at its environment")
-    return Finding(subject, f"starts with {found.python}")
+    versions = pins(ENVIRONMENTS[stage]) if backend != "classical" else {}
+    told = ", ".join(f"{name} {version}" for name, version in versions.items() if name in SHOWN)
+    return Finding(subject, f"starts with {found.python}{f' ({told})' if told else ''}")
 
 
 def _models(profile: Profile) -> Iterator[Finding]:

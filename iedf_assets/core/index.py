@@ -169,6 +169,8 @@ def _entry(layout: Layout, row: Row) -> Row:
         "recipe": json.loads(row["recipe"]) if row["recipe"] else None,
         **{key: row[key] for key in ("source_path", "backend", "model_revision", "width", "height")},
     }
+    if row["made_with"]:
+        metadata["made_with"] = json.loads(row["made_with"])
     if known.result_mask:
         metadata["result_mask_path"] = layout.relative(known.result_mask)
     values = {

@@ -114,7 +114,9 @@ def read_rows(layout: Layout, stage: str, category: str) -> dict[str, Row]:
     rows = rows_of(read_table(path)) if path.exists() else []
     column = key_column(stage)
     journal = [row for row in read_journal(layout.journal(stage, category)) if column in row]
-    return {row[column]: row for row in [*rows, *journal]}
+    # Journals hold what was known of a row, and manifests of before the columns of their time.
+    empty = dict.fromkeys(SCHEMAS[stage])
+    return {row[column]: {**empty, **row} for row in [*rows, *journal]}
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from iedf_assets.core.journal import read_journal
 from iedf_assets.core.manifests import SCHEMAS, frame, key_column, read_table
 from iedf_assets.core.naming import Layout, nfc
 
-_OF_EDITS = ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision")
+_OF_EDITS = ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision", "made_with")
 _OF_PAIRS = ("tier", "width", "height", "scores")
 
 
@@ -31,7 +31,7 @@ def table_of(layout: Layout, stage: str, category: str) -> pl.LazyFrame:
     path = layout.manifest(stage, category)
     tables = [read_table(path)] if path.exists() else []
     return (
-        pl.concat([*tables, frame(journal, stage)])
+        pl.concat([*tables, frame(journal, stage)], how="diagonal")
         .lazy()
         .select(SCHEMAS[stage].keys())
         .unique(subset=key, keep="last", maintain_order=True)

@@ -6,6 +6,7 @@ import pytest
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.manifests import SCHEMAS, frame, read_rows, read_table, rows_of, write_table
+from iedf_assets.core.merging import table_of
 from iedf_assets.core.naming import Layout
 
 
@@ -55,3 +56,21 @@ def test_a_damaged_manifest_is_named_with_its_remedy(layout: Layout) -> None:
     path.write_bytes(b"PAR1 half")
     with pytest.raises(StorageError, match=r"(?s)分类\.parquet.*remedy"):
         read_rows(layout, "image_layers", "分类")
+
+
+def test_rows_of_before_a_column_have_it_empty(layout: Layout) -> None:
+    table = frame([{"key": "a", "status": "done"}], "edited_images")
+    write_table(table.drop("made_with", "judged"), layout.manifest("edited_images", "c"))
+    with Journal(layout.journal("edited_images", "c")) as journal:
+        journal.append([{"key": "b", "status": "done"}])
+    rows = read_rows(layout, "edited_images", "c")
+    assert {key: row["made_with"] for key, row in rows.items()} == {"a": None, "b": None}
+    joined = table_of(layout, "edited_images", "c").collect()
+    assert sorted(joined["key"]) == ["a", "b"]
+    assert joined["made_with"].to_list() == [None, None]
+
+
+def test_a_manifest_alone_of_before_a_column_can_be_joined(layout: Layout) -> None:
+    table = frame([{"key": "a", "status": "done"}], "edited_images")
+    write_table(table.drop("made_with"), layout.manifest("edited_images", "c"))
+    assert table_of(layout, "edited_images", "c").collect()["made_with"].to_list() == [None]

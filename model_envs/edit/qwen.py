@@ -45,12 +45,11 @@ class _Work:
     """One edit at the model.
 
     Attributes:
-        picture: on its canvas, uint8 (height, width, 3).
-        mask: on its canvas, uint8 (height, width), white where it may be repainted; None for everywhere.
+        rgb: the photo, uint8 (H, W, 3).
+        mask: uint8 (H, W), white where it may be repainted; None for everywhere.
     """
 
-    canvas: Canvas
-    picture: Pixels
+    rgb: Pixels
     mask: Pixels | None
     prompt: str
     seed: int
@@ -68,9 +67,9 @@ class Backend:
         begun = time.perf_counter()
         self._settings = settings
         self._pipe = load_pipeline("edited_images", settings)
-        self._memory = Memory(self._pipe, device_of(settings), settings.offload)
+        reused = Reused(self._pipe)
+        self._memory = Memory(self._pipe, device_of(settings), settings.offload, reused.forget)
         self._layered = classical.Backend(settings)
-        Reused(self._pipe)
         kind = type(self._pipe).__name__
         # Edit-Plus takes one prompt at a time.
         size = 1 if kind == EDIT_PLUS else settings.batch_size
@@ -98,16 +97,9 @@ class Backend:
             max_megapixels=request.max_megapixels,
             expected_id=request.source_id,
         ).rgb
-        canvas = fit_canvas(rgb.shape[1], rgb.shape[0], self._area)
         mask = _repainted(request, rgb) if self._inpaints and request.local else None
-        work = _Work(
-            canvas,
-            canvas.put(rgb),
-            None if mask is None else canvas.put(mask),
-            request.instruction,
-            request.seed,
-        )
-        made, batch = self._turnstile((canvas.width, canvas.height, mask is None), work)
+        work = _Work(rgb, mask, request.instruction, request.seed)
+        canvas, made, batch = self._turnstile(rgb.shape, work)
         picture = canvas.take(made)
         (folder / "picture.png").write_bytes(encode_png(picture))
         row: Row = {
@@ -135,20 +127,23 @@ class Backend:
         return round(self._whole_area * self._memory.canvas_share)
 
     def _render(self, works: list[Any]) -> list[Any]:
-        """Results of a batch: (pixels on the canvas, how many were made together), or ratings."""
+        """Results of a batch: (canvas, pixels on it, how many were made together), or ratings."""
         if isinstance(works[0], _Judged):
             return [self._rate(work) for work in works]
         try:
-            pictures = self._memory.within(len(works), lambda: self._denoise(works))
+            canvas, pictures = self._memory.within(len(works), lambda: self._denoise(works))
         except BatchTooLargeError:
             self._turnstile.size = 1
             return [part for work in works for part in self._render([work])]
-        return [(picture, len(works)) for picture in pictures]
+        return [(canvas, picture, len(works)) for picture in pictures]
 
-    def _denoise(self, works: list[_Work]) -> list[Pixels]:
-        settings, first = self._settings, works[0].canvas
+    def _denoise(self, works: list[_Work]) -> tuple[Canvas, list[Pixels]]:
+        """Pictures of photos of one size, on a canvas as large as memory still allows."""
+        settings, area = self._settings, self._area
+        height, width = works[0].rgb.shape[:2]
+        canvas = fit_canvas(width, height, area)
         several = len(works) > 1
-        images = [Image.fromarray(work.picture) for work in works]
+        images = [Image.fromarray(canvas.put(work.rgb)) for work in works]
         arguments: dict[str, Any] = {
             "image": images if several else images[0],
             "prompt": [work.prompt for work in works] if several else works[0].prompt,
@@ -161,14 +156,14 @@ class Backend:
             "callback_on_step_end": stop_between_steps,
         }
         if self._inpaints:
-            white = np.full((first.height, first.width), 255, np.uint8)
-            masks = [Image.fromarray(white if work.mask is None else work.mask) for work in works]
+            white = np.full((height, width), 255, np.uint8)
+            masks = [Image.fromarray(canvas.put(white if work.mask is None else work.mask)) for work in works]
             arguments |= {"mask_image": masks if several else masks[0], "strength": 1.0}
         else:
-            arguments |= {"width": first.width, "height": first.height}
-        with torch.inference_mode(), WorkingArea(self._pipe, self._area / AREA):
+            arguments |= {"width": canvas.width, "height": canvas.height}
+        with torch.inference_mode(), WorkingArea(self._pipe, area / AREA):
             made = self._pipe(**arguments).images
-        return [np.asarray(image.convert("RGB"), np.uint8) for image in made]
+        return canvas, [np.asarray(image.convert("RGB"), np.uint8) for image in made]
 
     def _rate(self, work: "_Judged") -> dict[str, int] | None:
         source, result = (Image.fromarray(picture) for picture in (work.source, work.result))

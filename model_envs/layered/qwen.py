@@ -24,6 +24,8 @@ from model_envs.qwen.vision import caption_of, name_of
 
 NO_SUBJECT = "no_salient_object"
 READERS = 3
+# What the vision model is shown of a photo, pixels.
+CAPTION_AREA = 640 * 640
 # The object's cut-out that the model is asked to name: no larger, and on this grey.
 CUTOUT_SIDE, CUTOUT_GREY = 448, 200
 
@@ -40,8 +42,8 @@ class Backend:
         begun = time.perf_counter()
         self._settings = settings
         self._pipe = load_pipeline("image_layers", settings)
-        self._memory = Memory(self._pipe, device_of(settings), settings.offload)
-        Reused(self._pipe)
+        reused = Reused(self._pipe)
+        self._memory = Memory(self._pipe, device_of(settings), settings.offload, reused.forget)
         # More than one photo at once comes back with its layers in the wrong groups.
         self._turnstile = Turnstile(lambda works: [work() for work in works], 1)
         self._own_area = settings.resolution**2
@@ -66,8 +68,7 @@ class Backend:
             max_megapixels=request.max_megapixels,
             expected_id=request.source_id,
         ).rgb
-        canvas = fit_canvas(rgb.shape[1], rgb.shape[0], self._area)
-        caption, made = self._turnstile("layers", lambda: self._decompose(canvas.put(rgb), request.seed))
+        caption, canvas, made = self._turnstile("layers", lambda: self._decompose(rgb, request.seed))
         layers = [canvas.take(layer) for layer in made]
         height, width = rgb.shape[:2]
         error = round(mean_absolute_error(rgb, flattened(layers)), 4)
@@ -89,13 +90,13 @@ class Backend:
         """Pixels of a canvas."""
         return round(self._whole_area * self._memory.canvas_share)
 
-    def _decompose(self, picture: Pixels, seed: int) -> tuple[str, list[Pixels]]:
-        """The picture's caption, and its layers on the canvas: uint8 (height, width, 4) each."""
+    def _decompose(self, rgb: Pixels, seed: int) -> tuple[str, Canvas, list[Pixels]]:
+        """The photo's caption, and its layers on a canvas: uint8 (height, width, 4) each."""
         settings = self._settings
-        shown = Image.fromarray(picture)
-        caption = caption_of(self._pipe, shown) if settings.captions else ""
+        height, width = rgb.shape[:2]
+        smaller = fit_canvas(width, height, CAPTION_AREA)
+        caption = caption_of(self._pipe, Image.fromarray(smaller.put(rgb))) if settings.captions else ""
         arguments: dict[str, Any] = {
-            "image": shown.convert("RGBA"),
             # An empty prompt has the pipeline write a caption by itself.
             "prompt": caption or "an image",
             "negative_prompt": settings.negative_prompt,
@@ -109,12 +110,15 @@ class Backend:
             "callback_on_step_end": stop_between_steps,
         }
 
-        def attempt() -> Any:
-            with torch.inference_mode(), WorkingArea(self._pipe, self._area / self._own_area):
-                return self._pipe(**arguments).images[0]
+        def attempt() -> tuple[Canvas, Any]:
+            area = self._area
+            canvas = fit_canvas(width, height, area)
+            picture = Image.fromarray(canvas.put(rgb)).convert("RGBA")
+            with torch.inference_mode(), WorkingArea(self._pipe, area / self._own_area):
+                return canvas, self._pipe(image=picture, **arguments).images[0]
 
-        made = self._memory.within(1, attempt)
-        return caption, [np.asarray(layer.convert("RGBA"), np.uint8) for layer in made]
+        canvas, made = self._memory.within(1, attempt)
+        return caption, canvas, [np.asarray(layer.convert("RGBA"), np.uint8) for layer in made]
 
     def _assembled(
         self, rgb: Pixels, layers: list[Pixels], chosen: Candidate, request: LayerRequest, folder: Path

@@ -80,13 +80,16 @@ class Memory:
     The ladder: smaller batches, decoding in tiles, parts of the model off the GPU, a smaller canvas. A rung
     stays for the rest of the worker's life, is logged, and is told in every row made from then on.
 
+    Args:
+        free: gives back memory that is only there for speed.
+
     Attributes:
         fallbacks: the rungs taken so far.
         canvas_share: of the canvas's area that is left.
     """
 
-    def __init__(self, pipe: Any, device: torch.device, offload: str) -> None:
-        self._pipe, self._device = pipe, device
+    def __init__(self, pipe: Any, device: torch.device, offload: str, free: Callable[[], None]) -> None:
+        self._pipe, self._device, self._free = pipe, device, free
         self.fallbacks: list[str] = []
         self.canvas_share = 1.0
         self._rungs = ["tiling", *(["offload"] if offload == "none" else []), "smaller_canvas"]
@@ -128,6 +131,7 @@ class Memory:
             _log.warning("out of memory: falling back to %s from here on", rung)
 
     def _clean_up(self) -> None:
+        self._free()
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

@@ -19,14 +19,9 @@ ENTRIES = 16
 
 
 class Reused:
-    """A pipeline's encoders with a memory of the last results.
-
-    Attributes:
-        hits, misses: how often something was there, and how often it had to be encoded.
-    """
+    """A pipeline's encoders with a memory of the last results."""
 
     def __init__(self, pipe: Any) -> None:
-        self.hits = self.misses = 0
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         # The inpainting pipeline samples its latents: encoding anew draws from the edit's generator.
         samples = type(pipe).__name__ == EDIT_INPAINT
@@ -45,10 +40,8 @@ class Reused:
             told = {key: value for key, value in kwargs.items() if key != "generator"}
             key = (name, _stamp(args), _stamp(told))
             if key in self._kept:
-                self.hits += 1
                 self._kept.move_to_end(key)
             else:
-                self.misses += 1
                 self._kept[key] = encode(*args, **kwargs)
                 while len(self._kept) > ENTRIES:
                     self._kept.popitem(last=False)

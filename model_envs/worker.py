@@ -79,7 +79,8 @@ def backend_class(stage: str, name: str) -> Any:
         )
     try:
         return importlib.import_module(f"model_envs.{environment}.{name}").Backend
-    except ImportError as error:
+    # A package that is there but broken, a library that it misses for instance, fails in these ways.
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise WorkerError(
             f"the backend {name!r} of {stage} cannot be loaded in {sys.prefix}: {error}", remedy
         ) from error

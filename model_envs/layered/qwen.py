@@ -173,6 +173,9 @@ def _cutout(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int]) -> Image.
     x, y, w, h = box
     crop = np.s_[y : y + h, x : x + w]
     alone = np.where(mask[crop][..., None] > 0, rgb[crop], np.uint8(CUTOUT_GREY))
-    shown = Image.fromarray(alone)
-    shown.thumbnail((CUTOUT_SIDE, CUTOUT_SIDE))
-    return shown
+    # A square, since the vision model refuses very long pictures.
+    side = max(w, h)
+    square = Image.new("RGB", (side, side), (CUTOUT_GREY,) * 3)
+    square.paste(Image.fromarray(alone), ((side - w) // 2, (side - h) // 2))
+    square.thumbnail((CUTOUT_SIDE, CUTOUT_SIDE))
+    return square

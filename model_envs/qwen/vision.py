@@ -33,7 +33,8 @@ def ask(pipe: Any, question: str, pictures: list[Image.Image], tokens: int) -> s
     """The answer of a pipeline's vision language model; the most likely one, so that it stays the same."""
     text = _CHAT.format(pictures=_PICTURE * len(pictures), question=question)
     inputs = pipe.processor(text=[text], images=pictures, padding=True, return_tensors="pt")
-    inputs = inputs.to(pipe.text_encoder.device)
+    # Of a model that is offloaded, the parts' own devices say nothing.
+    inputs = inputs.to(pipe._execution_device)  # noqa: SLF001  # diffusers has no public name for it
     with torch.inference_mode():
         made = pipe.text_encoder.generate(**inputs, max_new_tokens=tokens, do_sample=False)
     answer = made[:, inputs.input_ids.shape[1] :]

@@ -158,3 +158,13 @@ def test_a_name_is_short_and_in_both_languages(answer: str, name: dict[str, str]
 )
 def test_a_rating_is_two_whole_numbers_from_one_to_five(answer: str, rating: dict[str, int] | None) -> None:
     assert read_rating(answer) == rating
+
+
+def test_a_long_thin_object_can_be_named_too(
+    settings: Settings, layer_request: LayerRequest, tmp_path: Path
+) -> None:
+    backend = Backend(settings("layered", captions=True))
+    made_of(backend, layer(None, (120, 0, 60)), layer((4, 70, 212, 4), (20, 200, 30)))
+    row = decomposed(backend, layer_request, tmp_path / "out")
+    assert row["status"] == "done", row
+    assert row["subject"]["caption"] is None

@@ -18,6 +18,8 @@ from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT, Worker
 from iedf_assets.environments import Environment, find_environment
 from iedf_assets.pipes import WorkerClient, WorkerDiedError
+from iedf_assets.remote import work_through_services
+from iedf_assets.services import ServiceDownError
 from model_envs.contract import EditRequest, Job, LayerRequest, ModelSettings, Stage
 
 # A worker that dies so often without finishing anything in between is not started again.
@@ -43,18 +45,69 @@ def launch(
 ) -> None:
     """Have the stage's workers make `requests`; their rows are in its journal when this returns.
 
-    Each group of the profile's `devices` gets a worker and an equal share. One that dies is started again
-    and goes on with what is left of its share; what it was at is a failed row. Without requests none starts.
+    With the launcher `service` running services make them. Else each group of the profile's `devices` gets a
+    worker and an equal share. One that dies is started again and goes on with what is left of its share; what
+    it was at is a failed row. Without requests none starts.
 
     Raises:
         WorkerError: a worker could not be started, keeps dying or did not end well; rows finished before are
             kept.
+        ServiceDownError: no service can be used, and there is no fallback.
     """
     sweep_stage(layout, stage)
     if not requests:
         return
+    everything: list[Request] = list(requests)
+    if worker.launcher == "service":
+        _by_services(context, layout, worker, stage, everything, report)
+    else:
+        _by_workers(context, layout, worker, stage, everything, report)
+
+
+def _by_services(
+    context: dg.AssetExecutionContext,
+    layout: Layout,
+    worker: Worker,
+    stage: Stage,
+    requests: list[Request],
+    report: Report,
+) -> None:
+    """Have services make everything; the profile's fallback makes what they leave when none comes back."""
+    journal = layout.journal(stage, context.partition_key)
+    start = journal_size(journal)
+
+    def work(part: list[Request], stop: threading.Event) -> None:
+        work_through_services(context, layout, worker, stage, part, report, stop)
+
+    try:
+        # On a thread of its own, so that an interruption of this one ends what is under way.
+        _side_by_side([work], [requests])
+    except ServiceDownError as error:
+        if worker.service.fallback is None:
+            raise
+        finished = {row.get("key") for row in read_journal(journal, start)}
+        left = [request for request in requests if request.key not in finished]
+        context.log.warning("%s; the fallback %s makes %d", error.problem, worker.service.fallback, len(left))
+        own = {
+            "launcher": "subprocess",
+            "backend": worker.service.fallback,
+            "environment": None,
+            "devices": (),
+        }
+        _by_workers(context, layout, worker.model_copy(update=own), stage, left, report)
+
+
+def _by_workers(
+    context: dg.AssetExecutionContext,
+    layout: Layout,
+    worker: Worker,
+    stage: Stage,
+    requests: list[Request],
+    report: Report,
+) -> None:
+    """Have worker processes make everything."""
     settings = worker.model_settings()
-    if worker.backend != "classical":
+    if worker.backend == "qwen":
         checkpoint(Path(settings.model_dir), stage)
     tally = _Tally(len(requests), report)
     groups = worker.devices or (None,)
@@ -63,8 +116,7 @@ def launch(
         _Share(context, layout, worker, stage, settings, environment, group, number, tally)
         for number, group in enumerate(groups)
     ]
-    everything: list[Request] = list(requests)
-    parts = [everything[number :: len(groups)] for number in range(len(groups))]
+    parts = [requests[number :: len(groups)] for number in range(len(groups))]
     if len(shares) == 1:
         shares[0].work_off(parts[0], threading.Event())
     else:
@@ -204,7 +256,7 @@ class _Share:
 
     def _variables(self) -> dict[str, str]:
         variables = {**self.environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
-        if self.worker.backend == "classical":
+        if self.worker.backend != "qwen":
             # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
             variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         if self.group is not None:

@@ -15,6 +15,9 @@ PROGRESS, BEGUN, LOADED = "progress", "begun", "loaded"
 # Exit codes of a worker, beside 0 and Python's own 1.
 EXIT_SYSTEMATIC = 65
 
+# The subtype of an edit that only an instruction tells: whatever it says, where the mask is.
+PROMPTED = "prompt"
+
 Stage = Literal["image_layers", "edited_images"]
 
 

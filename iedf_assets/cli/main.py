@@ -134,6 +134,46 @@ def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
 
 
 @cli.command()
+@click.argument("kind", type=click.Choice(["layered", "edit"]))
+@click.option(
+    "--backend", type=click.Choice(["mock", "classical", "opencv", "qwen"]), help="What does the work."
+)
+@click.option("--model-dir", type=FOLDER, help="A local checkpoint, for the backend qwen.")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
+@click.option("--host", metavar="ADDRESS", help="Where to listen; else 127.0.0.1.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Else the profile's endpoint, or 8101 and 8102.")
+@click.option(
+    "--cache-dir", type=FOLDER, help="Where answers are kept; a folder of its own for each service."
+)
+@click.option(
+    "--root", "roots", type=FOLDER, multiple=True, help="Requests may name paths below it (repeatable)."
+)
+@click.option("--preload/--no-preload", default=None, help="Load at the start, or with the first request.")
+@click.option("--max-concurrency", type=click.IntRange(1), help="Engines: processes with a model each.")
+@click.option("--max-queue", type=click.IntRange(0), help="Requests that may wait.")
+@click.option("--infer-timeout-sec", type=float, help="How long one request may take at an engine.")
+@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Structured logs.")
+@config_option
+@settings_option
+def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags: Any) -> None:
+    """Serve a warm model over HTTP: the layered one or the edit one. Ctrl-C ends it.
+
+    What a flag does not say, the environment variables LAYERED_... and EDIT_... do (LAYERED_MAX_QUEUE and so
+    on), then the profile. A token that callers must send comes from LAYERED_TOKEN or EDIT_TOKEN.
+    """
+    from iedf_assets.cli.serving import serve_models  # noqa: PLC0415
+
+    changes = []
+    if flags["model_dir"]:
+        changes = [
+            f"workers.{kind}.backend=qwen",
+            f"workers.{kind}.model_dir={flags['model_dir'].absolute()}",
+        ]
+    profile = load(config, None, None, (*settings, *changes))
+    serve_models(profile, kind, {**flags, "roots": flags["roots"] or None})
+
+
+@cli.command()
 @profile_options
 def doctor(profile: Profile) -> None:
     """Say what works here, what is missing, and what to do about it. Exits 1 when something needs mending."""

@@ -10,12 +10,13 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.errors import WorkerError
+from model_envs.contract import ModelSettings
 
 LAYERED = "QwenImageLayeredPipeline"
 EDIT = "QwenImageEditPipeline"
@@ -30,6 +31,8 @@ _WEIGHTED = ("transformer", "text_encoder", "vae")
 _SAMPLE = 1 << 16
 FRESH_S = 20
 _MAX_HEADER = 1 << 27
+# What of a model's settings changes no picture, or is told by a fingerprint instead.
+_NOT_IDENTITY = {"model_dir", "revision", "device", "device_map", "offload", "compile", "batch_size"}
 _REMEDY = "point model_dir to a complete local copy of the model's repository; nothing is downloaded"
 
 
@@ -101,6 +104,19 @@ def fingerprint(path: Path) -> str:
         WorkerError: there is nothing at that path.
     """
     return _looked_up(path, int(time.monotonic() / FRESH_S))
+
+
+def identity(backend: str, settings: ModelSettings) -> list[Any]:
+    """What of a backend and its model changes its output.
+
+    Raises:
+        WorkerError: there is no LoRA where the settings say.
+    """
+    if backend != "qwen":
+        return [backend]
+    options = {name: value for name, value in asdict(settings).items() if name not in _NOT_IDENTITY}
+    lora = fingerprint(Path(settings.lora)) if settings.lora else None
+    return [backend, settings.revision, {**options, "lora": lora}]
 
 
 @lru_cache(maxsize=64)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from iedf_assets.core.bank import bank
-from iedf_assets.core.checkpoints import fingerprint
+from iedf_assets.core.checkpoints import fingerprint, identity
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task, Tier
 from model_envs.contract import ModelSettings
@@ -192,16 +192,36 @@ class ModelOptions(Strict):
     judge: bool = False
 
 
-# What of them changes no picture, or is told by a fingerprint instead.
-_NOT_IDENTITY = {"device", "device_map", "offload", "compile", "batch_size", "lora"}
+class ServiceClient(Strict):
+    """How a stage talks to its services.
+
+    Attributes:
+        send_mode: `path` sends paths, for services that see the same disks; `base64` sends pictures.
+        timeout_sec: how long one request may take, queueing included, seconds.
+        max_retries: how often a request is tried again after an error of the connection.
+        backoff_sec: the first wait before that, seconds; each one is about twice as long as the last.
+        wait_sec: how long the stage waits while no service can be reached, seconds.
+        parallel: requests under way at once; 0 keeps the services' engines and half their queues full.
+        token_variable: name of the environment variable that holds the services' token.
+        fallback: the backend that goes on in a subprocess when no service came back; rows say what made them.
+    """
+
+    send_mode: Literal["path", "base64"] = "path"
+    timeout_sec: Positive = 1200.0
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 2
+    backoff_sec: Positive = 1.0
+    wait_sec: Annotated[float, Field(ge=0)] = 300.0
+    parallel: Annotated[int, Field(ge=0, le=1024)] = 0
+    token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_SERVICE_TOKEN"  # noqa: S105
+    fallback: Literal["classical", "mock"] | None = None
 
 
 class Worker(Strict):
     """One worker: a process that loads a model once and runs many requests.
 
     Attributes:
-        backend: what does the work.
-        launcher: how work reaches it.
+        backend: what does the work; `opencv` is another name of `classical`, `mock` is for trying the wiring.
+        launcher: how work reaches it: a `subprocess` of this run, or a running `service`.
         environment: the interpreter: null for this one, else the name of a conda environment or of one that
             `make model-env` made, or the folder of a virtual or conda environment.
         threads: pictures worked on at once; 0 means one per CPU core.
@@ -212,10 +232,16 @@ class Worker(Strict):
             each, which share the work. Empty is one worker that sees all.
         steps: denoising steps of the model.
         model: the rest of what the model is told.
+        revision: of the model that only the services see; else `model_dir` tells it.
+        endpoints: addresses of the services, replicas of one another.
+        service: how they are talked to.
     """
 
-    backend: Literal["classical", "qwen"] = "classical"
-    launcher: Literal["subprocess"] = "subprocess"
+    backend: Annotated[
+        Literal["classical", "qwen", "mock"],
+        BeforeValidator(lambda name: "classical" if name == "opencv" else name),
+    ] = "classical"
+    launcher: Literal["subprocess", "service"] = "subprocess"
     environment: str | None = None
     threads: Annotated[int, Field(ge=0)] = 0
     item_timeout_s: Positive = 600.0
@@ -224,11 +250,20 @@ class Worker(Strict):
     devices: tuple[Annotated[str, Field(pattern=r"^[\w-]+(,[\w-]+)*$")], ...] = ()
     steps: Annotated[int, Field(ge=1, le=200)] = 40
     model: ModelOptions = ModelOptions()
+    revision: Annotated[str, Field(min_length=1)] | None = None
+    endpoints: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")], ...] = ()
+    service: ServiceClient = ServiceClient()
 
     @model_validator(mode="after")
     def _model_given(self) -> Self:
-        if self.backend == "qwen" and self.model_dir is None:
-            raise ValueError("the backend qwen needs model_dir, the folder of a local checkpoint")
+        elsewhere = self.launcher == "service" and self.revision
+        if self.backend == "qwen" and self.model_dir is None and not elsewhere:
+            raise ValueError(
+                "the backend qwen needs model_dir, the folder of a local checkpoint; through services of "
+                "other machines its revision will do, as their /info tells it"
+            )
+        if self.launcher == "service" and not self.endpoints:
+            raise ValueError('the launcher service needs endpoints, such as ["http://127.0.0.1:8102"]')
         return self
 
     def model_settings(self) -> ModelSettings:
@@ -237,11 +272,13 @@ class Worker(Strict):
         Raises:
             WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
         """
-        if self.model_dir is None:
+        if self.backend != "qwen":
             return ModelSettings()
-        folder = _absolute(self.model_dir)
         lora = str(_absolute(self.model.lora)) if self.model.lora else None
         options = self.model.model_dump() | {"lora": lora, "steps": self.steps}
+        if self.model_dir is None:
+            return ModelSettings(revision=self.revision or "", **options)
+        folder = _absolute(self.model_dir)
         return ModelSettings(model_dir=str(folder), revision=fingerprint(folder), **options)
 
     def identity(self) -> list[Any]:
@@ -250,12 +287,7 @@ class Worker(Strict):
         Raises:
             WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
         """
-        if self.backend == "classical":
-            return [self.backend]
-        settings = self.model_settings()
-        lora = fingerprint(Path(settings.lora)) if settings.lora else None
-        options = self.model.model_dump(exclude=_NOT_IDENTITY)
-        return [self.backend, settings.revision, {**options, "steps": self.steps, "lora": lora}]
+        return identity(self.backend, self.model_settings())
 
 
 class Workers(Strict):
@@ -405,7 +437,7 @@ class Category(Strict):
         if not self.subtypes:
             object.__setattr__(self, "subtypes", {DEFAULT_SUBTYPE[self.task]: 1})
         beyond = sorted(name for name, count in self.subtypes.items() if count and SUBTYPES[name].needs_model)
-        if beyond and self.workers.edit.backend == "classical":
+        if beyond and self.workers.edit.backend != "qwen":
             raise ValueError(
                 f"only a model can do {', '.join(beyond)}: set workers.edit.backend to qwen or leave it out"
             )
@@ -481,7 +513,7 @@ class Profile(Strict):
 
 def uses_models(profile: Profile) -> bool:
     """Whether any category's edits are made by a model."""
-    return any(category.workers.edit.backend != "classical" for category in profile.categories.values())
+    return any(category.workers.edit.backend == "qwen" for category in profile.categories.values())
 
 
 def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> Profile:

@@ -90,6 +90,8 @@ def _outcome(request: AnyRequest, make: Make[AnyRequest]) -> Row:
         with fresh_folder(Path(request.output)) as folder:
             made = make(request, folder)
             return {"reason": None, "detail": None, **made, "files": file_sizes(folder)}
+    except SystematicError:
+        raise
     except SourceError as error:
         return {"status": "failed", "reason": error.reason, "detail": error.problem}
     except OSError as error:

@@ -61,6 +61,8 @@ from iedf_assets.core.subtypes import SUBTYPES, Subtype
 
 # Bump when the same files get other scores: finished pairs are measured anew then.
 SCORES_VERSION = 4
+# Significant digits that scores are given with.
+DIGITS = 9
 # A pixel has changed when one of its channels differs by more than this.
 CHANGED_OUTSIDE, CHANGED_INSIDE, LEAKED = 2, 8, 16
 # Means of colours are taken over no more pixels than this, evenly spread.
@@ -127,11 +129,16 @@ def measure(
     pair = _Pair(source, result, mask, allowed, difference, edited, result_mask)
     subtype = SUBTYPES.get((recipe or {}).get("subtype", ""))
     silhouette = ~mask if subtype and subtype.mask_of == "background" else mask
-    return {
+    measured: Scores = {
         "mask_share": _count(mask > 0) / mask.size,
         **_shape(silhouette),
         **_inside(pair, recipe or {}),
         **_outside(pair),
+    }
+    # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.
+    return {
+        name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        for name, value in measured.items()
     }
 
 

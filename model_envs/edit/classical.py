@@ -12,16 +12,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels, encode_png
-from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.errors import SourceError, WorkerError
 from iedf_assets.core.journal import Row
 from iedf_assets.core.layers import load_alpha, load_background, load_object, over
 from iedf_assets.core.masks import Box
 from iedf_assets.core.photos import read_photo
 from iedf_assets.core.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
-from model_envs.contract import EditRequest, ModelSettings
+from model_envs.contract import PROMPTED, EditRequest, ModelSettings
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
+from model_envs.layered.filling import fill
 
+# What every backend renders from the layers: no model moves a thing by so many pixels, and a layer keeps its
+# own.
+FROM_LAYERS = frozenset({"move", "scale"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
 SPARE = 6
 
@@ -127,6 +131,17 @@ def _delete(scene: Scene) -> tuple[Pixels, Box]:
     _, old = scene.alpha()
     box = scene.widened(old)
     return scene.background(box), box
+
+
+def _prompted(scene: Scene) -> tuple[Pixels, Box]:
+    """What the mask shows removed: this backend does not follow words."""
+    mask = decode(Path(scene.request.layers_folder) / "mask.png")
+    if mask.all():
+        raise SourceError(
+            "nothing_left", "the mask covers the whole picture: nothing is left to fill it from"
+        )
+    height, width = mask.shape
+    return fill(scene.rgb, mask, seed=scene.request.seed), (slice(0, height), slice(0, width))
 
 
 def _recolor(scene: Scene) -> tuple[Pixels, Box]:
@@ -237,4 +252,5 @@ _RENDERERS: dict[str, Callable[[Scene], tuple[Pixels, Box]]] = {
     "recolor": _recolor,
     "identity": _identity,
     "background": _background,
+    PROMPTED: _prompted,
 }

@@ -34,8 +34,6 @@ AREA = 1024 * 1024
 # Repainting reaches so far beyond the mask, as a share of the short side: what is cut off at the mask's edge
 # looks cut off.
 INPAINT_GROWTH = 0.03
-# What is rendered from the layers: no model moves a thing by so many pixels, and a layer keeps its own.
-FROM_LAYERS = frozenset({"move", "scale"})
 # Photos read ahead and results written behind, beside the one at the model.
 READERS = 3
 
@@ -89,7 +87,7 @@ class Backend:
             StorageError: the mask is absent or damaged.
             torch.OutOfMemoryError: not even the smallest way of working fits.
         """
-        if request.recipe["subtype"] in FROM_LAYERS:
+        if request.recipe["subtype"] in classical.FROM_LAYERS:
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
         rgb = read_photo(
             Path(request.path),

@@ -3,6 +3,7 @@
 What all layered backends share, whatever found the object.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from iedf_assets.core.codecs import Pixels, encode_png
 from iedf_assets.core.journal import Row
 from iedf_assets.core.layers import BACKGROUND
+from model_envs.contract import LayerRequest
+from model_envs.layered.choosing import Candidate, fitted, flattened, largest_piece
 from model_envs.layered.matting import own_colours
 
 HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
@@ -31,6 +34,61 @@ def hole_of(alpha: Pixels) -> Pixels:
     growth = max(2, round(min(alpha.shape) * HOLE_GROWTH))
     visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
     return cv2.dilate(visible, np.ones((2 * growth + 1,) * 2, np.uint8)).astype(np.uint8)
+
+
+def assembled(
+    rgb: Pixels,
+    alpha: Pixels,
+    mask: Pixels,
+    completed: Callable[[Pixels], Pixels],
+    request: LayerRequest,
+    folder: Path,
+) -> Row:
+    """Write a decomposition's files, as far as the request needs them; returns its columns.
+
+    Args:
+        rgb: the photo, uint8 (H, W, 3).
+        alpha: of the object, uint8 (H, W), 0-255.
+        mask: its silhouette, uint8 (H, W), 0 or 255.
+        completed: from the hole, uint8 (H, W), to the photo completed in it, uint8 (H, W, 3).
+    """
+    x, y, w, h = (int(value) for value in cv2.boundingRect(alpha))
+    (folder / "mask.png").write_bytes(encode_png(mask))
+    row: Row = {
+        "width": rgb.shape[1],
+        "height": rgb.shape[0],
+        "status": "done",
+        "subject": facts_of(rgb, mask, (x, y, w, h), request.seed),
+        "layers": [],
+    }
+    if request.level == "mask" or row["subject"]["area_share"] > request.max_area:
+        (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
+        return row
+    hole = hole_of(alpha)
+    row["layers"] = [
+        background_layer(completed(hole), hole, folder),
+        object_layer(rgb, alpha, (x, y, w, h), folder),
+    ]
+    return row
+
+
+def assembled_from(
+    rgb: Pixels, layers: list[Pixels], chosen: Candidate, request: LayerRequest, folder: Path
+) -> Row:
+    """`assembled` of a model's layers: the main object, and what the others show behind it.
+
+    Args:
+        layers: uint8 (H, W, 4) each, not premultiplied, the lowest first.
+    """
+    mask = largest_piece(layers[chosen.number][..., 3])
+    alpha = layers[chosen.number][..., 3].copy()
+    alpha[far_from(mask)] = 0
+
+    def behind(hole: Pixels) -> Pixels:
+        others = [layer for number, layer in enumerate(layers) if number != chosen.number]
+        return fitted(rgb, flattened(others), hole)
+
+    return assembled(rgb, alpha, mask, behind, request, folder)
 
 
 def background_layer(completed: Pixels, hole: Pixels, folder: Path) -> Row:

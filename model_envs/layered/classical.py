@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import encode_png
 from iedf_assets.core.journal import Row
 from iedf_assets.core.layers import mean_absolute_error, recompose
 from iedf_assets.core.photos import read_photo
 from model_envs.contract import LayerRequest, ModelSettings
-from model_envs.layered.assembling import background_layer, facts_of, far_from, hole_of, object_layer
+from model_envs.layered.assembling import assembled, far_from
 from model_envs.layered.filling import fill
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined
@@ -49,23 +47,9 @@ class Backend:
         alpha = full_alpha(rgb, refined(rgb, whole, request.seed))
         mask = cleaned(np.where(alpha >= 128, 255, 0).astype(np.uint8), opening=0.0)
         alpha[far_from(mask)] = 0
-        x, y, w, h = cv2.boundingRect(alpha)
-        (folder / "mask.png").write_bytes(encode_png(mask))
-        row: Row = {
-            **size,
-            "status": "done",
-            "subject": facts_of(rgb, mask, (x, y, w, h), request.seed),
-            "layers": [],
-        }
-        if request.level == "mask" or row["subject"]["area_share"] > request.max_area:
-            (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
-            return row
-        hole = hole_of(alpha)
-        row["layers"] = [
-            background_layer(fill(rgb, hole, seed=request.seed), hole, folder),
-            object_layer(rgb, alpha, (x, y, w, h), folder),
-        ]
-        row["recomposition_error"] = round(mean_absolute_error(rgb, recompose(rgb, folder, row)), 4)
+        row = assembled(rgb, alpha, mask, lambda hole: fill(rgb, hole, seed=request.seed), request, folder)
+        if row["layers"]:
+            row["recomposition_error"] = round(mean_absolute_error(rgb, recompose(rgb, folder, row)), 4)
         return row
 
 

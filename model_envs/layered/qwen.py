@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -15,8 +14,8 @@ from iedf_assets.core.journal import Row
 from iedf_assets.core.layers import mean_absolute_error
 from iedf_assets.core.photos import read_photo
 from model_envs.contract import LayerRequest, ModelSettings
-from model_envs.layered.assembling import background_layer, facts_of, far_from, hole_of, object_layer
-from model_envs.layered.choosing import Candidate, candidates, fitted, flattened, largest_piece
+from model_envs.layered.assembling import assembled_from
+from model_envs.layered.choosing import Candidate, candidates, flattened, largest_piece
 from model_envs.qwen.denoising import Memory, Turnstile, WorkingArea, generators, stop_between_steps
 from model_envs.qwen.loading import device_of, load_pipeline, loaded_in, made_with
 from model_envs.qwen.prompts import Reused
@@ -124,26 +123,12 @@ class Backend:
         self, rgb: Pixels, layers: list[Pixels], chosen: Candidate, request: LayerRequest, folder: Path
     ) -> Row:
         """The main object and what lies behind it, in the form that all backends share."""
-        mask = largest_piece(layers[chosen.number][..., 3])
-        alpha = layers[chosen.number][..., 3].copy()
-        alpha[far_from(mask)] = 0
-        box = cv2.boundingRect(alpha)
-        x, y, w, h = (int(value) for value in box)
-        (folder / "mask.png").write_bytes(encode_png(mask))
-        subject = facts_of(rgb, mask, (x, y, w, h), request.seed)
+        row = assembled_from(rgb, layers, chosen, request, folder)
         if self._settings.captions:
-            cutout = _cutout(rgb, mask, (x, y, w, h))
+            subject = row["subject"]
+            box = subject["x"], subject["y"], subject["width"], subject["height"]
+            cutout = _cutout(rgb, largest_piece(layers[chosen.number][..., 3]), box)
             subject["caption"], _ = self._turnstile("name", lambda: name_of(self._pipe, cutout))
-        row: Row = {"status": "done", "subject": subject, "layers": []}
-        if request.level == "mask" or subject["area_share"] > request.max_area:
-            (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
-            return row
-        hole = hole_of(alpha)
-        behind = flattened([layer for number, layer in enumerate(layers) if number != chosen.number])
-        row["layers"] = [
-            background_layer(fitted(rgb, behind, hole), hole, folder),
-            object_layer(rgb, alpha, (x, y, w, h), folder),
-        ]
         return row
 
     def _told(

@@ -1,0 +1,67 @@
+"""`iedf serve`: becomes a service in the model's own environment."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.profile import PROJECT_ROOT, Profile
+from iedf_assets.environments import find_environment
+from iedf_assets.launchers import OFFLINE
+from model_envs.services.settings import PORTS, Kind
+
+
+def serve_models(profile: Profile, kind: Kind, flags: dict[str, Any]) -> None:
+    """Become the service; does not return.
+
+    Flags count before environment variables, those before the profile.
+
+    Raises:
+        WorkerError: there is no such environment.
+    """
+    prefix = f"{kind.upper()}_"
+    told = _of_profile(profile, kind)
+    told |= {name: os.environ[prefix + name] for name in told if os.environ.get(prefix + name)}
+    told |= {name.upper(): _text(value) for name, value in flags.items() if value is not None}
+    worker = getattr(profile.workers, kind)
+    # The mock and the classical backend need no model's environment.
+    own_environment = worker.environment if worker.backend == "qwen" else f"iedf-{kind}"
+    environment = find_environment(own_environment if told["BACKEND"] == "qwen" else None)
+    given = {prefix + name: text for name, text in told.items()}
+    own = {**environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
+    os.chdir(PROJECT_ROOT)
+    command = [str(environment.python), "-m", "model_envs.services", kind]
+    os.execve(command[0], command, {**os.environ, **own, **given})  # noqa: S606  # replaced on purpose
+
+
+def _of_profile(profile: Profile, kind: Kind) -> dict[str, str]:
+    """Variable → value, as the profile has them."""
+    worker, layout = getattr(profile.workers, kind), Layout.of(profile)
+    port = next((str(urlsplit(address).port) for address in worker.endpoints if urlsplit(address).port), "")
+    port = os.environ.get(f"{kind.upper()}_PORT") or port or str(PORTS[kind])
+    settings = asdict(worker.model_settings()) if worker.backend == "qwen" else {}
+    # Photos and layers lie here; whatever else is asked for is refused.
+    roots = [layout.data, layout.staging]
+    return {
+        "BACKEND": worker.backend,
+        "MODEL": json.dumps(settings),
+        "MODEL_DIR": settings.get("model_dir", ""),
+        "DEVICE": settings.get("device", ""),
+        "DEVICES": ";".join(worker.devices),
+        "MAX_CONCURRENCY": str(len(worker.devices) or 1 if settings else thread_count(worker.threads)),
+        "PORT": port,
+        "ROOTS": _text(roots),
+        "CACHE_DIR": str(layout.staging / "services" / kind),
+        "LOG_FILE": str(layout.logs / "services" / f"{kind}.log"),
+    }
+
+
+def _text(value: Any) -> str:
+    """A flag's value as a variable."""
+    if isinstance(value, (list, tuple)):
+        return os.pathsep.join(str(Path(part).absolute()) for part in value)
+    return str(Path(value).absolute()) if isinstance(value, Path) else str(value)

@@ -1,0 +1,157 @@
+"""What an engine does with a job: a worker's own request, or one of the wire contract."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.files import content_hash
+from iedf_assets.core.keys import seed_from
+from iedf_assets.core.layers import BACKGROUND
+from iedf_assets.core.photos import read_photo
+from model_envs.contract import PROMPTED, EditRequest, LayerRequest
+
+# The edge of a mask is mixed over so many pixels, as a share of the picture's short side.
+FEATHER = 0.004
+# A request without a mask edits this part of the sides, in the middle.
+CENTRAL = 0.5
+# What a hostile item makes a backend raise.
+_OF_THE_ITEM = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
+
+
+class RefusedError(Exception):
+    """The request itself cannot be made; it is no fault of the service."""
+
+
+def make(backend: Any, stage: str, job: dict[str, Any], folder: Path, max_pixels: int) -> dict[str, Any]:
+    """Do a job.
+
+    Args:
+        backend: of `model_envs.worker.load_backend`.
+        job: `make` is `item`, with the fields of a worker's request in `item`; or `layers` or `edit`, with
+            `image`, `mask` (paths, the mask's may be None) and `prompt`.
+        folder: files are written here.
+        max_pixels: of a picture.
+
+    Raises:
+        RefusedError, SourceError: the request cannot be made.
+    """
+    if job["make"] == "item":
+        return _item(backend, stage, job["item"], folder, max_pixels)
+    path = Path(job["image"])
+    photo = read_photo(path, max_pixels=max_pixels, max_megapixels=max_pixels / 1e6)
+    identity = content_hash(path.read_bytes())
+    if job["make"] == "layers":
+        return _layers(backend, path, identity, photo.rgb, folder, max_pixels)
+    return _edit(backend, job, identity, photo.rgb, folder, max_pixels)
+
+
+def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixels: int) -> dict[str, Any]:
+    kind = LayerRequest if stage == "image_layers" else EditRequest
+    wanted = {field.name for field in fields(kind)} - {"output", "row"}
+    if set(item) != wanted:
+        raise RefusedError(
+            f"item has to have exactly the fields {', '.join(sorted(wanted))}; "
+            f"these differ: {', '.join(sorted(set(item) ^ wanted))}"
+        )
+    try:
+        bounded = {**item, "max_pixels": min(int(item["max_pixels"]), max_pixels), "output": ""}
+        row: dict[str, Any] = backend.run(kind(**bounded), folder)
+        json.dumps(row, allow_nan=False)
+    except _OF_THE_ITEM as error:
+        raise RefusedError(f"the item cannot be made: {type(error).__name__}: {error}") from error
+    return {"row": row}
+
+
+def _layers(
+    backend: Any, path: Path, identity: str, rgb: Pixels, folder: Path, max_pixels: int
+) -> dict[str, Any]:
+    height, width = rgb.shape[:2]
+    request = LayerRequest(
+        key=identity, source_id=identity, path=str(path), max_megapixels=max_pixels / 1e6,
+        max_pixels=max_pixels, level="layers", max_area=1.0, seed=seed_from("layers", identity), output="",
+    )  # fmt: skip
+    row = backend.run(request, folder)
+    own = sorted(folder.glob("layer_[0-9]*.png"), key=lambda file: int(file.stem.rpartition("_")[2]))
+    layers = [decode(file) for file in own] or _full_size(rgb, folder, row)
+    for file in folder.iterdir():
+        file.unlink()
+    for number, layer in enumerate(layers):
+        (folder / f"layer_{number}.png").write_bytes(encode_png(layer))
+        (folder / f"alpha_{number}.png").write_bytes(encode_png(np.ascontiguousarray(layer[..., 3])))
+    return {"width": width, "height": height, "layers": len(layers)}
+
+
+def _full_size(rgb: Pixels, folder: Path, row: dict[str, Any]) -> list[Pixels]:
+    """A decomposition's layers, each uint8 (H, W, 4); the photo alone where nothing stands out."""
+    opaque = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+    whole = [opaque]
+    for layer in row.get("layers") or []:
+        pixels = decode(folder / layer["file"])
+        place = np.s_[layer["y"] : layer["y"] + layer["height"], layer["x"] : layer["x"] + layer["width"]]
+        if layer["name"] == BACKGROUND:
+            whole[0][place][..., :3] = pixels
+            continue
+        sheet = np.zeros_like(opaque)
+        sheet[place] = pixels
+        whole.append(sheet)
+    return whole
+
+
+def _edit(
+    backend: Any, job: dict[str, Any], identity: str, rgb: Pixels, folder: Path, max_pixels: int
+) -> dict[str, Any]:
+    height, width = rgb.shape[:2]
+    mask = _mask_of(job["mask"], rgb, max_pixels)
+    (folder / "mask.png").write_bytes(encode_png(mask))
+    prompt = job["prompt"]
+    request = EditRequest(
+        key=identity, edit_id=identity, source_id=identity, path=job["image"],
+        max_megapixels=max_pixels / 1e6, max_pixels=max_pixels, recipe={"subtype": PROMPTED},
+        instruction=prompt, local=True, layers={}, layers_folder=str(folder), margin_px=0,
+        seed=seed_from("edit", identity, prompt), output="",
+    )  # fmt: skip
+    row = backend.run(request, folder)
+    patch = decode(folder / "picture.png")
+    made = rgb.copy()
+    made[row["y"] : row["y"] + patch.shape[0], row["x"] : row["x"] + patch.shape[1]] = patch
+    result = _within(rgb, made, mask)
+    for file in folder.iterdir():
+        file.unlink()
+    (folder / "result.png").write_bytes(encode_png(result))
+    return {"width": width, "height": height}
+
+
+def _mask_of(path: str | None, rgb: Pixels, max_pixels: int) -> Pixels:
+    """The mask of an edit: uint8 (H, W), 0 or 255.
+
+    Raises:
+        RefusedError: it is not of the picture's size, or empty.
+    """
+    height, width = rgb.shape[:2]
+    if path is None:
+        mask = np.zeros((height, width), np.uint8)
+        inset_y, inset_x = round(height * (1 - CENTRAL) / 2), round(width * (1 - CENTRAL) / 2)
+        mask[inset_y : max(height - inset_y, 1), inset_x : max(width - inset_x, 1)] = 255
+        return mask
+    grey = read_photo(Path(path), max_pixels=max_pixels, max_megapixels=max_pixels / 1e6).rgb.max(axis=2)
+    if grey.shape != (height, width):
+        raise RefusedError(
+            f"the mask is {grey.shape[1]} x {grey.shape[0]} pixels, the picture {width} x {height}"
+        )
+    if grey.max() < 128:
+        raise RefusedError("the mask is empty: white is where the picture is edited")
+    return np.where(grey >= 128, 255, 0).astype(np.uint8)
+
+
+def _within(rgb: Pixels, made: Pixels, mask: Pixels) -> Pixels:
+    """The edit inside the mask, with a soft rim; outside the picture stays exactly as it was."""
+    sigma = max(0.5, FEATHER * min(mask.shape))
+    inner = cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=max(1, round(2 * sigma)))
+    soft = cv2.GaussianBlur(inner, (0, 0), sigma)
+    alpha = np.where(mask > 0, soft, 0).astype(np.float32)[..., None] / 255
+    return np.rint(rgb + (made.astype(np.float32) - rgb) * alpha).astype(np.uint8)

@@ -186,12 +186,21 @@ class Engines:
         await asyncio.gather(*(engine.kill() for engine in self._all))
 
     async def acquire(self) -> Engine:
-        """An engine for one request; `work` gives it back.
+        """An engine for one request, loaded; `work` gives it back.
 
         Raises:
             ServiceError: `not_ready`: none can be loaded, or the service is ending.
         """
-        self._check()
+        while True:
+            self._check()
+            engine = await self._next()
+            if engine.lives:
+                return engine
+            # It died while it was idle, or was never started: loading takes none of the request's time.
+            self._in_background(self._load(engine))
+
+    async def _next(self) -> Engine:
+        """The engine that is idle longest, loaded or not."""
         get = asyncio.ensure_future(self._idle.get())
         refused = asyncio.ensure_future(self._refusing.wait())
         try:
@@ -215,7 +224,7 @@ class Engines:
         Raises:
             ServiceError: `infer_timeout`, `invalid_input` or `infer_failed`.
         """
-        running = asyncio.ensure_future(self._made(engine, job))
+        running = asyncio.ensure_future(engine.make(job))
         limit = self._settings.infer_timeout_sec
         try:
             answer = await asyncio.wait_for(asyncio.shield(running), limit)
@@ -234,11 +243,6 @@ class Engines:
         if "done" not in answer:
             raise ServiceError("infer_failed", answer.get("failed", "the engine was stopped"))
         return dict(answer["done"])
-
-    async def _made(self, engine: Engine, job: dict[str, Any]) -> dict[str, Any]:
-        if not engine.lives:
-            await self._loaded(engine)
-        return await engine.make(job)
 
     async def _freed(self, engine: Engine, running: asyncio.Future[dict[str, Any]]) -> None:
         """End what an engine is at; then it is there for the next request."""

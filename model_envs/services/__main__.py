@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from types import FrameType
@@ -62,9 +63,30 @@ def serve(settings: ServiceSettings) -> None:
         # What is at an engine may still take this long when the service is told to end.
         timeout_graceful_shutdown=round(settings.infer_timeout_sec) + 5,
     )
-    sock = config.bind_socket()
+    sock = _bound(settings.host, settings.port)
     _log.info("%s service (%s) on %s:%d", settings.kind, settings.backend, settings.host, settings.port)
     asyncio.run(Server(config, service).serve(sockets=[sock]))
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        ProfileError: the address is taken, or not this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # asyncio switches the delay of small packets off only where the protocol is told.
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+    except OSError as error:
+        raise ProfileError(
+            f"cannot listen on {host}:{port}: {error}", "end what uses it, or choose another with --port"
+        ) from error
+    return sock
 
 
 def main() -> int:

@@ -4,6 +4,7 @@
 the worker's own requests, so that an edit comes out the same whichever way it was made.
 """
 
+import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -19,6 +20,14 @@ def _encodable(text: str) -> str:
     if "\0" in text:
         raise ValueError("holds a null character")
     return text
+
+
+def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is no plain JSON") from error
+    return value
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
@@ -138,7 +147,7 @@ class ItemRequest(BaseModel):
     )
 
     request_id: RequestId
-    item: dict[str, Any]
+    item: Annotated[dict[str, Any], AfterValidator(_plain_json)]
     source_b64: PictureB64 | None = None
     files: Annotated[dict[FileName, PictureB64], Field(max_length=64)] | None = None
     return_b64: bool = False

@@ -77,8 +77,8 @@ def layered(folder: Path, root: Path) -> Iterator[Running]:
 def edit(folder: Path, root: Path) -> Iterator[Running]:
     """Gives each request three seconds, and lets one wait."""
     arguments = [
-        "--cache-dir", str(folder / "edit"), "--root", str(root), "--max-queue", "1", "--infer-timeout-sec", "3",
-        "--max-concurrency", "1", "--log-file", str(folder / "edit.log"),
+        "--cache-dir", str(folder / "edit"), "--root", str(root), "--max-queue", "1",
+        "--infer-timeout-sec", "3", "--max-concurrency", "1", "--log-file", str(folder / "edit.log"),
     ]  # fmt: skip
     with serving("edit", folder, "--backend", "classical", *arguments) as service:
         yield service
@@ -305,7 +305,7 @@ def test_told_to_end_it_finishes_what_runs_and_refuses_what_waits(folder: Path, 
         assert not engine.is_running()
 
 
-def test_killed_it_leaves_no_engine(folder: Path, root: Path) -> None:
+def test_killed_it_leaves_no_engine(folder: Path) -> None:
     with serving("edit", folder, "--backend", "mock", "--cache-dir", str(folder / "kill")) as service:
         engine = psutil.Process(service.process.pid).children()[0]
         service.process.kill()
@@ -313,7 +313,7 @@ def test_killed_it_leaves_no_engine(folder: Path, root: Path) -> None:
         assert not engine.is_running()
 
 
-def test_what_was_kept_is_known_after_a_restart_and_the_oldest_goes_first(folder: Path, root: Path) -> None:
+def test_what_was_kept_is_known_after_a_restart_and_the_oldest_goes_first(folder: Path) -> None:
     env = {"EDIT_CACHE_MB": "1", "EDIT_CACHE_DIR": str(folder / "kept")}
     with serving("edit", folder, "--backend", "mock", env=env) as service:
         first = service.post("/infer", body("first")).json()

@@ -1,0 +1,131 @@
+"""The wire contract held against requests that no client would send: schemathesis, and a fuzz of bodies."""
+
+import base64
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from skimage import data
+
+from iedf_assets.core.codecs import encode_png
+from iedf_assets_tests.serving import Running, serving
+
+pytestmark = pytest.mark.slow
+KINDS = ("layered", "edit")
+FUZZED = 300
+# That base64 holds no picture, or a path leads nowhere, no schema can say, so valid data may be refused.
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    negative_data_rejection,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
+    folder = tmp_path_factory.mktemp("contract")
+    (folder / "root").mkdir()
+    flags = ["--backend", "mock", "--root", str(folder / "root")]
+    with (
+        serving("layered", folder, *flags, "--cache-dir", str(folder / "layered")) as layered,
+        serving("edit", folder, *flags, "--cache-dir", str(folder / "edit")) as edit,
+    ):
+        yield {"layered": layered, "edit": edit}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_schemathesis_finds_no_error_and_no_breach_of_the_contract(
+    services: dict[str, Running], kind: str
+) -> None:
+    service = services[kind]
+    schema = schemathesis.openapi.from_url(f"{service.address}/openapi.json")
+    calls = 0
+
+    @settings(
+        max_examples=60, deadline=None, database=None, derandomize=True,
+        suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
+    )  # fmt: skip
+    def called(case: Any) -> None:
+        nonlocal calls
+        calls += 1
+        case.call_and_validate(checks=CHECKS)
+
+    for operation in schema.get_all_operations():
+        given(case=operation.ok().as_strategy())(called)()  # type: ignore[union-attr]  # all are
+    assert calls >= 100
+    assert service.get("/healthz").json() == {"status": "ok"}
+
+
+def bodies(seed: int) -> Iterator[bytes | Any]:
+    """Bad base64, huge claims, escapes from the roots, wrong types, nested nonsense, binary junk."""
+    chance = random.Random(seed)
+    small = base64.b64encode(encode_png(data.coffee()[:64, :64])).decode()
+    huge = bytearray(encode_png(data.coffee()[:8, :8]))
+    huge[16:24] = (100_000).to_bytes(4, "big") * 2
+    paths = [
+        "/etc/passwd", "../../../etc/passwd", "root/../../x", "/proc/self/environ", "/dev/urandom",
+        "~/.ssh/id_rsa", "file:///etc/passwd", "\\\\host\\share", "\ud800", "a\0b",
+        "", " ", "." * 300, "/" * 4000, "/dev/stdin",
+    ]  # fmt: skip
+    values: list[Any] = [
+        None, True, -1, 1e308, 2**70, "", "x", [], {}, [[[]]], {"a": {"b": []}}, small, small[:-7], "é" * 9,
+        base64.b64encode(bytes(huge)).decode(), base64.b64encode(chance.randbytes(999)).decode(), *paths,
+    ]  # fmt: skip
+    keys = [
+        "request_id", "sample_id", "image_path", "image_b64", "mask_path", "mask_b64", "prompt", "return_b64",
+        "save_cache", "item", "source_b64", "files",
+    ]  # fmt: skip
+    for number in range(FUZZED):
+        kind = number % 5
+        if kind == 0:
+            yield chance.randbytes(chance.randrange(2000))
+        elif kind == 1:
+            yield chance.choice(
+                [b"[" * 50_000, b'{"request_id":' * 3000, b'"x"', b"NaN", b"{}", b"null", b""]
+            )
+        elif kind == 2:
+            yield {"request_id": f"f{number}", "image_path": chance.choice(paths)}
+        elif kind == 3:
+            item = {
+                key: chance.choice(values) for key in ("key", "path", "layers", "recipe", "layers_folder")
+            }
+            yield {"request_id": f"f{number}", "item": item, "source_b64": small}
+        else:
+            yield {key: chance.choice(values) for key in chance.sample(keys, chance.randrange(1, 8))}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_a_body_holds_the_answer_has_the_contracts_form(
+    services: dict[str, Running], kind: str
+) -> None:
+    service = services[kind]
+    statuses = set()
+    with httpx.Client(base_url=service.address, timeout=30, trust_env=False) as client:
+        for number, body in enumerate(bodies(20261124)):
+            content = body if isinstance(body, bytes) else json.dumps(body).encode("ascii")
+            route = ("/infer", "/items")[number % 2]
+            answer = client.post(route, content=content, headers={"content-type": "application/json"})
+            statuses.add(answer.status_code)
+            told = answer.json()
+            if answer.status_code == 200:
+                assert "request_id" in told
+                continue
+            assert set(told) == {"detail"}, (content[:200], told)
+            assert set(told["detail"]) == {"code", "message"}
+            assert answer.status_code in {413, 422}, (content[:300], told)
+            # What lies outside is not so much as hinted at.
+            assert "root:" not in answer.text
+            assert "Traceback" not in answer.text
+    assert 422 in statuses
+    assert service.get("/readyz").json()["ready"]

@@ -244,7 +244,9 @@ class ServicePool:
 
     async def _send(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
         options = self._options
-        waits = wait_exponential_jitter(options.backoff_sec, MAX_BACKOFF_S, jitter=options.backoff_sec)
+        waits = wait_exponential_jitter(
+            multiplier=options.backoff_sec, max=MAX_BACKOFF_S, jitter=options.backoff_sec
+        )
         tries = AsyncRetrying(
             stop=stop_after_attempt(options.max_retries + 1),
             wait=waits,

@@ -1,16 +1,19 @@
 """Whole runs through real services on loopback."""
 
 import contextlib
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from iedf_assets.core.book import Book
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile, load_profile
-from iedf_assets_tests.serving import Running, serving
+from iedf_assets_tests.serving import Running, serving, start
 from iedf_assets_tests.test_runs import own_home, put, run, tree
 
 __all__ = ["own_home"]
@@ -80,3 +83,106 @@ def test_a_run_through_services_equals_one_through_pipes(
     assert outcome.went_through, outcome.error
     assert made["image_layers"] == 3
     same(pipes, served)
+
+
+def own(backend: str) -> list[str]:
+    return [f"workers.{stage}.{backend}" for stage in ("layered", "edit")]
+
+
+@pytest.mark.slow
+def test_a_service_that_is_killed_costs_nothing_when_it_comes_back(
+    profile: Profile, layout: Layout, tmp_path: Path
+) -> None:
+    put(layout, PHYSICAL, "coffee", "astronaut", "chelsea", "rocket")
+    pipes = load_profile(settings=settings_of(profile, "classical", tmp_path / "pipes"))
+    assert run(pipes)[0].went_through
+    settings = settings_of(profile, "classical", tmp_path / "served")
+    told = [part for setting in settings for part in ("--set", setting)]
+    with services(settings, tmp_path / "logs", "--max-concurrency", "1") as (layered, edit):
+        served = through(settings, layered, edit, *own("service.backoff_sec=0.2"))
+        journal = Layout.of(served).journal("image_layers", PHYSICAL)
+        revived: list[Running] = []
+
+        def strike() -> None:
+            deadline = time.monotonic() + 60
+            while not journal.exists() or not journal.read_bytes():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            layered.process.kill()
+            layered.process.wait()
+            time.sleep(1.5)
+            port = int(layered.address.rpartition(":")[2])
+            revived.append(start("layered", tmp_path / "logs", *told, "--max-concurrency", "1", port=port))
+
+        with ThreadPoolExecutor(1) as pool:
+            struck = pool.submit(strike)
+            outcome, _ = run(served)
+            struck.result()
+        revived[0].end()
+    assert outcome.went_through, outcome.error
+    same(pipes, served)
+
+
+@pytest.mark.slow
+def test_services_that_do_not_come_back_stop_the_run_with_the_remedy_and_keep_what_is_finished(
+    profile: Profile, layout: Layout, tmp_path: Path
+) -> None:
+    put(layout, PHYSICAL, "coffee", "astronaut")
+    settings = settings_of(profile, "mock", tmp_path / "served")
+    with services(settings, tmp_path / "logs") as (layered, edit):
+        served = through(settings, layered, edit, *own("service.wait_sec=2"))
+        edit.end()
+        outcome, _ = run(served)
+        assert "iedf serve edit" in str(outcome.error)
+        assert len(Book.open(served, Layout.of(served), PHYSICAL).current("image_layers")) == 2
+        fallen = through(
+            settings, layered, edit, *own("service.wait_sec=0.5"), *own("service.fallback=classical")
+        )
+        outcome, made = run(fallen)
+    assert outcome.went_through, outcome.error
+    assert "image_layers" not in made
+    edits = Book.open(fallen, Layout.of(fallen), PHYSICAL).current("edited_images")
+    assert {row["backend"] for row in edits if row["status"] == "done"} == {"classical"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["path", "base64"])
+def test_services_that_know_the_wire_contract_alone_serve_a_run_too(
+    profile: Profile, layout: Layout, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(layout, PHYSICAL, "coffee", "astronaut")
+    settings = settings_of(profile, "classical", tmp_path / "served")
+    with services(settings, tmp_path / "logs") as (layered, edit):
+        # As the services of others, they have no such route.
+        answers = httpx.AsyncClient.get
+
+        async def get(client: httpx.AsyncClient, url: str, **options: Any) -> httpx.Response:
+            return await answers(client, url.replace("/info", "/none"), **options)
+
+        monkeypatch.setattr(httpx.AsyncClient, "get", get)
+        served = through(settings, layered, edit, *own(f"service.send_mode={mode}"))
+        outcome, _ = run(served)
+    assert outcome.went_through, outcome.error
+    book = Book.open(served, Layout.of(served), PHYSICAL)
+    assert {row["status"] for row in book.current("image_layers")} == {"done"}
+    edits = book.current("edited_images")
+    assert {row["status"] for row in edits} <= {"done", "rejected"}
+    assert {row["subtype"] for row in edits if row["status"] == "done"} >= {"move", "recolor"}
+    for row in book.current("image_layers"):
+        names = {path.name for path in Layout.of(served).staged("image_layers", row["key"]).iterdir()}
+        assert names in ({"mask.png", "background.png", "object_1.png"}, {"mask.png", "alpha.png"})
+
+
+@pytest.mark.slow
+def test_a_service_that_runs_something_else_is_refused_before_any_image(
+    profile: Profile, layout: Layout, tmp_path: Path
+) -> None:
+    put(layout, PHYSICAL, "coffee")
+    settings = settings_of(profile, "mock", tmp_path / "served")
+    with services(settings, tmp_path / "logs") as (layered, edit):
+        for endpoints in ((layered, edit), (edit, layered)):
+            backend = "classical" if endpoints[0] is layered else "mock"
+            served = through(settings, *endpoints, *own(f"backend={backend}"))
+            outcome, _ = run(served)
+            assert "cannot be used" in str(outcome.error)
+            assert Book.open(served, Layout.of(served), PHYSICAL).current("image_layers") == []

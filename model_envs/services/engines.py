@@ -38,12 +38,13 @@ class Engine:
     def __init__(self, settings: ServiceSettings, group: str | None) -> None:
         self._settings, self._group = settings, group
         self._process: asyncio.subprocess.Process | None = None
+        self._loaded = False
         self.gpu_bytes = 0
 
     @property
     def lives(self) -> bool:
         """Whether it is loaded and ready for a request."""
-        return self._process is not None and self._process.returncode is None
+        return self._loaded and self._process is not None and self._process.returncode is None
 
     async def start(self) -> str:
         """Start the process and load the backend; returns what it says of that.
@@ -76,6 +77,7 @@ class Engine:
         if "failed" in answer:
             await self.kill()
             raise EngineDiedError(answer["failed"])
+        self._loaded = True
         return str(answer["loaded"])
 
     async def make(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +112,7 @@ class Engine:
 
     async def kill(self) -> None:
         """End its whole process group."""
+        self._loaded = False
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):

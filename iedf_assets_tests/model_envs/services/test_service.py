@@ -93,6 +93,22 @@ def test_health_and_readiness_say_what_the_contract_says(layered: Running) -> No
     assert ready.json() == {"ready": True, "backend": "classical", "last_error": None}
 
 
+def test_it_is_not_ready_before_its_backend_is_loaded(folder: Path) -> None:
+    service = start("edit", folder, "--backend", "mock", "--cache-dir", str(folder / "early"))
+    seen = []
+    try:
+        deadline = time.monotonic() + 30
+        while (200, True) not in seen:
+            assert time.monotonic() < deadline
+            with contextlib.suppress(httpx.ConnectError):
+                answer = service.get("/readyz")
+                assert service.get("/healthz").status_code == 200
+                seen.append((answer.status_code, answer.json()["ready"]))
+    finally:
+        service.end()
+    assert set(seen) == {(503, False), (200, True)}
+
+
 def test_layers_are_of_the_pictures_size_and_show_it_when_they_are_put_together(layered: Running) -> None:
     answer = layered.post("/infer", body("l1", sample_id="any")).json()
     assert set(answer) == {"request_id", "runtime", "width", "height", "layers", "cache_dir"}
@@ -250,8 +266,12 @@ def test_an_engine_that_is_killed_costs_one_request_and_comes_back(layered: Runn
 
 def test_requests_are_logged_with_their_ids(edit: Running, folder: Path) -> None:
     edit.post("/infer", body("logged"))
-    lines = [json.loads(line) for line in (folder / "edit.log").read_text("utf-8").splitlines()]
-    mine = [line for line in lines if line.get("request_id") == "logged"]
+    mine: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 5
+    # A line is written when its answer is out.
+    while not mine and time.monotonic() < deadline:
+        lines = [json.loads(line) for line in (folder / "edit.log").read_text("utf-8").splitlines()]
+        mine = [line for line in lines if line.get("request_id") == "logged"]
     assert [(line["route"], line["status"]) for line in mine] == [("/infer", 200)]
     assert mine[0]["call"]
 

@@ -1,7 +1,6 @@
 """The launcher `service`: a stage's requests made by running services, with the stage's own journal."""
 
 import base64
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +21,6 @@ from iedf_assets.services import ServiceDownError, ServicePool
 from model_envs.contract import EditRequest, LayerRequest, Stage
 from model_envs.services.translating import edit_by_contract, layers_by_contract
 
-KINDS: dict[Stage, str] = {"image_layers": "layered", "edited_images": "edit"}
 _MASKS = frozenset({"mask.png", "alpha.png"})
 
 
@@ -44,15 +42,7 @@ def work_through_services(
         ServiceDownError: no service can be used; rows finished before are kept.
         SystematicError: see `run_requests`.
     """
-    pool = ServicePool(
-        KINDS[stage],
-        worker.endpoints,
-        worker.service,
-        worker.identity(),
-        token=os.environ.get(worker.service.token_variable),
-        tell=context.log.warning,
-        stop=stop,
-    )
+    pool = ServicePool.of(stage, worker, tell=context.log.warning, stop=stop)
     with pool, Journal(layout.journal(stage, context.partition_key)) as journal:
         places = pool.places()
         context.log.info("services: %s, %d requests at once", ", ".join(worker.endpoints), places)

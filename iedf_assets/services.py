@@ -1,6 +1,7 @@
 """Talking to the services: replicas, least busy first, with retries, and patience while all are down."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,10 @@ import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from iedf_assets.core.errors import SourceError, SystematicError
-from iedf_assets.core.profile import ServiceClient
+from iedf_assets.core.profile import ServiceClient, Worker
+from model_envs.contract import Stage
 
+KINDS: dict[Stage, str] = {"image_layers": "layered", "edited_images": "edit"}
 CONNECT_S = 5.0
 # How often a service that is down is asked whether it is back, and how often somebody is told of it.
 PROBE_S, TELL_S = 0.5, 30.0
@@ -82,6 +85,35 @@ class ServicePool:
         self._fatal: ServiceDownError | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="services", daemon=True)
+
+    @classmethod
+    def of(
+        cls,
+        stage: Stage,
+        worker: Worker,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        stop: threading.Event | None = None,
+        wait_sec: float | None = None,
+    ) -> Self:
+        """The services of a stage's worker.
+
+        Args:
+            wait_sec: how long to wait while none can be reached; None is as long as the profile says.
+
+        Raises:
+            WorkerError: there is no model where the profile says.
+        """
+        told = {} if wait_sec is None else {"wait_sec": wait_sec}
+        return cls(
+            KINDS[stage],
+            worker.endpoints,
+            worker.service.model_copy(update=told),
+            worker.identity(),
+            token=os.environ.get(worker.service.token_variable),
+            tell=tell,
+            stop=stop or threading.Event(),
+        )
 
     def __enter__(self) -> Self:
         """Begin looking for the services."""

@@ -1,5 +1,6 @@
 """Whole runs through real services on loopback."""
 
+import base64
 import contextlib
 import time
 from collections.abc import Iterator
@@ -8,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+from skimage import data
 
 from iedf_assets.core.book import Book
+from iedf_assets.core.codecs import encode_jpeg
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile, load_profile
 from iedf_assets_tests.serving import Running, serving, start
+from iedf_assets_tests.test_models import QWEN, SMALL, tiny
 from iedf_assets_tests.test_runs import own_home, put, run, tree
 
-__all__ = ["own_home"]
+__all__ = ["own_home", "tiny"]
 
 PHYSICAL = "物理变化"
 SUBTYPES = f"categories.{PHYSICAL}.subtypes={{move: 1, delete: 1, recolor: 1}}"
@@ -186,3 +191,66 @@ def test_a_service_that_runs_something_else_is_refused_before_any_image(
             outcome, _ = run(served)
             assert "cannot be used" in str(outcome.error)
             assert Book.open(served, Layout.of(served), PHYSICAL).current("image_layers") == []
+
+
+@pytest.fixture
+def qwen(profile: Profile, tiny: Path, tmp_path: Path) -> list[str]:
+    """The settings of tiny models."""
+    folders = [
+        f"paths.data={profile.paths.data}",
+        f"paths.outputs={tmp_path / 'served'}",
+        f"paths.logs={tmp_path}",
+    ]
+    models = [f"workers.layered.model_dir={tiny / 'layered'}", f"workers.edit.model_dir={tiny / 'edit'}"]
+    edits = [f"categories.{PHYSICAL}.subtypes={{physical: 1}}", "recipes.physical.max_area=1.0"]
+    return [*folders, *models, *SMALL, *edits]
+
+
+@pytest.mark.slow
+def test_a_run_through_services_with_models_equals_one_through_pipes(
+    layout: Layout, qwen: list[str], tmp_path: Path
+) -> None:
+    put(layout, PHYSICAL, "coffee", "astronaut")
+    pipes = load_profile(QWEN, [*qwen, f"paths.outputs={tmp_path / 'pipes'}"])
+    assert run(pipes)[0].went_through
+    told = ["--config", str(QWEN), *(part for setting in qwen for part in ("--set", setting))]
+    with (
+        serving("layered", tmp_path / "logs", *told) as layered,
+        serving("edit", tmp_path / "logs", *told) as edit,
+    ):
+        endpoints = {"layered": layered, "edit": edit}
+        launchers = [
+            f"workers.{stage}.{setting}"
+            for stage, service in endpoints.items()
+            for setting in ("launcher=service", f"endpoints=['{service.address}']")
+        ]
+        served = load_profile(QWEN, [*qwen, *launchers])
+        outcome, made = run(served)
+        # The services see the model; where the orchestrator does not, its revision will do.
+        revision = edit.get("/info").json()["revision"]
+        elsewhere = load_profile(
+            QWEN, [*qwen, *launchers, "workers.edit.model_dir=null", f"workers.edit.revision='{revision}'"]
+        )
+        assert "edited_images" not in run(elsewhere)[1]
+    assert outcome.went_through, outcome.error
+    assert made["edited_images"] == 2
+    same(pipes, served)
+    edits = Book.open(served, Layout.of(served), PHYSICAL).current("edited_images")
+    assert {row["backend"] for row in edits} == {"qwen"}
+
+
+@pytest.mark.slow
+def test_a_model_is_stopped_between_two_steps_and_stays_loaded(qwen: list[str], tmp_path: Path) -> None:
+    settings = [*qwen, "workers.edit.steps=200", "workers.edit.model.canvas_megapixels=0.3"]
+    told = ["--config", str(QWEN), *(part for setting in settings for part in ("--set", setting))]
+    picture = base64.b64encode(encode_jpeg(data.coffee(), 90)).decode()
+    with serving("edit", tmp_path / "logs", *told, "--infer-timeout-sec", "2") as service:
+        engine = psutil.Process(service.process.pid).children()[0]
+        for number in range(2):
+            begun = time.monotonic()
+            answer = service.post(
+                "/infer", {"request_id": f"r{number}", "image_b64": picture, "prompt": "melt it"}
+            )
+            assert answer.status_code == 504
+            assert 2 <= time.monotonic() - begun < 5 * (number + 1)
+        assert psutil.Process(service.process.pid).children() == [engine]

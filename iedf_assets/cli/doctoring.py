@@ -17,8 +17,10 @@ from iedf_assets.core import scan
 from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.naming import Layout
-from iedf_assets.core.profile import PROJECT_ROOT, Profile, Worker
+from iedf_assets.core.profile import PROJECT_ROOT, Category, Profile, Worker
 from iedf_assets.environments import Environment, find_environment
+from iedf_assets.services import KINDS, ServicePool
+from model_envs.contract import Stage
 from model_envs.requirements import pins
 from model_envs.worker import ENVIRONMENTS
 
@@ -117,16 +119,41 @@ def _outputs(layout: Layout) -> Iterator[Finding]:
 
 
 def _workers(profile: Profile) -> Iterator[Finding]:
-    """Each distinct pair of environment and backend really starts and loads."""
-    workers = {
-        (stage, worker.environment, worker.backend)
-        for category in profile.categories.values()
-        for stage, worker in zip(
-            ("image_layers", "edited_images"), (category.workers.layered, category.workers.edit), strict=True
-        )
-    }
-    for stage, environment, backend in sorted(workers, key=str):
+    """Each distinct pair of environment and backend really starts and loads; each service answers."""
+    local, served = set(), []
+    for category in profile.categories.values():
+        for stage, worker in _stages(category):
+            if worker.launcher == "subprocess":
+                local.add((stage, worker.environment, worker.backend))
+            elif (stage, worker) not in served:
+                served.append((stage, worker))
+    for stage, environment, backend in sorted(local, key=str):
         yield _probe(stage, environment, backend)
+    for stage, worker in served:
+        for endpoint in worker.endpoints:
+            yield _service(stage, worker, endpoint)
+
+
+def _stages(category: Category) -> tuple[tuple[Stage, Worker], ...]:
+    return ("image_layers", category.workers.layered), ("edited_images", category.workers.edit)
+
+
+def _service(stage: Stage, worker: Worker, endpoint: str) -> Finding:
+    """Whether a service is there, ready, and runs what the profile says."""
+    kind = KINDS[stage]
+    subject, start = (
+        f"service {kind} at {endpoint}",
+        f"iedf serve {kind}, or correct workers.{kind}.endpoints",
+    )
+    try:
+        with ServicePool.of(
+            stage, worker.model_copy(update={"endpoints": (endpoint,)}), wait_sec=3.0
+        ) as pool:
+            places = pool.places()
+    except FactoryError as error:
+        return Finding(subject, error.problem, error.remedy or start)
+    known = "takes items" if pool.is_ours else "knows the wire contract alone"
+    return Finding(subject, f"ready ({worker.backend}), {known}, {places} requests at once")
 
 
 def _probe(stage: str, environment: str | None, backend: str) -> Finding:
@@ -149,7 +176,7 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
         return Finding(subject, last_line, "install what is missing in its environment")
     except subprocess.TimeoutExpired:
         return Finding(subject, "did not start within 120 s", "look at its environment")
-    versions = pins(ENVIRONMENTS[stage]) if backend != "classical" else {}
+    versions = pins(ENVIRONMENTS[stage]) if backend == "qwen" else {}
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if name in SHOWN)
     return Finding(subject, f"starts with {found.python}{f' ({told})' if told else ''}")
 
@@ -158,15 +185,15 @@ def _models(profile: Profile) -> Iterator[Finding]:
     """Each distinct model: what it is, whether it is whole, and whether it fits into its GPUs."""
     seen = set()
     for category in profile.categories.values():
-        pairs = (("image_layers", category.workers.layered), ("edited_images", category.workers.edit))
-        for stage, worker in pairs:
-            if worker.backend == "classical" or (stage, worker) in seen:
+        for stage, worker in _stages(category):
+            # A service looks after its own model.
+            if worker.backend != "qwen" or worker.launcher == "service" or (stage, worker) in seen:
                 continue
             seen.add((stage, worker))
             yield from _model(stage, worker)
 
 
-def _model(stage: str, worker: Worker) -> Iterator[Finding]:
+def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:
     subject = f"model of {stage}"
     try:
         found = checkpoint(Path(worker.model_settings().model_dir), stage)
@@ -183,7 +210,7 @@ def _model(stage: str, worker: Worker) -> Iterator[Finding]:
     yield fits(stage, worker, found.weights_bytes, gpus)
 
 
-def fits(stage: str, worker: Worker, weights: int, gpus: list[tuple[str, int]]) -> Finding:
+def fits(stage: Stage, worker: Worker, weights: int, gpus: list[tuple[str, int]]) -> Finding:
     """Whether a model fits into each of its worker's groups of GPUs.
 
     Args:

@@ -6,6 +6,7 @@ from a profile and flags, and finds the environment.
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,9 @@ def serve(settings: ServiceSettings) -> None:
         # What is at an engine may still take this long when the service is told to end.
         timeout_graceful_shutdown=round(settings.infer_timeout_sec) + 5,
     )
+    # What is there by now stays; looking through it all again and again would hold up requests.
+    gc.collect()
+    gc.freeze()
     sock = _bound(settings.host, settings.port)
     _log.info("%s service (%s) on %s:%d", settings.kind, settings.backend, settings.host, settings.port)
     asyncio.run(Server(config, service).serve(sockets=[sock]))

@@ -285,6 +285,7 @@ async def _unless_left(
     request: Request, request_id: str, answer: Callable[[], Awaitable[BaseModel]]
 ) -> Response:
     """The answer; when the caller hangs up, the work is given up."""
+    request.state.parsed()
     request.state.told["request_id"] = request_id
     work = asyncio.ensure_future(answer())
     try:

@@ -3,8 +3,9 @@
 import json
 import logging
 import shutil
-import time
+from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,21 @@ class Entry:
         made: what the engine said.
         seconds: it took.
         files: name → bytes.
-        used: when it was asked for last, seconds since 1970.
     """
 
     fingerprint: str
     made: dict[str, Any]
     seconds: float
     files: dict[str, int]
-    used: float
+
+    @property
+    def bytes(self) -> int:
+        """Of all its files."""
+        return sum(self.files.values())
 
 
 class Cache:
-    """The kept answers of one service. Used from one thread, but for `make_room`'s deleting.
+    """The kept answers of one service. Its knowledge is used from one thread.
 
     Args:
         folder: they lie in; nothing else does.
@@ -48,10 +52,12 @@ class Cache:
         self._folder, self._identity, self._limit = folder, identity, limit
         folder.mkdir(parents=True, exist_ok=True)
         sweep([folder])
-        self._entries: dict[str, Entry] = {}
-        for path in folder.iterdir():
-            if not path.name.startswith(".") and path.is_dir():
-                self._take_up(path)
+        # The one not asked for longest comes first.
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._total = 0
+        found = [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()]
+        for path in sorted(found, key=lambda path: path.stat().st_mtime):
+            self._take_up(path)
 
     def folder(self, request_id: str) -> Path:
         """Where the answer to a request is kept."""
@@ -74,13 +80,13 @@ class Cache:
         except OSError:
             whole = False
         if not whole:
-            del self._entries[request_id]
+            self._forget(request_id)
             return None
-        entry.used = time.time()
+        self._entries.move_to_end(request_id)
         return entry
 
-    def keep(self, request_id: str, work: Path, entry: Entry) -> None:
-        """Place a finished work folder as the answer to a request."""
+    def place(self, request_id: str, work: Path, entry: Entry) -> None:
+        """Put a finished work folder where the answer to a request is kept. May run in any thread."""
         told = {
             "fingerprint": entry.fingerprint, "identity": self._identity, "made": entry.made,
             "seconds": entry.seconds, "files": entry.files,
@@ -90,33 +96,50 @@ class Cache:
         if target.exists():
             shutil.rmtree(target)
         work.rename(target)
+
+    def keep(self, request_id: str, entry: Entry) -> None:
+        """Know the answer that was placed."""
+        self._forget(request_id)
         self._entries[request_id] = entry
+        self._total += entry.bytes
 
     def overfull(self, in_use: Collection[str]) -> list[Path]:
-        """Forget answers, those not asked for longest first, until the rest fits; returns their folders."""
-        total = sum(sum(entry.files.values()) for entry in self._entries.values())
-        gone = []
-        for request_id, entry in sorted(self._entries.items(), key=lambda item: item[1].used):
-            if total <= self._limit:
+        """Forget answers, those not asked for longest first, until the rest fits.
+
+        Returns:
+            Their folders, for `remove`.
+        """
+        gone: list[Path] = []
+        if self._total <= self._limit:
+            return gone
+        for request_id in [one for one in self._entries if one not in in_use]:
+            if self._total <= self._limit:
                 break
-            if request_id not in in_use:
-                total -= sum(entry.files.values())
-                del self._entries[request_id]
-                retired = temporary_beside(self.folder(request_id))
-                self.folder(request_id).rename(retired)
-                gone.append(retired)
+            self._forget(request_id)
+            gone.append(self.folder(request_id))
         return gone
+
+    def _forget(self, request_id: str) -> None:
+        entry = self._entries.pop(request_id, None)
+        self._total -= entry.bytes if entry else 0
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Delete the folder of a forgotten answer, as a whole. May run in any thread."""
+        retired = temporary_beside(folder)
+        # It may have been made again, and placed, meanwhile: then it is made once more when it is asked for.
+        with suppress(FileNotFoundError):
+            folder.rename(retired)
+            shutil.rmtree(retired, ignore_errors=True)
 
     def _take_up(self, path: Path) -> None:
         try:
             told = json.loads((path / ANSWER).read_text("utf-8"))
             if told["identity"] != self._identity:
                 raise ValueError("made by another model")  # noqa: TRY301  # both end in the same way
-            entry = Entry(
-                told["fingerprint"], told["made"], told["seconds"], told["files"], path.stat().st_mtime
-            )
+            entry = Entry(told["fingerprint"], told["made"], told["seconds"], dict(told["files"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             _log.info("forgetting the kept answer %s: %s", path.name, error)
             shutil.rmtree(path, ignore_errors=True)
             return
-        self._entries[path.name] = entry
+        self.keep(path.name, entry)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iedf_assets.core.running import file_sizes
 from model_envs.services.cache import Cache, Entry
 from model_envs.services.engines import Engines
 from model_envs.services.metrics import Metrics
@@ -114,7 +115,8 @@ class Desk:
         work = None
         waits = True
         try:
-            work = self._cache.work_folder()
+            # Whatever touches the disk may have to wait for it, and the loop must not.
+            work = await asyncio.to_thread(self._cache.work_folder)
             job = await asyncio.to_thread(prepare, work)
             engine = await self._engines.acquire()
             self.waiting, self.running, waits = self.waiting - 1, self.running + 1, False
@@ -122,14 +124,13 @@ class Desk:
             told = await self._engines.work(engine, {**job, "folder": str(work / "made")})
             seconds = time.perf_counter() - begun
             self._metrics.made(seconds)
-            made = work / "made"
-            files = {file.name: file.stat().st_size for file in made.iterdir()}
-            if keep:
-                entry = Entry(fingerprint, told, round(seconds, 4), files, time.time())
-                self._cache.keep(request_id, made, entry)
-                made = self._cache.folder(request_id)
-                shutil.rmtree(work, ignore_errors=True)
-            return Made(made, told, round(seconds, 4), sorted(files))
+            files = await asyncio.to_thread(file_sizes, work / "made")
+            if not keep:
+                return Made(work / "made", told, round(seconds, 4), sorted(files))
+            entry = Entry(fingerprint, told, round(seconds, 4), files)
+            await asyncio.to_thread(self._placed, request_id, work, entry)
+            self._cache.keep(request_id, entry)
+            return Made(self._cache.folder(request_id), told, entry.seconds, sorted(files))
         except OSError as error:
             _log.exception("the cache cannot be written")
             raise ServiceError("infer_failed", f"the cache cannot be written: {error.strerror}") from error
@@ -144,9 +145,13 @@ class Desk:
             else:
                 self.running -= 1
 
+    def _placed(self, request_id: str, work: Path, entry: Entry) -> None:
+        self._cache.place(request_id, work / "made", entry)
+        shutil.rmtree(work, ignore_errors=True)
+
     async def _tidy(self, made: Made, request_id: str) -> None:
         if made.folder != self._cache.folder(request_id):
             await asyncio.to_thread(shutil.rmtree, made.folder.parent, ignore_errors=True)
             return
         for folder in self._cache.overfull(self._tickets):
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(self._cache.remove, folder)

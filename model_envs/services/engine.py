@@ -30,6 +30,7 @@ from model_envs.services.making import RefusedError, make
 from model_envs.stopping import STOP
 from model_envs.worker import MODEL_BACKENDS, load_backend
 
+NICE = 5
 _log = logging.getLogger(__name__)
 
 
@@ -114,6 +115,8 @@ def _gpu_bytes() -> int:
 
 def main() -> int:
     """Run as an engine."""
+    # Behind the service itself: it is to answer at once, however many pictures are being made.
+    os.nice(NICE)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     # Whatever else prints must not reach the service as an answer.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")

@@ -28,6 +28,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
+        self._parsing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,7 +36,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         begun, answered = time.perf_counter(), 0
-        scope.setdefault("state", {})["told"] = told = {"call": secrets.token_hex(4)}
+        told: dict[str, Any] = {"call": secrets.token_hex(4)}
+        turn = _Turn(self._parsing)
+        scope.setdefault("state", {}).update(told=told, parsed=turn.end)
 
         async def counted(message: Message) -> None:
             nonlocal answered
@@ -47,6 +50,8 @@ class Gate:
         try:
             self._admit(scope)
             body = await self._body(scope, receive)
+            if body:
+                await turn.begin()
             await self._app(scope, _replayed(body, receive), counted)
         except ServiceError as error:
             told["code"] = error.code
@@ -54,6 +59,7 @@ class Gate:
         except _LeftError:
             pass
         finally:
+            turn.end()
             self._note(scope, told, answered, time.perf_counter() - begun)
 
     def _admit(self, scope: Scope) -> None:
@@ -102,6 +108,28 @@ class Gate:
             "ms": round(seconds * 1e3),
         }
         _log.log(level, "%s %s %s", scope["method"], route, status, extra=extra)
+
+
+class _Turn:
+    """The turn of a request to have its body parsed.
+
+    However many come at once, one is parsed per round of the loop, so that the health routes are answered
+    between any two.
+    """
+
+    def __init__(self, parsing: asyncio.Lock) -> None:
+        self._parsing, self._holds = parsing, False
+
+    async def begin(self) -> None:
+        """Wait for it."""
+        await self._parsing.acquire()
+        self._holds = True
+
+    def end(self) -> None:
+        """Give it to the next one."""
+        if self._holds:
+            self._holds = False
+            self._parsing.release()
 
 
 class _LeftError(Exception):

@@ -369,3 +369,31 @@ def test_a_taken_port_is_told(folder: Path, edit: Running) -> None:
     service = start("edit", folder, "--backend", "mock", port=int(edit.address.rpartition(":")[2]))
     assert service.process.wait(timeout=30) != 0
     assert "in use" in service.log.read_text("utf-8")
+
+
+def test_64_clients_at_once_lose_nothing_and_get_nothing_twice(folder: Path) -> None:
+    env = {"EDIT_CACHE_DIR": str(folder / "crowd")}
+    small = COFFEE[:120, :160]
+    refused: list[int] = []
+
+    def client(number: int) -> list[str]:
+        got: list[str] = []
+        with httpx.Client(trust_env=False, timeout=60) as own:
+            while len(got) < 3:
+                asked = body(f"c{number}-{len(got)}", small)
+                answer = own.post(f"{service.address}/infer", json=asked)
+                if answer.status_code == 429:
+                    refused.append(number)
+                    time.sleep(0.1)
+                    continue
+                assert answer.status_code == 200
+                got.append(answer.json()["request_id"])
+        return got
+
+    with serving("edit", folder, "--backend", "mock", "--max-concurrency", "2", env=env) as service:
+        with ThreadPoolExecutor(64) as pool:
+            answers = [request_id for got in pool.map(client, range(64)) for request_id in got]
+        assert sorted(answers) == sorted(f"c{number}-{count}" for number in range(64) for count in range(3))
+        assert metric(service, "images_total") == len(answers)
+        assert metric(service, "errors_total", code="queue_full") == len(refused) > 0
+        assert metric(service, "queue_length") == metric(service, "running") == 0

@@ -28,16 +28,38 @@ def cli() -> None:
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
 @click.option("--force", type=click.Choice(STAGES), help="Make this stage, and what follows from it, anew.")
 @click.option("--retry-failed", is_flag=True, help="Try rows again that failed too often.")
-def run(*, profile: Profile, categories: tuple[str, ...], force: str | None, retry_failed: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and about how long it would take.")
+def run(
+    *, profile: Profile, categories: tuple[str, ...], force: str | None, retry_failed: bool, dry_run: bool
+) -> None:
     """Take everything pending through all stages, category by category.
 
     Exits 0 when all went through (rejects are no error), 1 when rows or categories failed, 2 for bad usage.
     """
+    names = [profile.category_name(name) for name in categories] or list(profile.categories)
+    if dry_run:
+        from iedf_assets.cli.standing import show_plan  # noqa: PLC0415
+
+        if force or retry_failed:
+            raise click.UsageError("--dry-run says what a plain run would do: leave the other option out")
+        show_plan(profile, names)
+        return
     from iedf_assets.cli.running import run_all  # noqa: PLC0415
 
-    names = [profile.category_name(name) for name in categories] or list(profile.categories)
     if not run_all(profile, names, force=force, retry=retry_failed):
         sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@profile_options
+@click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool) -> None:
+    """Say for each category and stage what is done, pending, stale (and why), rejected and failed."""
+    from iedf_assets.cli.standing import show_status  # noqa: PLC0415
+
+    names = [profile.category_name(name) for name in categories] or list(profile.categories)
+    show_status(profile, names, as_json=as_json)
 
 
 @cli.command()

@@ -52,6 +52,11 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
     return all(outcome.went_through for outcome in outcomes)
 
 
+def plain_console() -> Console:
+    """A console on standard output that cuts no names where there is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -76,7 +81,7 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
         row = [sum(sources.values()), accepted, filtered, edits, verdicts.get("published", 0),
                verdicts.get("rejected", 0), outcome.failed_rows]  # fmt: skip
         table.add_row(outcome.category, *map(str, row))
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console = plain_console()
     console.print(table)
     layout = Layout.of(profile)
     console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)

@@ -64,6 +64,20 @@ def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool) -> N
 
 @cli.command()
 @profile_options
+@click.option("--superseded", is_flag=True, help="Also what belongs to earlier settings and photos.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+def clean(*, profile: Profile, superseded: bool, yes: bool) -> None:
+    """Show what no manifest refers to any more, and delete it when you say so.
+
+    Staged items, rejects and temporary files of killed processes. Published samples are never touched.
+    """
+    from iedf_assets.cli.cleaning import clean_up  # noqa: PLC0415
+
+    clean_up(profile, superseded=superseded, sure=yes)
+
+
+@cli.command()
+@profile_options
 def demo(profile: Profile) -> None:
     """Put sample photos into data/ where it holds none, run everything, and say where to look."""
     from iedf_assets.cli.demo import run_demo  # noqa: PLC0415

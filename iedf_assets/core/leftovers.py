@@ -23,14 +23,15 @@ def sweep(folders: Iterable[Path]) -> None:
         if not folder.is_dir():
             continue
         for path in [entry for entry in os.scandir(folder) if entry.name.startswith(TEMPORARY_PREFIX)]:
-            if _is_left_over(Path(path)):
+            if is_left_over(Path(path)):
                 if path.is_dir(follow_symlinks=False):
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     Path(path).unlink(missing_ok=True)
 
 
-def _is_left_over(temporary: Path) -> bool:
+def is_left_over(temporary: Path) -> bool:
+    """Whether the process that wrote a temporary file is gone."""
     pid = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
     if not pid.isascii() or not pid.isdecimal():
         return False

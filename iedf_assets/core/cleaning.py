@@ -1,0 +1,158 @@
+"""What may be thrown away: staged items, rejects and temporary files that no manifest refers to.
+
+Rows of earlier settings are kept, with their files, so that going back to them costs nothing; `superseded`
+counts them as waste too.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iedf_assets.core.book import Book
+from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside
+from iedf_assets.core.journal import Row
+from iedf_assets.core.leftovers import is_left_over
+from iedf_assets.core.manifests import frame, read_rows, write_table
+from iedf_assets.core.naming import Layout
+from iedf_assets.core.waves import open_wave
+
+STAGED = ("image_layers", "edited_images", "edit_pairs")
+
+
+@dataclass(frozen=True)
+class Waste:
+    """A file or folder that nothing needs.
+
+    Attributes:
+        why: `unreferenced`, `superseded`, `reject` or `temporary`.
+        bytes: of it; files that are linked from elsewhere too free nothing and count as 0.
+    """
+
+    path: Path
+    why: str
+    bytes: int
+
+
+def find_waste(layout: Layout, books: Iterable[Book], *, superseded: bool) -> list[Waste]:
+    """Everything that may go, without touching it.
+
+    Args:
+        books: of all categories of the profile.
+        superseded: rows that belong to earlier settings or photos count too.
+
+    Raises:
+        StorageError: a manifest cannot be read, so that nobody knows what it refers to.
+    """
+    known = {stage: _referenced(layout, stage) for stage in STAGED}
+    old = _superseded(layout, list(books)) if superseded else {stage: set[str]() for stage in STAGED}
+    found = []
+    for stage in STAGED:
+        for folder in _staged(layout, stage):
+            if folder.name not in known[stage]:
+                found.append(Waste(folder, "unreferenced", _freed(folder)))
+            elif folder.name in old[stage]:
+                found.append(Waste(folder, "superseded", _freed(folder)))
+    verdicts = (_rows(layout, "dataset", name) for name in _categories(layout, "dataset"))
+    judged = {row["edit_id"] for rows in verdicts for row in rows}
+    rejects = layout.rejected("xx").parents[1]
+    left = [
+        folder
+        for folder in sorted(rejects.glob("*/*"))
+        if folder.name not in judged and not folder.name.startswith(TEMPORARY_PREFIX)
+    ]
+    found += [Waste(folder, "reject", _freed(folder)) for folder in left]
+    found += [Waste(path, "temporary", _freed(path)) for path in _temporary(layout)]
+    return found
+
+
+def throw_away(layout: Layout, books: Iterable[Book], waste: Iterable[Waste]) -> None:
+    """Delete waste; superseded rows leave their manifests first, so that none refers to what is gone.
+
+    A folder goes as a whole: it is renamed before it is deleted.
+    """
+    waste = list(waste)
+    gone = {(entry.path.parents[1].name, entry.path.name) for entry in waste if entry.why == "superseded"}
+    for book in books if gone else ():
+        for stage in STAGED:
+            rows = read_rows(layout, stage, book.name)
+            kept = [row for key, row in rows.items() if (stage, key) not in gone]
+            if len(kept) < len(rows):
+                write_table(frame(kept, stage), layout.manifest(stage, book.name))
+                layout.journal(stage, book.name).unlink(missing_ok=True)
+    for entry in waste:
+        if entry.path.is_dir() and not entry.path.is_symlink():
+            retired = temporary_beside(entry.path)
+            entry.path.rename(retired)
+            shutil.rmtree(retired)
+        else:
+            entry.path.unlink(missing_ok=True)
+
+
+def _superseded(layout: Layout, books: list[Book]) -> dict[str, set[str]]:
+    """Keys of rows of each stage that no category needs under the present settings."""
+    everything: dict[str, set[str]] = {stage: set() for stage in STAGED}
+    needed: dict[str, set[str]] = {stage: set() for stage in STAGED}
+    for book in books:
+        tables = {"image_layers": book.layers, "edited_images": book.edits, "edit_pairs": book.pairs}
+        for stage, table in tables.items():
+            everything[stage] |= table.keys()
+            needed[stage] |= {row["key"] for row in book.current(stage)}
+        # What is published stays what it is until something else takes its place.
+        for row in book.verdicts.values():
+            needed["edit_pairs"].add(row["pair_key"])
+            needed["edited_images"].add(row["edit_key"])
+        if open_wave(book.layout, book.name) is not None:
+            needed = {stage: needed[stage] | tables[stage].keys() for stage in STAGED}
+    # What another profile's categories refer to is theirs to judge.
+    for stage in STAGED:
+        for name in _categories(layout, stage) - {book.name for book in books}:
+            needed[stage] |= {row["key"] for row in _rows(layout, stage, name)}
+    return {stage: everything[stage] - needed[stage] for stage in STAGED}
+
+
+def _referenced(layout: Layout, stage: str) -> set[str]:
+    """Keys in the manifests and journals of a stage, of categories that left the profile too."""
+    return {row["key"] for name in _categories(layout, stage) for row in _rows(layout, stage, name)}
+
+
+def _rows(layout: Layout, stage: str, category: str) -> Iterator[Row]:
+    yield from read_rows(layout, stage, category).values()
+
+
+def _categories(layout: Layout, stage: str) -> set[str]:
+    folder = layout.manifest(stage, "any").parent
+    if not folder.is_dir():
+        return set()
+    suffixes = (".parquet", ".journal.jsonl")
+    return {
+        file.name.removesuffix(suffix)
+        for file in folder.iterdir()
+        for suffix in suffixes
+        if file.name.endswith(suffix) and not file.name.startswith(TEMPORARY_PREFIX)
+    }
+
+
+def _staged(layout: Layout, stage: str) -> list[Path]:
+    root = layout.staged(stage, "xx").parents[1]
+    folders = sorted(root.glob("??/*")) if root.is_dir() else []
+    return [folder for folder in folders if not folder.name.startswith(TEMPORARY_PREFIX)]
+
+
+def _temporary(layout: Layout) -> Iterator[Path]:
+    """Temporary files that dead processes left anywhere below the outputs and the staging folder."""
+    for root in dict.fromkeys((layout.outputs, layout.staging)):
+        for folder, folders, files in os.walk(root):
+            for name in [*folders, *files]:
+                path = Path(folder) / name
+                if name.startswith(TEMPORARY_PREFIX) and is_left_over(path):
+                    yield path
+            folders[:] = [name for name in folders if not name.startswith(TEMPORARY_PREFIX)]
+
+
+def _freed(path: Path) -> int:
+    """Bytes that deleting it frees."""
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    stats = [file.lstat() for file in files]
+    return sum(stat.st_size for stat in stats if stat.st_nlink == 1)

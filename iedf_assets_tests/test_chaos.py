@@ -1,0 +1,37 @@
+"""Whatever happens to a run, the factory ends like one that was left alone."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from iedf_assets_tests.chaos import Factory, play, undisturbed
+
+pytestmark = pytest.mark.slow
+PHOTOS = 12
+# Seeds whose faults are of all kinds between them.
+SEEDS = (1, 2, 3, 5, 8)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Factory, float]:
+    begun = time.monotonic()
+    factory = undisturbed(tmp_path_factory.mktemp("chaos") / "undisturbed", PHOTOS)
+    return factory, time.monotonic() - begun
+
+
+def test_an_undisturbed_factory_publishes_and_leaves_nothing_behind(reference: tuple[Factory, float]) -> None:
+    factory, _ = reference
+    assert len(factory.samples()) >= PHOTOS
+    assert factory.left_over() == []
+    assert factory.processes() == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_at_most_two_more_runs_all_is_as_if_nothing_had_happened(
+    seed: int, reference: tuple[Factory, float], tmp_path: Path
+) -> None:
+    factory, run_s = reference
+    played = play(seed, tmp_path / "struck", factory, run_s)
+    assert played.faults
+    assert played.problems == [], played

@@ -2,9 +2,9 @@
 
     python -m benchmarks.chaos [--rounds 50] [--photos 200] [--seed 0]
 
-Each round takes a factory of its own, strikes it once or twice while it runs, then runs it twice more at most.
-Every edit has to equal, byte for byte, that of the undisturbed factory; after kills alone its number too.
-Exits 1 when one round does not.
+Each round takes a factory of its own, strikes it once or twice while it runs, then runs it again, twice at
+most. Every edit has to equal, byte for byte, that of the undisturbed factory; after kills alone its number
+too. Exits 1 when one round does not.
 """
 
 import argparse

@@ -18,7 +18,7 @@ class InProcessWaves:
     """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
 
     def __init__(self, profile: Profile, listener: Listener) -> None:
-        prepare_home(Layout.of(profile))
+        prepare_home(Layout.of(profile), profile.resolved(profile.paths.instance))
         self._instance = dg.DagsterInstance.get()
         clear_dead_runs(self._instance)
         self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)

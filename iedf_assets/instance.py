@@ -2,10 +2,12 @@
 
 import os
 import socket
+from pathlib import Path
 
 import dagster as dg
 import psutil
 
+from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.files import write_text
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT
@@ -14,9 +16,18 @@ PROCESS_TAG = "iedf/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def prepare_home(layout: Layout) -> None:
-    """Make `<outputs>/dagster` this process's DAGSTER_HOME, with the project's `dagster.yaml` in it."""
-    settings = (PROJECT_ROOT / "dagster.yaml").read_text("utf-8")
+def prepare_home(layout: Layout, settings_file: Path = PROJECT_ROOT / "dagster.yaml") -> None:
+    """Make `<outputs>/dagster` this process's DAGSTER_HOME, with the instance's settings in it.
+
+    Raises:
+        ProfileError: the settings cannot be read.
+    """
+    try:
+        settings = settings_file.read_text("utf-8")
+    except OSError as error:
+        raise ProfileError(
+            f"the settings of the Dagster instance cannot be read: {error}", "correct paths.instance"
+        ) from error
     path = layout.dagster_home / "dagster.yaml"
     if not path.exists() or path.read_text("utf-8") != settings:
         write_text(path, settings)

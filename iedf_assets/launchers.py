@@ -17,7 +17,7 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT, Worker
 from iedf_assets.environments import Environment, find_environment
-from iedf_assets.pipes import WorkerClient, WorkerDiedError
+from iedf_assets.pipes import TIMED_OUT, WorkerClient, WorkerDiedError
 from iedf_assets.remote import work_through_services
 from iedf_assets.services import ServiceDownError
 from model_envs.contract import EditRequest, Job, LayerRequest, ModelSettings, Stage
@@ -47,7 +47,7 @@ def launch(
 
     With the launcher `service` running services make them. Else each group of the profile's `devices` gets a
     worker and an equal share. One that dies is started again and goes on with what is left of its share; what
-    it was at is a failed row. Without requests none starts.
+    it was at twice is a failed row. Without requests none starts.
 
     Raises:
         WorkerError: a worker could not be started, keeps dying or did not end well; rows finished before are
@@ -190,6 +190,7 @@ class _Share:
     def work_off(self, requests: list[Request], stop: threading.Event) -> None:
         """Run workers until every request has a row."""
         left, total, deaths = requests, len(requests), 0
+        suspects: set[str] = set()
         while left:
             start = journal_size(self._journal)
             try:
@@ -198,13 +199,17 @@ class _Share:
                 if stop.is_set():
                     raise _StoppedError(death.problem) from death
                 finished = {row.get("key") for row in read_journal(self._journal, start)}
-                lost = [item for item in left if item.key in death.at and item.key not in finished]
-                self._write_off(lost, death)
+                at = {item.key for item in left if item.key in death.at} - finished
+                # A worker may be killed from outside, so what it was at gets a second chance, after all
+                # others. What hangs would most likely hang again.
+                lost = at if death.reason == TIMED_OUT else at & suspects
+                suspects |= at
+                self._write_off([item for item in left if item.key in lost], death)
                 deaths = 1 if finished else deaths + 1
-                if deaths >= MAX_DEATHS or not (finished or lost):
+                if deaths >= MAX_DEATHS or not (finished or at):
                     raise
-                gone = finished | {item.key for item in lost}
-                left = [item for item in left if item.key not in gone]
+                rest = [item for item in left if item.key not in finished | lost]
+                left = sorted(rest, key=lambda item: item.key in suspects)
                 self.context.log.warning(
                     "%s; %d requests are left, a new worker starts", death.problem, len(left)
                 )

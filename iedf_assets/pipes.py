@@ -28,6 +28,8 @@ from iedf_assets.core.profile import PROJECT_ROOT
 from model_envs.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS
 
 POLL_S = 0.02
+# Why a worker died, as its rows say it.
+WORKER_DIED, TIMED_OUT = "worker_died", "timed_out"
 GRACE_S = 5.0
 
 
@@ -154,14 +156,14 @@ class WorkerClient:
         at = frozenset(reader.begun)
         if code is None:
             raise WorkerDiedError(
-                "timed_out",
+                TIMED_OUT,
                 f"the worker finished nothing for {silence_s:.0f} s and was stopped",
                 f"look into {self._log}; raise item_timeout_s in the profile if a picture may take longer",
                 at,
             )
         if code < 0 or code > 128:
             raise WorkerDiedError(
-                "worker_died",
+                WORKER_DIED,
                 f"the worker was ended by {_signal_name(code)}:\n{self._log_end()}",
                 f"its whole output is in {self._log}",
                 at,

@@ -152,7 +152,7 @@ def play(seed: int, base: Path, reference: Factory, run_s: float) -> Round:
         undo.append(FAULTS[name](factory, process, chance))
     process.wait(timeout=RUN_S)
     played.runs = 1
-    for step in undo:
+    for step in reversed(undo):
         step()
     code = None
     while code != 0 and played.runs <= MORE_RUNS:
@@ -228,7 +228,7 @@ def _photo(factory: Factory, chance: random.Random) -> Path:
 
 def _unreadable_photo(factory: Factory, _process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
     photo = _photo(factory, chance)
-    aside = factory.base / "aside"
+    aside = factory.base / f"aside-{chance.random()}"
     photo.rename(aside)
     photo.symlink_to(factory.base / "nowhere")
 

@@ -117,12 +117,21 @@ def test_groups_of_devices_share_the_work_evenly(
     assert progress[-1] == (count, count)
 
 
-def test_a_worker_that_dies_is_started_again_and_loses_only_what_it_was_at(
+def test_a_worker_that_dies_is_started_again_and_what_it_was_at_gets_a_second_chance(
     launch: Callable[[Worker, int], Any], layout: Layout
 ) -> None:
     Workers.deaths = [(2, frozenset({"k00", "k01", "k02"}))]
     launch(Worker(), 5)
-    assert [keys for _, keys in Workers.jobs] == [[f"k0{n}" for n in range(5)], ["k03", "k04"]]
+    assert [keys for _, keys in Workers.jobs] == [[f"k0{n}" for n in range(5)], ["k03", "k04", "k02"]]
+    assert set(rows(layout).values()) == {"done"}
+
+
+def test_what_a_worker_was_at_twice_when_it_died_is_a_failed_row(
+    launch: Callable[[Worker, int], Any], layout: Layout
+) -> None:
+    Workers.deaths = [(2, frozenset({"k02"})), (2, frozenset({"k02"}))]
+    launch(Worker(), 5)
+    assert [keys for _, keys in Workers.jobs][1:] == [["k03", "k04", "k02"]]
     assert rows(layout) == {"k00": "done", "k01": "done", "k02": "failed", "k03": "done", "k04": "done"}
     failed = next(
         row for row in read_journal(layout.journal("image_layers", CATEGORY)) if row["key"] == "k02"

@@ -13,6 +13,7 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning import pair_requests
 from iedf_assets.core.running import run_requests
 from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.core.space import require_space
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.pictures import pairs_strip
 from iedf_assets.resources import Factory
@@ -40,6 +41,7 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
         book = factory.book(category)
         requests = pair_requests(book, paths_on_disk(factory.layout, category))
         sweep_stage(factory.layout, "edit_pairs")
+        require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs.values())
         with Journal(factory.layout.journal("edit_pairs", category)) as journal:
             run_requests(
                 requests,

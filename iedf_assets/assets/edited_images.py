@@ -9,6 +9,7 @@ from iedf_assets.core.keys import EDITS_VERSION
 from iedf_assets.core.manifests import frame, write_table
 from iedf_assets.core.planning import edit_requests, plan_edits
 from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.core.space import require_space
 from iedf_assets.launchers import launch
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.resources import Factory
@@ -41,6 +42,7 @@ def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         with Journal(factory.layout.journal("edited_images", category)) as journal:
             journal.append(refused)
         requests = edit_requests(book, plan, paths_on_disk(factory.layout, category))
+        require_space("edited_images", factory.layout.staging, len(requests), book.edits.values())
         worker = book.category.workers.edit
         launch(context, factory.layout, worker, "edited_images", requests, factory.progress(context))
         book = factory.book(category)

@@ -8,6 +8,7 @@ from iedf_assets.core.keys import LAYERS_VERSION
 from iedf_assets.core.manifests import frame
 from iedf_assets.core.planning import layer_requests
 from iedf_assets.core.scan import paths_on_disk
+from iedf_assets.core.space import require_space
 from iedf_assets.launchers import launch
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.pictures import layers_strip
@@ -35,6 +36,7 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
         category = context.partition_key
         book = factory.book(category)
         requests = layer_requests(book, paths_on_disk(factory.layout, category))
+        require_space("image_layers", factory.layout.staging, len(requests), book.layers.values())
         worker = book.category.workers.layered
         launch(context, factory.layout, worker, "image_layers", requests, factory.progress(context))
         book = factory.book(category)

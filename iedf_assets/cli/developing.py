@@ -12,7 +12,7 @@ def serve_ui(profile: Profile, config: Path | None, port: int) -> None:
     """Become `dagster dev`; does not return."""
     from iedf_assets.instance import prepare_home  # noqa: PLC0415
 
-    prepare_home(Layout.of(profile))
+    prepare_home(Layout.of(profile), profile.resolved(profile.paths.instance))
     if config is not None:
         os.environ["IEDF_CONFIG"] = str(config.absolute())
     os.chdir(PROJECT_ROOT)

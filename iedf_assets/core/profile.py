@@ -35,12 +35,18 @@ class Strict(BaseModel):
 
 
 class Paths(Strict):
-    """Where things lie. Relative paths start at the project's folder."""
+    """Where things lie. Relative paths start at the project's folder.
+
+    Attributes:
+        instance: settings of the Dagster instance: `dagster.yaml` keeps its storage with the outputs,
+            `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
+    """
 
     data: Path = Path("data")
     outputs: Path = Path("outputs")
     staging: Path | None = None
     logs: Path = Path("logs")
+    instance: Path = Path("dagster.yaml")
 
 
 class Sources(Strict):

@@ -1,0 +1,38 @@
+import shutil
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.space import MIN_ROWS, SPARE_BYTES, require_space
+
+Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's own
+ROWS: list[dict[str, Any]] = [{"files": {"a.png": 600_000, "b.png": 400_000}}] * MIN_ROWS
+
+
+def free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(0, 0, size))
+
+
+def test_what_fits_is_let_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    free(monkeypatch, 1000 * 1_000_000 + SPARE_BYTES)
+    require_space("edit_pairs", tmp_path / "not" / "there", 1000, ROWS)
+
+
+def test_what_does_not_fit_stops_before_it_begins_and_says_both_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    free(monkeypatch, 1_000_000_000)
+    with pytest.raises(StorageError, match=r"about 1\.3 GB for 1000 items, and 1\.0 GB are free") as caught:
+        require_space("edit_pairs", tmp_path, 1000, ROWS)
+    assert "iedf clean" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("count", "rows"), [(0, ROWS), (1000, ROWS[:3]), (1000, [{"files": None}] * 50)])
+def test_without_anything_to_go_by_nothing_is_said(
+    count: int, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    free(monkeypatch, 0)
+    require_space("edit_pairs", tmp_path, count, rows)

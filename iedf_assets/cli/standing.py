@@ -60,8 +60,11 @@ def show_plan(profile: Profile, names: list[str]) -> None:
         return
     console.print(table)
     _tell_why(console, found)
-    about = _clock(total) + (" and what no rate is known of yet" if unknown else "")
-    console.print(f"in all about {about}; nothing was done")
+    if unknown and not total:
+        console.print("how long it takes is not known before some rows were made; nothing was done")
+        return
+    more = " beside the stages marked ?, of which no rate is known yet" if unknown else ""
+    console.print(f"in all about {_clock(total)}{more}; nothing was done")
 
 
 def _standings(profile: Profile, name: str) -> list[Standing]:

@@ -1,6 +1,8 @@
 """Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
 
 import dagster as dg
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
 
 from iedf_assets.build import build_defs
 from iedf_assets.core.errors import FactoryError
@@ -19,7 +21,7 @@ class InProcessWaves:
 
     def __init__(self, profile: Profile, listener: Listener) -> None:
         prepare_home(Layout.of(profile), profile.resolved(profile.paths.instance))
-        self._instance = dg.DagsterInstance.get()
+        self._instance = _open_instance()
         clear_dead_runs(self._instance)
         self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
 
@@ -41,6 +43,17 @@ class InProcessWaves:
             ):
                 raise KeyboardInterrupt
             raise FactoryError(_failure_of(result))
+
+
+# Two first runs on an empty database both create its tables: who comes second finds them on the next try.
+@retry(
+    retry=retry_if_exception_type((ProgrammingError, IntegrityError)),
+    stop=stop_after_attempt(5),
+    wait=wait_random(0.5, 2),
+    reraise=True,
+)
+def _open_instance() -> dg.DagsterInstance:
+    return dg.DagsterInstance.get()
 
 
 def _failure_of(result: dg.ExecuteInProcessResult) -> str:

@@ -58,10 +58,14 @@ def launch(
     if not requests:
         return
     everything: list[Request] = list(requests)
-    if worker.launcher == "service":
-        _by_services(context, layout, worker, stage, everything, report)
-    else:
-        _by_workers(context, layout, worker, stage, everything, report)
+    try:
+        if worker.launcher == "service":
+            _by_services(context, layout, worker, stage, everything, report)
+        else:
+            _by_workers(context, layout, worker, stage, everything, report)
+    finally:
+        # What died on the way may have left something, and the next run may have nothing to launch.
+        sweep_stage(layout, stage)
 
 
 def _by_services(

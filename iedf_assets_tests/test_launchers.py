@@ -126,6 +126,30 @@ def test_a_worker_that_dies_is_started_again_and_what_it_was_at_gets_a_second_ch
     assert set(rows(layout).values()) == {"done"}
 
 
+def test_what_a_worker_left_when_it_died_is_gone_when_the_stage_ends(
+    launch: Callable[[Worker, int], Any], layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = layout.staging / "image_layers" / "a9" / ".tmp-20874-0123abcd-k01"
+    tried = Workers.run
+
+    def dies_at_work(self: Workers, *arguments: Any, **named: Any) -> None:
+        try:
+            tried(self, *arguments, **named)
+        except WorkerDiedError:
+            left.mkdir(parents=True)
+            raise
+
+    def gone(_: int) -> psutil.Process:
+        raise psutil.NoSuchProcess(20874)
+
+    monkeypatch.setattr(Workers, "run", dies_at_work)
+    monkeypatch.setattr(psutil, "Process", gone)
+    Workers.deaths = [(1, frozenset({"k01"}))]
+    launch(Worker(), 2)
+    assert left.parent.is_dir()
+    assert not left.exists()
+
+
 def test_what_a_worker_was_at_twice_when_it_died_is_a_failed_row(
     launch: Callable[[Worker, int], Any], layout: Layout
 ) -> None:

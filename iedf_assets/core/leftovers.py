@@ -36,8 +36,11 @@ def is_left_over(temporary: Path) -> bool:
     if not pid.isascii() or not pid.isdecimal():
         return False
     try:
-        # A process that is younger than the file has only inherited the number of the one that wrote it.
-        return psutil.Process(int(pid)).create_time() > temporary.lstat().st_ctime
+        process = psutil.Process(int(pid))
+        # A process that is younger than the file has only inherited the number of the one that wrote it, and
+        # one that nobody has waited for, as in a container without an init, writes no more.
+        inherited = process.create_time() > temporary.lstat().st_ctime
+        return inherited or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
     except FileNotFoundError:

@@ -1,14 +1,12 @@
 """Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
 
 import dagster as dg
-from sqlalchemy.exc import IntegrityError, ProgrammingError
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random
 
 from iedf_assets.build import build_defs
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
-from iedf_assets.instance import clear_dead_runs, prepare_home
+from iedf_assets.instance import open_instance
 from iedf_assets.jobs import FACTORY
 from iedf_assets.runner import Listener
 
@@ -20,9 +18,7 @@ class InProcessWaves:
     """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
 
     def __init__(self, profile: Profile, listener: Listener) -> None:
-        prepare_home(Layout.of(profile), profile.resolved(profile.paths.instance))
-        self._instance = _open_instance()
-        clear_dead_runs(self._instance)
+        self._instance = open_instance(Layout.of(profile), profile.resolved(profile.paths.instance))
         self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
 
     def run(self, category: str) -> None:
@@ -43,17 +39,6 @@ class InProcessWaves:
             ):
                 raise KeyboardInterrupt
             raise FactoryError(_failure_of(result))
-
-
-# Two first runs on an empty database both create its tables: who comes second finds them on the next try.
-@retry(
-    retry=retry_if_exception_type((ProgrammingError, IntegrityError)),
-    stop=stop_after_attempt(5),
-    wait=wait_random(0.5, 2),
-    reraise=True,
-)
-def _open_instance() -> dg.DagsterInstance:
-    return dg.DagsterInstance.get()
 
 
 def _failure_of(result: dg.ExecuteInProcessResult) -> str:

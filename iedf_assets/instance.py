@@ -9,9 +9,11 @@ import psutil
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.files import write_text
+from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT
 
+OPENING_S = 60.0
 PROCESS_TAG = "iedf/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -32,6 +34,21 @@ def prepare_home(layout: Layout, settings_file: Path = PROJECT_ROOT / "dagster.y
     if not path.exists() or path.read_text("utf-8") != settings:
         write_text(path, settings)
     os.environ["DAGSTER_HOME"] = str(layout.dagster_home)
+
+
+def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
+    """The instance of an outputs folder, cleared of the runs of dead processes.
+
+    Raises:
+        ProfileError: the settings cannot be read.
+        LockedError: another process has been opening it for a minute.
+    """
+    prepare_home(layout, settings_file)
+    # Two that open an empty database both make its tables, and one would meet half of them.
+    with exclusive(layout.dagster_home / "opening.lock", subject="the Dagster instance", wait_s=OPENING_S):
+        instance = dg.DagsterInstance.get()
+        clear_dead_runs(instance)
+    return instance
 
 
 def this_process() -> str:

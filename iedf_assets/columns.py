@@ -34,6 +34,8 @@ DESCRIPTIONS = {
     "layers": "The layers: name, file and place.",
     "subject": "The main subject: its box and its share of the picture.",
     "files": "Name and size of each staged file.",
+    "checksums": "Name and checksum of each staged file: the first 32 digits of its SHA-256.",
+    "written_ns": "When the youngest of the staged files was written, nanoseconds since 1970.",
     "recomposition_error": "Mean difference of the layers put together from the photo, levels of 255.",
     "backend": "What made it.",
     "model_revision": "The model's revision; empty for backends without a model.",

@@ -87,7 +87,9 @@ class _Remote:
         return f"{request.key}.{self._run_id[:8]}"
 
     def _item(self, request: LayerRequest | EditRequest, folder: Path) -> Row:
-        item = {name: value for name, value in asdict(request).items() if name not in {"output", "row"}}
+        item = {
+            name: value for name, value in asdict(request).items() if name not in {"output", "row", "inputs"}
+        }
         body: dict[str, Any] = {"request_id": self._request_id(request), "item": item}
         if not self._by_path:
             body |= {"return_b64": True, "source_b64": _packed(Path(request.path))}

@@ -21,8 +21,8 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.publishing import judge_and_publish
-from iedf_assets.core.running import file_sizes
 from iedf_assets.core.scores import Scores, measure
+from iedf_assets.core.staged import staged_columns
 from iedf_assets.core.subtypes import SUBTYPES
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
@@ -208,7 +208,7 @@ class Plant:
             "tier": slot.subtype.tier,
             "width": SIZE[0],
             "height": SIZE[1],
-            "files": file_sizes(folder),
+            **staged_columns(folder),
             "scores": scores,
         }
 

@@ -53,7 +53,7 @@ def through(settings: list[str], layered: Running, edit: Running, *more: str) ->
 
 
 def comparable(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "seconds"}
+    return {name: value for name, value in row.items() if name not in {"seconds", "written_ns"}}
 
 
 def same(one: Profile, other: Profile) -> None:

@@ -35,6 +35,7 @@ class LayerRequest:
         max_area: a subject with a larger share of the picture gets no layers, since no planned edit takes it.
         output: folder of the staged item; it appears as a whole or not at all.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
+        inputs: folders of the staged items that it is made from → name → checksum of their files.
     """
 
     key: str
@@ -47,6 +48,7 @@ class LayerRequest:
     seed: int
     output: str
     row: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class EditRequest:
         margin_px: how far beyond the masks the edit may reach, pixels.
         output: folder of the staged item.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
+        inputs: folders of the staged items that it is made from → name → checksum of their files.
     """
 
     key: str
@@ -80,6 +83,7 @@ class EditRequest:
     seed: int
     output: str
     row: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

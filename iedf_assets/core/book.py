@@ -14,8 +14,8 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.publishing import finished
 from iedf_assets.core.reviews import read_reviews
-from iedf_assets.core.running import is_intact
 from iedf_assets.core.scan import Found
+from iedf_assets.core.staged import is_intact
 from iedf_assets.core.waves import begin_wave, open_wave
 
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
@@ -156,7 +156,7 @@ class Book:
         if row is None or self.is_parked(row):
             return row is not None
         if row["status"] == "done":
-            return is_intact(folder, row["files"])
+            return is_intact(folder, row)
         return row["status"] in {"filtered", "rejected"}
 
     def wave_for(self, found: list[Found]) -> list[str]:
@@ -194,7 +194,7 @@ class Book:
         if self.is_parked(self.edits.get(slot.edit_key)) or self.is_parked(self.pairs.get(slot.pair_key)):
             return True
         verdict = self.verdicts.get(slot.name)
-        return verdict is not None and finished(verdict, slot, self.layout, self.reviews)
+        return verdict is not None and finished(verdict, slot, self.layout, self.reviews, self.pairs)
 
 
 def _is_filtered(row: Row | None) -> bool:

@@ -57,6 +57,8 @@ def place_file(source: Path, target: Path) -> None:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
+            # As old as what it is a copy of, so that it is seen to be no other.
+            shutil.copystat(source, temporary)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
         temporary.replace(target)

@@ -45,6 +45,7 @@ class PairRequest:
         instruction_ch, instruction_en: what the edit is told by.
         output: folder of the staged item.
         row: columns of its row that are known before.
+        inputs: the two folders → name → checksum of their files.
     """
 
     key: str
@@ -69,6 +70,7 @@ class PairRequest:
     instruction_en: str
     output: str
     row: dict[str, Any]
+    inputs: dict[str, dict[str, str]]
 
 
 def finish(request: PairRequest, folder: Path) -> Row:

@@ -15,7 +15,9 @@ from iedf_assets.core.naming import Layout
 
 # Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its
 # rows.
-NESTED = frozenset({"files", "layers", "subject", "recipe", "failed_checks", "scores", "made_with", "judged"})
+NESTED = frozenset(
+    {"files", "checksums", "layers", "subject", "recipe", "failed_checks", "scores", "made_with", "judged"}
+)
 
 _OUTCOME = {
     "status": pl.String,
@@ -24,6 +26,7 @@ _OUTCOME = {
     "attempts": pl.Int32,
     "seconds": pl.Float64,
 }
+_STAGED = {"files": pl.String, "checksums": pl.String, "written_ns": pl.Int64}
 
 SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
     # one row per file found; key: path (relative to data/, NFC)
@@ -35,7 +38,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
     # one row per decomposition; key: key
     "image_layers": {
         "key": pl.String, "source_id": pl.String, **_OUTCOME, "level": pl.String,
-        "width": pl.Int32, "height": pl.Int32, "layers": pl.String, "subject": pl.String, "files": pl.String,
+        "width": pl.Int32, "height": pl.Int32, "layers": pl.String, "subject": pl.String, **_STAGED,
         "recomposition_error": pl.Float64, "backend": pl.String, "model_revision": pl.String,
         "made_with": pl.String,
     },
@@ -44,13 +47,13 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "key": pl.String, "edit_id": pl.String, "source_id": pl.String, "layers_key": pl.String, **_OUTCOME,
         "task": pl.String, "subtype": pl.String, "scene": pl.String, "variant": pl.Int32, "recipe": pl.String,
         "instruction_ch": pl.String, "instruction_en": pl.String, "x": pl.Int32, "y": pl.Int32,
-        "files": pl.String, "backend": pl.String, "model_revision": pl.String, "made_with": pl.String,
+        **_STAGED, "backend": pl.String, "model_revision": pl.String, "made_with": pl.String,
         "judged": pl.String,
     },
     # one row per finished pair; key: key
     "edit_pairs": {
         "key": pl.String, "edit_key": pl.String, "edit_id": pl.String, "source_id": pl.String, **_OUTCOME,
-        "tier": pl.String, "width": pl.Int32, "height": pl.Int32, "files": pl.String, "scores": pl.String,
+        "tier": pl.String, "width": pl.Int32, "height": pl.Int32, **_STAGED, "scores": pl.String,
     },
     # one row per slot of the plan; key: slot
     "dataset": {

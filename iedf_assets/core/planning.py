@@ -100,6 +100,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
                 seed=seed_from("edit", row["edit_id"]),
                 output=str(folder),
                 row={**row, "attempts": attempts_of(row)},
+                inputs=_inputs(book, row),
             )
         )
     return requests
@@ -190,4 +191,16 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Pa
             "source_id": slot.source_id,
             "attempts": attempts_of(known),
         },
+        inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
     )
+
+
+def _inputs(book: Book, edit: Row) -> dict[str, dict[str, str]]:
+    """The layers that an edit is made from: their folder → name → checksum; empty for an edit without."""
+    return _checksums(book, "image_layers", book.layers.get(edit["layers_key"]))
+
+
+def _checksums(book: Book, stage: str, row: Row | None) -> dict[str, dict[str, str]]:
+    if row is None or not row["checksums"]:
+        return {}
+    return {str(book.layout.staged(stage, row["key"])): row["checksums"]}

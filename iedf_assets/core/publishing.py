@@ -28,12 +28,12 @@ from iedf_assets.core.leftovers import sweep
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile import Category, Profile
+from iedf_assets.core.reasons import STAGED_FILES_MISSING
 from iedf_assets.core.reviews import read_reviews
-from iedf_assets.core.running import is_intact
+from iedf_assets.core.staged import is_intact
 from iedf_assets.core.verdicts import row_of, verdict, with_outcome
 
 DUPLICATE_EDIT = "duplicate_edit"
-STAGED_FILES_MISSING = "staged_files_missing"
 
 
 def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing of it optional
@@ -94,14 +94,20 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     return sorted([*rows.values(), *withdrawn], key=lambda row: str(row["slot"]))
 
 
-def finished(row: Row, slot: Slot, layout: Layout, reviews: Mapping[str, str]) -> bool:
-    """Whether a slot needs no judging: judged under the present settings and reviews, all files there."""
+def finished(
+    row: Row, slot: Slot, layout: Layout, reviews: Mapping[str, str], pairs: Mapping[str, Row]
+) -> bool:
+    """Whether a slot needs no judging: judged under the present settings and reviews, all files in order.
+
+    Args:
+        pairs: rows of edit_pairs by key, for what the published files were when they were made.
+    """
     if row["key"] != slot.verdict_key:
         return False
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]))
+        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pairs.get(row["pair_key"]))
     return bool(row["status"] == "rejected")
 
 
@@ -122,7 +128,7 @@ class _Gate:
         edit, pair = self.edits.get(slot.edit_key), self.pairs.get(slot.pair_key)
         row = verdict(slot, self.category, edit, pair, self.reviews)
         if row["status"] == "published" and not (self._is_staged(row) or self._lies_there(row)):
-            detail = "the finished pair's files are gone from staging"
+            detail = "the finished pair's files in staging are gone, or not what was written"
             row = with_outcome(row, "failed", STAGED_FILES_MISSING, detail)
         before = self.previous.get(slot.name)
         is_news = row["status"] in {"published", "rejected"}
@@ -210,7 +216,7 @@ class _Gate:
 
     def _is_staged(self, row: Row) -> bool:
         folder = self.layout.staged("edit_pairs", row["pair_key"])
-        return is_intact(folder, self.pairs[row["pair_key"]]["files"])
+        return is_intact(folder, self.pairs[row["pair_key"]])
 
     def _lies_there(self, row: Row) -> bool:
         """Whether the previous run published this very pair for the slot, and all of it is there."""
@@ -219,7 +225,9 @@ class _Gate:
             before is not None
             and before["status"] == "published"
             and (before["pair_key"], before["edit_id"]) == (row["pair_key"], row["edit_id"])
-            and samples.is_complete(self.layout, SampleKey.parse(before["sample_key"]))
+            and samples.is_complete(
+                self.layout, SampleKey.parse(before["sample_key"]), self.pairs.get(before["pair_key"])
+            )
         )
 
 

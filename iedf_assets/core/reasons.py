@@ -1,4 +1,4 @@
-"""The words of the `reason` column of source_images: why a file found is not an accepted photo."""
+"""Words of the `reason` column: why a file found is not an accepted photo, and what befell staged files."""
 
 # The file itself cannot be used, until it changes: status `filtered`.
 UNREADABLE = "unreadable"
@@ -17,6 +17,10 @@ GRAYSCALE = "grayscale_detected"
 UNIFORM_BORDER = "uniform_border_detected"
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near_duplicate"
+
+# What was staged and is not there, or not what it was: status `failed`, and made again.
+STAGED_FILES_MISSING = "staged_files_missing"
+STAGED_FILES_DAMAGED = "staged_files_damaged"
 
 PASSING = frozenset({READ_ERROR, OUT_OF_MEMORY, CHANGED_WHILE_READING, CHANGED_SINCE_SCAN})
 DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})

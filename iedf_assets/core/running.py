@@ -13,6 +13,7 @@ from iedf_assets.core.errors import SourceError, StorageError, SystematicError
 from iedf_assets.core.files import fresh_folder
 from iedf_assets.core.journal import Journal, Row
 from iedf_assets.core.parallel import Report, stream_map
+from iedf_assets.core.staged import require_undamaged, staged_columns
 
 _DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
@@ -27,6 +28,10 @@ class Request(Protocol):
     @property
     def row(self) -> dict[str, Any]:
         """Columns of its row that are known before it runs, `attempts` (earlier ones) among them."""
+
+    @property
+    def inputs(self) -> dict[str, dict[str, str]]:
+        """Folders of the staged items that it is made from → name → checksum of their files."""
 
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)
@@ -62,21 +67,6 @@ def run_requests(
             )
 
 
-def file_sizes(folder: Path) -> dict[str, int]:
-    """Name → bytes of every file of a staged item."""
-    return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
-
-
-def is_intact(folder: Path, files: dict[str, int] | None) -> bool:
-    """Whether a staged item's files are all there with their recorded sizes."""
-    try:
-        return bool(files) and all(
-            (folder / name).stat().st_size == size for name, size in (files or {}).items()
-        )
-    except OSError:
-        return False
-
-
 def _attempt(request: AnyRequest, make: Make[AnyRequest]) -> Row:
     begun = time.perf_counter()
     outcome = _outcome(request, make)
@@ -87,9 +77,11 @@ def _attempt(request: AnyRequest, make: Make[AnyRequest]) -> Row:
 def _outcome(request: AnyRequest, make: Make[AnyRequest]) -> Row:
     # The one boundary at which any error becomes the reason of one row, so that a unit fails alone.
     try:
+        for staged, checksums in request.inputs.items():
+            require_undamaged(Path(staged), checksums)
         with fresh_folder(Path(request.output)) as folder:
             made = make(request, folder)
-            return {"reason": None, "detail": None, **made, "files": file_sizes(folder)}
+            return {"reason": None, "detail": None, **made, **staged_columns(folder)}
     except SystematicError:
         raise
     except SourceError as error:

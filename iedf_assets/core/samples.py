@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.files import fresh_folder, place_file, write_text
+from iedf_assets.core.journal import Row
 from iedf_assets.core.naming import Layout, SampleKey
+from iedf_assets.core.staged import are_intact
 from iedf_assets.core.subtypes import SUBTYPES
 
 # staged file → its role in the naming spec
@@ -79,15 +81,23 @@ def withdraw(layout: Layout, sample: SampleKey) -> None:
         path.unlink(missing_ok=True)
 
 
-def is_complete(layout: Layout, sample: SampleKey) -> bool:
-    """Whether all files of a sample are there and none is empty; looks at no content."""
+def is_complete(layout: Layout, sample: SampleKey, pair: Row | None) -> bool:
+    """Whether all files of a sample are there and none is empty, and the pictures are those of its pair.
+
+    Args:
+        pair: its row of edit_pairs; None when it is not known any more.
+    """
     names = [*_ROLES, "allowed.png", *(["result_mask.png"] if SUBTYPES[sample.subtype].relocates else [])]
     paths = [_target(layout, sample, name) for name in names]
     paths += [layout.dataset / sample.file(role) for role in ("instruction_ch", "instruction_en")]
     try:
-        return all(path.stat().st_size for path in paths)
+        if not all(path.stat().st_size for path in paths):
+            return False
     except OSError:
         return False
+    if pair is None or not pair["files"]:
+        return True
+    return are_intact({name: _target(layout, sample, name) for name in pair["files"]}, pair)
 
 
 def keep_reject(layout: Layout, edit_id: str, pair: Pair, reasons: Mapping[str, Any]) -> None:

@@ -191,7 +191,7 @@ def _verdicts(book: Book, slots: list[Slot]) -> Standing:
         row = book.verdicts.get(slot.name)
         if row is None or row["status"] in {"pending", "withdrawn"}:
             standing.pending += 1
-        elif finished(row, slot, book.layout, book.reviews) or row["status"] == "failed":
+        elif finished(row, slot, book.layout, book.reviews, book.pairs) or row["status"] == "failed":
             _count(book, standing, row, "published")
         else:
             _miss(standing, _why_unfinished(book, row, slot))

@@ -62,6 +62,7 @@ def staged(folder: Path, source: Pixels, subtype: str, **changes: Any) -> PairRe
         quality=95, margin=0.015, feather=0.6, recomposition_error=0.25,
         made_with=None, judged=None,
         instruction_ch="改", instruction_en="Change it", output=str(folder / "pair"), row={},
+        inputs={},
     )  # fmt: skip
     return replace(request, **changes)
 

@@ -1,5 +1,5 @@
 import errno
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,9 @@ import pytest
 from iedf_assets.core.errors import SourceError, StorageError, SystematicError
 from iedf_assets.core.journal import Journal, read_journal
 from iedf_assets.core.parallel import silent
-from iedf_assets.core.running import Make, is_intact, run_requests
+from iedf_assets.core.reasons import STAGED_FILES_DAMAGED
+from iedf_assets.core.running import Make, run_requests
+from iedf_assets.core.staged import is_intact
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Item:
     number: int
     output: str
     row: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def items(folder: Path, count: int, **row: Any) -> list[Item]:
@@ -43,7 +46,7 @@ def test_every_item_gets_its_folder_and_its_row(tmp_path: Path) -> None:
     for number, row in enumerate(rows):
         assert row["status"] == "done"
         assert row["attempts"] == 1
-        assert is_intact(tmp_path / f"item{number}", row["files"])
+        assert is_intact(tmp_path / f"item{number}", row)
 
 
 def test_an_item_that_fails_leaves_a_reason_and_no_folder_and_the_others_go_on(tmp_path: Path) -> None:
@@ -90,10 +93,18 @@ def test_a_full_disk_stops_at_once(tmp_path: Path) -> None:
     assert len(read_journal(tmp_path / "journal.jsonl")) == 1
 
 
-def test_a_changed_or_missing_file_is_noticed(tmp_path: Path) -> None:
-    (row,) = run(tmp_path, items(tmp_path, 1), make_file)
-    file = tmp_path / "item0" / "n.txt"
-    file.write_text("longer")
-    assert not is_intact(tmp_path / "item0", row["files"])
-    file.unlink()
-    assert not is_intact(tmp_path / "item0", row["files"])
+def test_an_item_made_from_damaged_files_fails_alone_and_they_are_removed_to_be_made_again(
+    tmp_path: Path,
+) -> None:
+    made = run(tmp_path, items(tmp_path, 3), make_file)
+    (tmp_path / "item1" / "n.txt").write_text("7")
+    following = [
+        replace(item, output=f"{item.output}-next", inputs={item.output: row["checksums"]})
+        for item, row in zip(items(tmp_path, 3), made, strict=True)
+    ]
+    rows = run(tmp_path, following, make_file)[3:]
+    assert [row["status"] for row in rows] == ["done", "failed", "done"]
+    assert rows[1]["reason"] == STAGED_FILES_DAMAGED
+    assert "item1/n.txt is not what was written" in rows[1]["detail"]
+    assert [is_intact(tmp_path / f"item{n}", made[n]) for n in range(3)] == [True, False, True]
+    assert not (tmp_path / "item1").exists()

@@ -1,33 +1,39 @@
 """Rounds of chaos: a factory at work is struck at random moments, and compared with one left alone."""
 
 import contextlib
-import hashlib
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 import psutil
+import yaml
 from skimage import data
 
 from iedf_assets.core.codecs import encode_jpeg
-from iedf_assets.core.files import TEMPORARY_PREFIX
-from iedf_assets.core.profile import PROJECT_ROOT
+from iedf_assets.core.files import TEMPORARY_PREFIX, content_hash
+from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT
+from iedf_assets.jobs import FACTORY
+from iedf_assets.resources import PARTITION_TAG
 
 CATEGORY = "物理变化"
-SUBTYPES = f"categories.{CATEGORY}.subtypes={{move: 1, recolor: 1}}"
 SUBJECTS = ("astronaut", "coffee", "chelsea", "rocket")
 MORE_RUNS, RUN_S = 2, 600
+# How long the daemon has to launch what was asked for, and its children to notice that it is gone.
+DAEMON_S = 90
+FULL_DISK = "a full disk"
 # What is undone before the next run, so that the end can be compared with the undisturbed one.
 Undo = Callable[[], None]
+Victim = Callable[[subprocess.Popen[bytes]], None]
 
 
 @dataclass
@@ -56,7 +62,7 @@ def put_photos(folder: Path, count: int) -> None:
         turned = photo[top:, left:][:, :: -1 if rng.random() < 0.5 else 1]
         gains = 1 + rng.uniform(-0.15, 0.15, 3)
         small = cv2.resize(
-            np.clip(turned * gains, 0, 255).astype(np.uint8), (216, 144), interpolation=cv2.INTER_AREA
+            np.clip(turned * gains, 0, 255).astype(np.uint8), (144, 96), interpolation=cv2.INTER_AREA
         )
         path = folder / CATEGORY / f"{number:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,35 +75,65 @@ class Factory:
 
     base: Path
 
+    @property
+    def outputs(self) -> Path:
+        """Where it works."""
+        return self.base / "outputs"
+
+    def prepare(self) -> None:
+        """Write its profile and Dagster's settings."""
+        profile = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8")) | {"wave": 100}
+        profile["sources"]["near_duplicate_bits"] = -1
+        profile["filters"] |= {"min_width": 64, "min_height": 64}
+        profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "recolor": 1}
+        folders = {name: str(self.base / name) for name in ("data", "outputs", "logs")}
+        profile["paths"] |= folders
+        self._profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")
+        self._home.mkdir(parents=True)
+        shutil.copy(PROJECT_ROOT / "dagster.yaml", self._home)
+
     def start(self) -> subprocess.Popen[bytes]:
         """Start `iedf run`."""
-        settings = [
-            "sources.near_duplicate_bits=-1", SUBTYPES, f"paths.logs={self.base / 'logs'}", "wave=25",
-            "filters.min_width=64", "filters.min_height=64",
-        ]  # fmt: skip
-        told = [part for setting in settings for part in ("--set", setting)]
-        command = [
-            sys.executable, "-m", "iedf_assets.cli", "run", "--category", CATEGORY,
-            "--data", str(self.base / "data"), "--outputs", str(self.base / "outputs"), *told,
-        ]  # fmt: skip
+        return self._start(
+            "-m", "iedf_assets.cli", "run", "--config", str(self._profile), "--category", CATEGORY
+        )
+
+    def start_daemon(self) -> subprocess.Popen[bytes]:
+        """Start Dagster's daemon."""
+        daemon = Path(sys.executable).with_name("dagster-daemon")
+        return self._start(str(daemon), "run", "-w", "workspace.yaml")
+
+    def queue(self) -> subprocess.Popen[bytes]:
+        """Ask for a run that the daemon will launch."""
+        tags = json.dumps({PARTITION_TAG: CATEGORY})
+        command = ("-m", "dagster", "job", "launch", "-w", "workspace.yaml", "-j", FACTORY, "--tags", tags)
+        return self._start(*command)
+
+    @property
+    def _profile(self) -> Path:
+        return self.base / "profile.yaml"
+
+    @property
+    def _home(self) -> Path:
+        return self.outputs / "dagster"
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        home = {"DAGSTER_HOME": str(self._home), "IEDF_CONFIG": str(self._profile)}
         with (self.base / "runs.log").open("ab") as log:
             return subprocess.Popen(
-                command, cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                env={**os.environ, "DAGSTER_HOME": ""}, start_new_session=True,
+                [sys.executable, *arguments], cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, env={**os.environ, **home}, start_new_session=True,
             )  # fmt: skip
 
     def samples(self) -> dict[str, tuple[str, dict[str, str]]]:
         """Edit id → number, and hashes of its files, as the index has them."""
-        index = self.base / "outputs" / "reports" / "index.jsonl"
+        index = self.outputs / "reports" / "index.jsonl"
         found = {}
         for line in index.read_text("utf-8").splitlines():
             row = json.loads(line)
             folder, number = row["sample_key"].rsplit("/", 1)
-            files = sorted((self.base / "outputs" / "dataset" / folder).glob(f"{number}[._]*"))
-            hashes = {
-                file.name.removeprefix(number): hashlib.sha256(file.read_bytes()).hexdigest()
-                for file in files
-            }
+            files = sorted((self.outputs / "dataset" / folder).glob(f"{number}[._]*"))
+            hashes = {file.name.removeprefix(number): content_hash(file.read_bytes()) for file in files}
             found[row["edit_id"]] = row["sample_key"], hashes
         return found
 
@@ -116,35 +152,46 @@ class Factory:
         return found
 
 
-def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def undisturbed(base: Path, photos: int) -> Factory:
     """A factory that was left alone."""
     factory = Factory(base)
     put_photos(base / "data", photos)
+    factory.prepare()
     process = factory.start()
     assert process.wait(timeout=RUN_S) == 0, (base / "runs.log").read_text("utf-8")[-2000:]
     return factory
 
 
-def play(seed: int, base: Path, reference: Factory, run_s: float) -> Round:
+def play(seed: int, base: Path, reference: Factory, run_s: float, faults: Sequence[str] = ()) -> Round:
     """Strike a factory once or twice while it runs, then let it finish in at most two more runs.
 
     Args:
         base: a new folder.
         run_s: how long an undisturbed run takes, seconds.
+        faults: what befalls it; else that is drawn.
     """
     chance, played = random.Random(seed), Round(seed)
-    factory = Factory(base)
+    drawn = [chance.choice(list(FAULTS)) for _ in range(chance.choice((1, 1, 2)))]
     base.mkdir(parents=True)
-    shutil.copytree(reference.base / "data", base / "data")
+    with small_disk(base) if FULL_DISK in (faults or drawn) else contextlib.nullcontext():
+        _strike(faults or drawn, chance, Factory(base), reference, run_s, played)
+    return played
+
+
+def _strike(
+    names: Sequence[str],
+    chance: random.Random,
+    factory: Factory,
+    reference: Factory,
+    run_s: float,
+    played: Round,
+) -> None:
+    shutil.copytree(reference.base / "data", factory.base / "data")
+    factory.prepare()
     undo: list[Undo] = []
     process = factory.start()
-    moments = sorted(chance.uniform(0.05, 0.95) * run_s for _ in range(chance.choice((1, 1, 2))))
+    moments = sorted(chance.uniform(0.05, 0.95) * run_s for _ in names)
     begun = time.monotonic()
-    names = [chance.choice(list(FAULTS)) for _ in moments]
     for name, moment in zip(names, moments, strict=True):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=max(0.0, begun + moment - time.monotonic()))
@@ -161,7 +208,24 @@ def play(seed: int, base: Path, reference: Factory, run_s: float) -> Round:
     if code != 0:
         played.problems.append(f"the last run ended with {code}")
     _compare(factory, reference, played, whole=set(names) <= KILLS)
-    return played
+
+
+def can_mount() -> bool:
+    """Whether this process may mount a file system: a disk can be filled only where it has an end."""
+    with tempfile.TemporaryDirectory() as name, contextlib.suppress(AssertionError), small_disk(Path(name)):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A file system of its own at a folder while the block runs."""
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "iedf-chaos", folder], check=False)  # noqa: S607
+    assert mounted.returncode == 0, "this process may not mount a file system"
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)  # noqa: S607
 
 
 def _compare(factory: Factory, reference: Factory, played: Round, *, whole: bool) -> None:
@@ -250,6 +314,74 @@ def _changed_photo(factory: Factory, _process: subprocess.Popen[bytes], chance: 
     return undo
 
 
+def _full_disk(factory: Factory, _process: subprocess.Popen[bytes], _chance: random.Random) -> Undo:
+    ballast = factory.base / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 20))
+    return ballast.unlink
+
+
+def _through_the_daemon(factory: Factory, process: subprocess.Popen[bytes], victim: Victim) -> Undo:
+    """The run is stopped, the next wave goes through the daemon, and then something of that is killed."""
+    process.terminate()
+    process.wait(timeout=RUN_S)
+    # First, since two that open an empty instance at once would meet half of its tables.
+    factory.queue().wait(timeout=RUN_S)
+    daemon = factory.start_daemon()
+    deadline = time.monotonic() + DAEMON_S
+    while time.monotonic() < deadline and not any("worker" in " ".join(_told(p)) for p in _workers(daemon)):
+        time.sleep(0.1)
+    victim(daemon)
+
+    def undo() -> None:
+        """Wait for what is under way, as whoever sees that the daemon is gone would."""
+        if daemon.poll() is None:
+            daemon.terminate()
+        daemon.wait(timeout=RUN_S)
+        deadline = time.monotonic() + DAEMON_S
+        while factory.processes() and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    return undo
+
+
+def _kill_daemon(factory: Factory, process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    def kill(daemon: subprocess.Popen[bytes]) -> None:
+        time.sleep(chance.uniform(0, 3))
+        daemon.kill()
+
+    return _through_the_daemon(factory, process, kill)
+
+
+def _kill_grandchild(factory: Factory, process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    def kill(daemon: subprocess.Popen[bytes]) -> None:
+        children = psutil.Process(daemon.pid).children()
+        grandchildren = [process for process in _workers(daemon) if process not in children]
+        with contextlib.suppress(psutil.Error, IndexError):
+            chance.choice(grandchildren).kill()
+
+    return _through_the_daemon(factory, process, kill)
+
+
+def _flipped_bytes(factory: Factory, _process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    file = _some_file(factory.outputs / "staging", chance)
+    if file is not None:
+        with contextlib.suppress(FileNotFoundError), file.open("rb+") as opened:
+            at = chance.randrange(file.stat().st_size)
+            opened.seek(at)
+            byte = opened.read(1)
+            opened.seek(at)
+            opened.write(bytes([byte[0] ^ chance.randrange(1, 256)]))
+    return lambda: None
+
+
+def _told(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
+
+
 def _some_file(folder: Path, chance: random.Random) -> Path | None:
     files = sorted(path for path in _files(folder) if TEMPORARY_PREFIX not in str(path))
     return chance.choice(files) if files else None
@@ -261,10 +393,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _deleted_output(factory: Factory, _process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
-    outputs = factory.base / "outputs"
-    folder = chance.choice(
-        [outputs / "dataset", outputs / "staging" / "edit_pairs", outputs / "staging" / "image_layers"]
-    )
+    staging = factory.outputs / "staging"
+    folder = chance.choice([factory.outputs / "dataset", staging / "edit_pairs", staging / "image_layers"])
     file = _some_file(folder, chance)
     if file is not None:
         file.unlink(missing_ok=True)
@@ -279,5 +409,11 @@ FAULTS: dict[str, Callable[[Factory, subprocess.Popen[bytes], random.Random], Un
     "an unreadable photo": _unreadable_photo,
     "a changed photo": _changed_photo,
     "a deleted output": _deleted_output,
+    "flipped bytes": _flipped_bytes,
+    "kill the daemon": _kill_daemon,
+    "kill a grandchild": _kill_grandchild,
+    **({FULL_DISK: _full_disk} if can_mount() else {}),
 }
-KILLS = frozenset({"kill the run", "kill the worker", "kill all", "a second run"})
+KILLS = frozenset(
+    {"kill the run", "kill the worker", "kill all", "a second run", "kill the daemon", "kill a grandchild"}
+)

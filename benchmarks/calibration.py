@@ -24,7 +24,7 @@ from benchmarks.photos import CATEGORIES, varied
 from iedf_assets.core.canaries import CANARIES, Specimen, injected
 from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg
 from iedf_assets.core.journal import Row
-from iedf_assets.core.manifests import rows_of
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.masks import edit_masks
 from iedf_assets.core.pair_checks import bounds_of, judge
 from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT, Thresholds, load_profile
@@ -96,9 +96,11 @@ def _finished(outputs: Path) -> Iterator[Row]:
     for path in sorted((outputs / "manifests/edit_pairs").glob("*.parquet")):
         edits = {
             row["key"]: row
-            for row in rows_of(pl.read_parquet(outputs / "manifests/edited_images" / path.name))
+            for row in Rows(
+                pl.read_parquet(outputs / "manifests/edited_images" / path.name), "edited_images"
+            ).values()
         }
-        for row in rows_of(pl.read_parquet(path)):
+        for row in Rows(pl.read_parquet(path), "edit_pairs").values():
             if row["status"] == "done":
                 yield {**row, "recipe": edits[row["edit_key"]]["recipe"], "edit": edits[row["edit_key"]]}
 

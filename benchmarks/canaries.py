@@ -20,7 +20,7 @@ import polars as pl
 
 from benchmarks.photos import CATEGORIES, put_photos
 from iedf_assets.core.journal import read_journal
-from iedf_assets.core.manifests import rows_of
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.profile import PROJECT_ROOT
 from iedf_assets.core.proving import UNTOUCHED, Detection, prove
@@ -57,7 +57,7 @@ def print_outcomes(outputs: Path) -> None:
     """How many edits of each subtype were published, and why the others were not, as Markdown."""
     paths = sorted((outputs / "manifests/dataset").glob("*.parquet"))
     outcomes = {name: Counter[str]() for name in SUBTYPES}
-    for row in (row for path in paths for row in rows_of(pl.read_parquet(path))):
+    for row in (row for path in paths for row in Rows(pl.read_parquet(path), "dataset").values()):
         outcomes[row["subtype"]][row["reason"] or row["status"]] += 1
     print("\n| subtype | published | not published, by reason |\n|---|---|---|")
     for name, counts in outcomes.items():

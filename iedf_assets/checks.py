@@ -101,11 +101,11 @@ def inputs_unchanged(book: Book) -> Verdict:
     """The photos are as they were read: same size and time. Protects the promise never to write inputs."""
     listed = {file.name: file for file in find_files(book.layout, book.name) or []}
     cases = []
-    for path, row in book.sources.items():
+    for path, size, mtime_ns in book.sources.pick("path", "bytes", "mtime_ns"):
         file = listed.get(path)
         if file is None:
             cases.append((path, "gone since it was read"))
-        elif (file.size, file.mtime_ns) != (row["bytes"], row["mtime_ns"]):
+        elif (file.size, file.mtime_ns) != (size, mtime_ns):
             cases.append((path, "changed since it was read"))
     return Verdict(len(book.sources), cases)
 
@@ -115,9 +115,9 @@ def every_file_listed(book: Book) -> Verdict:
     listed = [file.name for file in find_files(book.layout, book.name) or []]
     cases = [(name, "has no row") for name in listed if name not in book.sources]
     cases += [
-        (path, f"{row['status']}: {row['reason'] or 'not read yet'}")
-        for path, row in book.sources.items()
-        if row["status"] in {"pending", "failed"}
+        (path, f"{status}: {reason or 'not read yet'}")
+        for path, status, reason in book.sources.pick("path", "status", "reason")
+        if status in {"pending", "failed"}
     ]
     return Verdict(len(listed), cases)
 
@@ -125,18 +125,19 @@ def every_file_listed(book: Book) -> Verdict:
 def layers_sane(book: Book) -> Verdict:
     """Layers recompose to their photo, and masks are neither specks nor the whole picture."""
     cases = []
-    rows = [row for row in book.current("image_layers") if row["status"] == "done"]
     thresholds = book.category.thresholds
-    for row in rows:
-        error = row["recomposition_error"] or 0.0
-        share = row["subject"]["area_share"]
-        if error > thresholds.max_recomposition_error:
-            cases.append((row["source_id"], f"recomposition error {error:.2f} levels"))
-        if not thresholds.min_mask_share <= share <= thresholds.max_mask_share:
-            cases.append((row["source_id"], f"mask covers {share:.2%} of the picture"))
-    worst = max((row["recomposition_error"] or 0.0 for row in rows), default=0.0)
+    looked_at, worst = 0, 0.0
+    columns = ("source_id", "status", "recomposition_error", "subject")
+    for source_id, status, error, subject in book.current("image_layers").pick(*columns):
+        if status != "done":
+            continue
+        looked_at, worst = looked_at + 1, max(worst, error or 0.0)
+        if error and error > thresholds.max_recomposition_error:
+            cases.append((source_id, f"recomposition error {error:.2f} levels"))
+        if not thresholds.min_mask_share <= subject["area_share"] <= thresholds.max_mask_share:
+            cases.append((source_id, f"mask covers {subject['area_share']:.2%} of the picture"))
     more = {"max_recomposition_error": thresholds.max_recomposition_error, "worst_recomposition_error": worst}
-    return Verdict(len(rows), cases, more)
+    return Verdict(looked_at, cases, more)
 
 
 def naming_and_completeness(book: Book) -> Verdict:
@@ -206,7 +207,7 @@ def edits_judged(book: Book) -> Verdict:
     if not book.category.workers.edit.model.judge:
         return Verdict(0, [("judge", "not run: workers.edit.model.judge is off")])
     cases, looked_at = [], 0
-    for row in book.current("edit_pairs"):
+    for row in book.current("edit_pairs").values():
         scores = row["scores"] or {}
         if row["status"] != "done" or scores.get("upscaling") is None:
             continue
@@ -220,15 +221,16 @@ def edits_judged(book: Book) -> Verdict:
 
 
 def _published(book: Book) -> list[SampleKey]:
-    rows = book.verdicts.values()
-    return [SampleKey.parse(row["sample_key"]) for row in rows if row["status"] == "published"]
+    rows = book.verdicts.pick("sample_key", "status")
+    return [SampleKey.parse(key) for key, status in rows if status == "published"]
 
 
 def _inspections(book: Book) -> list[Inspection]:
+    drawn = dict(book.edits.pick("key", "recipe"))
     recipes = {
-        SampleKey.parse(row["sample_key"]): (book.edits.get(row["edit_key"]) or {}).get("recipe")
-        for row in book.verdicts.values()
-        if row["status"] == "published"
+        SampleKey.parse(key): drawn.get(edit_key)
+        for key, edit_key, status in book.verdicts.pick("sample_key", "edit_key", "status")
+        if status == "published"
     }
     return inspect_published(book.layout, book.name, recipes, thread_count(book.profile.threads))
 
@@ -238,7 +240,7 @@ def _pairs_verdict(book: Book, names: tuple[str, ...]) -> Verdict:
 
     What a person accepted all the same is counted apart.
     """
-    accepted = {row["sample_key"] for row in book.verdicts.values() if row["review"] == "accept"}
+    accepted = {key for key, review in book.verdicts.pick("sample_key", "review") if review == "accept"}
     thresholds, cases = book.category.thresholds, []
     inspections = _inspections(book)
     for found in inspections:

@@ -9,7 +9,7 @@ import polars as pl
 
 from iedf_assets.core.accounts import Account, Survival
 from iedf_assets.core.book import Book
-from iedf_assets.core.journal import Row
+from iedf_assets.core.manifests import Rows
 
 Metadata = dict[str, Any]
 OWNERS = ["team:image-edit-dataset-factory"]
@@ -18,15 +18,15 @@ OWNERS = ["team:image-edit-dataset-factory"]
 def row_counts(book: Book, stage: str) -> Metadata:
     """Current rows in all and by status, and a table of the reasons where there are any."""
     rows = book.current(stage)
-    counts = Counter(str(row["status"]) for row in rows)
-    reasons = {"reasons": reasons_table(rows)} if any(row["reason"] for row in rows) else {}
-    return {"dagster/row_count": len(rows), **dict(sorted(counts.items())), **reasons}
+    reasons = {"reasons": reasons_table(rows)} if rows.table["reason"].count() else {}
+    return {"dagster/row_count": len(rows), **rows.counts(), **reasons}
 
 
-def reasons_table(rows: list[Row]) -> dg.TableMetadataValue:
+def reasons_table(rows: Rows) -> dg.TableMetadataValue:
     """How often each reason occurs, with one example's detail."""
-    examples = {(row["status"], row["reason"]): row["detail"] for row in rows if row["reason"]}
-    counts = Counter((row["status"], row["reason"]) for row in rows if row["reason"])
+    told = [values for values in rows.pick("status", "reason", "detail") if values[1]]
+    examples = {(status, reason): detail for status, reason, detail in told}
+    counts = Counter((status, reason) for status, reason, _ in told)
     records = [
         {"status": status, "reason": reason, "rows": count, "example": examples[status, reason]}
         for (status, reason), count in counts.most_common()
@@ -57,8 +57,6 @@ def records_table(records: list[dict[str, Any]], columns: Mapping[str, str]) -> 
     )
 
 
-def result(
-    book: Book, stage: str, table: pl.DataFrame, extra: Metadata
-) -> dg.MaterializeResult[pl.DataFrame]:
+def result(book: Book, stage: str, extra: Metadata) -> dg.MaterializeResult[pl.DataFrame]:
     """The materialization of a stage: its table, and what to show of the rows that are current."""
-    return dg.MaterializeResult(value=table, metadata={**row_counts(book, stage), **extra})
+    return dg.MaterializeResult(value=book.table(stage).table, metadata={**row_counts(book, stage), **extra})

@@ -1,6 +1,7 @@
 """Thumbnail strips for the event log: small enough to be stored with a materialization."""
 
 from collections.abc import Sequence
+from heapq import nlargest
 from pathlib import Path
 
 import cv2
@@ -27,10 +28,10 @@ def layers_strip(book: Book) -> Metadata:
     photos = paths_on_disk(book.layout, book.name)
     rows = []
     for source in book.worked_on:
-        layers = book.layers_row(source["source_id"])
-        if layers and layers["status"] == "done" and source["path"] in photos:
+        layers = book.layers_row(source.source_id)
+        if layers and layers["status"] == "done" and source.path in photos:
             mask = book.layout.staged("image_layers", layers["key"]) / "mask.png"
-            rows.append((photos[source["path"]], mask))
+            rows.append((photos[source.path], mask))
     return _strip("pictures: photo, subject", rows, spotlight=True)
 
 
@@ -44,10 +45,8 @@ def pairs_strip(book: Book) -> Metadata:
 
 def samples_strip(book: Book) -> Metadata:
     """Source, mask and result of the newest samples as they lie in the dataset."""
-    keys = [
-        SampleKey.parse(row["sample_key"]) for row in book.verdicts.values() if row["status"] == "published"
-    ]
-    newest = sorted(keys, key=lambda key: key.number)[-ROWS:]
+    published = (key for key, status in book.verdicts.pick("sample_key", "status") if status == "published")
+    newest = nlargest(ROWS, map(SampleKey.parse, published), key=lambda key: key.number)[::-1]
     return _strip(
         "pictures: source, mask, result", [_sample_files(book.layout.dataset, key) for key in newest]
     )

@@ -102,4 +102,4 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
 
 def _require_found(book: Book) -> list[Found]:
     found = scan.find_files(book.layout, book.name)
-    return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)
+    return require_inputs(book.name, found, book.accepted_paths, book.profile.sources.max_loss_share)

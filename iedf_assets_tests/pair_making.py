@@ -14,7 +14,7 @@ from iedf_assets.core.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.files import content_hash
 from iedf_assets.core.finishing import composite
 from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import Slot, edit_id, slots
+from iedf_assets.core.keys import Keys, Slot, edit_id
 from iedf_assets.core.manifests import SCHEMAS, frame, key_column, write_table
 from iedf_assets.core.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.naming import Layout
@@ -112,7 +112,9 @@ class Plant:
     @property
     def slots(self) -> list[Slot]:
         return [
-            slot for name in self.photos for slot in slots(self.profile, self.category, source_id_of(name))
+            slot
+            for name in self.photos
+            for slot in Keys(self.profile, self.category).slots(source_id_of(name))
         ]
 
     def make(self) -> None:

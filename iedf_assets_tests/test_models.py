@@ -100,7 +100,7 @@ def test_layered_and_edit_plus_run_to_verdicts_with_provenance_on_every_row(
     outcome, _ = run(profile)
     assert outcome.went_through, outcome.error
     book = Book.open(profile, layout, PHYSICAL)
-    layers, edits = book.current("image_layers"), book.current("edited_images")
+    layers, edits = (list(book.current(stage).values()) for stage in ("image_layers", "edited_images"))
     assert len(layers) == 2
     assert {row["backend"] for row in (*layers, *edits)} == {"qwen"}
     assert {row["made_with"]["model"] for row in layers} == {"QwenImageLayeredPipeline"}
@@ -111,11 +111,11 @@ def test_layered_and_edit_plus_run_to_verdicts_with_provenance_on_every_row(
         assert told["revision"] == row["model_revision"]
     # Random weights change everything and hold nothing: what is made is rejected, with its reasons.
     assert all(row["status"] in {"rejected", "pending"} for row in book.verdicts.values())
-    for row in book.current("edit_pairs"):
+    for row in book.current("edit_pairs").values():
         assert row["scores"]["upscaling"] > 1.25
         assert row["scores"]["raw_shift"] is not None
     checks = {check for row in book.verdicts.values() for check in row["failed_checks"] or ()}
-    assert book.current("edit_pairs") == [] or {"registration", "upscaling"} & checks
+    assert len(book.current("edit_pairs")) == 0 or {"registration", "upscaling"} & checks
 
 
 @pytest.mark.parametrize("kind", ["edit", "inpaint"])
@@ -132,13 +132,15 @@ def test_each_kind_of_edit_model_works_on_layers_of_another_backend(
     outcome, _ = run(profile, OBJECTS)
     assert outcome.went_through, outcome.error
     book = Book.open(profile, layout, OBJECTS)
-    made = {row["subtype"]: row for row in book.current("edited_images")}
+    made = {row["subtype"]: row for row in book.current("edited_images").values()}
     assert made["replace"]["made_with"]["model"].startswith("QwenImageEdit")
     # What no model does exactly is rendered from the layers, and is published.
     assert made["move"]["backend"] == "classical"
     assert outcomes(book)["move", "published"] == 1
     assert outcomes(book)["replace", "rejected"] == 1
-    pair = next(row for row in book.current("edit_pairs") if row["edit_id"] == made["replace"]["edit_id"])
+    pair = next(
+        row for row in book.current("edit_pairs").values() if row["edit_id"] == made["replace"]["edit_id"]
+    )
     assert pair["scores"]["max_difference_outside"] == 0
 
 
@@ -155,7 +157,7 @@ def test_twenty_photos_load_the_model_once_per_group_of_devices_and_share_the_wo
     assert outcome.went_through, outcome.error
     book = Book.open(profile, layout, PERSONS)
     # An edit of the whole picture pays for no decomposition.
-    assert book.current("image_layers") == []
+    assert len(book.current("image_layers")) == 0
     assert "image_layers" not in made
     texts = logs(layout, "edited_images")
     assert len(texts) == 2

@@ -61,7 +61,8 @@ def same(one: Profile, other: Profile) -> None:
     books = [Book.open(profile, Layout.of(profile), PHYSICAL) for profile in (one, other)]
     for stage in ("image_layers", "edited_images", "edit_pairs", "dataset"):
         rows = [
-            {row.get("key") or row["slot"]: comparable(row) for row in book.current(stage)} for book in books
+            {row.get("key") or row["slot"]: comparable(row) for row in book.current(stage).values()}
+            for book in books
         ]
         assert rows[0] == rows[1], stage
         assert rows[0]
@@ -146,7 +147,7 @@ def test_services_that_do_not_come_back_stop_the_run_with_the_remedy_and_keep_wh
         outcome, made = run(fallen)
     assert outcome.went_through, outcome.error
     assert "image_layers" not in made
-    edits = Book.open(fallen, Layout.of(fallen), PHYSICAL).current("edited_images")
+    edits = Book.open(fallen, Layout.of(fallen), PHYSICAL).current("edited_images").values()
     assert {row["backend"] for row in edits if row["status"] == "done"} == {"classical"}
 
 
@@ -169,11 +170,11 @@ def test_services_that_know_the_wire_contract_alone_serve_a_run_too(
         outcome, _ = run(served)
     assert outcome.went_through, outcome.error
     book = Book.open(served, Layout.of(served), PHYSICAL)
-    assert {row["status"] for row in book.current("image_layers")} == {"done"}
-    edits = book.current("edited_images")
+    assert {row["status"] for row in book.current("image_layers").values()} == {"done"}
+    edits = book.current("edited_images").values()
     assert {row["status"] for row in edits} <= {"done", "rejected"}
     assert {row["subtype"] for row in edits if row["status"] == "done"} >= {"move", "recolor"}
-    for row in book.current("image_layers"):
+    for row in book.current("image_layers").values():
         names = {path.name for path in Layout.of(served).staged("image_layers", row["key"]).iterdir()}
         assert names in ({"mask.png", "background.png", "object_1.png"}, {"mask.png", "alpha.png"})
 
@@ -190,7 +191,7 @@ def test_a_service_that_runs_something_else_is_refused_before_any_image(
             served = through(settings, *endpoints, *own(f"backend={backend}"))
             outcome, _ = run(served)
             assert "cannot be used" in str(outcome.error)
-            assert Book.open(served, Layout.of(served), PHYSICAL).current("image_layers") == []
+            assert Book.open(served, Layout.of(served), PHYSICAL).current("image_layers").keys() == set()
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_a_run_through_services_with_models_equals_one_through_pipes(
     assert outcome.went_through, outcome.error
     assert made["edited_images"] == 2
     same(pipes, served)
-    edits = Book.open(served, Layout.of(served), PHYSICAL).current("edited_images")
+    edits = Book.open(served, Layout.of(served), PHYSICAL).current("edited_images").values()
     assert {row["backend"] for row in edits} == {"qwen"}
 
 

@@ -8,7 +8,6 @@ from iedf_assets.core.finishing import finish
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import PAIRS_VERSION
 from iedf_assets.core.leftovers import sweep_stage
-from iedf_assets.core.manifests import frame
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning import pair_requests
 from iedf_assets.core.running import run_requests
@@ -52,7 +51,6 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
                 report=factory.progress(context),
             )
         book = factory.book(category)
-        table = frame(book.pairs.values(), "edit_pairs")
-        return result(book, "edit_pairs", table, {"made": len(requests), **pairs_strip(book)})
+        return result(book, "edit_pairs", {"made": len(requests), **pairs_strip(book)})
 
     return edit_pairs

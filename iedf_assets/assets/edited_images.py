@@ -46,7 +46,6 @@ def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         worker = book.category.workers.edit
         launch(context, factory.layout, worker, "edited_images", requests, factory.progress(context))
         book = factory.book(category)
-        table = frame(book.edits.values(), "edited_images")
-        return result(book, "edited_images", table, {"planned": len(plan), "made": len(requests)})
+        return result(book, "edited_images", {"planned": len(plan), "made": len(requests)})
 
     return edited_images

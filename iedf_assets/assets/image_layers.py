@@ -5,7 +5,6 @@ import polars as pl
 
 from iedf_assets.columns import column_schema
 from iedf_assets.core.keys import LAYERS_VERSION
-from iedf_assets.core.manifests import frame
 from iedf_assets.core.planning import layer_requests
 from iedf_assets.core.scan import paths_on_disk
 from iedf_assets.core.space import require_space
@@ -40,7 +39,6 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
         worker = book.category.workers.layered
         launch(context, factory.layout, worker, "image_layers", requests, factory.progress(context))
         book = factory.book(category)
-        table = frame(book.layers.values(), "image_layers")
-        return result(book, "image_layers", table, {"made": len(requests), **layers_strip(book)})
+        return result(book, "image_layers", {"made": len(requests), **layers_strip(book)})
 
     return image_layers

@@ -9,7 +9,7 @@ from iedf_assets.core.errors import InputsLostError
 from iedf_assets.core.ingest import ingest, require_inputs
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import SOURCES_VERSION
-from iedf_assets.core.manifests import frame
+from iedf_assets.core.manifests import Rows
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.resources import Factory
 
@@ -36,7 +36,7 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         found = scan.find_files(factory.layout, category)
         try:
             share = factory.profile.sources.max_loss_share
-            found = require_inputs(category, found, book.sources, share)
+            found = require_inputs(category, found, book.accepted_paths, share)
         except InputsLostError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         wave = set(book.wave_for(found))
@@ -47,8 +47,7 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         unmapped = scan.unmapped_folders(factory.layout, factory.profile)
         for folder in unmapped:
             context.log.warning("data/%s is in no category of the profile; its photos are left alone", folder)
-        book = book.with_rows("source_images", rows)
-        table = frame(rows, "source_images")
-        return result(book, "source_images", table, {"wave": len(wave), "unmapped_folders": unmapped})
+        book = book.with_rows("source_images", Rows.of(rows, "source_images"))
+        return result(book, "source_images", {"wave": len(wave), "unmapped_folders": unmapped})
 
     return source_images

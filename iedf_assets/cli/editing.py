@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
-from iedf_assets.core.book import Book
+from iedf_assets.core.book import STAGES, Book
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.journal import Row
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.subtypes import SUBTYPES
@@ -142,8 +141,7 @@ def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -
 
 
 def _reasons(book: Book) -> str:
-    tables = (book.sources, book.layers, book.edits, book.pairs, book.verdicts)
-    rows = [row for table in tables for row in table.values() if row["reason"]]
+    rows = [row for stage in STAGES for row in book.table(stage).values() if row["reason"]]
     return "; ".join(f"{row['reason']}: {row['detail']}" for row in rows) or "nothing was made of it"
 
 
@@ -156,11 +154,8 @@ def _making(book: Book, layout: Layout, image: Path, output: Path) -> list[Path]
     folder = output / f"{image.stem}_steps"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stages: dict[str, dict[str, Row]] = {
-        "image_layers": book.layers, "edited_images": book.edits, "edit_pairs": book.pairs,
-    }  # fmt: skip
-    for number, (stage, rows) in enumerate(stages.items(), 1):
-        for row in rows.values():
+    for number, stage in enumerate(STAGES[1:-1], 1):
+        for row in book.table(stage).values():
             (folder / f"{number}_{stage}.json").write_text(
                 json.dumps(row, ensure_ascii=False, indent=2) + "\n", "utf-8"
             )

@@ -75,16 +75,8 @@ def _standings(profile: Profile, name: str) -> list[Standing]:
 def _rows_of_all(profile: Profile, stage: str) -> list[Row]:
     layout = Layout.of(profile)
     return [
-        row for name in profile.categories for row in _table(Book.open(profile, layout, name), stage).values()
+        row for name in profile.categories for row in Book.open(profile, layout, name).table(stage).values()
     ]
-
-
-def _table(book: Book, stage: str) -> dict[str, Row]:
-    tables = {
-        "source_images": book.sources, "image_layers": book.layers, "edited_images": book.edits,
-        "edit_pairs": book.pairs, "dataset": book.verdicts,
-    }  # fmt: skip
-    return tables[stage]
 
 
 def _threads(profile: Profile, name: str, stage: str) -> int:

@@ -6,11 +6,9 @@ pending, else as rejected.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from iedf_assets.core.book import Book
-from iedf_assets.core.journal import Row
 
 OUTCOMES = ("published", "failed", "pending", "rejected", "filtered")
 
@@ -40,8 +38,22 @@ class Survival(NamedTuple):
 
 def accounts_of(book: Book) -> list[Account]:
     """What became of each source of a category; the numbers add up to the sources found."""
-    slots = _verdicts_by_source(book.verdicts.values())
-    counts = Counter(_outcome(book, row, slots) for row in book.sources.values())
+    slots: dict[str, list[tuple[str, str]]] = {}
+    for source_id, status, reason in book.verdicts.pick("source_id", "status", "reason"):
+        if status != "withdrawn":
+            slots.setdefault(source_id, []).append((status, reason or ""))
+    layers = {
+        key: (status, reason or "")
+        for key, status, reason in book.layers.pick("key", "status", "reason")
+        if status in {"filtered", "failed"}
+    }
+    counts: Counter[tuple[str, str]] = Counter()
+    for source_id, status, reason in book.sources.pick("source_id", "status", "reason"):
+        if status != "accepted":
+            counts[status, reason or ""] += 1
+        else:
+            undone = layers.get(book.keys.layers_key(source_id))
+            counts[undone or _outcome(slots.get(source_id, []))] += 1
     task = book.category.task
     order = {outcome: number for number, outcome in enumerate(OUTCOMES)}
     return [
@@ -54,43 +66,26 @@ def accounts_of(book: Book) -> list[Account]:
 
 def survival_of(book: Book) -> Survival:
     """How many sources and edits of a category are left after each stage."""
-    editable = [
-        row for row in book.editable if not book.needs_layers() or _is_done(book.layers_row(row["source_id"]))
-    ]
+    editable = book.editable
+    if book.needs_layers():
+        done = {key for key, status in book.layers.pick("key", "status") if status == "done"}
+        editable = [source for source in editable if book.keys.layers_key(source.source_id) in done]
     return Survival(
         book.name,
         found=len(book.sources),
         accepted=len(book.accepted),
         decomposed=len(editable),
         planned=len(book.slots_of(editable)),
-        rendered=sum(map(_is_done, book.current("edited_images"))),
-        finished=sum(map(_is_done, book.current("edit_pairs"))),
-        published=sum(row["status"] == "published" for row in book.verdicts.values()),
+        rendered=book.current("edited_images").counts().get("done", 0),
+        finished=book.current("edit_pairs").counts().get("done", 0),
+        published=book.verdicts.counts().get("published", 0),
     )
 
 
-def _outcome(book: Book, source: Row, slots: Mapping[str, list[Row]]) -> tuple[str, str]:
-    """Outcome and reason of a source."""
-    if source["status"] != "accepted":
-        return source["status"], source["reason"] or ""
-    layers = book.layers_row(source["source_id"])
-    if layers is not None and layers["status"] in {"filtered", "failed"}:
-        return layers["status"], layers["reason"] or ""
-    rows = slots.get(source["source_id"], [])
+def _outcome(verdicts: list[tuple[str, str]]) -> tuple[str, str]:
+    """Outcome and reason of a source, from the status and reason of each of its edits."""
     for outcome in OUTCOMES:
-        for row in rows:
-            if row["status"] == outcome:
-                return outcome, row["reason"] or ""
+        for status, reason in verdicts:
+            if status == outcome:
+                return outcome, reason
     return "pending", ""
-
-
-def _verdicts_by_source(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: str(row["slot"])):
-        if row["status"] != "withdrawn":
-            found.setdefault(row["source_id"], []).append(row)
-    return found
-
-
-def _is_done(row: Row | None) -> bool:
-    return row is not None and row["status"] == "done"

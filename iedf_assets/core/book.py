@@ -1,15 +1,16 @@
 """The book of a category: all that its manifests and journals say, and what is still to be done."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import Slot, layers_key, needed_level, slots, sources_settings
-from iedf_assets.core.manifests import key_column, read_rows
+from iedf_assets.core.keys import Keys, Slot, needed_level, sources_settings
+from iedf_assets.core.manifests import Rows, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.publishing import finished
@@ -19,6 +20,15 @@ from iedf_assets.core.staged import is_intact
 from iedf_assets.core.waves import begin_wave, open_wave
 
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
+
+
+class Source(NamedTuple):
+    """An accepted photo: its manifest path, its id, and its working size in pixels."""
+
+    path: str
+    source_id: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class Book:
     layout: Layout
     name: str
     category: Category
+    _tables: dict[str, Rows] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, profile: Profile, layout: Layout, name: str) -> Self:
@@ -45,87 +56,117 @@ class Book:
         return cls(profile, layout, name, profile.category(name))
 
     @cached_property
+    def keys(self) -> Keys:
+        """The keys of its sources under the profile."""
+        return Keys(self.profile, self.category)
+
+    @cached_property
     def reviews(self) -> dict[str, str]:
         """What people say of pairs: `accept` or `reject` by edit id."""
         return read_reviews(self.layout)
 
-    def with_rows(self, stage: str, rows: list[Row]) -> Self:
+    def table(self, stage: str) -> Rows:
+        """The rows of a stage by key, read when they are asked for first."""
+        if stage not in self._tables:
+            self._tables[stage] = read_rows(self.layout, stage, self.name)
+        return self._tables[stage]
+
+    def with_rows(self, stage: str, rows: Rows) -> Self:
         """The same book with the rows of a stage as they have just been made, before they are written."""
-        book = replace(self)
-        name = {"source_images": "sources", "dataset": "verdicts"}[stage]
-        book.__dict__[name] = {row[key_column(stage)]: row for row in rows}
-        return book
+        return replace(self, _tables={**self._tables, stage: rows})
 
-    @cached_property
-    def sources(self) -> dict[str, Row]:
+    @property
+    def sources(self) -> Rows:
         """Rows of source_images by path."""
-        return read_rows(self.layout, "source_images", self.name)
+        return self.table("source_images")
 
-    @cached_property
-    def layers(self) -> dict[str, Row]:
+    @property
+    def layers(self) -> Rows:
         """Rows of image_layers by key."""
-        return read_rows(self.layout, "image_layers", self.name)
+        return self.table("image_layers")
 
-    @cached_property
-    def edits(self) -> dict[str, Row]:
+    @property
+    def edits(self) -> Rows:
         """Rows of edited_images by key."""
-        return read_rows(self.layout, "edited_images", self.name)
+        return self.table("edited_images")
 
-    @cached_property
-    def pairs(self) -> dict[str, Row]:
+    @property
+    def pairs(self) -> Rows:
         """Rows of edit_pairs by key."""
-        return read_rows(self.layout, "edit_pairs", self.name)
+        return self.table("edit_pairs")
+
+    @property
+    def verdicts(self) -> Rows:
+        """Rows of dataset by slot name."""
+        return self.table("dataset")
 
     @cached_property
-    def verdicts(self) -> dict[str, Row]:
-        """Rows of dataset by slot name."""
-        return read_rows(self.layout, "dataset", self.name)
+    def accepted(self) -> list[Source]:
+        """The accepted sources in the order of their paths."""
+        rows = self.sources.pick("path", "source_id", "width", "height", "status")
+        return [Source(*values) for *values, status in rows if status == "accepted"]
 
     @property
-    def accepted(self) -> list[Row]:
-        """Rows of the accepted sources in the order of their paths."""
-        return sorted(
-            (row for row in self.sources.values() if row["status"] == "accepted"), key=lambda row: row["path"]
-        )
+    def accepted_paths(self) -> set[str]:
+        """The paths of the accepted sources."""
+        return {source.path for source in self.accepted}
 
     @property
-    def worked_on(self) -> list[Row]:
+    def worked_on(self) -> list[Source]:
         """The accepted sources of the open wave; all of them when none is open."""
         wave = open_wave(self.layout, self.name)
-        return self.accepted if wave is None else [row for row in self.accepted if row["path"] in set(wave)]
+        if wave is None:
+            return self.accepted
+        paths = set(wave)
+        return [source for source in self.accepted if source.path in paths]
 
     @property
-    def editable(self) -> list[Row]:
+    def editable(self) -> list[Source]:
         """The accepted sources, less those in which the decomposition found nothing to edit."""
-        return [row for row in self.accepted if not _is_filtered(self.layers_row(row["source_id"]))]
+        nothing = {key for key, status in self.layers.pick("key", "status") if status == "filtered"}
+        return [source for source in self.accepted if self.keys.layers_key(source.source_id) not in nothing]
 
-    def current(self, stage: str) -> list[Row]:
+    def current(self, stage: str) -> Rows:
         """The rows of a stage that belong to the present photos and profile; others are only for reuse."""
-        if stage == "source_images":
-            return list(self.sources.values())
-        if stage == "dataset":
-            return list(self.verdicts.values())
-        planned = self.slots_of(self.accepted)
-        table, keys = {
-            "image_layers": (self.layers, [slot.layers_key for slot in planned]),
-            "edited_images": (self.edits, [slot.edit_key for slot in planned]),
-            "edit_pairs": (self.pairs, [slot.pair_key for slot in planned]),
-        }[stage]
-        return [table[key] for key in dict.fromkeys(keys) if key in table]
+        rows = self.table(stage)
+        if stage in {"source_images", "dataset"}:
+            return rows
+        attribute = {"image_layers": "layers_key", "edited_images": "edit_key", "edit_pairs": "pair_key"}[
+            stage
+        ]
+        return rows.only({getattr(slot, attribute) for slot in self.slots_of(self.accepted)})
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Status → number of current rows, by stage."""
-        return {stage: dict(Counter(row["status"] for row in self.current(stage))) for stage in STAGES}
+        return {stage: self.current(stage).counts() for stage in STAGES}
 
     def tries(self) -> dict[str, int]:
         """How often each path's rows have failed, in whichever stage; paths without failures are absent."""
-        paths = {row["source_id"]: row["path"] for row in self.accepted}
         tries: Counter[str] = Counter()
-        for stage in STAGES[:-1]:
-            for row in self.current(stage):
-                if row["status"] == "failed":
-                    tries[row.get("path") or paths[row["source_id"]]] += row["attempts"] or 0
+        for path, status, attempts in self.sources.pick("path", "status", "attempts"):
+            if status == "failed":
+                tries[path] += attempts or 0
+        failures = [
+            (key, source_id, attempts)
+            for stage in STAGES[1:-1]
+            for key, source_id, status, attempts in self.table(stage).pick(
+                "key", "source_id", "status", "attempts"
+            )
+            if status == "failed"
+        ]
+        paths = {source.source_id: source.path for source in self.accepted} if failures else {}
+        for key, source_id, attempts in failures:
+            if source_id in paths and key in self._keys_of(source_id):
+                tries[paths[source_id]] += attempts or 0
         return dict(tries)
+
+    def _keys_of(self, source_id: str) -> set[str]:
+        """The keys of all rows of a source under the present profile."""
+        return {
+            key
+            for slot in self.keys.slots(source_id)
+            for key in (slot.layers_key, slot.edit_key, slot.pair_key)
+        }
 
     def left_over(self, found: list[Found]) -> bool:
         """Whether something listed or published has to go: its file is gone, or its slot left the plan."""
@@ -133,15 +174,16 @@ class Book:
         if any(path not in names for path in self.sources):
             return True
         wanted = {slot.name for slot in self.slots_of(self.editable)}
-        return any(row["status"] == "published" and slot not in wanted for slot, row in self.verdicts.items())
+        published = (slot for slot, status in self.verdicts.pick("slot", "status") if status == "published")
+        return any(slot not in wanted for slot in published)
 
-    def slots_of(self, sources: list[Row]) -> list[Slot]:
+    def slots_of(self, sources: Iterable[Source]) -> list[Slot]:
         """The planned edits of some sources."""
-        return [slot for row in sources for slot in slots(self.profile, self.category, row["source_id"])]
+        return [slot for source in sources for slot in self.keys.slots(source.source_id)]
 
     def layers_row(self, source_id: str) -> Row | None:
         """The decomposition of a source under the present profile."""
-        return self.layers.get(layers_key(self.profile, self.category, source_id))
+        return self.layers.get(self.keys.layers_key(source_id))
 
     def needs_layers(self) -> bool:
         """Whether any planned edit needs a decomposition."""
@@ -188,14 +230,10 @@ class Book:
         layers = self.layers_row(source_id)
         if layers is not None and (layers["status"] == "filtered" or self.is_parked(layers)):
             return True
-        return all(self._is_settled(slot) for slot in slots(self.profile, self.category, source_id))
+        return all(self._is_settled(slot) for slot in self.keys.slots(source_id))
 
     def _is_settled(self, slot: Slot) -> bool:
         if self.is_parked(self.edits.get(slot.edit_key)) or self.is_parked(self.pairs.get(slot.pair_key)):
             return True
         verdict = self.verdicts.get(slot.name)
         return verdict is not None and finished(verdict, slot, self.layout, self.reviews, self.pairs)
-
-
-def _is_filtered(row: Row | None) -> bool:
-    return row is not None and row["status"] == "filtered"

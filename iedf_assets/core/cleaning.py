@@ -12,7 +12,6 @@ from pathlib import Path
 
 from iedf_assets.core.book import Book
 from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside
-from iedf_assets.core.journal import Row
 from iedf_assets.core.leftovers import is_left_over
 from iedf_assets.core.manifests import frame, read_rows, write_table
 from iedf_assets.core.naming import Layout
@@ -54,8 +53,8 @@ def find_waste(layout: Layout, books: Iterable[Book], *, superseded: bool) -> li
                 found.append(Waste(folder, "unreferenced", _freed(folder)))
             elif folder.name in old[stage]:
                 found.append(Waste(folder, "superseded", _freed(folder)))
-    verdicts = (_rows(layout, "dataset", name) for name in _categories(layout, "dataset"))
-    judged = {row["edit_id"] for rows in verdicts for row in rows}
+    verdicts = (read_rows(layout, "dataset", name) for name in _categories(layout, "dataset"))
+    judged = {edit_id for rows in verdicts for (edit_id,) in rows.pick("edit_id")}
     rejects = layout.rejected("xx").parents[1]
     left = [
         folder
@@ -95,30 +94,25 @@ def _superseded(layout: Layout, books: list[Book]) -> dict[str, set[str]]:
     everything: dict[str, set[str]] = {stage: set() for stage in STAGED}
     needed: dict[str, set[str]] = {stage: set() for stage in STAGED}
     for book in books:
-        tables = {"image_layers": book.layers, "edited_images": book.edits, "edit_pairs": book.pairs}
-        for stage, table in tables.items():
-            everything[stage] |= table.keys()
-            needed[stage] |= {row["key"] for row in book.current(stage)}
+        for stage in STAGED:
+            everything[stage] |= book.table(stage).keys()
+            needed[stage] |= book.current(stage).keys()
         # What is published stays what it is until something else takes its place.
-        for row in book.verdicts.values():
-            needed["edit_pairs"].add(row["pair_key"])
-            needed["edited_images"].add(row["edit_key"])
+        for pair_key, edit_key in book.verdicts.pick("pair_key", "edit_key"):
+            needed["edit_pairs"].add(pair_key)
+            needed["edited_images"].add(edit_key)
         if open_wave(book.layout, book.name) is not None:
-            needed = {stage: needed[stage] | tables[stage].keys() for stage in STAGED}
+            needed = {stage: needed[stage] | everything[stage] for stage in STAGED}
     # What another profile's categories refer to is theirs to judge.
     for stage in STAGED:
         for name in _categories(layout, stage) - {book.name for book in books}:
-            needed[stage] |= {row["key"] for row in _rows(layout, stage, name)}
+            needed[stage] |= read_rows(layout, stage, name).keys()
     return {stage: everything[stage] - needed[stage] for stage in STAGED}
 
 
 def _referenced(layout: Layout, stage: str) -> set[str]:
     """Keys in the manifests and journals of a stage, of categories that left the profile too."""
-    return {row["key"] for name in _categories(layout, stage) for row in _rows(layout, stage, name)}
-
-
-def _rows(layout: Layout, stage: str, category: str) -> Iterator[Row]:
-    yield from read_rows(layout, stage, category).values()
+    return {key for name in _categories(layout, stage) for key in read_rows(layout, stage, name)}
 
 
 def _categories(layout: Layout, stage: str) -> set[str]:

@@ -21,7 +21,8 @@ from iedf_assets.core.inspections import inspect_published, known_of
 from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
-from iedf_assets.core.merging import categories_on_disk, table_of, verdicts_of_all
+from iedf_assets.core.manifests import table_of
+from iedf_assets.core.merging import categories_on_disk, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile import Profile

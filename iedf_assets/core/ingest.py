@@ -1,7 +1,7 @@
 """The stage source_images: every file found becomes a row, whether it is accepted, and why not."""
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -34,19 +34,18 @@ def row_key(settings: str, file: Found) -> str:
 
 
 def require_inputs(
-    category: str, found: list[Found] | None, known: dict[str, Row], max_loss_share: float
+    category: str, found: list[Found] | None, accepted: set[str], max_loss_share: float
 ) -> list[Found]:
     """The files found, unless too many of the accepted photos are gone.
 
     Args:
         found: None when the category's folder does not exist.
-        known: its rows by path.
+        accepted: paths of its accepted photos.
         max_loss_share: how large a share may go at once; 1 accepts even a folder that vanished.
 
     Raises:
         InputsLostError: the folder does not exist, or more than that share of at least four is gone.
     """
-    accepted = {path for path, row in known.items() if row["status"] == "accepted"}
     remedy = (
         f"bring data/{category} back (a mount?); if its photos are meant to go, run once with "
         "--set sources.max_loss_share=1, which withdraws their samples"
@@ -73,7 +72,7 @@ def ingest(
     profile: Profile,
     category: Category,
     found: list[Found],
-    known: dict[str, Row],
+    known: Mapping[str, Row],
     selected: set[str] | None,
     journal: Journal,
     report: Report,
@@ -94,10 +93,13 @@ def ingest(
     """
     settings = sources_settings(profile, category)
     rows: dict[str, Row] = {}
+    before: dict[str, str] = {}
     jobs: list[tuple[Found, Row]] = []
     for file in found:
         row = _base_row(file, row_key(settings, file))
         old = known.get(file.name)
+        if old is not None and old["status"] == "accepted":
+            before[file.name] = old["source_id"]
         valid = old if old is not None and old["key"] == row["key"] else None
         if valid is not None and _is_final(valid, profile.max_attempts):
             rows[file.name] = _own_merit(valid)
@@ -112,7 +114,7 @@ def ingest(
             report(done, len(jobs))
     return resolve_duplicates(
         (rows[file.name] for file in found),
-        _accepted_before(known, rows),
+        {path for path, source_id in before.items() if rows[path]["source_id"] == source_id},
         profile.sources.near_duplicate_bits,
     )
 
@@ -141,16 +143,6 @@ def _own_merit(row: Row) -> Row:
     if sound or row["reason"] in DUPLICATES:
         return {**row, "status": "accepted", "reason": None, "detail": None, "duplicate_of": None}
     return row
-
-
-def _accepted_before(known: dict[str, Row], rows: dict[str, Row]) -> set[str]:
-    return {
-        path
-        for path, row in rows.items()
-        if path in known
-        and known[path]["status"] == "accepted"
-        and known[path]["source_id"] == row["source_id"]
-    }
 
 
 def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:

@@ -28,6 +28,11 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
+def _joined(settings: str, key: str) -> str:
+    """128-bit hash of what settings have in common and of one key."""
+    return hashlib.sha256(f"{settings}/{key}".encode()).hexdigest()[:32]
+
+
 def seed_from(*parts: Any) -> int:
     """A 31-bit seed (what OpenCV's generator takes) drawn from JSON-like values."""
     return int(digest(*parts)[:8], 16) & 0x7FFFFFFF
@@ -74,27 +79,36 @@ def sources_settings(profile: Profile, category: Category) -> str:
     )
 
 
-def layers_key(profile: Profile, category: Category, source_id: str) -> str:
-    """Key of the decomposition of one source."""
-    worker = category.workers.layered
-    level = [needed_level(category), largest_area(category)]
-    return digest("image_layers", LAYERS_VERSION, source_id, level, worker.identity(), profile.max_megapixels)
+class Keys:
+    """The keys of a category's sources. What depends on the settings alone is hashed once."""
 
+    def __init__(self, profile: Profile, category: Category) -> None:
+        level = [needed_level(category), largest_area(category)]
+        layered, edit = category.workers.layered.identity(), category.workers.edit.identity()
+        self._layers = digest("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
+        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.model_dump())
+        self._edits = [
+            (SUBTYPES[name], variant, digest("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name,
+                                             variant, limits, category.scene, edit))
+            for name, count in sorted(category.subtypes.items())
+            for limits in [getattr(category.recipes, name).model_dump()]
+            for variant in range(count)
+        ]  # fmt: skip
 
-def slots(profile: Profile, category: Category, source_id: str) -> list[Slot]:
-    """All edits that the profile plans for a source of `category`, in a fixed order, with their keys."""
-    layers = layers_key(profile, category, source_id)
-    found = []
-    for name, count in sorted(category.subtypes.items()):
-        limits = getattr(category.recipes, name).model_dump()
-        for variant in range(count):
-            worker = category.workers.edit.identity()
-            drawn_from = [layers, profile.seed, name, variant, limits, category.scene]
-            edit = digest("edited_images", PLAN_VERSION, EDITS_VERSION, *drawn_from, worker)
-            pair = digest("edit_pairs", PAIRS_VERSION, edit, category.encoding.model_dump())
-            verdict = digest("dataset", VERDICTS_VERSION, pair, category.thresholds.model_dump())
-            found.append(Slot(source_id, SUBTYPES[name], variant, layers, edit, pair, verdict))
-    return found
+    def layers_key(self, source_id: str) -> str:
+        """Key of the decomposition of one source."""
+        return _joined(self._layers, source_id)
+
+    def slots(self, source_id: str) -> list[Slot]:
+        """All edits that the profile plans for a source, in a fixed order, with their keys."""
+        layers = self.layers_key(source_id)
+        found = []
+        for subtype, variant, settings in self._edits:
+            edit = _joined(settings, layers)
+            pair = _joined(self._pair, edit)
+            found.append(Slot(source_id, subtype, variant, layers, edit, pair, _joined(self._verdict, pair)))
+        return found
 
 
 def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:

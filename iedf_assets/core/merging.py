@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from iedf_assets.core.journal import read_journal
-from iedf_assets.core.manifests import SCHEMAS, frame, key_column, read_table
+from iedf_assets.core.manifests import table_of
 from iedf_assets.core.naming import Layout, nfc
 
 _OF_EDITS = ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision", "made_with")
@@ -17,24 +16,6 @@ def categories_on_disk(layout: Layout) -> list[str]:
     endings = (".parquet", ".journal.jsonl")
     return sorted(
         {nfc(file.name.removesuffix(end)) for file in files for end in endings if file.name.endswith(end)}
-    )
-
-
-def table_of(layout: Layout, stage: str, category: str) -> pl.LazyFrame:
-    """A stage's manifest overlaid by its journal, one row per key.
-
-    Raises:
-        StorageError: the manifest cannot be read.
-    """
-    key = key_column(stage)
-    journal = [row for row in read_journal(layout.journal(stage, category)) if key in row]
-    path = layout.manifest(stage, category)
-    tables = [read_table(path)] if path.exists() else []
-    return (
-        pl.concat([*tables, frame(journal, stage)], how="diagonal")
-        .lazy()
-        .select(SCHEMAS[stage].keys())
-        .unique(subset=key, keep="last", maintain_order=True)
     )
 
 

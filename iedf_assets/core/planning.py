@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from iedf_assets.core import instructions, recipes
-from iedf_assets.core.book import Book
+from iedf_assets.core.book import Book, Source
 from iedf_assets.core.finishing import PairRequest
 from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import Slot, edit_id, largest_area, layers_key, needed_level, seed_from
+from iedf_assets.core.keys import Slot, edit_id, largest_area, needed_level, seed_from
 from iedf_assets.core.masks import margin_px
 from iedf_assets.core.subtypes import SUBTYPES
 from model_envs.contract import EditRequest, LayerRequest
@@ -21,25 +21,25 @@ def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
     level = needed_level(book.category)
     requests = []
     for source in book.worked_on if level != "none" else []:
-        key = layers_key(book.profile, book.category, source["source_id"])
+        key = book.keys.layers_key(source.source_id)
         folder = book.layout.staged("image_layers", key)
         known = book.layers.get(key)
-        if book.is_usable(known, folder) or source["path"] not in photos:
+        if book.is_usable(known, folder) or source.path not in photos:
             continue
         requests.append(
             LayerRequest(
                 key=key,
-                source_id=source["source_id"],
-                path=str(photos[source["path"]]),
+                source_id=source.source_id,
+                path=str(photos[source.path]),
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,
                 level=level,
                 max_area=largest_area(book.category),
-                seed=seed_from("layers", book.profile.seed, source["source_id"]),
+                seed=seed_from("layers", book.profile.seed, source.source_id),
                 output=str(folder),
                 row={
                     "key": key,
-                    "source_id": source["source_id"],
+                    "source_id": source.source_id,
                     "level": level,
                     "attempts": attempts_of(known),
                 },
@@ -56,7 +56,7 @@ def plan_edits(book: Book) -> list[Row]:
     """
     rows = []
     for source in book.worked_on:
-        layers = book.layers_row(source["source_id"]) if book.needs_layers() else _nothing_of(source)
+        layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
         if layers is None or layers["status"] != "done":
             continue
         for slot in book.slots_of([source]):
@@ -65,15 +65,15 @@ def plan_edits(book: Book) -> list[Row]:
     return rows
 
 
-def _nothing_of(source: Row) -> Row:
+def _nothing_of(source: Source) -> Row:
     """What stands for a decomposition where no edit needs one."""
-    size = {"width": source["width"], "height": source["height"]}
+    size = {"width": source.width, "height": source.height}
     return {**size, "status": "done", "key": None, "subject": {}, "layers": []}
 
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[EditRequest]:
     """Edits of the plan that are still to be rendered."""
-    paths = {source["source_id"]: source["path"] for source in book.worked_on}
+    paths = {source.source_id: source.path for source in book.worked_on}
     requests = []
     for row in plan:
         folder = book.layout.staged("edited_images", row["key"])
@@ -114,7 +114,7 @@ def pair_requests(book: Book, photos: dict[str, Path]) -> list[PairRequest]:
             edit = book.edits.get(slot.edit_key)
             folder = book.layout.staged("edit_pairs", slot.pair_key)
             known = book.pairs.get(slot.pair_key)
-            path = photos.get(source["path"])
+            path = photos.get(source.path)
             if edit is None or edit["status"] != "done" or book.is_usable(known, folder) or path is None:
                 continue
             requests.append(_pair_request(book, slot, edit, known, path))

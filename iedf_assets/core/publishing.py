@@ -73,7 +73,7 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     for slot in slots:
         before = previous.get(slot.name)
         if open_slots is None or slot.name in open_slots:
-            row = gate.judge(slot)
+            row = gate.judge(slot, before)
             (kept if row is before else judged)[slot.name] = row
         else:
             kept[slot.name] = before or row_of(slot, category, status="pending")
@@ -123,14 +123,13 @@ class _Gate:
     previous: Mapping[str, Row]
     reviews: Mapping[str, str]
 
-    def judge(self, slot: Slot) -> Row:
-        """The row of a slot: the previous one where nothing new is known of it."""
+    def judge(self, slot: Slot, before: Row | None) -> Row:
+        """The row of a slot: the previous one, `before`, where nothing new is known of it."""
         edit, pair = self.edits.get(slot.edit_key), self.pairs.get(slot.pair_key)
         row = verdict(slot, self.category, edit, pair, self.reviews)
         if row["status"] == "published" and not (self._is_staged(row) or self._lies_there(row)):
             detail = "the finished pair's files in staging are gone, or not what was written"
             row = with_outcome(row, "failed", STAGED_FILES_MISSING, detail)
-        before = self.previous.get(slot.name)
         is_news = row["status"] in {"published", "rejected"}
         keeps = before is not None and (before["status"] == "published" or row["status"] == "pending")
         return before if before is not None and keeps and not is_news else row

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from iedf_assets.core.book import Book
+from iedf_assets.core.book import Book, Source
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot, needed_level, sources_settings
@@ -80,7 +80,7 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
     sources = _sources(book, files)
     # Under other settings the same file most likely comes to the same end.
     same = {file.name for file in files if _is_same(book, file)}
-    accepted = [row for row in book.accepted if row["path"] in same]
+    accepted = [source for source in book.accepted if source.path in same]
     undecided = len(files) - len(same)
     layers, decomposed = _layers(book, accepted)
     slots = book.slots_of(decomposed)
@@ -139,7 +139,7 @@ def _sources(book: Book, files: list[Found]) -> Standing:
     return standing
 
 
-def _layers(book: Book, accepted: list[Row]) -> tuple[Standing, list[Row]]:
+def _layers(book: Book, accepted: list[Source]) -> tuple[Standing, list[Source]]:
     """The stage's standing, and the sources that edits are planned of."""
     standing = Standing("image_layers")
     if not book.needs_layers():
@@ -147,11 +147,11 @@ def _layers(book: Book, accepted: list[Row]) -> tuple[Standing, list[Row]]:
     known = {row["source_id"]: row for row in book.layers.values()}
     decomposed = []
     for source in accepted:
-        row = book.layers_row(source["source_id"])
+        row = book.layers_row(source.source_id)
         if row is not None:
             _count(book, standing, row, "done")
         else:
-            _miss(standing, _why_layers(book, known.get(source["source_id"])))
+            _miss(standing, _why_layers(book, known.get(source.source_id)))
         if row is None or row["status"] in {"done", "failed"}:
             decomposed.append(source)
     return standing, decomposed

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from iedf_assets.core.accounts import OUTCOMES, accounts_of, survival_of
 from iedf_assets.core.book import Book
 from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import layers_key, slots
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import DEFAULT_PROFILE, load_profile
 
@@ -23,20 +23,30 @@ FATES = st.tuples(
 
 def book_of(fates: list[tuple[str, str | None, tuple[str | None, ...]]]) -> Book:
     book = Book.open(PROFILE, LAYOUT, CATEGORY)
-    sources, layers, verdicts = {}, {}, {}
+    sources: dict[str, Row] = {}
+    layers: dict[str, Row] = {}
+    verdicts: dict[str, Row] = {}
     for number, (status, layered, slot_statuses) in enumerate(fates):
         source_id = f"{number:032x}"
         row: Row = {"path": f"{number}.jpg", "source_id": source_id, "status": status, "reason": None}
         sources[row["path"]] = row | ({"reason": "truncated"} if status == "filtered" else {})
-        key = layers_key(PROFILE, book.category, source_id)
+        key = book.keys.layers_key(source_id)
         if layered:
             layers[key] = {"key": key, "status": layered, "reason": "no_salient_object"}
-        for slot, slot_status in zip(slots(PROFILE, book.category, source_id), slot_statuses, strict=True):
+        for slot, slot_status in zip(book.keys.slots(source_id), slot_statuses, strict=True):
             if slot_status:
                 verdicts[slot.name] = {
                     "slot": slot.name, "source_id": source_id, "status": slot_status, "reason": "seam",
                 }  # fmt: skip
-    book.__dict__.update(sources=sources, layers=layers, verdicts=verdicts, edits={}, pairs={})
+    tables = {
+        "source_images": sources,
+        "image_layers": layers,
+        "dataset": verdicts,
+        "edited_images": {},
+        "edit_pairs": {},
+    }
+    for stage, rows in tables.items():
+        book = book.with_rows(stage, Rows.of(rows.values(), stage))
     return book
 
 

@@ -17,7 +17,7 @@ from iedf_assets.core.fingerprints import perceptual_hash
 from iedf_assets.core.ingest import ingest, require_inputs, row_key
 from iedf_assets.core.journal import Journal, Row, read_journal
 from iedf_assets.core.keys import sources_settings
-from iedf_assets.core.manifests import frame, rows_of
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.photos import read_photo
@@ -75,7 +75,7 @@ def run(
             journal,
             silent,
         )
-    table = rows_of(frame(rows, "source_images"))
+    table = list(Rows.of(rows, "source_images").values())
     assert [row["path"] for row in table] == [row["path"] for row in rows]
     return {row["path"]: row for row in table}
 
@@ -309,8 +309,8 @@ def test_progress_is_told_of_what_is_read(profile: Profile, layout: Layout, fold
     assert told == [(1, 2), (2, 2)]
 
 
-def rows_of_photos(count: int) -> dict[str, Row]:
-    return {f"c/{i}": {"status": "accepted" if i < count else "failed"} for i in range(count + 3)}
+def accepted_photos(count: int) -> set[str]:
+    return {f"c/{i}" for i in range(count)}
 
 
 def files(*numbers: int) -> list[Found]:
@@ -322,24 +322,24 @@ def test_losing_most_photos_at_once_stops(kept: int, *, stops: bool) -> None:
     found = files(*range(kept))
     if stops:
         with pytest.raises(InputsLostError, match=r"10 known photos.*\n.*max_loss_share=1"):
-            require_inputs("c", found, rows_of_photos(10), 0.5)
+            require_inputs("c", found, accepted_photos(10), 0.5)
     else:
-        assert require_inputs("c", found, rows_of_photos(10), 0.5) is found
-    assert require_inputs("c", found, rows_of_photos(10), 1.0) is found
+        assert require_inputs("c", found, accepted_photos(10), 0.5) is found
+    assert require_inputs("c", found, accepted_photos(10), 1.0) is found
 
 
 def test_a_few_photos_may_go() -> None:
-    assert require_inputs("c", [], rows_of_photos(3), 0.5) == []
-    assert require_inputs("c", files(90, 91), {}, 0.5) == files(90, 91)
+    assert require_inputs("c", [], accepted_photos(3), 0.5) == []
+    assert require_inputs("c", files(90, 91), set(), 0.5) == files(90, 91)
 
 
 def test_a_vanished_folder_stops_unless_it_is_meant() -> None:
     with pytest.raises(InputsLostError, match="data/c with 1 known photos is gone"):
-        require_inputs("c", None, rows_of_photos(1), 0.99)
-    assert require_inputs("c", None, rows_of_photos(1), 1.0) == []
+        require_inputs("c", None, accepted_photos(1), 0.99)
+    assert require_inputs("c", None, accepted_photos(1), 1.0) == []
     for share in (0.5, 1.0):
         with pytest.raises(InputsLostError, match="no folder data/c"):
-            require_inputs("c", None, {}, share)
+            require_inputs("c", None, set(), share)
 
 
 def test_memory_stays_flat(

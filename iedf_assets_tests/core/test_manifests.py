@@ -5,8 +5,7 @@ import pytest
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.journal import Journal
-from iedf_assets.core.manifests import SCHEMAS, frame, read_rows, read_table, rows_of, write_table
-from iedf_assets.core.merging import table_of
+from iedf_assets.core.manifests import SCHEMAS, Rows, frame, read_rows, read_table, table_of, write_table
 from iedf_assets.core.naming import Layout
 
 
@@ -29,7 +28,7 @@ def test_an_empty_table_keeps_the_stages_columns(tmp_path: Path, stage: str) -> 
 
 def test_nested_values_survive_the_round_trip(tmp_path: Path) -> None:
     write_table(frame([layers_row("b"), layers_row("a")], "image_layers"), tmp_path / "t.parquet")
-    rows = rows_of(read_table(tmp_path / "t.parquet"))
+    rows = list(Rows(read_table(tmp_path / "t.parquet"), "image_layers").values())
     assert [row["key"] for row in rows] == ["a", "b"]
     assert rows[0]["files"] == {"mask.png": 3}
     assert rows[0]["layers"] == [{"name": "背景"}]

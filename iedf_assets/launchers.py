@@ -13,6 +13,7 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.files import write_text
 from iedf_assets.core.journal import Journal, journal_size, read_journal
 from iedf_assets.core.leftovers import sweep_stage
+from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT, Worker
@@ -42,12 +43,14 @@ def launch(
     stage: Stage,
     requests: Sequence[LayerRequest] | Sequence[EditRequest],
     report: Report,
+    allowance: Allowance,
 ) -> None:
     """Have the stage's workers make `requests`; their rows are in its journal when this returns.
 
     With the launcher `service` running services make them. Else each group of the profile's `devices` gets a
     worker and an equal share. One that dies is started again and goes on with what is left of its share; what
     it was at twice is a failed row. Without requests none starts.
+    Once the GPU hours that are allowed are spent, no request is begun any more.
 
     Raises:
         WorkerError: a worker could not be started, keeps dying or did not end well; rows finished before are
@@ -58,11 +61,12 @@ def launch(
     if not requests:
         return
     everything: list[Request] = list(requests)
+    budget_s = allowance.seconds_for(worker)
     try:
         if worker.launcher == "service":
-            _by_services(context, layout, worker, stage, everything, report)
+            _by_services(context, layout, worker, stage, everything, report, budget_s)
         else:
-            _by_workers(context, layout, worker, stage, everything, report)
+            _by_workers(context, layout, worker, stage, everything, report, budget_s)
     finally:
         # What died on the way may have left something, and the next run may have nothing to launch.
         sweep_stage(layout, stage)
@@ -75,13 +79,14 @@ def _by_services(
     stage: Stage,
     requests: list[Request],
     report: Report,
+    budget_s: float | None,
 ) -> None:
     """Have services make everything; the profile's fallback makes what they leave when none comes back."""
     journal = layout.journal(stage, context.partition_key)
     start = journal_size(journal)
 
     def work(part: list[Request], stop: threading.Event) -> None:
-        work_through_services(context, layout, worker, stage, part, report, stop)
+        work_through_services(context, layout, worker, stage, part, report, stop, budget_s)
 
     try:
         # On a thread of its own, so that an interruption of this one ends what is under way.
@@ -98,7 +103,7 @@ def _by_services(
             "environment": None,
             "devices": (),
         }
-        _by_workers(context, layout, worker.model_copy(update=own), stage, left, report)
+        _by_workers(context, layout, worker.model_copy(update=own), stage, left, report, None)
 
 
 def _by_workers(
@@ -108,6 +113,7 @@ def _by_workers(
     stage: Stage,
     requests: list[Request],
     report: Report,
+    budget_s: float | None,
 ) -> None:
     """Have worker processes make everything."""
     settings = worker.model_settings()
@@ -116,8 +122,9 @@ def _by_workers(
     tally = _Tally(len(requests), report)
     groups = worker.devices or (None,)
     environment = find_environment(worker.environment)
+    share_s = None if budget_s is None else budget_s / len(groups)
     shares = [
-        _Share(context, layout, worker, stage, settings, environment, group, number, tally)
+        _Share(context, layout, worker, stage, settings, environment, group, number, tally, share_s)
         for number, group in enumerate(groups)
     ]
     parts = [requests[number :: len(groups)] for number in range(len(groups))]
@@ -179,6 +186,7 @@ class _Share:
 
     Attributes:
         group: as `CUDA_VISIBLE_DEVICES` names it; None for all devices.
+        budget_s: seconds that each of its workers may spend; None for no end.
     """
 
     context: dg.AssetExecutionContext
@@ -190,6 +198,7 @@ class _Share:
     group: str | None
     number: int
     tally: _Tally
+    budget_s: float | None
 
     def work_off(self, requests: list[Request], stop: threading.Event) -> None:
         """Run workers until every request has a row."""
@@ -248,6 +257,7 @@ class _Share:
             max_failures_in_a_row=self.worker.max_failures_in_a_row,
             items=[asdict(request) for request in requests],
             model=asdict(self.settings),
+            budget_s=self.budget_s,
         )
         path = self.layout.job(self.stage, f"{self.context.partition_key}-{self.number}")
         write_text(path, job.to_json())

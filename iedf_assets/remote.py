@@ -32,11 +32,13 @@ def work_through_services(
     requests: Sequence[LayerRequest | EditRequest],
     report: Report,
     stop: threading.Event,
+    budget_s: float | None,
 ) -> None:
     """Have services make `requests`; their rows are in the stage's journal when this returns.
 
     Args:
         stop: gives up what is under way when it is set.
+        budget_s: seconds of work after which no item is begun any more; None for no end.
 
     Raises:
         ServiceDownError: no service can be used; rows finished before are kept.
@@ -53,6 +55,7 @@ def work_through_services(
             threads=worker.service.parallel or places,
             max_failures_in_a_row=worker.max_failures_in_a_row,
             report=report,
+            budget_s=budget_s,
         )
 
 

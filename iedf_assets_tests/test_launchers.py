@@ -16,6 +16,7 @@ from iedf_assets import launchers
 from iedf_assets.core.book import Book
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.journal import Journal, read_journal
+from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, Worker, load_profile
 from iedf_assets.pipes import WorkerDiedError
@@ -83,7 +84,7 @@ def launch(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker,
         )
         launchers.launch(
             context, layout, worker, "image_layers", requests(layout, count),
-            lambda done, total: progress.append((done, total)),
+            lambda done, total: progress.append((done, total)), Allowance(load_profile(), {}, 0, 0.0),
         )  # fmt: skip
         return progress
 

@@ -143,6 +143,7 @@ class Job:
 
     Attributes:
         items: requests of the stage, as dictionaries.
+        budget_s: seconds of work after which no item is begun any more; None for no end.
         journal: where finished rows go.
         model: `ModelSettings` as a dictionary.
     """
@@ -154,6 +155,7 @@ class Job:
     max_failures_in_a_row: int
     items: list[dict[str, Any]] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
+    budget_s: float | None = None
 
     def to_json(self) -> str:
         """The job file's text."""

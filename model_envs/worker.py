@@ -113,6 +113,7 @@ def work(job: Job, pipes: PipesContext) -> None:
             threads=thread_count(job.threads or backend.readers or 0),
             max_failures_in_a_row=job.max_failures_in_a_row,
             report=tell,
+            budget_s=job.budget_s,
         )
 
 

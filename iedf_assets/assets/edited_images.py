@@ -44,7 +44,8 @@ def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         requests = edit_requests(book, plan, paths_on_disk(factory.layout, category))
         require_space("edited_images", factory.layout.staging, len(requests), book.edits.values())
         worker = book.category.workers.edit
-        launch(context, factory.layout, worker, "edited_images", requests, factory.progress(context))
+        report = factory.progress(context)
+        launch(context, factory.layout, worker, "edited_images", requests, report, book.allowance)
         book = factory.book(category)
         return result(book, "edited_images", {"planned": len(plan), "made": len(requests)})
 

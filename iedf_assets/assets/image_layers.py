@@ -37,7 +37,8 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
         requests = layer_requests(book, paths_on_disk(factory.layout, category))
         require_space("image_layers", factory.layout.staging, len(requests), book.layers.values())
         worker = book.category.workers.layered
-        launch(context, factory.layout, worker, "image_layers", requests, factory.progress(context))
+        report = factory.progress(context)
+        launch(context, factory.layout, worker, "image_layers", requests, report, book.allowance)
         book = factory.book(category)
         return result(book, "image_layers", {"made": len(requests), **layers_strip(book)})
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets.core.scan import unmapped_folders
@@ -84,4 +85,6 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
     console = plain_console()
     console.print(table)
     layout = Layout.of(profile)
+    for line in Allowance.of(profile, layout).reached:
+        console.print(f"a limit is reached: {line} to go on; what waits stays pending", soft_wrap=True)
     console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)

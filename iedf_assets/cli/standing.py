@@ -10,6 +10,7 @@ from rich.table import Table
 from iedf_assets.cli.running import plain_console
 from iedf_assets.core.book import STAGES, Book
 from iedf_assets.core.journal import Row
+from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.profile import Profile
@@ -17,7 +18,7 @@ from iedf_assets.core.scan import find_files
 from iedf_assets.core.status import Estimate, Standing, estimate, standings
 
 LEFT = ("category", "stage")
-COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked")
+COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked", "held")
 
 
 def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
@@ -37,6 +38,7 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
         table.add_section()
     console.print(table)
     _tell_why(console, found)
+    _tell_limits(console, profile)
 
 
 def show_plan(profile: Profile, names: list[str]) -> None:
@@ -55,6 +57,7 @@ def show_plan(profile: Profile, names: list[str]) -> None:
             judged = one.stage == "dataset"  # which takes next to nothing
             total, unknown = total + (told.seconds or 0.0), unknown or (told.seconds is None and not judged)
             table.add_row(name, one.stage, str(one.to_make), "" if judged else _duration(told), _size(told))
+    _tell_limits(console, profile)
     if not table.row_count:
         console.print("nothing to do")
         return
@@ -77,6 +80,12 @@ def _rows_of_all(profile: Profile, stage: str) -> list[Row]:
     return [
         row for name in profile.categories for row in Book.open(profile, layout, name).table(stage).values()
     ]
+
+
+def _tell_limits(console: Console, profile: Profile) -> None:
+    used = Allowance.of(profile, Layout.of(profile)).used
+    if used:
+        console.print(f"used of the limits: {'; '.join(used)}", soft_wrap=True)
 
 
 def _threads(profile: Profile, name: str, stage: str) -> int:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from iedf_assets.core.book import Book
 
+# The reason of what waits because a limit is reached.
+HELD = "held_by_limit"
 OUTCOMES = ("published", "failed", "pending", "rejected", "filtered")
 
 
@@ -47,13 +49,14 @@ def accounts_of(book: Book) -> list[Account]:
         for key, status, reason in book.layers.pick("key", "status", "reason")
         if status in {"filtered", "failed"}
     }
+    waiting = HELD if book.allowance.reached else ""
     counts: Counter[tuple[str, str]] = Counter()
     for source_id, status, reason in book.sources.pick("source_id", "status", "reason"):
         if status != "accepted":
-            counts[status, reason or ""] += 1
+            counts[status, reason or (waiting if status == "pending" else "")] += 1
         else:
             undone = layers.get(book.keys.layers_key(source_id))
-            counts[undone or _outcome(slots.get(source_id, []))] += 1
+            counts[undone or _outcome(slots.get(source_id, []), waiting)] += 1
     task = book.category.task
     order = {outcome: number for number, outcome in enumerate(OUTCOMES)}
     return [
@@ -82,10 +85,10 @@ def survival_of(book: Book) -> Survival:
     )
 
 
-def _outcome(verdicts: list[tuple[str, str]]) -> tuple[str, str]:
+def _outcome(verdicts: list[tuple[str, str]], waiting: str) -> tuple[str, str]:
     """Outcome and reason of a source, from the status and reason of each of its edits."""
     for outcome in OUTCOMES:
         for status, reason in verdicts:
             if status == outcome:
-                return outcome, reason
-    return "pending", ""
+                return outcome, reason or (waiting if status == "pending" else "")
+    return "pending", waiting

@@ -10,10 +10,11 @@ from typing import NamedTuple, Self
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Keys, Slot, needed_level, sources_settings
+from iedf_assets.core.limits import Allowance
 from iedf_assets.core.manifests import Rows, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
-from iedf_assets.core.publishing import finished
+from iedf_assets.core.publishing import OVER_QUOTA, finished
 from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.scan import Found
 from iedf_assets.core.staged import is_intact
@@ -59,6 +60,11 @@ class Book:
     def keys(self) -> Keys:
         """The keys of its sources under the profile."""
         return Keys(self.profile, self.category)
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """What the limits of these outputs leave."""
+        return Allowance.of(self.profile, self.layout)
 
     @cached_property
     def reviews(self) -> dict[str, str]:
@@ -214,6 +220,31 @@ class Book:
         """Paths of the files that have not been through all stages, rows parked for good left out."""
         return [file.name for file in found if not self._is_finished(file)]
 
+    def is_held(self, slot: Slot) -> bool:
+        """Whether a limit keeps a planned edit from being made now."""
+        edit = self.edits.get(slot.edit_key)
+        if edit is not None and edit["status"] != "planned":
+            return False
+        workers = self.category.workers
+        needs_layers = slot.subtype.needs != "none" and slot.layers_key not in self.layers
+        return (
+            self.allowance.edits_left == 0
+            or self.allowance.is_full(slot.subtype.task, self.category.scene)
+            or self.allowance.holds_back(workers.edit.backend)
+            or (needs_layers and self.allowance.holds_back(workers.layered.backend))
+        )
+
+    @cached_property
+    def holds_all(self) -> bool:
+        """Whether limits keep every edit of a new photo from being made."""
+        return bool(self.allowance.reached) and all(map(self.is_held, self.keys.slots("")))
+
+    def is_finished(self, slot: Slot, verdict: Row) -> bool:
+        """Whether a slot needs no judging; what was over its quota does as soon as there is room."""
+        if verdict["reason"] == OVER_QUOTA and not self.allowance.is_full(verdict["task"], verdict["scene"]):
+            return False
+        return finished(verdict, slot, self.layout, self.reviews, self.pairs)
+
     @cached_property
     def _source_settings(self) -> str:
         return sources_settings(self.profile, self.category)
@@ -221,9 +252,9 @@ class Book:
     def _is_finished(self, file: Found) -> bool:
         row = self.sources.get(file.name)
         if row is None or row["key"] != row_key(self._source_settings, file):
-            return False
+            return row is None and self.holds_all
         if row["status"] in {"failed", "pending"}:
-            return self.is_parked(row)
+            return self.is_parked(row) or (row["status"] == "pending" and self.holds_all)
         return row["status"] != "accepted" or self._is_through(row["source_id"])
 
     def _is_through(self, source_id: str) -> bool:
@@ -236,4 +267,4 @@ class Book:
         if self.is_parked(self.edits.get(slot.edit_key)) or self.is_parked(self.pairs.get(slot.pair_key)):
             return True
         verdict = self.verdicts.get(slot.name)
-        return verdict is not None and finished(verdict, slot, self.layout, self.reviews, self.pairs)
+        return (verdict is not None and self.is_finished(slot, verdict)) or self.is_held(slot)

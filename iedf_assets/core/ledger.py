@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from iedf_assets.core.journal import Journal, Row, read_journal
 from iedf_assets.core.locks import exclusive
-from iedf_assets.core.naming import FULL_FOLDER, Layout, SampleKey
+from iedf_assets.core.naming import FULL_FOLDER, Layout, SampleKey, base_scene
 
 Place = tuple[str, str, str]
 """Task, subtype and scene that an edit is to be published under."""
@@ -42,6 +43,18 @@ class _Entries:
             self.highest[folder] = max(self.highest[folder], sample.number)
 
 
+class Given(NamedTuple):
+    """What the ledger answers.
+
+    Attributes:
+        numbers: `edit_id` → number, without the edits that another category has published.
+        over_quota: the edits for which a quota has no room.
+    """
+
+    numbers: dict[str, SampleKey]
+    over_quota: frozenset[str]
+
+
 class Ledger:
     """The numbers of one factory's outputs."""
 
@@ -49,8 +62,12 @@ class Ledger:
         self._layout = layout
 
     def assign(
-        self, edits: Mapping[str, Place], owner: str, known: Iterable[tuple[str, SampleKey]] = ()
-    ) -> dict[str, SampleKey]:
+        self,
+        edits: Mapping[str, Place],
+        owner: str,
+        known: Iterable[tuple[str, SampleKey]] = (),
+        quotas: Mapping[str, int] | None = None,
+    ) -> Given:
         """The number of each edit, new ones in the order of `edit_id`; durable before this returns.
 
         An edit that had a number under its task, subtype and scene has it again. A folder that is full goes
@@ -61,9 +78,7 @@ class Ledger:
             edits: `edit_id` → where it is to be published.
             owner: the category that publishes them.
             known: (`edit_id`, number) that the category's manifest knows, taken where the ledger lost them.
-
-        Returns:
-            `edit_id` → number, without the edits that another category has published.
+            quotas: how many edits may be published by `task` or `task/scene`; what is published stays.
         """
         with self._locked():
             entries = self._read()
@@ -77,9 +92,14 @@ class Ledger:
             for edit_id, sample in sorted(known):
                 if sample not in entries.taken:
                     note(edit_id, sample, entries.owners.get(edit_id, owner))
-            given = {}
+            given: dict[str, SampleKey] = {}
+            over: set[str] = set()
+            room = _Room(quotas or {}, entries)
             for edit_id, place in sorted(edits.items()):
                 if entries.owners.get(edit_id) not in {None, owner}:
+                    continue
+                if entries.owners.get(edit_id) != owner and not room.take(place):
+                    over.add(edit_id)
                     continue
                 had = next((key for key in entries.numbers.get(edit_id, []) if _lies_in(key, place)), None)
                 sample = had or self._next(entries, heights, place)
@@ -87,7 +107,7 @@ class Ledger:
                     note(edit_id, sample, owner)
                 given[edit_id] = sample
             self._append(rows)
-        return given
+        return Given(given, frozenset(over))
 
     def release(self, edit_ids: Iterable[str], owner: str) -> None:
         """Let edits go that `owner` no longer publishes. They keep their numbers."""
@@ -141,6 +161,33 @@ class Ledger:
             scene = f"{wanted}-{part}"
 
 
+class _Room:
+    """What quotas leave, by what is published at the moment."""
+
+    def __init__(self, quotas: Mapping[str, int], entries: _Entries) -> None:
+        self._left = dict(quotas)
+        for edit_id in entries.owners if quotas else ():
+            if entries.owners[edit_id] is not None:
+                self._use(_place(entries.numbers[edit_id][-1]))
+
+    def take(self, place: Place) -> bool:
+        """Use up one, if there is room."""
+        if any(self._left.get(quota, 1) <= 0 for quota in _quotas_of(place)):
+            return False
+        self._use(place)
+        return True
+
+    def _use(self, place: Place) -> None:
+        for quota in _quotas_of(place):
+            if quota in self._left:
+                self._left[quota] -= 1
+
+
+def _quotas_of(place: Place) -> tuple[str, str]:
+    task, _, scene = place
+    return task, f"{task}/{base_scene(scene)}"
+
+
 def _row(edit_id: str, sample: SampleKey, owner: str | None) -> Row:
     return {
         "edit_id": edit_id,
@@ -150,6 +197,10 @@ def _row(edit_id: str, sample: SampleKey, owner: str | None) -> Row:
         "number": sample.number,
         "owner": owner,
     }
+
+
+def _place(sample: SampleKey) -> Place:
+    return sample.task, sample.subtype, sample.scene
 
 
 def _lies_in(sample: SampleKey, place: Place) -> bool:

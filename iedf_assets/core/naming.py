@@ -9,6 +9,7 @@ from typing import Self
 from iedf_assets.core.profile import Profile
 
 FULL_FOLDER = 99_999
+_CONTINUED = re.compile(r"-\d+$")
 # role of a file → what follows the five-digit number
 SUFFIXES = {
     "source": ".jpg",
@@ -27,6 +28,11 @@ _KEY = re.compile(r"^[a-z0-9_-]+/[a-z0-9_-]+/[a-z0-9_-]+/\d{5}$")
 def nfc(text: str) -> str:
     """The composed Unicode form, in which names are compared and stored."""
     return unicodedata.normalize("NFC", text)
+
+
+def base_scene(scene: str) -> str:
+    """The scene that a folder continues: `mixed` for `mixed-2`."""
+    return _CONTINUED.sub("", scene)
 
 
 @dataclass(frozen=True, order=True)

@@ -21,6 +21,8 @@ def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
     level = needed_level(book.category)
     requests = []
     for source in book.worked_on if level != "none" else []:
+        if all(book.is_held(slot) for slot in book.keys.slots(source.source_id)):
+            continue
         key = book.keys.layers_key(source.source_id)
         folder = book.layout.staged("image_layers", key)
         known = book.layers.get(key)
@@ -41,6 +43,7 @@ def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
                     "key": key,
                     "source_id": source.source_id,
                     "level": level,
+                    "backend": book.category.workers.layered.backend,
                     "attempts": attempts_of(known),
                 },
             )
@@ -72,13 +75,14 @@ def _nothing_of(source: Source) -> Row:
 
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[EditRequest]:
-    """Edits of the plan that are still to be rendered."""
+    """Edits of the plan that are still to be rendered, as far as the limits allow."""
+    held = {slot.edit_key for slot in book.slots_of(book.worked_on) if book.is_held(slot)}
     paths = {source.source_id: source.path for source in book.worked_on}
     requests = []
     for row in plan:
         folder = book.layout.staged("edited_images", row["key"])
         path = photos.get(paths[row["source_id"]])
-        if book.is_usable(row, folder) or path is None:
+        if row["key"] in held or book.is_usable(row, folder) or path is None:
             continue
         subtype = SUBTYPES[row["subtype"]]
         layers = book.layers.get(row["layers_key"], {})
@@ -99,11 +103,15 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
                 margin_px=margin_px(book.category.encoding, *size, subtype),
                 seed=seed_from("edit", row["edit_id"]),
                 output=str(folder),
-                row={**row, "attempts": attempts_of(row)},
+                row={
+                    **row,
+                    "backend": book.category.workers.edit.backend,
+                    "attempts": attempts_of(row),
+                },
                 inputs=_inputs(book, row),
             )
         )
-    return requests
+    return requests[: book.allowance.edits_left]
 
 
 def pair_requests(book: Book, photos: dict[str, Path]) -> list[PairRequest]:

@@ -49,6 +49,33 @@ class Paths(Strict):
     instance: Path = Path("dagster.yaml")
 
 
+class Limits(Strict):
+    """How much the outputs may come to in all, over every category and run; see `iedf_assets.core.limits`.
+
+    Attributes:
+        quotas: published samples by task, or by `task/scene`.
+        max_edits: edits rendered; null for no limit.
+        gpu_hours: spent by the two model stages; null for no limit.
+    """
+
+    quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    max_edits: Annotated[int, Field(ge=0)] | None = None
+    gpu_hours: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _known_tasks(self) -> Self:
+        unknown = sorted(place for place in self.quotas if place.partition("/")[0] not in DEFAULT_SUBTYPE)
+        if unknown:
+            known = ", ".join(sorted(DEFAULT_SUBTYPE))
+            raise ValueError(f"quotas of no known task: {', '.join(unknown)}; known: {known}")
+        return self
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited."""
+        return bool(self.quotas) or self.max_edits is not None or self.gpu_hours is not None
+
+
 class Sources(Strict):
     """How `data/` is read.
 
@@ -287,6 +314,11 @@ class Worker(Strict):
         folder = _absolute(self.model_dir)
         return ModelSettings(model_dir=str(folder), revision=fingerprint(folder), **options)
 
+    @property
+    def gpus_together(self) -> int:
+        """How many GPUs work on one item."""
+        return max((group.count(",") + 1 for group in self.devices), default=1)
+
     def identity(self) -> list[Any]:
         """What of this worker changes its output.
 
@@ -468,6 +500,7 @@ class Profile(Strict):
     threads: Annotated[int, Field(ge=0)] = 0
     max_attempts: Annotated[int, Field(ge=1)] = 3
     paths: Paths = Paths()
+    limits: Limits = Limits()
     sources: Sources = Sources()
     filters: Filters = Filters()
     recipes: Recipes = Recipes()

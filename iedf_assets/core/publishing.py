@@ -33,7 +33,7 @@ from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.staged import is_intact
 from iedf_assets.core.verdicts import row_of, verdict, with_outcome
 
-DUPLICATE_EDIT = "duplicate_edit"
+DUPLICATE_EDIT, OVER_QUOTA = "duplicate_edit", "over_quota"
 
 
 def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing of it optional
@@ -67,7 +67,8 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
         StorageError: the disk cannot be written.
         LockedError: the ledger stays locked.
     """
-    gate = _Gate(category, category_name, layout, edits, pairs, previous, read_reviews(layout))
+    quotas = profile.limits.quotas
+    gate = _Gate(category, category_name, layout, edits, pairs, previous, read_reviews(layout), quotas)
     kept: dict[str, Row] = {}
     judged: dict[str, Row] = {}
     for slot in slots:
@@ -122,6 +123,7 @@ class _Gate:
     pairs: Mapping[str, Row]
     previous: Mapping[str, Row]
     reviews: Mapping[str, str]
+    quotas: Mapping[str, int]
 
     def judge(self, slot: Slot, before: Row | None) -> Row:
         """The row of a slot: the previous one, `before`, where nothing new is known of it."""
@@ -156,11 +158,15 @@ class _Gate:
             },
             self.name,
             known,
+            self.quotas,
         )
         for name, row in passing.items():
-            sample = given.get(row["edit_id"])
+            sample = given.numbers.get(row["edit_id"])
             if holder[row["edit_id"]] == name and sample is not None:
                 passing[name] = {**row, "sample_key": str(sample), "scene": sample.scene}
+            elif row["edit_id"] in given.over_quota:
+                detail = "it passed, but as many samples of its kind as limits.quotas allows are published"
+                passing[name] = with_outcome(row, "rejected", OVER_QUOTA, detail)
             else:
                 where = "another slot" if holder[row["edit_id"]] != name else "another category"
                 detail = f"the same edit is published by {where}"
@@ -274,7 +280,8 @@ def _to_carry_out(judged: Iterable[Row]) -> list[Row]:
 
 def _is_kept(row: Row) -> bool:
     """Whether a row's pair is kept as a reject."""
-    return row["status"] == "rejected" and bool(row["pair_key"]) and row["reason"] != DUPLICATE_EDIT
+    has_pair = row["status"] == "rejected" and bool(row["pair_key"])
+    return has_pair and row["reason"] not in {DUPLICATE_EDIT, OVER_QUOTA}
 
 
 def _rejects(rows: Mapping[str, Row]) -> set[str]:

@@ -5,7 +5,7 @@ Used by the workers and by the orchestrator's own stages alike.
 
 import errno
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -47,16 +47,29 @@ def run_requests(
     threads: int,
     max_failures_in_a_row: int,
     report: Report,
+    budget_s: float | None = None,
 ) -> None:
     """Make every item, appending a row for each to the journal as soon as its folder is in place.
+
+    Args:
+        budget_s: seconds of work after which no item is begun any more; None for no end.
 
     Raises:
         SystematicError: the same failure `max_failures_in_a_row` times in a row.
         StorageError: the disk is full or cannot be written.
     """
     failures: list[str] = []
-    for done, (_, row) in enumerate(stream_map(lambda item: _attempt(item, make), requests, threads), 1):
+    spent = 0.0
+
+    def affordable() -> Iterator[AnyRequest]:
+        for request in requests:
+            if budget_s is not None and spent >= budget_s:
+                return
+            yield request
+
+    for done, (_, row) in enumerate(stream_map(lambda item: _attempt(item, make), affordable(), threads), 1):
         journal.append([row])
+        spent += row["seconds"]
         report(done, len(requests))
         failures = _same_failures(failures, row)
         if len(failures) >= max_failures_in_a_row:

@@ -22,7 +22,7 @@ from iedf_assets.core.book import Book, Source
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot, needed_level, sources_settings
-from iedf_assets.core.publishing import finished
+from iedf_assets.core.publishing import OVER_QUOTA
 from iedf_assets.core.scan import Found
 
 # A duration of so few rows tells nothing yet.
@@ -39,6 +39,7 @@ class Standing:
         stale: reason → how many were made and are to be made anew.
         filtered, rejected: turned down, for good while nothing changes.
         failed: to be tried again.
+        held: pending or stale, and held back by a limit.
         parked: failed too often; tried again with `--retry-failed`.
     """
 
@@ -50,6 +51,7 @@ class Standing:
     rejected: int = 0
     failed: int = 0
     parked: int = 0
+    held: int = 0
 
     @property
     def to_make(self) -> int:
@@ -89,9 +91,14 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
     verdicts = _verdicts(book, slots)
     # Of photos that are to be looked at yet, everything is to be made.
     per_photo = sum(book.category.subtypes.values())
-    layers.pending += undecided if book.needs_layers() else 0
-    for standing in (edits, pairs, verdicts):
-        standing.pending += undecided * per_photo
+    for standing, rows in (
+        (layers, int(book.needs_layers())),
+        *((s, per_photo) for s in (edits, pairs, verdicts)),
+    ):
+        if book.holds_all:
+            standing.held += undecided * rows
+        else:
+            standing.pending += undecided * rows
     return [sources, layers, edits, pairs, verdicts]
 
 
@@ -150,6 +157,8 @@ def _layers(book: Book, accepted: list[Source]) -> tuple[Standing, list[Source]]
         row = book.layers_row(source.source_id)
         if row is not None:
             _count(book, standing, row, "done")
+        elif all(book.is_held(slot) for slot in book.keys.slots(source.source_id)):
+            standing.held += 1
         else:
             _miss(standing, _why_layers(book, known.get(source.source_id)))
         if row is None or row["status"] in {"done", "failed"}:
@@ -166,6 +175,9 @@ def _edits(book: Book, slots: list[Slot]) -> tuple[Standing, list[Slot]]:
         row = book.edits.get(slot.edit_key)
         if row is not None and row["status"] != "planned":
             _count(book, standing, row, "done")
+        elif book.is_held(slot):
+            standing.held += 1
+            continue
         else:
             _miss(standing, _why_edit(known.get(_place(slot), []), slot))
         if row is None or row["status"] not in {"rejected", "filtered"}:
@@ -189,9 +201,11 @@ def _verdicts(book: Book, slots: list[Slot]) -> Standing:
     standing = Standing("dataset")
     for slot in slots:
         row = book.verdicts.get(slot.name)
-        if row is None or row["status"] in {"pending", "withdrawn"}:
+        if book.is_held(slot) and (row is None or row["status"] == "pending"):
+            standing.held += 1
+        elif row is None or row["status"] in {"pending", "withdrawn"}:
             standing.pending += 1
-        elif finished(row, slot, book.layout, book.reviews, book.pairs) or row["status"] == "failed":
+        elif book.is_finished(slot, row) or row["status"] == "failed":
             _count(book, standing, row, "published")
         else:
             _miss(standing, _why_unfinished(book, row, slot))
@@ -230,6 +244,8 @@ def _why_pair(older: list[Row], slot: Slot) -> str | None:
 
 
 def _why_unfinished(book: Book, row: Row, slot: Slot) -> str:
+    if row["reason"] == OVER_QUOTA:
+        return "there is room under its quota"
     if row["key"] != slot.verdict_key:
         same = row["pair_key"] == slot.pair_key
         return "the thresholds or the stage's version changed" if same else "its pair changed"

@@ -1,4 +1,5 @@
 import errno
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,24 @@ def test_the_same_failure_too_often_in_a_row_stops_with_the_cause(tmp_path: Path
     with pytest.raises(SystematicError, match="last 5 items failed alike: RuntimeError: no model"):
         run(tmp_path, items(tmp_path, 50), always)
     assert len(read_journal(tmp_path / "journal.jsonl")) == 5
+
+
+def test_no_item_is_begun_once_the_budget_is_spent_and_what_is_under_way_is_kept(tmp_path: Path) -> None:
+    def slow(item: Item, folder: Path) -> dict[str, Any]:
+        time.sleep(0.02)
+        return make_file(item, folder)
+
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        run_requests(
+            items(tmp_path, 50), slow, journal,
+            threads=2, max_failures_in_a_row=5, report=silent, budget_s=0.1,
+        )  # fmt: skip
+    rows = read_journal(tmp_path / "journal.jsonl")
+    assert sum(row["seconds"] for row in rows) >= 0.1
+    # Two threads may each have up to two items in flight when it is spent.
+    assert sum(row["seconds"] for row in rows[:-4]) < 0.1
+    assert {row["status"] for row in rows} == {"done"}
+    assert all((tmp_path / f"item{row['key']}").is_dir() for row in rows)
 
 
 def test_differing_failures_do_not_stop_the_stage(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from iedf_assets.clusters import Cluster
 from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.files import write_text
@@ -17,14 +18,13 @@ from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import PROJECT_ROOT, Worker
+from iedf_assets.deaths import Deaths, Request
 from iedf_assets.environments import Environment, find_environment
-from iedf_assets.pipes import TIMED_OUT, WorkerClient, WorkerDiedError
+from iedf_assets.pipes import WorkerClient, WorkerDiedError
 from iedf_assets.remote import work_through_services
 from iedf_assets.services import ServiceDownError
 from model_envs.contract import EditRequest, Job, LayerRequest, ModelSettings, Stage
 
-# A worker that dies so often without finishing anything in between is not started again.
-MAX_DEATHS = 3
 # Weights come from local folders and nothing else; what the packages would fetch or tell is switched off.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -33,7 +33,6 @@ OFFLINE = {
     "DISABLE_TELEMETRY": "YES",
     "PYTHONNOUSERSITE": "1",
 }
-Request = LayerRequest | EditRequest
 
 
 def launch(
@@ -65,6 +64,8 @@ def launch(
     try:
         if worker.launcher == "service":
             _by_services(context, layout, worker, stage, everything, report, budget_s)
+        elif worker.launcher == "ray":
+            _on_cluster(context, layout, worker, stage, everything, report, budget_s)
         else:
             _by_workers(context, layout, worker, stage, everything, report, budget_s)
     finally:
@@ -104,6 +105,28 @@ def _by_services(
             "devices": (),
         }
         _by_workers(context, layout, worker.model_copy(update=own), stage, left, report, None)
+
+
+def _on_cluster(
+    context: dg.AssetExecutionContext,
+    layout: Layout,
+    worker: Worker,
+    stage: Stage,
+    requests: list[Request],
+    report: Report,
+    budget_s: float | None,
+) -> None:
+    """Have jobs on a Ray cluster make everything."""
+    if worker.backend == "qwen":
+        checkpoint(Path(worker.model_settings().model_dir), stage)
+    environment = find_environment(worker.environment)
+    variables = worker_variables(worker, environment)
+
+    def work(part: list[Request], stop: threading.Event) -> None:
+        cluster = Cluster(context, layout, worker, stage, environment.python, variables, budget_s)
+        cluster.work_off(part, report, stop)
+
+    _side_by_side([work], [requests])
 
 
 def _by_workers(
@@ -202,8 +225,7 @@ class _Share:
 
     def work_off(self, requests: list[Request], stop: threading.Event) -> None:
         """Run workers until every request has a row."""
-        left, total, deaths = requests, len(requests), 0
-        suspects: set[str] = set()
+        left, total, deaths = requests, len(requests), Deaths()
         while left:
             start = journal_size(self._journal)
             try:
@@ -211,18 +233,12 @@ class _Share:
             except WorkerDiedError as death:
                 if stop.is_set():
                     raise _StoppedError(death.problem) from death
-                finished = {row.get("key") for row in read_journal(self._journal, start)}
-                at = {item.key for item in left if item.key in death.at} - finished
-                # A worker may be killed from outside, so what it was at gets a second chance, after all
-                # others. What hangs would most likely hang again.
-                lost = at if death.reason == TIMED_OUT else at & suspects
-                suspects |= at
-                self._write_off([item for item in left if item.key in lost], death)
-                deaths = 1 if finished else deaths + 1
-                if deaths >= MAX_DEATHS or not (finished or at):
+                finished = {str(row.get("key")) for row in read_journal(self._journal, start)}
+                left, failed, hopeless = deaths.settle(left, finished, death)
+                with Journal(self._journal) as journal:
+                    journal.append(failed)
+                if hopeless:
                     raise
-                rest = [item for item in left if item.key not in finished | lost]
-                left = sorted(rest, key=lambda item: item.key in suspects)
                 self.context.log.warning(
                     "%s; %d requests are left, a new worker starts", death.problem, len(left)
                 )
@@ -232,21 +248,6 @@ class _Share:
     @property
     def _journal(self) -> Path:
         return self.layout.journal(self.stage, self.context.partition_key)
-
-    def _write_off(self, lost: list[Request], death: WorkerDiedError) -> None:
-        """A failed row for each request that a worker was at when it died: later runs try it again."""
-        rows = [
-            {
-                **item.row,
-                "status": "failed",
-                "reason": death.reason,
-                "detail": death.problem[:500],
-                "attempts": int(item.row.get("attempts") or 0) + 1,
-            }
-            for item in lost
-        ]
-        with Journal(self._journal) as journal:
-            journal.append(rows)
 
     def _run(self, requests: list[Request], stop: threading.Event, report: Report) -> None:
         job = Job(
@@ -268,16 +269,17 @@ class _Share:
             extras={"job": str(path)},
             silence_s=self.worker.item_timeout_s,
             on_progress=report,
-            env=self._variables(),
+            env=worker_variables(self.worker, self.environment)
+            | ({} if self.group is None else {"CUDA_VISIBLE_DEVICES": self.group}),
             stop=stop,
         )
         path.unlink()
 
-    def _variables(self) -> dict[str, str]:
-        variables = {**self.environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
-        if self.worker.backend != "qwen":
-            # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
-            variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        if self.group is not None:
-            variables["CUDA_VISIBLE_DEVICES"] = self.group
-        return variables
+
+def worker_variables(worker: Worker, environment: Environment) -> dict[str, str]:
+    """The environment variables that a worker gets besides its starter's own."""
+    variables = {**environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
+    if worker.backend != "qwen":
+        # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
+        variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return variables

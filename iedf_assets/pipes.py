@@ -54,10 +54,13 @@ class LineMessageReader(dg.PipesMessageReader):
     Args:
         on_progress: called with (done, total) for each progress message; those go no further.
         on_loaded: called with what a worker says when its model is loaded.
+        folder: where the file lies, for workers elsewhere; None for one of this machine.
     """
 
-    def __init__(self, on_progress: Report, on_loaded: Callable[[str], None]) -> None:
-        self._on_progress, self._on_loaded = on_progress, on_loaded
+    def __init__(
+        self, on_progress: Report, on_loaded: Callable[[str], None], folder: Path | None = None
+    ) -> None:
+        self._on_progress, self._on_loaded, self._folder = on_progress, on_loaded, folder
         self.fault: str | None = None
         self.heard_at = time.monotonic()
         self.begun: set[str] = set()
@@ -66,7 +69,7 @@ class LineMessageReader(dg.PipesMessageReader):
     def read_messages(self, handler: dg.PipesMessageHandler) -> Iterator[PipesParams]:
         """Follow the file while the block runs, and read what is left when it ends."""
         stop = threading.Event()
-        with tempfile.TemporaryDirectory(prefix="iedf-pipes-") as folder:
+        with tempfile.TemporaryDirectory(prefix="iedf-pipes-", dir=self._folder) as folder:
             path = Path(folder) / "messages.jsonl"
             path.touch()
             thread = threading.Thread(target=self._follow, args=(path, handler, stop), name="pipes-messages")

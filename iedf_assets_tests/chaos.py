@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -80,22 +81,28 @@ class Factory:
         """Where it works."""
         return self.base / "outputs"
 
-    def prepare(self) -> None:
-        """Write its profile and Dagster's settings."""
+    def prepare(self, **worker: Any) -> None:
+        """Write its profile and Dagster's settings.
+
+        Args:
+            worker: settings of both workers that are not the usual ones.
+        """
         profile = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8")) | {"wave": 100}
         profile["sources"]["near_duplicate_bits"] = -1
         profile["filters"] |= {"min_width": 64, "min_height": 64}
         profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "recolor": 1}
         folders = {name: str(self.base / name) for name in ("data", "outputs", "logs")}
         profile["paths"] |= folders
-        self._profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")
+        for settings in profile["workers"].values():
+            settings.update(worker)
+        self.profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")
         self._home.mkdir(parents=True)
         shutil.copy(PROJECT_ROOT / "dagster.yaml", self._home)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start `iedf run`."""
         return self._start(
-            "-m", "iedf_assets.cli", "run", "--config", str(self._profile), "--category", CATEGORY
+            "-m", "iedf_assets.cli", "run", "--config", str(self.profile), "--category", CATEGORY
         )
 
     def start_daemon(self) -> subprocess.Popen[bytes]:
@@ -110,15 +117,20 @@ class Factory:
         return self._start(*command)
 
     @property
-    def _profile(self) -> Path:
+    def profile(self) -> Path:
+        """Its profile."""
         return self.base / "profile.yaml"
+
+    def log(self) -> str:
+        """The end of what its runs printed."""
+        return (self.base / "runs.log").read_text("utf-8", "replace")[-4000:]
 
     @property
     def _home(self) -> Path:
         return self.outputs / "dagster"
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        home = {"DAGSTER_HOME": str(self._home), "IEDF_CONFIG": str(self._profile)}
+        home = {"DAGSTER_HOME": str(self._home), "IEDF_CONFIG": str(self.profile)}
         with (self.base / "runs.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, *arguments], cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT,
@@ -158,7 +170,7 @@ def undisturbed(base: Path, photos: int) -> Factory:
     put_photos(base / "data", photos)
     factory.prepare()
     process = factory.start()
-    assert process.wait(timeout=RUN_S) == 0, (base / "runs.log").read_text("utf-8")[-2000:]
+    assert process.wait(timeout=RUN_S) == 0, factory.log()
     return factory
 
 

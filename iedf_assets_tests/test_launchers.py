@@ -19,6 +19,7 @@ from iedf_assets.core.journal import Journal, read_journal
 from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, Worker, load_profile
+from iedf_assets.deaths import MAX_DEATHS
 from iedf_assets.pipes import WorkerDiedError
 from iedf_assets_tests.test_runs import put, run
 from model_envs.contract import LayerRequest
@@ -178,7 +179,7 @@ def test_a_worker_that_keeps_dying_stops_the_stage(launch: Callable[[Worker, int
     Workers.deaths = [(0, frozenset({f"k0{number}"})) for number in range(9)]
     with pytest.raises(WorkerDiedError):
         launch(Worker(), 9)
-    assert len(Workers.jobs) == launchers.MAX_DEATHS
+    assert len(Workers.jobs) == MAX_DEATHS
 
 
 def test_a_worker_that_dies_before_it_begins_anything_is_not_tried_again(

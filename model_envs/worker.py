@@ -128,6 +128,29 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
 
 
+def die_without(alive: Path, patience_s: float) -> None:
+    """End the whole process group when nobody has written to a file for some time, or it is gone.
+
+    For a worker elsewhere, which holds no pipe of the orchestrator's. No two machines' clocks are compared.
+    """
+
+    def watch() -> None:
+        seen, heard = b"", time.monotonic()
+        while True:
+            try:
+                said = alive.read_bytes()
+            except OSError:
+                break
+            if said != seen:
+                seen, heard = said, time.monotonic()
+            if time.monotonic() - heard > patience_s:
+                break
+            time.sleep(min(1.0, patience_s / 4))
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="die-without-orchestrator", daemon=True).start()
+
+
 def stop_on_interrupt() -> None:
     """Have an interrupt reach a model between two of its steps, which run on other threads."""
 
@@ -140,9 +163,12 @@ def stop_on_interrupt() -> None:
 
 def main() -> int:
     """Run as a worker; the exit code says how it went."""
-    die_with_parent()
     stop_on_interrupt()
     with open_dagster_pipes() as pipes:
+        if "alive" in pipes.extras:
+            die_without(Path(pipes.extras["alive"]), pipes.extras["alive_sec"])
+        else:
+            die_with_parent()
         try:
             work(Job.read(Path(pipes.get_extra("job"))), pipes)
         except FactoryError as error:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,13 @@ TEMPORARY_PREFIX = ".tmp-"
 
 def temporary_beside(path: Path) -> Path:
     """A name in the same folder that no other process uses, recognisable as left over by a killed process."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-{path.name[-80:]}")
+    writer = f"{os.getpid()}@{this_host()}"
+    return path.with_name(f"{TEMPORARY_PREFIX}{writer}-{secrets.token_hex(4)}-{path.name[-80:]}")
+
+
+def this_host() -> str:
+    """A short name of this machine for temporary files on storage that several share."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def fsync_folder(folder: Path) -> None:

@@ -2,13 +2,17 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
-from iedf_assets.core.files import TEMPORARY_PREFIX
+from iedf_assets.core.files import TEMPORARY_PREFIX, this_host
 from iedf_assets.core.naming import Layout
+
+# No item takes so long that another machine's half-written files of this age are still being written.
+ELSEWHERE_S = 6 * 3600
 
 
 def sweep_stage(layout: Layout, stage: str) -> None:
@@ -31,11 +35,16 @@ def sweep(folders: Iterable[Path]) -> None:
 
 
 def is_left_over(temporary: Path) -> bool:
-    """Whether the process that wrote a temporary file is gone."""
-    pid = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
+    """Whether the process that wrote a temporary file is gone.
+
+    Of another machine's processes nothing can be seen from here; what they wrote is left over when it is old.
+    """
+    pid, _, host = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")[0].partition("@")
     if not pid.isascii() or not pid.isdecimal():
         return False
     try:
+        if host and host != this_host():
+            return time.time() - temporary.lstat().st_mtime > ELSEWHERE_S
         process = psutil.Process(int(pid))
         # A process that is younger than the file has only inherited the number of the one that wrote it, and
         # one that nobody has waited for, as in a container without an init, writes no more.

@@ -249,12 +249,33 @@ class ServiceClient(Strict):
     fallback: Literal["classical", "mock"] | None = None
 
 
+class RayCluster(Strict):
+    """How a stage's work reaches a Ray cluster.
+
+    Attributes:
+        address: of the cluster's dashboard, which takes the jobs.
+        jobs: how many are on the cluster at once.
+        share: how many requests a job gets; what is left of it when its node dies is handed on.
+        num_gpus, num_cpus: what a job takes of a node.
+        wait_sec: how long a job may wait for room on the cluster, seconds.
+        alive_sec: a job ends by itself when it has heard nothing of this run for so long, seconds.
+    """
+
+    address: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] = "http://127.0.0.1:8265"
+    jobs: Annotated[int, Field(ge=1, le=4096)] = 1
+    share: Annotated[int, Field(ge=1)] = 64
+    num_gpus: Annotated[float, Field(ge=0)] = 0
+    num_cpus: Annotated[float, Field(gt=0)] = 1
+    wait_sec: Positive = 600.0
+    alive_sec: Annotated[float, Field(ge=2)] = 60.0
+
+
 class Worker(Strict):
     """One worker: a process that loads a model once and runs many requests.
 
     Attributes:
         backend: what does the work; `opencv` is another name of `classical`, `mock` is for trying the wiring.
-        launcher: how work reaches it: a `subprocess` of this run, or a running `service`.
+        launcher: how work reaches it: a `subprocess` of this run, a running `service`, a `ray` cluster.
         environment: the interpreter: null for this one, else the name of a conda environment or of one that
             `make model-env` made, or the folder of a virtual or conda environment.
         threads: pictures worked on at once; 0 means one per CPU core.
@@ -274,7 +295,7 @@ class Worker(Strict):
         Literal["classical", "qwen", "mock"],
         BeforeValidator(lambda name: "classical" if name == "opencv" else name),
     ] = "classical"
-    launcher: Literal["subprocess", "service"] = "subprocess"
+    launcher: Literal["subprocess", "service", "ray"] = "subprocess"
     environment: str | None = None
     threads: Annotated[int, Field(ge=0)] = 0
     item_timeout_s: Positive = 600.0
@@ -286,6 +307,7 @@ class Worker(Strict):
     revision: Annotated[str, Field(min_length=1)] | None = None
     endpoints: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")], ...] = ()
     service: ServiceClient = ServiceClient()
+    ray: RayCluster = RayCluster()
 
     @model_validator(mode="after")
     def _model_given(self) -> Self:
@@ -295,6 +317,8 @@ class Worker(Strict):
                 "the backend qwen needs model_dir, the folder of a local checkpoint; through services of "
                 "other machines its revision will do, as their /info tells it"
             )
+        if self.launcher == "ray" and self.devices:
+            raise ValueError("devices is for subprocesses: jobs on a ray cluster take ray.num_gpus each")
         if self.launcher == "service" and not self.endpoints:
             raise ValueError('the launcher service needs endpoints, such as ["http://127.0.0.1:8102"]')
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iedf_assets.core.files import TEMPORARY_PREFIX
+from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside
 from iedf_assets.core.leftovers import sweep, sweep_stage
 from iedf_assets.core.naming import Layout
 
@@ -57,6 +57,17 @@ def test_a_process_that_inherited_the_number_keeps_nothing(tmp_path: Path) -> No
         patch.setattr(psutil.Process, "create_time", lambda _: time.time() + 60)
         sweep([tmp_path])
     assert not left.exists()
+
+
+def test_of_another_machine_only_what_is_old_is_left_over(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{TEMPORARY_PREFIX}{ended()}@a1b2c3-0123abcd-{age}" for age in ("new", "old")]
+    for path in paths:
+        path.touch()
+    os.utime(paths[1], (time.time() - 7 * 3600,) * 2)
+    mine = temporary_beside(tmp_path / "mine")
+    mine.touch()
+    sweep([tmp_path])
+    assert [path.exists() for path in (*paths, mine)] == [True, False, True]
 
 
 def test_a_stage_is_swept_in_its_staged_folders_and_its_manifests(layout: Layout) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from iedf_assets.clusters import connect
 from iedf_assets.core import scan
 from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import FactoryError
@@ -130,6 +131,9 @@ def _workers(profile: Profile) -> Iterator[Finding]:
     for stage, environment, backend in sorted(local, key=str):
         yield _probe(stage, environment, backend)
     for stage, worker in served:
+        if worker.launcher == "ray":
+            yield _cluster(worker)
+            continue
         for endpoint in worker.endpoints:
             yield _service(stage, worker, endpoint)
 
@@ -154,6 +158,17 @@ def _service(stage: Stage, worker: Worker, endpoint: str) -> Finding:
         return Finding(subject, error.problem, error.remedy or start)
     known = "takes items" if pool.is_ours else "knows the wire contract alone"
     return Finding(subject, f"ready ({worker.backend}), {known}, {places} requests at once")
+
+
+def _cluster(worker: Worker) -> Finding:
+    """Whether the Ray cluster takes jobs."""
+    subject = f"Ray cluster at {worker.ray.address}"
+    try:
+        version = connect(worker.ray.address).get_version()
+    except FactoryError as error:
+        return Finding(subject, error.problem, error.remedy)
+    wants = f"{worker.ray.num_gpus:g} GPUs and {worker.ray.num_cpus:g} CPUs"
+    return Finding(subject, f"answers (Ray {version}), gets {worker.ray.jobs} jobs of {wants}")
 
 
 def _probe(stage: str, environment: str | None, backend: str) -> Finding:

@@ -57,7 +57,9 @@ def this_process() -> str:
 
 
 def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs failed whose process on this machine is gone, and free their pool slots.
+    """Mark runs failed whose process on this machine is gone, and free the pool slots of all that have ended.
+
+    A run that Dagster itself saw die keeps its slots until a daemon frees them, and there may be none.
 
     Returns:
         The ids of those runs. Runs of other machines are left alone.
@@ -68,8 +70,14 @@ def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         if name is None or not _is_dead(name):
             continue
         instance.report_run_failed(run, f"Its process ({name}) is gone. What it finished is kept; run again.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         dead.append(run.run_id)
+    storage = instance.event_log_storage
+    for pool in storage.get_concurrency_keys():
+        info = storage.get_concurrency_info(pool)
+        for run_id in {step.run_id for step in (*info.claimed_slots, *info.pending_steps)}:
+            holder = instance.get_run_by_id(run_id)
+            if holder is None or holder.is_finished:
+                storage.free_concurrency_slots_for_run(run_id)
     return dead
 
 
@@ -82,6 +90,7 @@ def _is_dead(name: str) -> bool:
     if host != socket.gethostname():
         return False
     try:
-        return _process_name(int(pid)) != name
+        # One that nobody has waited for runs no more.
+        return _process_name(int(pid)) != name or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True

@@ -82,6 +82,17 @@ def test_a_run_of_a_dead_process_is_marked_failed_and_frees_its_pool_slot(
     assert clear_dead_runs(instance) == []
 
 
+def test_a_run_that_was_seen_to_die_frees_its_pool_slot_too(instance: dg.DagsterInstance) -> None:
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL)
+    seen, alive = (add_run(instance, status, this_process()) for status in (Status.FAILURE, Status.STARTED))
+    assert storage.claim_concurrency_slot(POOL, seen, "image_layers").is_claimed
+    assert clear_dead_runs(instance) == []
+    assert storage.claim_concurrency_slot(POOL, alive, "image_layers").is_claimed
+    assert clear_dead_runs(instance) == []
+    assert not storage.claim_concurrency_slot(POOL, "another run", "image_layers").is_claimed
+
+
 @pytest.mark.parametrize("status", [Status.STARTING, Status.STARTED, Status.CANCELING])
 def test_runs_in_every_state_that_is_under_way_are_cleared(
     instance: dg.DagsterInstance, status: Status

@@ -9,6 +9,7 @@ process for some time ends by itself.
 import contextlib
 import json
 import shlex
+import shutil
 import threading
 import time
 from collections import deque
@@ -98,8 +99,7 @@ class Cluster:
             rows, _ = _whole_rows(path, 0)
             journal.append(rows)
             finished |= {str(row.get("key")) for row in rows if row.get("status") != "failed"}
-            for file in self.folder.glob(f"{path.name.removesuffix('.rows.jsonl')}.*"):
-                file.unlink(missing_ok=True)
+            _forget(self.folder, path.name.removesuffix(".rows.jsonl"))
         return finished
 
     @property
@@ -240,7 +240,7 @@ class _Running:
     def __init__(self, cluster: Cluster, client: Any, share: _Share, budget_s: float | None) -> None:
         self.share, self.finished = share, set[str]()
         self._cluster, self._client = cluster, client
-        name = cluster.name(share)
+        name = self._name = cluster.name(share)
         self._files = {kind: cluster.folder / f"{name}.{kind}" for kind in ("json", "rows.jsonl", "alive")}
         self._beats, self._read, self._began = 0, 0, time.monotonic()
         self._told = False
@@ -256,7 +256,9 @@ class _Running:
             budget_s=budget_s,
         )
         write_text(self._files["json"], job.to_json())
-        self._reader = LineMessageReader(silent, cluster.context.log.info, cluster.folder)
+        messages = cluster.folder / f"{name}.messages"
+        messages.mkdir(exist_ok=True)
+        self._reader = LineMessageReader(silent, cluster.context.log.info, messages)
         self._stack = contextlib.ExitStack()
         extras = {
             "job": str(self._files["json"]),
@@ -355,8 +357,7 @@ class _Running:
         """Forget it: its rows are in the stage's journal."""
         self._files["alive"].unlink(missing_ok=True)
         self._stack.close()
-        for path in self._files.values():
-            path.unlink(missing_ok=True)
+        _forget(self._cluster.folder, self._name)
 
     def _beat(self) -> None:
         self._beats += 1
@@ -403,6 +404,15 @@ class _Running:
         if state.attempt_number == 1 and state.outcome is not None:
             message = "the Ray cluster does not answer, it is asked again: %s"
             self._cluster.context.log.warning(message, state.outcome.exception())
+
+
+def _forget(folder: Path, name: str) -> None:
+    """Remove the files of a job."""
+    for path in [path for path in folder.iterdir() if path.name.startswith(f"{name}.")]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _whole_rows(path: Path, start: int) -> tuple[list[Row], int]:

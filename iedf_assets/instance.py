@@ -74,7 +74,8 @@ def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     storage = instance.event_log_storage
     for pool in storage.get_concurrency_keys():
         info = storage.get_concurrency_info(pool)
-        for run_id in {step.run_id for step in (*info.claimed_slots, *info.pending_steps)}:
+        claimed = {slot.run_id for slot in info.claimed_slots}
+        for run_id in claimed | {step.run_id for step in info.pending_steps}:
             holder = instance.get_run_by_id(run_id)
             if holder is None or holder.is_finished:
                 storage.free_concurrency_slots_for_run(run_id)

@@ -146,18 +146,22 @@ def rows(factory: Factory) -> dict[str, dict[str, Any]]:
     }
 
 
-def works(node: subprocess.Popen[bytes]) -> bool:
-    """Whether a worker runs on a node."""
-    children = psutil.Process(node.pid).children(recursive=True)
-    return any("model_envs.worker" in " ".join(child.cmdline()) for child in children)
+def workers_on(node: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(node.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "model_envs.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
-def workers(factory: Factory) -> list[psutil.Process]:
-    return [process for process in factory.processes() if "model_envs.worker" in process.cmdline()]
+def workers(ray: Ray) -> list[psutil.Process]:
+    running = [node for node in ray.processes if node.poll() is None]
+    return [worker for node in running for worker in workers_on(node)]
 
 
-def assert_nothing_is_left(factory: Factory) -> None:
-    wait_for(lambda: not workers(factory), 20)
+def assert_nothing_is_left(ray: Ray, factory: Factory) -> None:
+    wait_for(lambda: not workers(ray), 20)
     assert factory.left_over() == []
     assert not [*(factory.outputs / "staging" / "jobs").iterdir()]
 
@@ -167,12 +171,12 @@ def test_a_node_that_is_killed_midway_costs_nothing(ray: Ray, reference: Factory
     run = factory.start()
     jobs = factory.outputs / "staging" / "jobs"
     wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], 60)
-    victim = next(node for node in ray.processes[1:] if works(node))
+    victim = next(node for node in ray.processes[1:] if workers_on(node))
     ray.kill_node(victim)
     assert run.wait(timeout=RUN_S) == 0, factory.log()
     assert factory.samples() == reference.samples()
     assert rows(factory) == rows(reference)
-    assert_nothing_is_left(factory)
+    assert_nothing_is_left(ray, factory)
     assert any(job.status == "FAILED" for job in ray.jobs())
     ray.add_node()
 
@@ -186,12 +190,12 @@ def test_a_killed_run_leaves_no_job_and_its_rows_are_taken_over(
     wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], 60)
     run.kill()
     run.wait()
-    wait_for(lambda: not workers(factory), 20)
+    wait_for(lambda: not workers(ray), 20)
     assert list(jobs.glob("*.rows.jsonl"))
     assert factory.start().wait(timeout=RUN_S) == 0, factory.log()
     assert factory.samples() == reference.samples()
     assert rows(factory) == rows(reference)
-    assert_nothing_is_left(factory)
+    assert_nothing_is_left(ray, factory)
 
 
 def test_an_interrupted_run_stops_its_jobs_on_the_cluster(
@@ -199,10 +203,10 @@ def test_an_interrupted_run_stops_its_jobs_on_the_cluster(
 ) -> None:
     factory = on_cluster(ray, reference, tmp_path / "struck", share=12, jobs=1, alive_sec=600.0)
     run = factory.start()
-    wait_for(lambda: workers(factory), 60)
+    wait_for(lambda: workers(ray), 60)
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=60) == 130, factory.log()
-    assert_nothing_is_left(factory)
+    assert_nothing_is_left(ray, factory)
     assert all(job.status not in {"PENDING", "RUNNING"} for job in ray.jobs())
 
 
@@ -210,7 +214,7 @@ def test_a_job_for_which_no_node_has_room_says_so(ray: Ray, reference: Factory, 
     factory = on_cluster(ray, reference, tmp_path / "struck", num_gpus=1, wait_sec=3)
     assert factory.start().wait(timeout=RUN_S) == 1
     assert "no node has 1 GPUs and 1 CPUs free" in factory.log()
-    assert not workers(factory)
+    assert not workers(ray)
 
 
 def test_a_cluster_that_is_not_there_is_named_with_the_remedy() -> None:

@@ -18,7 +18,7 @@ from iedf_assets.core.publishing import OVER_QUOTA, finished
 from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.scan import Found
 from iedf_assets.core.staged import is_intact
-from iedf_assets.core.waves import begin_wave, open_wave
+from iedf_assets.core.waves import begin_wave, open_wave, wave_size
 
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
 
@@ -214,7 +214,8 @@ class Book:
             return wave
         tries = self.tries()
         unfinished = sorted(self.unfinished(found), key=lambda path: (tries.get(path, 0), path))
-        return begin_wave(self.layout, self.name, unfinished[: self.profile.wave])
+        size = wave_size(self.profile.wave, len(found) - len(unfinished))
+        return begin_wave(self.layout, self.name, unfinished[:size])
 
     def unfinished(self, found: list[Found]) -> list[str]:
         """Paths of the files that have not been through all stages, rows parked for good left out."""

@@ -513,7 +513,7 @@ class Profile(Strict):
         seed: of all random choices.
         max_megapixels: larger photos are scaled down to this before anything else; it bounds what is
         published.
-        wave: how many sources a run takes through all stages before the next lot.
+        wave: how many sources a run takes through all stages before the next lot; see `waves.wave_size`.
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
     """

@@ -12,6 +12,19 @@ from iedf_assets.core.files import write_text
 from iedf_assets.core.naming import Layout
 
 
+# A wave is at least this share of what is through already.
+_GROWTH = 1 / 16
+
+
+def wave_size(at_least: int, through: int) -> int:
+    """How many sources the next wave takes, when so many are through.
+
+    Each wave looks at everything there is, so the first ones are small, which brings samples early, and later
+    ones grow: the number of waves, and with it that looking, grows with the logarithm of the photos.
+    """
+    return max(at_least, int(through * _GROWTH))
+
+
 def open_wave(layout: Layout, category: str) -> list[str] | None:
     """The paths (NFC names) of the category's open wave; None when none is open."""
     path = layout.wave(category)

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from iedf_assets.core.files import write_text
 from iedf_assets.core.naming import Layout
 
-
 # A wave is at least this share of what is through already.
 _GROWTH = 1 / 16
 

@@ -1,7 +1,21 @@
 """`python -m benchmarks` runs them all, one after another."""
 
-from benchmarks import calibration, canaries, finishing, memory, pipeline, scoring, services, ssim
+from benchmarks import (
+    calibration,
+    canaries,
+    finishing,
+    fleet,
+    memory,
+    pipeline,
+    scale,
+    scoring,
+    services,
+    speed,
+    ssim,
+)
 
-for benchmark in (ssim, finishing, scoring, pipeline, memory, services, calibration, canaries):
+for benchmark in (
+    ssim, finishing, scoring, pipeline, speed, memory, scale, services, calibration, canaries, fleet
+):  # fmt: skip
     print(f"\n== {benchmark.__name__}")
     benchmark.main()

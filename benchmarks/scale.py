@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -50,11 +51,11 @@ done = job.execute_in_process(instance=instance, partition_key=sys.argv[2], rais
 """
 
 
-def main(what: str, counts: list[int]) -> bool:
+def main(what: str = "sources", counts: Sequence[int] = (1000, 10_000, 100_000)) -> bool:
     """Print a table; whether memory stayed flat."""
     heading = {
         "sources": "| photos | seconds | photos/s | peak MiB | seconds again | events, KiB |",
-        "pairs": "| pairs | seconds | pairs/s | waves | peak MiB | seconds again | instance, KiB |",
+        "pairs": "| pairs | seconds | pairs/s | peak MiB | seconds again | instance, KiB |",
     }[what]
     print(heading, "|---" * (heading.count("|") - 1) + "|", sep="\n")
     peaks = []
@@ -72,10 +73,8 @@ def main(what: str, counts: list[int]) -> bool:
             peaks.append(peak)
             index = base / "outputs" / "reports" / "index.jsonl"
             made = len(index.read_bytes().splitlines()) if what == "pairs" else count
-            runs = (base / "log").read_text("utf-8").count(" wave")
-            waves = f"{runs} | " if what == "pairs" else ""
             print(
-                f"| {made:,} | {seconds:.1f} | {made / seconds:.0f} | {waves}{peak:.0f} | {again:.1f} "
+                f"| {made:,} | {seconds:.1f} | {made / seconds:.0f} | {peak:.0f} | {again:.1f} "
                 f"| {stored / 1024:.0f} |",
                 flush=True,
             )
@@ -129,5 +128,5 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["sources", "pairs"])
     parser.add_argument("--counts", type=int, nargs="+")
     arguments = parser.parse_args()
-    usual = {"sources": [1000, 10_000, 100_000], "pairs": [1000, 20_000]}[arguments.what]
+    usual = {"sources": (1000, 10_000, 100_000), "pairs": (1000, 20_000)}[arguments.what]
     sys.exit(not main(arguments.what, arguments.counts or usual))

@@ -4,8 +4,8 @@
 
 Measured on this machine: appending a row durably, finishing a pair of 1 MP, the bytes of an edit; and, by
 `benchmarks.scale` and `benchmarks.speed`, looking at a source and Dagster's own cost. Assumed, since no GPU
-was at hand: how long an edit and loading a model take, how often a node of eight GPUs fails. Waves, shares and
-what follows a death are the launcher's own rules.
+was at hand: how long an edit and loading a model take, how often a node of eight GPUs fails. Waves, shares
+and what follows a death are the launcher's own rules.
 """
 
 import argparse

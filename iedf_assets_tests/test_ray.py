@@ -28,6 +28,7 @@ from iedf_assets_tests.serving import free_port
 
 pytestmark = pytest.mark.slow
 PHOTOS = 12
+START_S = 150
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
 
@@ -49,14 +50,14 @@ class Ray:
             "--head", f"--port={self.port}", "--num-cpus=0", "--dashboard-host=127.0.0.1",
             f"--dashboard-port={self.dashboard}", f"--temp-dir={self.folder}", "--include-dashboard=true",
         )  # fmt: skip
-        wait_for(self._answers, 60)
+        wait_for(self._answers, START_S)
         for _ in range(nodes):
             self.add_node()
 
     def add_node(self) -> None:
         self._start(f"--address=127.0.0.1:{self.port}", "--num-cpus=1")
         running = sum(process.poll() is None for process in self.processes)
-        wait_for(lambda: self._nodes() == running, 60)
+        wait_for(lambda: self._nodes() == running, START_S)
 
     def jobs(self) -> list[Any]:
         return list(connect(self.address).list_jobs())
@@ -161,7 +162,7 @@ def workers(ray: Ray) -> list[psutil.Process]:
 
 
 def assert_nothing_is_left(ray: Ray, factory: Factory) -> None:
-    wait_for(lambda: not workers(ray), 20)
+    wait_for(lambda: not workers(ray), 40)
     assert factory.left_over() == []
     assert not [*(factory.outputs / "staging" / "jobs").iterdir()]
 
@@ -170,8 +171,8 @@ def test_a_node_that_is_killed_midway_costs_nothing(ray: Ray, reference: Factory
     factory = on_cluster(ray, reference, tmp_path / "struck")
     run = factory.start()
     jobs = factory.outputs / "staging" / "jobs"
-    wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], 60)
-    victim = next(node for node in ray.processes[1:] if workers_on(node))
+    wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], START_S)
+    victim = wait_for(lambda: next((node for node in ray.processes[1:] if workers_on(node)), None), START_S)
     ray.kill_node(victim)
     assert run.wait(timeout=RUN_S) == 0, factory.log()
     assert factory.samples() == reference.samples()
@@ -187,10 +188,10 @@ def test_a_killed_run_leaves_no_job_and_its_rows_are_taken_over(
     factory = on_cluster(ray, reference, tmp_path / "struck", share=12, jobs=1)
     run = factory.start()
     jobs = factory.outputs / "staging" / "jobs"
-    wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], 60)
+    wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], START_S)
     run.kill()
     run.wait()
-    wait_for(lambda: not workers(ray), 20)
+    wait_for(lambda: not workers(ray), 40)
     assert list(jobs.glob("*.rows.jsonl"))
     assert factory.start().wait(timeout=RUN_S) == 0, factory.log()
     assert factory.samples() == reference.samples()
@@ -203,7 +204,7 @@ def test_an_interrupted_run_stops_its_jobs_on_the_cluster(
 ) -> None:
     factory = on_cluster(ray, reference, tmp_path / "struck", share=12, jobs=1, alive_sec=600.0)
     run = factory.start()
-    wait_for(lambda: workers(ray), 60)
+    wait_for(lambda: workers(ray), START_S)
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=60) == 130, factory.log()
     assert_nothing_is_left(ray, factory)

@@ -6,7 +6,7 @@ from iedf_assets.build import build_defs
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
-from iedf_assets.instance import open_instance
+from iedf_assets.instance import open_instance, watching_for_dead_runs
 from iedf_assets.jobs import FACTORY
 from iedf_assets.runner import Listener
 
@@ -28,9 +28,10 @@ class InProcessWaves:
             FactoryError: the run did not succeed; says which stage and why.
             KeyboardInterrupt: it was interrupted.
         """
-        result = self._job.execute_in_process(
-            instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
-        )
+        with watching_for_dead_runs(self._instance):
+            result = self._job.execute_in_process(
+                instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+            )
         if not result.success:
             errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
             # Dagster takes an interrupt for a failure of the step that it hits.

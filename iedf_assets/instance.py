@@ -2,6 +2,9 @@
 
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +17,7 @@ from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT
 
 OPENING_S = 60.0
+WATCH_S = 5.0
 PROCESS_TAG = "iedf/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -49,6 +53,26 @@ def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
         instance = dg.DagsterInstance.get()
         clear_dead_runs(instance)
     return instance
+
+
+@contextmanager
+def watching_for_dead_runs(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Clear dead runs every few seconds while the block runs, which may wait for a pool slot of one."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(WATCH_S):
+            # The database may be busy; there is a next time.
+            with suppress(Exception):
+                clear_dead_runs(instance)
+
+    thread = threading.Thread(target=watch, name="dead-runs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def this_process() -> str:

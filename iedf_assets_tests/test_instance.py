@@ -3,6 +3,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,13 @@ import pytest
 
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT
-from iedf_assets.instance import PROCESS_TAG, clear_dead_runs, prepare_home, this_process
+from iedf_assets.instance import (
+    PROCESS_TAG,
+    clear_dead_runs,
+    prepare_home,
+    this_process,
+    watching_for_dead_runs,
+)
 
 POOL = "gpu_layered"
 NAME_OF_A_CHILD = "from iedf_assets.instance import this_process; print(this_process())"
@@ -91,6 +98,26 @@ def test_a_run_that_was_seen_to_die_frees_its_pool_slot_too(instance: dg.Dagster
     assert storage.claim_concurrency_slot(POOL, alive, "image_layers").is_claimed
     assert clear_dead_runs(instance) == []
     assert not storage.claim_concurrency_slot(POOL, "another run", "image_layers").is_claimed
+
+
+def test_a_run_that_dies_while_another_waits_for_its_slot_frees_it(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iedf_assets.instance.WATCH_S", 0.05)
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL)
+    with watching_for_dead_runs(instance), sleeper() as process:
+        born = psutil.Process(process.pid).create_time()
+        run_id = add_run(instance, Status.STARTED, f"{socket.gethostname()}:{process.pid}:{born:.2f}")
+        assert storage.claim_concurrency_slot(POOL, run_id, "image_layers").is_claimed
+        time.sleep(0.3)
+        assert status_of(instance, run_id) == Status.STARTED
+        process.kill()
+        deadline = time.monotonic() + 20
+        while not storage.claim_concurrency_slot(POOL, "another run", "image_layers").is_claimed:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert status_of(instance, run_id) == Status.FAILURE
 
 
 @pytest.mark.parametrize("status", [Status.STARTING, Status.STARTED, Status.CANCELING])

@@ -52,7 +52,7 @@ def make(backend: Any, stage: str, job: dict[str, Any], folder: Path, max_pixels
 
 def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixels: int) -> dict[str, Any]:
     kind = LayerRequest if stage == "image_layers" else EditRequest
-    wanted = {field.name for field in fields(kind)} - {"output", "row"}
+    wanted = {field.name for field in fields(kind)} - {"output", "row", "inputs"}
     if set(item) != wanted:
         raise RefusedError(
             f"item has to have exactly the fields {', '.join(sorted(wanted))}; "

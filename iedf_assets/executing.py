@@ -50,4 +50,7 @@ def _failure_of(result: dg.ExecuteInProcessResult) -> str:
                 error = error.cause
             return f"{event.step_key} failed: {error.message.strip() if error else event.message}"
     failure = next((event for event in result.all_events if event.is_run_failure), None)
-    return failure.message if failure and failure.message else f"the run {result.run_id} did not succeed"
+    if failure is None:
+        return f"the run {result.run_id} did not succeed"
+    error = failure.job_failure_data.error
+    return f"{failure.message} {error.message.strip() if error else ''}".strip()

@@ -48,7 +48,7 @@ def layer_request(photo: Path, **changes: Any) -> LayerRequest:
 
 
 def item(request: LayerRequest | EditRequest) -> dict[str, Any]:
-    return {name: value for name, value in asdict(request).items() if name not in {"output", "row"}}
+    return {name: value for name, value in asdict(request).items() if name not in {"output", "row", "inputs"}}
 
 
 @pytest.mark.parametrize("backend", [classical_layers.Backend, mock_layers.Backend])

@@ -18,6 +18,7 @@ from iedf_assets.core.profile import PROJECT_ROOT
 
 OPENING_S = 60.0
 WATCH_S = 5.0
+CLOCK_S = 10.0
 PROCESS_TAG = "iedf/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -111,11 +112,14 @@ def _process_name(pid: int) -> str:
 
 
 def _is_dead(name: str) -> bool:
-    host, pid, _ = name.rsplit(":", 2)
+    host, pid, born = name.rsplit(":", 2)
     if host != socket.gethostname():
         return False
     try:
+        process = psutil.Process(int(pid))
+        # When a process was born follows from when the machine was started, which moves as the clock is set.
+        is_another = abs(process.create_time() - float(born)) > CLOCK_S
         # One that nobody has waited for runs no more.
-        return _process_name(int(pid)) != name or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+        return is_another or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True

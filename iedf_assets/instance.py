@@ -16,6 +16,8 @@ from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT
 
+# Of which each runs one stage at a time, in whichever run.
+POOLS = {"image_layers": "gpu_layered", "edited_images": "gpu_edit"}
 OPENING_S = 60.0
 WATCH_S = 5.0
 CLOCK_S = 10.0
@@ -53,6 +55,10 @@ def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
     with exclusive(layout.dagster_home / "opening.lock", subject="the Dagster instance", wait_s=OPENING_S):
         instance = dg.DagsterInstance.get()
         clear_dead_runs(instance)
+        # On PostgreSQL, Dagster's own first use of a pool fails when two runs meet in it.
+        storage = instance.event_log_storage
+        for pool in set(POOLS.values()) - storage.get_concurrency_keys():
+            storage.initialize_concurrency_limit_to_default(pool)
     return instance
 
 

@@ -10,6 +10,7 @@ from iedf_assets.core.manifests import frame, write_table
 from iedf_assets.core.planning import edit_requests, plan_edits
 from iedf_assets.core.scan import paths_on_disk
 from iedf_assets.core.space import require_space
+from iedf_assets.instance import POOLS
 from iedf_assets.launchers import launch
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.resources import Factory
@@ -24,7 +25,7 @@ def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         group_name="generate",
         kinds={"opencv", "python"},
         owners=OWNERS,
-        pool="gpu_edit",
+        pool=POOLS["edited_images"],
         code_version=str(EDITS_VERSION),
         metadata=column_schema("edited_images"),
         description="Plans the edits of each source (recipe and bilingual instruction, drawn from the seed), "

@@ -8,6 +8,7 @@ from iedf_assets.core.keys import LAYERS_VERSION
 from iedf_assets.core.planning import layer_requests
 from iedf_assets.core.scan import paths_on_disk
 from iedf_assets.core.space import require_space
+from iedf_assets.instance import POOLS
 from iedf_assets.launchers import launch
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.pictures import layers_strip
@@ -23,7 +24,7 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
         group_name="decompose",
         kinds={"opencv", "python"},
         owners=OWNERS,
-        pool="gpu_layered",
+        pool=POOLS["image_layers"],
         code_version=str(LAYERS_VERSION),
         metadata=column_schema("image_layers"),
         description="RGBA layers, a completed background and a main mask of each accepted source, as far as "

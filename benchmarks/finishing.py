@@ -65,7 +65,7 @@ def _staged(folder: Path, photo: Pixels, mask: Pixels, subtype: str) -> PairRequ
     encoding = Encoding()
     changed, result_mask = edit_masks(SUBTYPES[subtype], mask, RECIPES[subtype])
     shown = changed if result_mask is None else changed | result_mask
-    box = grown_box(shown, margin_px(encoding, *SIZE))
+    box = grown_box(shown, margin_px(encoding, *SIZE, SUBTYPES[subtype]))
     edited = np.ascontiguousarray(255 - photo[box])
     (folder / subtype).mkdir()
     (folder / subtype / "picture.png").write_bytes(encode_png(edited))
@@ -75,6 +75,7 @@ def _staged(folder: Path, photo: Pixels, mask: Pixels, subtype: str) -> PairRequ
         edit_folder=str(folder / subtype), x=box[1].start, y=box[0].start, layers_folder=str(folder),
         quality=encoding.jpeg_quality, margin=encoding.margin, feather=encoding.feather,
         instruction_ch="改", instruction_en="Change it", output=str(folder), row={},
+        made_with=None, judged=None, recomposition_error=None, inputs={},
     )  # fmt: skip
 
 

@@ -173,6 +173,7 @@ def test_a_job_that_finds_no_room_is_an_error_that_says_what_it_asked_for(
     assert len(cluster.stopped) == 1
 
 
+@pytest.mark.slow
 def test_a_head_that_is_away_for_a_moment_is_asked_again(
     work: Callable[..., Any], cluster: Pretended, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,12 +4,13 @@ All are built by `_check`, since partitioned checks are a preview in Dagster: a 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
 from iedf_assets.core.accounts import HELD, accounts_of
 from iedf_assets.core.book import Book
@@ -225,13 +226,10 @@ def _published(book: Book) -> list[SampleKey]:
     return [SampleKey.parse(key) for key, status in rows if status == "published"]
 
 
-def _inspections(book: Book) -> list[Inspection]:
-    drawn = dict(book.edits.pick("key", "recipe"))
-    recipes = {
-        SampleKey.parse(key): drawn.get(edit_key)
-        for key, edit_key, status in book.verdicts.pick("sample_key", "edit_key", "status")
-        if status == "published"
-    }
+def _inspections(book: Book) -> Iterator[Inspection]:
+    published = book.verdicts.table.filter(pl.col("status") == "published").select("sample_key", "edit_key")
+    drawn = book.edits.table.select("recipe", edit_key="key")
+    recipes = published.join(drawn, on="edit_key", how="left").select("sample_key", "recipe").iter_rows()
     return inspect_published(book.layout, book.name, recipes, thread_count(book.profile.threads))
 
 
@@ -241,24 +239,24 @@ def _pairs_verdict(book: Book, names: tuple[str, ...]) -> Verdict:
     What a person accepted all the same is counted apart.
     """
     accepted = {key for key, review in book.verdicts.pick("sample_key", "review") if review == "accept"}
-    thresholds, cases = book.category.thresholds, []
-    inspections = _inspections(book)
-    for found in inspections:
+    thresholds, cases, looked_at = book.category.thresholds, [], 0
+    tiers = set()
+    for looked_at, found in enumerate(_inspections(book), 1):  # noqa: B007  # how many there were
         tier = SUBTYPES[found.sample.subtype].tier
+        tiers.add(tier)
         judged = judge_sample(found, tier, thresholds, ())
         wrong = [name for name in judged.failed_checks if name in names]
         wrong += [f"{name} not run" for name in judged.not_run if name in names]
         said = f" ({'; '.join(found.wrong_texts)})" if INSTRUCTION in wrong else ""
         if wrong and str(found.sample) not in accepted:
             cases.append((str(found.sample), ", ".join(wrong) + said))
-    tiers = {SUBTYPES[found.sample.subtype].tier for found in inspections}
     limits = {
         bound.limit: limit
         for tier in sorted(tiers)
         for bound, limit in bounds_of(tier, thresholds)
         if bound.check in names
     }
-    return Verdict(len(inspections), cases, {**limits, "accepted by review": len(accepted)})
+    return Verdict(looked_at, cases, {**limits, "accepted by review": len(accepted)})
 
 
 def _pair_check(name: str, partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksDefinition:

@@ -1,6 +1,6 @@
 """What `iedf run` does: wave after wave of each category, until nothing untried is pending."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -83,11 +83,7 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
     tries_before = Book.open(profile, layout, outcome.category).tries()
     untried_before = None
     while True:
-        book = Book.open(profile, layout, outcome.category)
-        found = _require_found(book)
-        tries = book.tries()
-        untried = [path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)]
-        tidy = outcome.waves > 0 or not (book.left_over(found) or not layout.index.exists())
+        untried, tidy = _untried(profile, layout, outcome, tries_before)
         if not untried and tidy:
             return
         if untried_before is not None and len(untried) >= untried_before:
@@ -98,6 +94,20 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
         untried_before = len(untried)
         waves.run(outcome.category)
         outcome.waves += 1
+
+
+def _untried(
+    profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapping[str, int]
+) -> tuple[list[str], bool]:
+    """The paths that are still to be worked on, and whether nothing else is to be done.
+
+    The book is let go of here: a wave opens its own.
+    """
+    book = Book.open(profile, layout, outcome.category)
+    found = _require_found(book)
+    tries = book.tries()
+    untried = [path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)]
+    return untried, outcome.waves > 0 or not (book.left_over(found) or not layout.index.exists())
 
 
 def _require_found(book: Book) -> list[Found]:

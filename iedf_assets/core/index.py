@@ -21,7 +21,7 @@ from iedf_assets.core.inspections import inspect_published, known_of
 from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
-from iedf_assets.core.manifests import table_of
+from iedf_assets.core.manifests import collected, read_rows, table_of
 from iedf_assets.core.merging import categories_on_disk, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, thread_count
@@ -79,17 +79,17 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         sources = {name: _sources(layout, name) for name in categories_on_disk(layout)}
         found = twins(sources, profile.sources.near_duplicate_bits)
         groups = split_groups((row for rows in sources.values() for row in rows), found)
-        rows = verdicts_of_all(layout)
-        published = _where(rows, pl.col("status") == "published")
-        judged = _where(
-            rows, pl.col("status").is_in(["published", "rejected"]) & pl.col("scores").is_not_null()
-        )
+        is_published = pl.col("status") == "published"
+        published = verdicts_of_all(layout, is_published, without=("scores",))
         lint = _lint(layout, published, thread_count(profile.threads), report)
         _write_index(layout, published, groups, profile.sources.validation_share)
+        del published  # nothing but its files has to be in memory from here on
+        is_judged = (is_published | (pl.col("status") == "rejected")) & pl.col("scores").is_not_null()
+        judged = verdicts_of_all(layout, is_judged, without=("recipe", "instruction_ch", "instruction_en"))
         with _streamed(layout.qa / "qa_scores.csv") as file:
             _write_csv(file, QA_COLUMNS, map(_score_entry, judged.iter_rows(named=True)))
-        passed = _where(judged, pl.col("status") == "published").height
-        summary = IndexSummary(_counts(rows), judged.height, passed, lint, found)
+        passed = judged.filter(is_published).height
+        summary = IndexSummary(_counts(layout), judged.height, passed, lint, found)
         _write_json(layout.qa / "qa_summary.json", {
             "total": summary.judged,
             "passed": summary.passed,
@@ -104,36 +104,25 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
 def _sources(layout: Layout, category: str) -> list[Row]:
     """What twins and splits need of the accepted sources."""
     table = table_of(layout, "source_images", category).filter(pl.col("status") == "accepted")
-    return table.select("path", "source_id", "status", "phash").collect().to_dicts()
+    return collected(table.select("path", "source_id", "status", "phash")).to_dicts()
 
 
-def _where(rows: pl.DataFrame, which: pl.Expr) -> pl.DataFrame:
-    return rows.filter(which) if rows.width else rows
-
-
-def _counts(rows: pl.DataFrame) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    if rows.width:
-        for category, status, number in (
-            rows.group_by("category", "status").len().sort("category", "status").rows()
-        ):
-            counts.setdefault(category, {})[status] = number
-    return counts
+def _counts(layout: Layout) -> dict[str, dict[str, int]]:
+    return {name: counts for name in categories_on_disk(layout)
+            if (counts := read_rows(layout, "dataset", name).counts())}  # fmt: skip
 
 
 def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Issue]:
     """Findings by names, in the published samples' files, and samples that nobody knows of."""
     listing = list_tree(layout.dataset)
     issues = list(listing.issues)
-    known: set[SampleKey] = set()
-    for (category,), rows in published.group_by("category") if published.width else ():
-        pairs = zip(rows["sample_key"], rows["recipe"], strict=True)
-        recipes = {SampleKey.parse(key): json.loads(recipe) if recipe else None for key, recipe in pairs}
-        known.update(recipes)
+    for (category,), rows in published.group_by("category"):
+        recipes = rows.select("sample_key", "recipe").iter_rows()
         for inspection in inspect_published(layout, str(category), recipes, threads, report):
             issues += inspection.issues
+    known = set(published["sample_key"])
     for sample in listing.samples:
-        if sample not in known:
+        if str(sample) not in known:
             message = "the sample lies in the dataset, but no category published it"
             issues.append(Issue(str(sample.file("source")), "not_in_index", message))
     return sorted(issues)
@@ -141,7 +130,7 @@ def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report)
 
 def _write_index(layout: Layout, published: pl.DataFrame, groups: dict[str, str], share: float) -> None:
     before: dict[str, Row] = {}
-    if published.width and published["instruction_ch"].null_count() + published["tier"].null_count():
+    if published["instruction_ch"].null_count() + published["tier"].null_count():
         # Rows that are being made anew are not there yet; what is published is still what they said.
         before = {row["sample_key"]: row for row in read_journal(layout.index)}
     with _streamed(layout.index) as lines, _streamed(layout.reports / "index.csv") as table:

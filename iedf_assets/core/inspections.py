@@ -1,7 +1,8 @@
 """Inspecting many samples, those alone whose files have changed since they were inspected last."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,20 @@ _SCHEMA = {"sample_key": pl.String, "signature": pl.String, "found": pl.String}
 def inspect_published(
     layout: Layout,
     category: str,
-    recipes: Mapping[SampleKey, dict[str, Any] | None],
+    recipes: Iterable[tuple[str, str | None]],
     threads: int,
     report: Report = silent,
-) -> list[Inspection]:
-    """Inspect published samples of a category, each with its recipe; see `inspect_samples`."""
+) -> Iterator[Inspection]:
+    """Inspect published samples of a category; see `inspect_samples`.
+
+    Args:
+        recipes: (sample key, recipe), both as the manifests hold them.
+    """
     cache = layout.manifests / "inspections" / f"{category}.parquet"
-    samples = {sample: known_of(layout, sample, recipe) for sample, recipe in recipes.items()}
+    samples = (
+        (sample, known_of(layout, sample, json.loads(recipe) if recipe else None))
+        for sample, recipe in ((SampleKey.parse(key), recipe) for key, recipe in recipes)
+    )
     return inspect_samples(layout.dataset, samples, cache, threads, report)
 
 
@@ -43,40 +51,52 @@ def known_of(layout: Layout, sample: SampleKey, recipe: dict[str, Any] | None = 
 
 
 def inspect_samples(
-    dataset: Path, samples: Mapping[SampleKey, Known], cache: Path, threads: int, report: Report = silent
-) -> list[Inspection]:
-    """Inspect samples, in their order; a file is read again only when its size, time or inode changed.
+    dataset: Path,
+    samples: Iterable[tuple[SampleKey, Known]],
+    cache: Path,
+    threads: int,
+    report: Report = silent,
+) -> Iterator[Inspection]:
+    """Inspect samples; a file is read again only when its size, time or inode changed.
+
+    All that has to be read is read before the first one is handed out; then they come one by one, so that
+    memory does not grow with what was found in them.
 
     Args:
         cache: the table that keeps what was found; it is replaced by one of exactly these samples.
+
+    Returns:
+        What was found, sorted by the text of the sample keys.
     """
     known = _known(cache)
-    signatures = {sample: _signature(dataset, sample, facts) for sample, facts in sorted(samples.items())}
-    found = {
-        sample: _load(sample, known[str(sample)][1])
-        for sample, signature in signatures.items()
-        if known.get(str(sample), ("",))[0] == signature
-    }
-    unknown = [sample for sample in signatures if sample not in found]
-    work = stream_map(lambda sample: inspect_sample(dataset, sample, samples[sample]), unknown, threads)
+    signatures = dict(known.select("sample_key", "signature").iter_rows())
+    wanted, unknown = [], {}
+    for sample, facts in samples:
+        wanted.append(str(sample))
+        signature = _signature(dataset, sample, facts)
+        if signatures.get(str(sample)) != signature:
+            unknown[sample] = signature, facts
+    work = stream_map(lambda sample: inspect_sample(dataset, sample, unknown[sample][1]), unknown, threads)
+    rows = []
     for done, (sample, inspection) in enumerate(work, 1):
-        found[sample] = inspection
+        rows.append((str(sample), unknown[sample][0], _dump(inspection)))
         report(done, len(unknown))
-    if unknown or len(known) != len(found):
-        rows = [(str(sample), signatures[sample], _dump(found[sample])) for sample in signatures]
-        write_table(pl.DataFrame(rows, schema=_SCHEMA, orient="row"), cache)
-    return [found[sample] for sample in signatures]
+    kept = known.filter(pl.col("sample_key").is_in(pl.Series(wanted, dtype=pl.String).implode()))
+    table = pl.concat([kept, pl.DataFrame(rows, schema=_SCHEMA, orient="row")])
+    table = table.unique(subset="sample_key", keep="last").sort("sample_key")
+    if unknown or table.height != known.height:
+        write_table(table, cache)
+    for key, found in table.select("sample_key", "found").iter_rows():
+        yield _load(SampleKey.parse(key), found)
 
 
-def _known(cache: Path) -> dict[str, tuple[str, str]]:
-    """Sample key → signature and what was found; a cache that cannot be read knows nothing."""
-    try:
+def _known(cache: Path) -> pl.DataFrame:
+    """What was found before; a cache that cannot be read knows nothing."""
+    with suppress(StorageError):
         table = read_table(cache) if cache.exists() else None
-    except StorageError:
-        table = None
-    if table is None or table.schema != _SCHEMA:
-        return {}
-    return {key: (signature, found) for key, signature, found in table.iter_rows()}
+        if table is not None and table.schema == _SCHEMA:
+            return table
+    return pl.DataFrame(schema=_SCHEMA)
 
 
 def _signature(dataset: Path, sample: SampleKey, known: Known) -> str:

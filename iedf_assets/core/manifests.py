@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -63,6 +64,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "review": pl.String, "sample_key": pl.String, "pair_key": pl.String, "edit_key": pl.String,
     },
 }  # fmt: skip
+_REMEDY = "restore it, or delete it: what its journal and the staged files still show is found again"
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
 
 
@@ -162,31 +164,51 @@ def read_rows(layout: Layout, stage: str, category: str) -> Rows:
     Raises:
         StorageError: the manifest cannot be read.
     """
-    return Rows(table_of(layout, stage, category).collect(), stage)
+    return Rows(collected(table_of(layout, stage, category)), stage)
 
 
 def table_of(layout: Layout, stage: str, category: str) -> pl.LazyFrame:
-    """`read_rows` as a table, sorted by key.
+    """`read_rows` as a table, sorted by key, of which only the columns asked for are read.
 
     Raises:
-        StorageError: the manifest cannot be read.
+        StorageError: the manifest cannot be read; `collected` raises it too.
     """
     column = key_column(stage)
     journal = [row for row in read_journal(layout.journal(stage, category)) if column in row]
     path = layout.manifest(stage, category)
-    tables = [_completed(read_table(path), stage)] if path.exists() else []
+    tables = [_completed(_scanned(path), stage)] if path.exists() else []
     if journal or not tables:
         # Journals hold what was known of a row.
-        tables.append(frame(journal, stage))
-    return pl.concat(tables).lazy().unique(subset=column, keep="last").sort(column)
+        tables.append(frame(journal, stage).lazy())
+    if len(tables) == 1:
+        return tables[0]  # written sorted, each key once
+    return pl.concat(tables).unique(subset=column, keep="last").sort(column)
 
 
-def _completed(table: pl.DataFrame, stage: str) -> pl.DataFrame:
+def collected(table: pl.LazyFrame) -> pl.DataFrame:
+    """Read what a lazy table of manifests asks for.
+
+    Raises:
+        StorageError: a manifest cannot be read.
+    """
+    try:
+        return table.collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StorageError(f"a manifest cannot be read: {error}", _REMEDY) from error
+
+
+def _completed(table: pl.LazyFrame, stage: str) -> pl.LazyFrame:
     """A table with the columns of today: manifests have those of their time."""
-    missing = [
-        pl.lit(None, kind).alias(name) for name, kind in SCHEMAS[stage].items() if name not in table.columns
-    ]
+    there = table.collect_schema().names()
+    missing = [pl.lit(None, kind).alias(name) for name, kind in SCHEMAS[stage].items() if name not in there]
     return table.with_columns(missing).select(SCHEMAS[stage].keys())
+
+
+def _scanned(path: Path) -> pl.LazyFrame:
+    with _reading(path):
+        table = pl.scan_parquet(path)
+        table.collect_schema()
+        return table
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -195,13 +217,16 @@ def read_table(path: Path) -> pl.DataFrame:
     Raises:
         StorageError: it cannot be read.
     """
-    try:
+    with _reading(path):
         return pl.read_parquet(path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise StorageError(
-            f"the manifest {path} cannot be read: {error}",
-            "restore it, or delete it: what its journal and the staged files still show is found again",
-        ) from error
+        raise StorageError(f"the manifest {path} cannot be read: {error}", _REMEDY) from error
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:

@@ -1,8 +1,10 @@
 """The categories' manifests joined into one table: every row of dataset with its edit, pair and source."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from iedf_assets.core.manifests import table_of
+from iedf_assets.core.manifests import collected, table_of
 from iedf_assets.core.naming import Layout, nfc
 
 _OF_EDITS = ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision", "made_with")
@@ -41,9 +43,19 @@ def verdicts_of(layout: Layout, category: str) -> pl.LazyFrame:
     )
 
 
-def verdicts_of_all(layout: Layout) -> pl.DataFrame:
-    """`verdicts_of` all categories, the samples first, in the order of their keys, then by edit."""
+def verdicts_of_all(
+    layout: Layout, where: pl.Expr | None = None, *, without: Sequence[str] = ()
+) -> pl.DataFrame:
+    """`verdicts_of` all categories, the samples first, in the order of their keys, then by edit.
+
+    Args:
+        where: which rows; None for all.
+        without: columns that nobody asks for; they are not read.
+
+    Raises:
+        StorageError: a manifest cannot be read.
+    """
     tables = [verdicts_of(layout, category) for category in categories_on_disk(layout)]
-    if not tables:
-        return pl.DataFrame()
-    return pl.concat(tables).sort("sample_key", "edit_id", "category", "slot", nulls_last=True).collect()
+    table = pl.concat(tables) if tables else verdicts_of(layout, "x").clear()
+    chosen = (table if where is None else table.filter(where)).select(pl.exclude(without))
+    return collected(chosen.sort("sample_key", "edit_id", "category", "slot", nulls_last=True))

@@ -12,9 +12,8 @@ from PIL import Image
 from iedf_assets.core.codecs import Pixels, decode, encode_jpeg, encode_png
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.index import write_index
-from iedf_assets.core.inspection import Known, grown, inspect_sample, widest_region
+from iedf_assets.core.inspection import Inspection, Known, grown, inspect_sample, widest_region
 from iedf_assets.core.inspections import inspect_published
-from iedf_assets.core.journal import Row
 from iedf_assets.core.judging import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, check_dataset
 from iedf_assets.core.lint import lint_tree
 from iedf_assets.core.merging import verdicts_of_all
@@ -466,24 +465,25 @@ def test_pictures_of_any_size_are_inspected_without_an_exception(
 
 def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     layout = Layout(outputs, outputs, outputs, outputs)
-    samples: dict[SampleKey, Row | None] = {
-        SampleKey.parse(f"{DELETE}/0000{number}"): None for number in (1, 2, 3)
-    }
+    keys = [f"{DELETE}/0000{number}" for number in (1, 2, 3)]
     opened: list[tuple[int, int]] = []
 
     def count(done: int, total: int) -> None:
         opened.append((done, total))
 
-    first = inspect_published(layout, "x", samples, 2, count)
+    def inspected() -> list[Inspection]:
+        return list(inspect_published(layout, "x", [(key, None) for key in keys], 2, count))
+
+    first = inspected()
     assert opened == [(1, 3), (2, 3), (3, 3)]
     opened.clear()
-    assert inspect_published(layout, "x", samples, 2, count) == first
+    assert inspected() == first
     assert opened == []
-    truncate(layout.dataset / list(samples)[1].file("result"))
-    found = inspect_published(layout, "x", samples, 2, count)
+    truncate(layout.dataset / SampleKey.parse(keys[1]).file("result"))
+    found = inspected()
     assert opened == [(1, 1)]
     assert [len(inspection.issues) for inspection in found] == [0, 1, 0]
-    assert inspect_published(layout, "x", samples, 2, count) == found
+    assert inspected() == found
     assert opened == [(1, 1)]
     (layout.manifests / "inspections/x.parquet").write_bytes(b"rubbish")
-    assert inspect_published(layout, "x", samples, 2) == found
+    assert inspected() == found

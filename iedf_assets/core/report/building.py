@@ -62,11 +62,8 @@ def build_report(profile: Profile, layout: Layout, report: Report = silent) -> P
 
 def _judged(layout: Layout) -> list[Row]:
     """The pairs that were measured and judged, the published ones first."""
-    rows = verdicts_of_all(layout)
-    if not rows.width:
-        return []
     is_judged = pl.col("status").is_in(["published", "rejected"]) & pl.col("scores").is_not_null()
-    return rows.filter(is_judged).unique("edit_id", keep="first", maintain_order=True).to_dicts()
+    return verdicts_of_all(layout, is_judged).unique("edit_id", keep="first", maintain_order=True).to_dicts()
 
 
 def _data(profile: Profile, layout: Layout, rows: list[Row]) -> dict[str, Any]:

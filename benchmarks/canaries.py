@@ -41,7 +41,7 @@ def main() -> None:
         folder = Path(name)
         put_photos(folder / "data", arguments.photos, arguments.megapixels)
         outputs = _made(folder)
-        samples = len(read_journal(outputs / "reports" / "index.jsonl"))
+        samples = len(list(read_journal(outputs / "reports" / "index.jsonl")))
         print(f"\n{arguments.photos} photos, {samples} published samples")
         print_outcomes(outputs)
         found = prove(

@@ -15,7 +15,7 @@ from iedf_assets.core.files import content_hash
 from iedf_assets.core.finishing import composite
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Keys, Slot, edit_id
-from iedf_assets.core.manifests import SCHEMAS, frame, key_column, write_table
+from iedf_assets.core.manifests import Rows, frame, key_column, write_table
 from iedf_assets.core.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import silent
@@ -134,14 +134,12 @@ class Plant:
             self.slots,
             self.edits,
             self.pairs,
-            self.rows,
+            Rows.of(self.rows.values(), "dataset"),
             opened,
             silent,
         )
-        assert all(set(row) == set(SCHEMAS["dataset"]) for row in rows)
-        self.rows = {row["slot"]: row for row in rows}
-        assert len(self.rows) == len(rows)
-        return rows
+        self.rows = dict(rows)
+        return list(rows.values())
 
     def save(self) -> None:
         """Write the manifests of all stages."""

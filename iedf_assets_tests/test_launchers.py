@@ -237,7 +237,7 @@ def test_a_killed_workers_photos_are_made_by_the_next_one(profile: Profile, layo
                 child for child in psutil.Process().children(recursive=True)
                 if "model_envs.worker" in child.cmdline()
             ]  # fmt: skip
-            if len(workers) == 2 and read_journal(journal):
+            if len(workers) == 2 and list(read_journal(journal)):
                 workers[0].kill()
                 killed.set()
             time.sleep(0.01)

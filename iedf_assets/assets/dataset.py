@@ -6,7 +6,6 @@ import polars as pl
 from iedf_assets.columns import column_schema
 from iedf_assets.core.accounts import accounts_of, survival_of
 from iedf_assets.core.keys import VERDICTS_VERSION
-from iedf_assets.core.manifests import Rows
 from iedf_assets.core.publishing import judge_and_publish
 from iedf_assets.core.waves import close_wave
 from iedf_assets.metadata import OWNERS, accounts_table, result, survival_table
@@ -46,7 +45,7 @@ def dataset_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinit
             factory.progress(context),
         )
         close_wave(factory.layout, category)
-        book = book.with_rows("dataset", Rows.of(rows, "dataset"))
+        book = book.with_rows("dataset", rows)
         accounts = {
             "accounts": accounts_table(accounts_of(book)),
             "survival": survival_table([survival_of(book)]),

@@ -78,7 +78,7 @@ def survival_of(book: Book) -> Survival:
         found=len(book.sources),
         accepted=len(book.accepted),
         decomposed=len(editable),
-        planned=len(book.slots_of(editable)),
+        planned=sum(1 for _ in book.slots_of(editable)),
         rendered=book.current("edited_images").counts().get("done", 0),
         finished=book.current("edit_pairs").counts().get("done", 0),
         published=book.verdicts.counts().get("published", 0),

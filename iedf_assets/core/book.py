@@ -1,7 +1,7 @@
 """The book of a category: all that its manifests and journals say, and what is still to be done."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -183,9 +183,10 @@ class Book:
         published = (slot for slot, status in self.verdicts.pick("slot", "status") if status == "published")
         return any(slot not in wanted for slot in published)
 
-    def slots_of(self, sources: Iterable[Source]) -> list[Slot]:
+    def slots_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
         """The planned edits of some sources."""
-        return [slot for source in sources for slot in self.keys.slots(source.source_id)]
+        for source in sources:
+            yield from self.keys.slots(source.source_id)
 
     def layers_row(self, source_id: str) -> Row | None:
         """The decomposition of a source under the present profile."""

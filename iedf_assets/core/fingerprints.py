@@ -146,8 +146,10 @@ class Twin:
     same_content: bool
 
 
-def twins(rows_by_category: Mapping[str, Iterable[Row]], bits: int) -> list[Twin]:
+def twins(rows_by_category: Mapping[str, Collection[Row]], bits: int) -> list[Twin]:
     """All pairs of accepted photos of different categories with equal content or near hashes, sorted."""
+    if sum(bool(rows) for rows in rows_by_category.values()) <= 1:
+        return []
     by_content: dict[str, list[tuple[str, str]]] = defaultdict(list)
     by_hash: dict[int, list[tuple[str, str]]] = defaultdict(list)
     index = HashIndex(max(bits, 0))

@@ -6,7 +6,7 @@ unfinished is skipped when reading and never merges with the next one.
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -56,16 +56,16 @@ def journal_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def read_journal(path: Path, start: int = 0) -> list[Row]:
+def read_journal(path: Path, start: int = 0) -> Iterator[Row]:
     """All whole rows of a journal from a byte on, in the order written; an absent journal has none."""
     if not path.exists():
-        return []
-    rows = []
-    for line in path.read_bytes()[start:].split(b"\n"):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
+        return
+    with path.open("rb") as lines:
+        lines.seek(start)
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict):
+                yield row

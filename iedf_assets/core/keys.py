@@ -38,7 +38,7 @@ def seed_from(*parts: Any) -> int:
     return int(digest(*parts)[:8], 16) & 0x7FFFFFFF
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Slot:
     """One place in the plan: the edit that a source gets for a subtype and a variant, and its keys."""
 

@@ -75,12 +75,13 @@ def list_tree(dataset: Path) -> Listing:
     listing = Listing()
     for folder in _scene_folders(dataset, (), listing.issues):
         numbers = set()
-        for entry in _entries(dataset.joinpath(*folder)):
-            known = parse_sample_file(entry.name)
-            if known is None or not entry.is_file():
-                listing.issues.append(_bad((*folder, entry.name), _why(entry)))
-            else:
-                numbers.add(known[0])
+        with os.scandir(dataset.joinpath(*folder)) as entries:
+            for entry in entries:
+                known = parse_sample_file(entry.name)
+                if known is None or not entry.is_file():
+                    listing.issues.append(_bad((*folder, entry.name), _why(entry)))
+                else:
+                    numbers.add(known[0])
         listing.samples += [SampleKey(*folder, number) for number in sorted(numbers)]
     listing.issues.sort()
     return listing

@@ -143,6 +143,12 @@ class Rows(Mapping[str, Row]):
         column = key_column(self._stage)
         return type(self)(self.table.filter(pl.col(column).is_in(wanted.implode())), self._stage)
 
+    def overlaid(self, rows: Iterable[Mapping[str, Any]]) -> Self:
+        """These rows and others; of two with one key, the other."""
+        column = key_column(self._stage)
+        table = pl.concat([self.table, frame(rows, self._stage)])
+        return type(self)(table.unique(subset=column, keep="last").sort(column), self._stage)
+
     def counts(self) -> dict[str, int]:
         """Status → number of rows."""
         return dict(sorted(self.table["status"].value_counts().iter_rows()))

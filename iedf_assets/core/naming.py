@@ -35,7 +35,7 @@ def base_scene(scene: str) -> str:
     return _CONTINUED.sub("", scene)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class SampleKey:
     """Where a sample lies in the dataset: `<task>/<subtype>/<scene>/00001`."""
 

@@ -73,7 +73,7 @@ def prove(
     Returns:
         One entry per class that applied to any sample, and `untouched`; none when the dataset is empty.
     """
-    entries = read_journal(outputs / "reports" / "index.jsonl")
+    entries = list(read_journal(outputs / "reports" / "index.jsonl"))
     chosen = entries[:: max(1, -(-len(entries) // per_class))]
     found = []
     names = (*CANARIES, UNTOUCHED) if chosen else ()

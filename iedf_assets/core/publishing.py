@@ -25,6 +25,7 @@ from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot
 from iedf_assets.core.ledger import Ledger
 from iedf_assets.core.leftovers import sweep
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile import Category, Profile
@@ -41,13 +42,13 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     category: Category,
     category_name: str,
     layout: Layout,
-    slots: list[Slot],
+    slots: Iterable[Slot],
     edits: Mapping[str, Row],
     pairs: Mapping[str, Row],
-    previous: Mapping[str, Row],
+    previous: Rows,
     open_slots: set[str] | None,
     report: Report,
-) -> list[Row]:
+) -> Rows:
     """Bring the dataset in line with the plan and the thresholds.
 
     Interrupted anywhere and run again, it ends in the same tree as if it had not been interrupted.
@@ -61,7 +62,7 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
         report: called after each pair that was published or kept.
 
     Returns:
-        The rows of dataset, sorted: one per slot of `slots`, and those of the withdrawn samples.
+        The rows of dataset: one per slot of `slots`, and those of the withdrawn samples.
 
     Raises:
         StorageError: the disk cannot be written.
@@ -69,22 +70,30 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     """
     quotas = profile.limits.quotas
     gate = _Gate(category, category_name, layout, edits, pairs, previous, read_reviews(layout), quotas)
-    kept: dict[str, Row] = {}
+    # Of all that stays as it was only the name is held: most of a large dataset does.
+    kept: set[str] = set()
     judged: dict[str, Row] = {}
+    kinds: set[tuple[str, str]] = set()
     for slot in slots:
-        before = previous.get(slot.name)
+        kinds.add((slot.subtype.task, slot.subtype.name))
         if open_slots is None or slot.name in open_slots:
+            before = previous.get(slot.name)
             row = gate.judge(slot, before)
-            (kept if row is before else judged)[slot.name] = row
-        else:
-            kept[slot.name] = before or row_of(slot, category, status="pending")
+            if row is not before:
+                judged[slot.name] = row
+                continue
+        elif slot.name not in previous:
+            judged[slot.name] = row_of(slot, category, status="pending")
+            continue
+        kept.add(slot.name)
+    staying = previous.only(kept)
     try:
-        sweep(_folders(layout, slots))
-        judged = gate.number(judged, kept)
+        sweep(_folders(layout, kinds))
+        judged = gate.number(judged, staying)
         work = _to_carry_out(judged.values())
         for done, _ in enumerate(stream_map(gate.carry_out, work, thread_count(profile.threads)), 1):
             report(done, len(work))
-        rows = kept | judged
+        rows = staying.overlaid(judged.values())
         withdrawn = gate.withdraw(rows)
         samples.drop_rejects(layout, _rejects(previous) - _rejects(rows))
     except OSError as error:
@@ -92,7 +101,7 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
             f"the dataset in {layout.outputs} cannot be written: {error}",
             "free space or mend the folder, then run again: what is published stays as it is",
         ) from error
-    return sorted([*rows.values(), *withdrawn], key=lambda row: str(row["slot"]))
+    return rows.overlaid(withdrawn)
 
 
 def finished(
@@ -121,7 +130,7 @@ class _Gate:
     layout: Layout
     edits: Mapping[str, Row]
     pairs: Mapping[str, Row]
-    previous: Mapping[str, Row]
+    previous: Rows
     reviews: Mapping[str, str]
     quotas: Mapping[str, int]
 
@@ -136,20 +145,21 @@ class _Gate:
         keeps = before is not None and (before["status"] == "published" or row["status"] == "pending")
         return before if before is not None and keeps and not is_news else row
 
-    def number(self, judged: dict[str, Row], kept: Mapping[str, Row]) -> dict[str, Row]:
+    def number(self, judged: dict[str, Row], kept: Rows) -> dict[str, Row]:
         """The judged rows with their numbers; a slot whose edit another one publishes is rejected.
 
         Two slots can draw the same edit: of equal variants, or of a photo that lies in two categories.
         """
-        holder = {row["edit_id"]: name for name, row in kept.items() if row["status"] == "published"}
+        picked = kept.pick("edit_id", "slot", "status")
+        holder = {edit_id: name for edit_id, name, status in picked if status == "published"}
         passing = {name: row for name, row in sorted(judged.items()) if row["status"] == "published"}
         for name, row in passing.items():
             holder.setdefault(row["edit_id"], name)
-        known = [
-            (row["edit_id"], SampleKey.parse(row["sample_key"]))
-            for row in self.previous.values()
-            if row["sample_key"]
-        ]
+        known = (
+            (edit_id, SampleKey.parse(key))
+            for edit_id, key in self.previous.pick("edit_id", "sample_key")
+            if key
+        )
         given = Ledger(self.layout).assign(
             {
                 row["edit_id"]: (row["task"], row["subtype"], row["scene"])
@@ -192,7 +202,7 @@ class _Gate:
             sample = SampleKey.parse(row["sample_key"])
             samples.publish(self.layout, sample, files, unchanged=self._lies_there(row))
 
-    def withdraw(self, rows: Mapping[str, Row]) -> list[Row]:
+    def withdraw(self, rows: Rows) -> list[Row]:
         """Take out every sample of this category that no row publishes any more.
 
         What the category may remove is the ledger's to say: it knows of samples that an interrupted run
@@ -201,11 +211,15 @@ class _Gate:
         Returns:
             The rows of all samples withdrawn so far that have not returned.
         """
-        published = {
-            row["edit_id"]: row["sample_key"] for row in rows.values() if row["status"] == "published"
-        }
-        before = {row["sample_key"]: row for row in self.previous.values() if row["sample_key"]}
-        withdrawn = {key: row for key, row in before.items() if row["status"] == "withdrawn"}
+        picked = rows.pick("edit_id", "sample_key", "status")
+        published = {edit_id: key for edit_id, key, status in picked if status == "published"}
+        before: dict[str, str] = {}
+        withdrawn: dict[str, Row] = {}
+        for key, slot, status in self.previous.pick("sample_key", "slot", "status"):
+            if key:
+                before[key] = slot
+                if status == "withdrawn":
+                    withdrawn[key] = self.previous[slot]
         ledger = Ledger(self.layout)
         owned = ledger.owned(self.name)
         for edit_id, ever in owned.items():
@@ -215,7 +229,9 @@ class _Gate:
                     withdrawn.pop(key, None)
                 else:
                     samples.withdraw(self.layout, sample)
-                    withdrawn.setdefault(key, _withdrawn(edit_id, sample, before.get(key), rows))
+                    withdrawn.setdefault(
+                        key, _withdrawn(edit_id, sample, self.previous.get(before.get(key, "")), rows)
+                    )
         ledger.release(owned.keys() - published.keys(), self.name)
         return list(withdrawn.values())
 
@@ -236,7 +252,7 @@ class _Gate:
         )
 
 
-def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Mapping[str, Row]) -> Row:
+def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Rows) -> Row:
     """The row of a sample that leaves the dataset."""
     now = rows.get(before["slot"]) if before else None
     if now is None:
@@ -274,23 +290,26 @@ def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Mappin
 def _to_carry_out(judged: Iterable[Row]) -> list[Row]:
     """The rows whose files have to be brought in line, in the order of their slots, one for each edit."""
     ordered = sorted(judged, key=lambda row: str(row["slot"]), reverse=True)
-    work = {row["edit_id"]: row for row in ordered if row["status"] == "published" or _is_kept(row)}
+    work = {
+        row["edit_id"]: row
+        for row in ordered
+        if row["status"] == "published" or _is_kept(row["status"], row["pair_key"], row["reason"])
+    }
     return list(reversed(work.values()))
 
 
-def _is_kept(row: Row) -> bool:
+def _is_kept(status: str, pair_key: str | None, reason: str | None) -> bool:
     """Whether a row's pair is kept as a reject."""
-    has_pair = row["status"] == "rejected" and bool(row["pair_key"])
-    return has_pair and row["reason"] not in {DUPLICATE_EDIT, OVER_QUOTA}
+    return status == "rejected" and bool(pair_key) and reason not in {DUPLICATE_EDIT, OVER_QUOTA}
 
 
-def _rejects(rows: Mapping[str, Row]) -> set[str]:
-    return {row["edit_id"] for row in rows.values() if _is_kept(row)}
+def _rejects(rows: Rows) -> set[str]:
+    picked = rows.pick("edit_id", "status", "pair_key", "reason")
+    return {edit_id for edit_id, *outcome in picked if _is_kept(*outcome)}
 
 
-def _folders(layout: Layout, slots: list[Slot]) -> set[Path]:
-    """The folders that samples and rejects of these slots are written to."""
-    kinds = {(slot.subtype.task, slot.subtype.name) for slot in slots}
+def _folders(layout: Layout, kinds: Iterable[tuple[str, str]]) -> set[Path]:
+    """The folders that samples and rejects of these kinds, (task, subtype), are written to."""
     trees = (layout.dataset, layout.reports / "allowed", layout.reports / "result_masks")
     roots = {root.joinpath(*kind) for kind in kinds for root in trees}
     roots.add(layout.reports / "rejects")

@@ -85,7 +85,7 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
     accepted = [source for source in book.accepted if source.path in same]
     undecided = len(files) - len(same)
     layers, decomposed = _layers(book, accepted)
-    slots = book.slots_of(decomposed)
+    slots = list(book.slots_of(decomposed))
     edits, planned = _edits(book, slots)
     pairs = _pairs(book, planned)
     verdicts = _verdicts(book, slots)

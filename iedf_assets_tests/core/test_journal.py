@@ -17,7 +17,7 @@ def test_rows_come_back_in_the_order_written_over_several_openings(
     for batch in (rows, more):
         with Journal(path) as journal:
             journal.append(batch)
-    assert read_journal(path) == [*rows, *more]
+    assert list(read_journal(path)) == [*rows, *more]
 
 
 def test_a_torn_last_line_is_skipped_and_spoils_no_other_row(tmp_path: Path) -> None:
@@ -33,4 +33,4 @@ def test_a_torn_last_line_is_skipped_and_spoils_no_other_row(tmp_path: Path) -> 
 
 
 def test_an_absent_journal_has_no_rows(tmp_path: Path) -> None:
-    assert read_journal(tmp_path / "none.jsonl") == []
+    assert list(read_journal(tmp_path / "none.jsonl")) == []

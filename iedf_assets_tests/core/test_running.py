@@ -32,7 +32,7 @@ def run(tmp_path: Path, requests: list[Item], make: Make[Item], in_a_row: int = 
         with Journal(path) as journal:
             run_requests(requests, make, journal, threads=2, max_failures_in_a_row=in_a_row, report=silent)
     finally:
-        rows = read_journal(path)
+        rows = list(read_journal(path))
     return rows
 
 
@@ -73,7 +73,7 @@ def test_the_same_failure_too_often_in_a_row_stops_with_the_cause(tmp_path: Path
 
     with pytest.raises(SystematicError, match="last 5 items failed alike: RuntimeError: no model"):
         run(tmp_path, items(tmp_path, 50), always)
-    assert len(read_journal(tmp_path / "journal.jsonl")) == 5
+    assert len(list(read_journal(tmp_path / "journal.jsonl"))) == 5
 
 
 def test_no_item_is_begun_once_the_budget_is_spent_and_what_is_under_way_is_kept(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_no_item_is_begun_once_the_budget_is_spent_and_what_is_under_way_is_kept
             items(tmp_path, 50), slow, journal,
             threads=2, max_failures_in_a_row=5, report=silent, budget_s=0.1,
         )  # fmt: skip
-    rows = read_journal(tmp_path / "journal.jsonl")
+    rows = list(read_journal(tmp_path / "journal.jsonl"))
     assert sum(row["seconds"] for row in rows) >= 0.1
     # Two threads may each have up to two items in flight when it is spent.
     assert sum(row["seconds"] for row in rows[:-4]) < 0.1
@@ -109,7 +109,7 @@ def test_a_full_disk_stops_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(StorageError, match=r"(?s)No space left.*free space"):
         run(tmp_path, items(tmp_path, 10), full)
-    assert len(read_journal(tmp_path / "journal.jsonl")) == 1
+    assert len(list(read_journal(tmp_path / "journal.jsonl"))) == 1
 
 
 def test_an_item_made_from_damaged_files_fails_alone_and_they_are_removed_to_be_made_again(

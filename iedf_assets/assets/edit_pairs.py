@@ -40,7 +40,7 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
         book = factory.book(category)
         requests = pair_requests(book, paths_on_disk(factory.layout, category))
         sweep_stage(factory.layout, "edit_pairs")
-        require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs.values())
+        require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
         with Journal(factory.layout.journal("edit_pairs", category)) as journal:
             run_requests(
                 requests,

@@ -43,7 +43,7 @@ def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         with Journal(factory.layout.journal("edited_images", category)) as journal:
             journal.append(refused)
         requests = edit_requests(book, plan, paths_on_disk(factory.layout, category))
-        require_space("edited_images", factory.layout.staging, len(requests), book.edits.values())
+        require_space("edited_images", factory.layout.staging, len(requests), book.edits)
         worker = book.category.workers.edit
         report = factory.progress(context)
         launch(context, factory.layout, worker, "edited_images", requests, report, book.allowance)

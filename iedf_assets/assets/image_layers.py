@@ -36,7 +36,7 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
         category = context.partition_key
         book = factory.book(category)
         requests = layer_requests(book, paths_on_disk(factory.layout, category))
-        require_space("image_layers", factory.layout.staging, len(requests), book.layers.values())
+        require_space("image_layers", factory.layout.staging, len(requests), book.layers)
         worker = book.category.workers.layered
         report = factory.progress(context)
         launch(context, factory.layout, worker, "image_layers", requests, report, book.allowance)

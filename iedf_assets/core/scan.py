@@ -18,7 +18,7 @@ from iedf_assets.core.reasons import SYMLINK_OUTSIDE, UNREADABLE
 Problem = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """One file below a category's folder.
 

@@ -2,11 +2,10 @@
 
 import shutil
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.journal import Row
+from iedf_assets.core.manifests import Rows
 
 # Of so few rows the mean says little.
 MIN_ROWS = 10
@@ -14,20 +13,26 @@ MIN_ROWS = 10
 SPARE_BYTES = 256 << 20
 
 
-def require_space(stage: str, folder: Path, count: int, rows: Iterable[Row]) -> None:
+def mean_size(rows: Rows, at_least: int = MIN_ROWS) -> float | None:
+    """Bytes that an item of a stage takes on average; None when fewer than `at_least` rows have files."""
+    sizes = [sum(files.values()) for (files,) in rows.pick("files") if files]
+    return statistics.fmean(sizes) if len(sizes) >= at_least else None
+
+
+def require_space(stage: str, folder: Path, count: int, rows: Rows) -> None:
     """See that `count` more items fit, by what earlier ones took; without earlier ones there is no telling.
 
     Args:
         folder: that they are written below.
-        rows: of the stage, with their files' sizes.
+        rows: of the stage.
 
     Raises:
         StorageError: they do not; says how much is needed and how much is there.
     """
-    sizes = [sum(row["files"].values()) for row in rows if row["files"]]
-    if not count or len(sizes) < MIN_ROWS:
+    size = mean_size(rows) if count else None
+    if size is None:
         return
-    need = round(count * statistics.fmean(sizes)) + SPARE_BYTES
+    need = round(count * size) + SPARE_BYTES
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if free < need:

@@ -1,15 +1,22 @@
 import shutil
 from collections import namedtuple
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.space import MIN_ROWS, SPARE_BYTES, require_space
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's own
-ROWS: list[dict[str, Any]] = [{"files": {"a.png": 600_000, "b.png": 400_000}}] * MIN_ROWS
+FILES = {"a.png": 600_000, "b.png": 400_000}
+
+
+def rows_of(count: int, files: dict[str, int] | None) -> Rows:
+    return Rows.of([{"key": f"k{number}", "files": files} for number in range(count)], "edit_pairs")
+
+
+ROWS = rows_of(MIN_ROWS, FILES)
 
 
 def free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
@@ -30,9 +37,9 @@ def test_what_does_not_fit_stops_before_it_begins_and_says_both_figures(
     assert "iedf clean" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("count", "rows"), [(0, ROWS), (1000, ROWS[:3]), (1000, [{"files": None}] * 50)])
+@pytest.mark.parametrize(("count", "rows"), [(0, ROWS), (1000, rows_of(3, FILES)), (1000, rows_of(50, None))])
 def test_without_anything_to_go_by_nothing_is_said(
-    count: int, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    count: int, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     free(monkeypatch, 0)
     require_space("edit_pairs", tmp_path, count, rows)

@@ -88,7 +88,7 @@ def _floors(books: list[Book]) -> dict[str, float]:
     """Seconds by stage of decoding what is read and encoding what is written, once each."""
     floors: dict[str, float] = defaultdict(float)
     for book in books:
-        photos = paths_on_disk(book.layout, book.name)
+        photos = {name: Path(path) for name, path in paths_on_disk(book.layout, book.name).items()}
         paths = {source.source_id: photos[source.path] for source in book.accepted}
         for path in photos.values():
             floors["source_images"] += _decoding([path])
@@ -132,9 +132,8 @@ def _apart(book: Book) -> float:
 
     cv2.setNumThreads(1)
     fresh = Book.open(book.profile, book.layout, book.name)
-    requests = layer_requests(
-        fresh.with_rows("image_layers", fresh.layers.only([])), paths_on_disk(book.layout, book.name)
-    )
+    fresh = fresh.with_rows("image_layers", fresh.layers.only([]))
+    requests = layer_requests(fresh.at_work(), paths_on_disk(book.layout, book.name))
     patches = [mock.patch.object(classical, name, counted(getattr(classical, name))) for name in APART]
     for patch in patches:
         patch.start()

@@ -1,6 +1,6 @@
 """Asset checks: every one looks at what lies on disk, says at how much, and names the worst cases.
 
-All are built by `_check`, since partitioned checks are a preview in Dagster: a change there is one edit here.
+All are built here, since partitioned checks are a preview in Dagster.
 """
 
 import json
@@ -20,6 +20,7 @@ from iedf_assets.core.inspections import inspect_published
 from iedf_assets.core.journal import read_journal
 from iedf_assets.core.judging import judge_sample
 from iedf_assets.core.lint import list_tree
+from iedf_assets.core.manifests import batches
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.pair_checks import (
     EFFECT,
@@ -63,6 +64,11 @@ PAIR_CHECKS = {
         (INSTRUCTION,),
     ),
 }
+NAMING = "naming_and_completeness"
+SAMPLE_CHECKS = {
+    NAMING: "Each sample has all its files, readable, of one size, named right. Protects trainers.",
+    **{name: description for name, (description, _) in PAIR_CHECKS.items()},
+}
 
 
 @dataclass
@@ -88,8 +94,7 @@ def build_checks(
         _check("source_images", inputs_unchanged, partitions),
         _check("source_images", every_file_listed, partitions, dg.AssetCheckSeverity.WARN),
         _check("image_layers", layers_sane, partitions),
-        _check("dataset", naming_and_completeness, partitions),
-        *(_pair_check(name, partitions) for name in PAIR_CHECKS),
+        _sample_checks(partitions),
         *([_check("dataset", edits_judged, partitions, dg.AssetCheckSeverity.WARN)] if with_models else []),
         _check("dataset", pairs_unique, partitions),
         _check("dataset", accounts_add_up, partitions),
@@ -141,11 +146,39 @@ def layers_sane(book: Book) -> Verdict:
     return Verdict(looked_at, cases, more)
 
 
-def naming_and_completeness(book: Book) -> Verdict:
-    """Each sample has all its files, readable, of one size, named right. Protects trainers."""
-    issues = [issue for found in _inspections(book) for issue in found.issues]
-    cases = [(issue.path, f"{issue.code}: {issue.message}") for issue in issues]
-    return Verdict(len(_published(book)), cases)
+def look_at_samples(book: Book) -> dict[str, Verdict]:
+    """What the checks of `SAMPLE_CHECKS` find, of one pass over the published samples.
+
+    What a person accepted all the same is no finding, but counted.
+    """
+    accepted = {key for key, review in book.verdicts.pick("sample_key", "review") if review == "accept"}
+    thresholds = book.category.thresholds
+    verdicts = {name: Verdict(0) for name in SAMPLE_CHECKS}
+    tiers, looked_at = set(), 0
+    for looked_at, found in enumerate(_inspections(book), 1):  # noqa: B007  # how many there were
+        tier = SUBTYPES[found.sample.subtype].tier
+        tiers.add(tier)
+        verdicts[NAMING].cases += [(issue.path, f"{issue.code}: {issue.message}") for issue in found.issues]
+        judged = judge_sample(found, tier, thresholds, ())
+        wrong = {check: check for check in judged.failed_checks}
+        wrong |= {check: f"{check} not run" for check in judged.not_run}
+        if str(found.sample) in accepted:
+            continue
+        if INSTRUCTION in judged.failed_checks:
+            wrong[INSTRUCTION] += f" ({'; '.join(found.wrong_texts)})"
+        for name, (_, checks) in PAIR_CHECKS.items():
+            if cases := [wrong[check] for check in checks if check in wrong]:
+                verdicts[name].cases.append((str(found.sample), ", ".join(cases)))
+    for verdict in verdicts.values():
+        verdict.looked_at = looked_at
+    for name, (_, checks) in PAIR_CHECKS.items():
+        verdicts[name].more = {
+            bound.limit: limit
+            for tier in sorted(tiers)
+            for bound, limit in bounds_of(tier, thresholds)
+            if bound.check in checks
+        } | {"accepted by review": len(accepted)}
+    return verdicts
 
 
 def pairs_unique(book: Book) -> Verdict:
@@ -221,52 +254,37 @@ def edits_judged(book: Book) -> Verdict:
     return Verdict(looked_at, cases)
 
 
-def _published(book: Book) -> list[SampleKey]:
+def _published(book: Book) -> Iterator[SampleKey]:
     rows = book.verdicts.pick("sample_key", "status")
-    return [SampleKey.parse(key) for key, status in rows if status == "published"]
+    return (SampleKey.parse(key) for key, status in rows if status == "published")
 
 
 def _inspections(book: Book) -> Iterator[Inspection]:
-    published = book.verdicts.table.filter(pl.col("status") == "published").select("sample_key", "edit_key")
+    published = book.verdicts.where(pl.col("status") == "published").table.select("sample_key", "edit_key")
     drawn = book.edits.table.select("recipe", edit_key="key")
-    recipes = published.join(drawn, on="edit_key", how="left").select("sample_key", "recipe").iter_rows()
+    table = published.join(drawn, on="edit_key", how="left").select("sample_key", "recipe")
+    recipes = (row for batch in batches(table) for row in batch.iter_rows())
     return inspect_published(book.layout, book.name, recipes, thread_count(book.profile.threads))
 
 
-def _pairs_verdict(book: Book, names: tuple[str, ...]) -> Verdict:
-    """Samples that fail one of some checks, or for which it could not run, which is no pass either.
+def _sample_checks(partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksDefinition:
+    """The checks of `SAMPLE_CHECKS`, which look at each sample once for all of them."""
+    specs = [
+        dg.AssetCheckSpec(name, asset="dataset", description=description, partitions_def=partitions)
+        for name, description in SAMPLE_CHECKS.items()
+    ]
 
-    What a person accepted all the same is counted apart.
-    """
-    accepted = {key for key, review in book.verdicts.pick("sample_key", "review") if review == "accept"}
-    thresholds, cases, looked_at = book.category.thresholds, [], 0
-    tiers = set()
-    for looked_at, found in enumerate(_inspections(book), 1):  # noqa: B007  # how many there were
-        tier = SUBTYPES[found.sample.subtype].tier
-        tiers.add(tier)
-        judged = judge_sample(found, tier, thresholds, ())
-        wrong = [name for name in judged.failed_checks if name in names]
-        wrong += [f"{name} not run" for name in judged.not_run if name in names]
-        said = f" ({'; '.join(found.wrong_texts)})" if INSTRUCTION in wrong else ""
-        if wrong and str(found.sample) not in accepted:
-            cases.append((str(found.sample), ", ".join(wrong) + said))
-    limits = {
-        bound.limit: limit
-        for tier in sorted(tiers)
-        for bound, limit in bounds_of(tier, thresholds)
-        if bound.check in names
-    }
-    return Verdict(looked_at, cases, {**limits, "accepted by review": len(accepted)})
+    @dg.multi_asset_check(name="dataset_samples", specs=specs, can_subset=True)
+    def check(
+        context: dg.AssetCheckExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> Iterator[dg.AssetCheckResult]:
+        book = factory.book(context.partition_key)
+        verdicts = look_at_samples(book)
+        for key in context.selected_asset_check_keys:
+            verdict = verdicts[key.name]
+            yield _result(verdict, dg.AssetCheckSeverity.ERROR, book.layout.dataset, key)
 
-
-def _pair_check(name: str, partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksDefinition:
-    description, checks = PAIR_CHECKS[name]
-
-    def look(book: Book) -> Verdict:
-        return _pairs_verdict(book, checks)
-
-    look.__name__, look.__doc__ = name, description
-    return _check("dataset", look, partitions)
+    return check
 
 
 def _check(
@@ -297,9 +315,18 @@ def _whole_check(asset: str, look: Callable[[Layout], Verdict]) -> dg.AssetCheck
     return check
 
 
-def _result(verdict: Verdict, severity: dg.AssetCheckSeverity, dataset: Path) -> dg.AssetCheckResult:
+def _result(
+    verdict: Verdict, severity: dg.AssetCheckSeverity, dataset: Path, key: dg.AssetCheckKey | None = None
+) -> dg.AssetCheckResult:
+    """The verdict as Dagster shows it; `key` says of which check where a step has several."""
     worst = [{"subject": subject, "finding": finding} for subject, finding in verdict.cases[:WORST]]
     shown = {"worst": records_table(worst, {"subject": "string", "finding": "string"})} if worst else {}
     metadata = {"looked_at": verdict.looked_at, "findings": len(verdict.cases), **verdict.more, **shown}
     pictures = cases_strip(dataset, [subject for subject, _ in verdict.cases]) if verdict.cases else {}
-    return dg.AssetCheckResult(passed=not verdict.cases, severity=severity, metadata={**metadata, **pictures})
+    return dg.AssetCheckResult(
+        passed=not verdict.cases,
+        severity=severity,
+        metadata={**metadata, **pictures},
+        asset_key=key.asset_key if key else None,
+        check_name=key.name if key else None,
+    )

@@ -4,12 +4,12 @@ import dagster as dg
 import polars as pl
 from upath import UPath
 
-from iedf_assets.core.manifests import read_table, write_table
+from iedf_assets.core.manifests import scan_table, write_table
 from iedf_assets.core.naming import Layout
 
 
 class ManifestIOManager(dg.UPathIOManager):
-    """Stores `polars.DataFrame` outputs as `outputs/manifests/<stage>/<category>.parquet`."""
+    """Stores `polars.LazyFrame` outputs as `outputs/manifests/<stage>/<category>.parquet`."""
 
     extension = ".parquet"
 
@@ -17,14 +17,14 @@ class ManifestIOManager(dg.UPathIOManager):
         super().__init__(UPath(layout.manifests))
         self._layout = layout
 
-    def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame, path: UPath) -> None:
+    def dump_to_path(self, context: dg.OutputContext, obj: pl.LazyFrame, path: UPath) -> None:
         """Write the manifest, then drop the journal, all of whose rows it now holds."""
         stage, category = context.asset_key.path[-1], context.asset_partition_key
         write_table(obj, self._layout.manifest(stage, category))
         self._layout.journal(stage, category).unlink(missing_ok=True)
-        context.log.debug("%d rows written to %s", len(obj), path)
+        context.log.debug("written to %s", path)
 
-    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.DataFrame:
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
         """Read a manifest."""
         context.log.debug("reading %s", path)
-        return read_table(self._layout.manifest(context.asset_key.path[-1], context.asset_partition_key))
+        return scan_table(self._layout.manifest(context.asset_key.path[-1], context.asset_partition_key))

@@ -18,15 +18,18 @@ OWNERS = ["team:image-edit-dataset-factory"]
 def row_counts(book: Book, stage: str) -> Metadata:
     """Current rows in all and by status, and a table of the reasons where there are any."""
     rows = book.current(stage)
-    reasons = {"reasons": reasons_table(rows)} if rows.table["reason"].count() else {}
+    told = rows.where(pl.col("reason").is_not_null())
+    reasons = {"reasons": reasons_table(told)} if told else {}
     return {"dagster/row_count": len(rows), **rows.counts(), **reasons}
 
 
 def reasons_table(rows: Rows) -> dg.TableMetadataValue:
     """How often each reason occurs, with one example's detail."""
-    told = [values for values in rows.pick("status", "reason", "detail") if values[1]]
-    examples = {(status, reason): detail for status, reason, detail in told}
-    counts = Counter((status, reason) for status, reason, _ in told)
+    examples: dict[tuple[str, str], str] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for status, reason, detail in rows.pick("status", "reason", "detail"):
+        examples[status, reason] = detail
+        counts[status, reason] += 1
     records = [
         {"status": status, "reason": reason, "rows": count, "example": examples[status, reason]}
         for (status, reason), count in counts.most_common()
@@ -57,6 +60,6 @@ def records_table(records: list[dict[str, Any]], columns: Mapping[str, str]) -> 
     )
 
 
-def result(book: Book, stage: str, extra: Metadata) -> dg.MaterializeResult[pl.DataFrame]:
+def result(book: Book, stage: str, extra: Metadata) -> dg.MaterializeResult[pl.LazyFrame]:
     """The materialization of a stage: its table, and what to show of the rows that are current."""
     return dg.MaterializeResult(value=book.table(stage).table, metadata={**row_counts(book, stage), **extra})

@@ -24,19 +24,19 @@ LIMIT_BYTES = 60_000
 
 
 def layers_strip(book: Book) -> Metadata:
-    """Photo and subject (the rest darkened) of a few of the sources worked on last."""
+    """Photo and subject (the rest darkened) of a few of the sources of a book at work."""
     photos = paths_on_disk(book.layout, book.name)
     rows = []
     for source in book.worked_on:
         layers = book.layers_row(source.source_id)
         if layers and layers["status"] == "done" and source.path in photos:
             mask = book.layout.staged("image_layers", layers["key"]) / "mask.png"
-            rows.append((photos[source.path], mask))
+            rows.append((Path(photos[source.path]), mask))
     return _strip("pictures: photo, subject", rows, spotlight=True)
 
 
 def pairs_strip(book: Book) -> Metadata:
-    """Source, mask and result of a few of the pairs worked on last."""
+    """Source, mask and result of a few of the pairs of a book at work."""
     keys = [slot.pair_key for slot in book.slots_of(book.worked_on)]
     done = [key for key in keys if key in book.pairs and book.pairs[key]["status"] == "done"]
     folders = [book.layout.staged("edit_pairs", key) for key in done]

@@ -29,17 +29,18 @@ def dataset_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinit
     )
     def dataset(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
-    ) -> dg.MaterializeResult[pl.DataFrame]:
+    ) -> dg.MaterializeResult[pl.LazyFrame]:
         category = context.partition_key
         book = factory.book(category)
+        at_work = book.at_work()
         rows = judge_and_publish(
             factory.profile,
             book.category,
             category,
             factory.layout,
             book.slots_of(book.editable),
-            book.edits,
-            book.pairs,
+            at_work.edits,
+            at_work.pairs,
             book.verdicts,
             {slot.name for slot in book.slots_of(book.worked_on)},
             factory.progress(context),

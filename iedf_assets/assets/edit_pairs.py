@@ -35,10 +35,10 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
     )
     def edit_pairs(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
-    ) -> dg.MaterializeResult[pl.DataFrame]:
+    ) -> dg.MaterializeResult[pl.LazyFrame]:
         category = context.partition_key
         book = factory.book(category)
-        requests = pair_requests(book, paths_on_disk(factory.layout, category))
+        requests = pair_requests(book.at_work(), paths_on_disk(factory.layout, category))
         sweep_stage(factory.layout, "edit_pairs")
         require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
         with Journal(factory.layout.journal("edit_pairs", category)) as journal:
@@ -51,6 +51,6 @@ def edit_pairs_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefi
                 report=factory.progress(context),
             )
         book = factory.book(category)
-        return result(book, "edit_pairs", {"made": len(requests), **pairs_strip(book)})
+        return result(book, "edit_pairs", {"made": len(requests), **pairs_strip(book.at_work())})
 
     return edit_pairs

@@ -34,15 +34,16 @@ def edited_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
     )
     def edited_images(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
-    ) -> dg.MaterializeResult[pl.DataFrame]:
+    ) -> dg.MaterializeResult[pl.LazyFrame]:
         category = context.partition_key
         book = factory.book(category)
-        plan = plan_edits(book)
+        at_work = book.at_work()
+        plan = plan_edits(at_work)
         write_table(frame(plan, "edited_images"), factory.layout.manifest("plan", category))
-        refused = [row for row in plan if row["status"] == "rejected" and row["key"] not in book.edits]
+        refused = [row for row in plan if row["status"] == "rejected" and row["key"] not in at_work.edits]
         with Journal(factory.layout.journal("edited_images", category)) as journal:
             journal.append(refused)
-        requests = edit_requests(book, plan, paths_on_disk(factory.layout, category))
+        requests = edit_requests(at_work, plan, paths_on_disk(factory.layout, category))
         require_space("edited_images", factory.layout.staging, len(requests), book.edits)
         worker = book.category.workers.edit
         report = factory.progress(context)

@@ -32,15 +32,15 @@ def image_layers_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDe
     )
     def image_layers(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
-    ) -> dg.MaterializeResult[pl.DataFrame]:
+    ) -> dg.MaterializeResult[pl.LazyFrame]:
         category = context.partition_key
         book = factory.book(category)
-        requests = layer_requests(book, paths_on_disk(factory.layout, category))
+        requests = layer_requests(book.at_work(), paths_on_disk(factory.layout, category))
         require_space("image_layers", factory.layout.staging, len(requests), book.layers)
         worker = book.category.workers.layered
         report = factory.progress(context)
         launch(context, factory.layout, worker, "image_layers", requests, report, book.allowance)
         book = factory.book(category)
-        return result(book, "image_layers", {"made": len(requests), **layers_strip(book)})
+        return result(book, "image_layers", {"made": len(requests), **layers_strip(book.at_work())})
 
     return image_layers

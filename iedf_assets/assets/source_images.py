@@ -9,7 +9,6 @@ from iedf_assets.core.errors import InputsLostError
 from iedf_assets.core.ingest import ingest, require_inputs
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.keys import SOURCES_VERSION
-from iedf_assets.core.manifests import Rows
 from iedf_assets.metadata import OWNERS, result
 from iedf_assets.resources import Factory
 
@@ -30,7 +29,7 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
     )
     def source_images(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
-    ) -> dg.MaterializeResult[pl.DataFrame]:
+    ) -> dg.MaterializeResult[pl.LazyFrame]:
         category = context.partition_key
         book = factory.book(category)
         found = scan.find_files(factory.layout, category)
@@ -47,7 +46,7 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         unmapped = scan.unmapped_folders(factory.layout, factory.profile)
         for folder in unmapped:
             context.log.warning("data/%s is in no category of the profile; its photos are left alone", folder)
-        book = book.with_rows("source_images", Rows.of(rows, "source_images"))
+        book = book.with_rows("source_images", rows)
         return result(book, "source_images", {"wave": len(wave), "unmapped_folders": unmapped})
 
     return source_images

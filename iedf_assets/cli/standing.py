@@ -9,8 +9,8 @@ from rich.table import Table
 
 from iedf_assets.cli.running import plain_console
 from iedf_assets.core.book import STAGES, Book
-from iedf_assets.core.journal import Row
 from iedf_assets.core.limits import Allowance
+from iedf_assets.core.manifests import read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.profile import Profile
@@ -47,7 +47,8 @@ def show_plan(profile: Profile, names: list[str]) -> None:
     for heading in ("category", "stage", "to make", "about", "new in staging"):
         table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
     found = {name: _standings(profile, name) for name in names}
-    rows = {stage: _rows_of_all(profile, stage) for stage in STAGES}
+    layout = Layout.of(profile)
+    rows = {stage: [read_rows(layout, stage, name) for name in profile.categories] for stage in STAGES}
     total, unknown = 0.0, False
     for name, standing in found.items():
         for one in standing:
@@ -73,13 +74,6 @@ def show_plan(profile: Profile, names: list[str]) -> None:
 def _standings(profile: Profile, name: str) -> list[Standing]:
     book = Book.open(profile, Layout.of(profile), name)
     return standings(book, find_files(book.layout, name) or [])
-
-
-def _rows_of_all(profile: Profile, stage: str) -> list[Row]:
-    layout = Layout.of(profile)
-    return [
-        row for name in profile.categories for row in Book.open(profile, layout, name).table(stage).values()
-    ]
 
 
 def _tell_limits(console: Console, profile: Profile) -> None:

@@ -21,6 +21,16 @@ from iedf_assets.core.staged import is_intact
 from iedf_assets.core.waves import begin_wave, open_wave, wave_size
 
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
+# What tells whether the rows of a stage hold, and of what they are.
+_STANDING = {
+    "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
+                      "height"),
+    "image_layers": ("key", "source_id", "status", "attempts", "level"),
+    "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant"),
+    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
+    "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
+                "sample_key", "pair_key"),
+}  # fmt: skip
 
 
 class Source(NamedTuple):
@@ -34,7 +44,9 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Book:
-    """What is known of one category. Rows are read when first asked for.
+    """What is known of one category. Rows are read when first asked for, and no more of them than that.
+
+    To look rows up by their keys, take `at_work` or `standing`: not all of a large category fits in memory.
 
     Attributes:
         name: the category's folder name, NFC.
@@ -72,7 +84,7 @@ class Book:
         return read_reviews(self.layout)
 
     def table(self, stage: str) -> Rows:
-        """The rows of a stage by key, read when they are asked for first."""
+        """The rows of a stage by key, as they were when they were asked for first."""
         if stage not in self._tables:
             self._tables[stage] = read_rows(self.layout, stage, self.name)
         return self._tables[stage]
@@ -80,6 +92,24 @@ class Book:
     def with_rows(self, stage: str, rows: Rows) -> Self:
         """The same book with the rows of a stage as they have just been made, before they are written."""
         return replace(self, _tables={**self._tables, stage: rows})
+
+    def at_work(self) -> Self:
+        """The same book with those rows alone of the stages in between that belong to `worked_on`."""
+        slots = list(self.slots_of(self.worked_on))
+        judged = self.verdicts.only(slot.name for slot in slots).pick("pair_key")
+        keys = {
+            "image_layers": {slot.layers_key for slot in slots},
+            "edited_images": {slot.edit_key for slot in slots},
+            # What is published may be of earlier settings.
+            "edit_pairs": {slot.pair_key for slot in slots} | {key for (key,) in judged if key},
+        }
+        tables = {stage: self.table(stage).only(wanted) for stage, wanted in keys.items()}
+        return replace(self, _tables={**self._tables, **tables})
+
+    def standing(self) -> Self:
+        """The same book with what tells whether its rows hold, and nothing else of them."""
+        tables = {stage: self.table(stage).narrow(columns) for stage, columns in _STANDING.items()}
+        return replace(self, _tables=tables)
 
     @property
     def sources(self) -> Rows:
@@ -177,7 +207,7 @@ class Book:
     def left_over(self, found: list[Found]) -> bool:
         """Whether something listed or published has to go: its file is gone, or its slot left the plan."""
         names = {file.name for file in found}
-        if any(path not in names for path in self.sources):
+        if any(path not in names for (path,) in self.sources.pick("path")):
             return True
         wanted = {slot.name for slot in self.slots_of(self.editable)}
         published = (slot for slot, status in self.verdicts.pick("slot", "status") if status == "published")
@@ -220,7 +250,8 @@ class Book:
 
     def unfinished(self, found: list[Found]) -> list[str]:
         """Paths of the files that have not been through all stages, rows parked for good left out."""
-        return [file.name for file in found if not self._is_finished(file)]
+        book = self.standing()
+        return [file.name for file in found if not book.is_done_with(file)]
 
     def is_held(self, slot: Slot) -> bool:
         """Whether a limit keeps a planned edit from being made now."""
@@ -251,7 +282,8 @@ class Book:
     def _source_settings(self) -> str:
         return sources_settings(self.profile, self.category)
 
-    def _is_finished(self, file: Found) -> bool:
+    def is_done_with(self, file: Found) -> bool:
+        """Whether a file has been through all stages as it is now, or is parked."""
         row = self.sources.get(file.name)
         if row is None or row["key"] != row_key(self._source_settings, file):
             return row is None and self.holds_all

@@ -13,11 +13,9 @@ from pathlib import Path
 from iedf_assets.core.book import Book
 from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside
 from iedf_assets.core.leftovers import is_left_over
-from iedf_assets.core.manifests import frame, read_rows, write_table
+from iedf_assets.core.manifests import STAGED, read_rows, write_table
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.waves import open_wave
-
-STAGED = ("image_layers", "edited_images", "edit_pairs")
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,9 @@ def throw_away(layout: Layout, books: Iterable[Book], waste: Iterable[Waste]) ->
     for book in books if gone else ():
         for stage in STAGED:
             rows = read_rows(layout, stage, book.name)
-            kept = [row for key, row in rows.items() if (stage, key) not in gone]
-            if len(kept) < len(rows):
-                write_table(frame(kept, stage), layout.manifest(stage, book.name))
+            leaving = [key for key in rows if (stage, key) in gone]
+            if leaving:
+                write_table(rows.without(leaving).table, layout.manifest(stage, book.name))
                 layout.journal(stage, book.name).unlink(missing_ok=True)
     for entry in waste:
         if entry.path.is_dir() and not entry.path.is_symlink():

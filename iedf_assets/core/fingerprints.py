@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -80,56 +80,60 @@ class HashIndex:
         return found
 
 
-def resolve_duplicates(rows: Iterable[Row], accepted_before: Collection[str], bits: int) -> list[Row]:
-    """Turn accepted rows of one category into duplicates where a better one shows the same picture.
+class Candidate(NamedTuple):
+    """A photo that is accepted unless it is a duplicate; `phash` as `perceptual_hash` gives it."""
 
-    Rows are gone through in a fixed order, those accepted before first, then by path; each is compared with
-    the rows kept so far and no others. So the outcome depends on no order of arrival, a chain of similar
+    path: str
+    source_id: str
+    phash: str | None
+
+
+class Duplicate(NamedTuple):
+    """Why a photo is left out: reason, detail, and the path of the photo that is kept."""
+
+    reason: str
+    detail: str
+    kept: str
+
+
+def resolve_duplicates(
+    photos: Iterable[Candidate], accepted_before: Collection[str], bits: int
+) -> dict[str, Duplicate]:
+    """The photos of one category that are duplicates, where a better one shows the same picture.
+
+    Photos are gone through in a fixed order, those accepted before first, then by path; each is compared with
+    those kept so far and no others. So the outcome depends on no order of arrival, a chain of similar
     pictures keeps every picture that no kept one resembles, and what was published stays.
 
     Args:
-        rows: rows of source_images; those not accepted are passed through.
         accepted_before: paths that an earlier run accepted with the same content.
         bits: near duplicates differ in at most so many bits of the hash; -1 looks for none.
 
     Returns:
-        All rows, in the order given.
+        Path → why it is left out.
     """
-    given = list(rows)
-    ordered = sorted(
-        (row for row in given if row["status"] == "accepted"),
-        key=lambda row: (row["path"] not in accepted_before, row["path"]),
-    )
     by_content: dict[str, str] = {}
     by_hash: dict[int, str] = {}
     index = HashIndex(max(bits, 0))
-    turned: dict[str, Row] = {}
-    for row in ordered:
-        path, value = row["path"], int(row["phash"], 16) if row["phash"] and bits >= 0 else None
-        if row["source_id"] in by_content:
-            turned[path] = _duplicate(row, DUPLICATE, by_content[row["source_id"]], "the same file")
+    turned: dict[str, Duplicate] = {}
+    for photo in sorted(photos, key=lambda photo: (photo.path not in accepted_before, photo.path)):
+        value = int(photo.phash, 16) if photo.phash and bits >= 0 else None
+        if photo.source_id in by_content:
+            kept = by_content[photo.source_id]
+            turned[photo.path] = Duplicate(DUPLICATE, f"the same file: {kept}", kept)
             continue
         # Very many photos may share one hash, so equality is told before anything is searched.
         near = {value: 0} if value in by_hash else index.near(value) if value is not None else {}
         if near:
             distance, kept = min((distance, by_hash[other]) for other, distance in near.items())
-            turned[path] = _duplicate(row, NEAR_DUPLICATE, kept, f"hashes differ in {distance} bits")
+            detail = f"hashes differ in {distance} bits: {kept}"
+            turned[photo.path] = Duplicate(NEAR_DUPLICATE, detail, kept)
             continue
-        by_content[row["source_id"]] = path
+        by_content[photo.source_id] = photo.path
         if value is not None:
-            by_hash[value] = path
+            by_hash[value] = photo.path
             index.add(value)
-    return [turned.get(row["path"], row) for row in given]
-
-
-def _duplicate(row: Row, reason: str, kept: str, detail: str) -> Row:
-    return {
-        **row,
-        "status": "filtered",
-        "reason": reason,
-        "detail": f"{detail}: {kept}",
-        "duplicate_of": kept,
-    }
+    return turned
 
 
 @dataclass(frozen=True, order=True)

@@ -1,10 +1,9 @@
 """Forgetting on purpose: what `--force STAGE` and `--retry-failed` do to the manifests before a run."""
 
-from collections.abc import Callable
+import polars as pl
 
 from iedf_assets.core.book import STAGES
-from iedf_assets.core.journal import Row
-from iedf_assets.core.manifests import frame, read_rows, write_table
+from iedf_assets.core.manifests import read_rows, write_table
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.waves import close_wave
 
@@ -16,24 +15,22 @@ def forget(layout: Layout, category: str, stage: str) -> None:
     forgotten.
     """
     for later in STAGES[STAGES.index(stage) :]:
-        if later in {"source_images", "dataset"}:
-            _rewrite(layout, later, category, lambda row: {**row, "key": ""})
-        else:
-            _rewrite(layout, later, category, lambda _row: None)
+        rows = read_rows(layout, later, category)
+        keep = later in {"source_images", "dataset"}
+        table = rows.table.with_columns(key=pl.lit("")) if keep else rows.table.clear()
+        _rewrite(layout, later, category, table)
     close_wave(layout, category)
 
 
 def retry_failed(layout: Layout, category: str) -> None:
     """Give every failed row of a category its attempts back."""
+    failed = pl.col("status") == "failed"
     for stage in STAGES:
-        _rewrite(
-            layout, stage, category, lambda row: {**row, "attempts": 0} if row["status"] == "failed" else row
-        )
+        table = read_rows(layout, stage, category).table
+        attempts = pl.when(failed).then(0).otherwise("attempts").cast(pl.Int32)
+        _rewrite(layout, stage, category, table.with_columns(attempts=attempts))
 
 
-def _rewrite(layout: Layout, stage: str, category: str, change: Callable[[Row], Row | None]) -> None:
-    rows = [
-        changed for row in read_rows(layout, stage, category).values() if (changed := change(row)) is not None
-    ]
-    write_table(frame(rows, stage), layout.manifest(stage, category))
+def _rewrite(layout: Layout, stage: str, category: str, table: pl.LazyFrame) -> None:
+    write_table(table, layout.manifest(stage, category))
     layout.journal(stage, category).unlink(missing_ok=True)

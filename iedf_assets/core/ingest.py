@@ -1,15 +1,19 @@
 """The stage source_images: every file found becomes a row, whether it is accepted, and why not."""
 
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from contextlib import closing
+from itertools import chain
 from typing import Any
+
+import polars as pl
 
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.filters import turned_down
-from iedf_assets.core.fingerprints import perceptual_hash, resolve_duplicates
+from iedf_assets.core.fingerprints import Candidate, perceptual_hash, resolve_duplicates
 from iedf_assets.core.journal import Journal, Row
 from iedf_assets.core.keys import digest, sources_settings
+from iedf_assets.core.manifests import Rows, collected
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.photos import read_photo
 from iedf_assets.core.profile import Category, Profile
@@ -72,11 +76,11 @@ def ingest(
     profile: Profile,
     category: Category,
     found: list[Found],
-    known: Mapping[str, Row],
+    known: Rows,
     selected: set[str] | None,
     journal: Journal,
     report: Report,
-) -> list[Row]:
+) -> Rows:
     """One row of source_images for every file found, in the order of their paths.
 
     Files are read only where no valid row is known; each one read is journalled at once with what it shows
@@ -92,31 +96,58 @@ def ingest(
         OSError: the journal cannot be written.
     """
     settings = sources_settings(profile, category)
-    rows: dict[str, Row] = {}
-    before: dict[str, str] = {}
+    before = known.narrow(("path", "key", "status", "source_id", "attempts"))
+    # Of very many photos most stay as they are: only their names are held.
+    staying: set[str] = set()
+    waiting: list[Found] = []
     jobs: list[tuple[Found, Row]] = []
     for file in found:
-        row = _base_row(file, row_key(settings, file))
-        old = known.get(file.name)
-        if old is not None and old["status"] == "accepted":
-            before[file.name] = old["source_id"]
-        valid = old if old is not None and old["key"] == row["key"] else None
-        if valid is not None and _is_final(valid, profile.max_attempts):
-            rows[file.name] = _own_merit(valid)
+        old, key = before.get(file.name), row_key(settings, file)
+        valid = old is not None and old["key"] == key
+        if old is not None and valid and _is_final(old, profile.max_attempts):
+            staying.add(file.name)
         elif selected is None or file.name in selected:
-            jobs.append((file, {**row, "attempts": (valid or row)["attempts"] or 0}))
+            attempts = old["attempts"] or 0 if old is not None and valid else 0
+            jobs.append((file, {**_base_row(file, key), "attempts": attempts}))
+        elif old is not None:
+            staying.add(file.name)
         else:
-            rows[file.name] = _own_merit(old or row)
+            waiting.append(file)
     read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
+    rows: list[Row] = []
     with closing(_journalled((row for _, row in read), journal)) as finished:
         for done, row in enumerate(finished, 1):
-            rows[row["path"]] = _own_merit(row)
+            rows.append(row)
             report(done, len(jobs))
-    return resolve_duplicates(
-        (rows[file.name] for file in found),
-        {path for path, source_id in before.items() if rows[path]["source_id"] == source_id},
-        profile.sources.near_duplicate_bits,
+    new = (_base_row(file, row_key(settings, file)) for file in waiting)
+    shown = known.only(staying).overlaid(chain(new, rows))
+    return _with_duplicates(shown, before, profile.sources.near_duplicate_bits)
+
+
+def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
+    """Rows as their files show themselves, and which of them are duplicates of which.
+
+    Args:
+        before: the rows of the run before: what was accepted then, with the same content, stays.
+        bits: see `resolve_duplicates`.
+    """
+    sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
+    passes = sound | pl.col("reason").is_in(DUPLICATES)
+    own_merit = shown.table.with_columns(
+        status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
+        **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
     )
+    table = collected(own_merit)
+    accepted = table.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
+    held = dict(before.where(pl.col("status") == "accepted").pick("path", "source_id"))
+    candidates = [Candidate(*values) for values in accepted.iter_rows()]
+    stay = {one.path for one in candidates if held.get(one.path) == one.source_id}
+    turned = pl.DataFrame(
+        [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
+        schema=dict.fromkeys(("path", "status", "reason", "detail", "duplicate_of"), pl.String),
+        orient="row",
+    )
+    return Rows(table.update(turned, on="path").sort("path"), "source_images")
 
 
 def _base_row(file: Found, key: str) -> Row:
@@ -135,14 +166,6 @@ def _is_final(row: Row, max_attempts: int) -> bool:
     if row["status"] == "failed":
         return (row["attempts"] or 0) >= max_attempts
     return row["status"] == "filtered" or row["source_id"] is not None
-
-
-def _own_merit(row: Row) -> Row:
-    """A row as its file shows itself, before duplicates are told."""
-    sound = row["status"] == "pending" and row["source_id"] is not None
-    if sound or row["reason"] in DUPLICATES:
-        return {**row, "status": "accepted", "reason": None, "detail": None, "duplicate_of": None}
-    return row
 
 
 def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:

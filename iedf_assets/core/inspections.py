@@ -12,7 +12,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.inspection import Inspection, Known, inspect_sample
 from iedf_assets.core.keys import digest
 from iedf_assets.core.lint import Issue
-from iedf_assets.core.manifests import read_table, write_table
+from iedf_assets.core.manifests import among, batches, merged, scan_table, write_table
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.scores import SCORES_VERSION
@@ -69,10 +69,10 @@ def inspect_samples(
         What was found, sorted by the text of the sample keys.
     """
     known = _known(cache)
-    signatures = dict(known.select("sample_key", "signature").iter_rows())
-    wanted, unknown = [], {}
+    signatures = dict(known.select("sample_key", "signature").collect().iter_rows())
+    wanted, unknown = set(), {}
     for sample, facts in samples:
-        wanted.append(str(sample))
+        wanted.add(str(sample))
         signature = _signature(dataset, sample, facts)
         if signatures.get(str(sample)) != signature:
             unknown[sample] = signature, facts
@@ -81,22 +81,22 @@ def inspect_samples(
     for done, (sample, inspection) in enumerate(work, 1):
         rows.append((str(sample), unknown[sample][0], _dump(inspection)))
         report(done, len(unknown))
-    kept = known.filter(pl.col("sample_key").is_in(pl.Series(wanted, dtype=pl.String).implode()))
-    table = pl.concat([kept, pl.DataFrame(rows, schema=_SCHEMA, orient="row")])
-    table = table.unique(subset="sample_key", keep="last").sort("sample_key")
-    if unknown or table.height != known.height:
+    found = pl.DataFrame(rows, schema=_SCHEMA, orient="row").sort("sample_key")
+    table = merged(known.filter(among("sample_key", wanted)), found, "sample_key")
+    if unknown or signatures.keys() - wanted:
         write_table(table, cache)
-    for key, found in table.select("sample_key", "found").iter_rows():
-        yield _load(SampleKey.parse(key), found)
+    for batch in batches(table):
+        for key, _, text in batch.iter_rows():
+            yield _load(SampleKey.parse(key), text)
 
 
-def _known(cache: Path) -> pl.DataFrame:
+def _known(cache: Path) -> pl.LazyFrame:
     """What was found before; a cache that cannot be read knows nothing."""
     with suppress(StorageError):
-        table = read_table(cache) if cache.exists() else None
-        if table is not None and table.schema == _SCHEMA:
+        table = scan_table(cache) if cache.exists() else None
+        if table is not None and table.collect_schema() == _SCHEMA:
             return table
-    return pl.DataFrame(schema=_SCHEMA)
+    return pl.LazyFrame(schema=_SCHEMA)
 
 
 def _signature(dataset: Path, sample: SampleKey, known: Known) -> str:

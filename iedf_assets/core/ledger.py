@@ -89,9 +89,8 @@ class Ledger:
                 entries.add(edit_id, sample, to)
                 rows.append(_row(edit_id, sample, to))
 
-            for edit_id, sample in sorted(known):
-                if sample not in entries.taken:
-                    note(edit_id, sample, entries.owners.get(edit_id, owner))
+            for edit_id, sample in sorted(pair for pair in known if pair[1] not in entries.taken):
+                note(edit_id, sample, entries.owners.get(edit_id, owner))
             given: dict[str, SampleKey] = {}
             over: set[str] = set()
             room = _Room(quotas or {}, entries)

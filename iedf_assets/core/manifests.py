@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,7 +65,11 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "review": pl.String, "sample_key": pl.String, "pair_key": pl.String, "edit_key": pl.String,
     },
 }  # fmt: skip
-_REMEDY = "restore it, or delete it: what its journal and the staged files still show is found again"
+# Rows that are held at once when a table is read or written; also the size of a file's row groups, of which
+# one at least is in memory.
+_BATCH_ROWS = 512
+# The stages whose rows have files of their own.
+STAGED = ("image_layers", "edited_images", "edit_pairs")
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
 
 
@@ -101,19 +106,39 @@ def decode(row: Mapping[str, Any]) -> Row:
 
 def frame(rows: Iterable[Mapping[str, Any]], stage: str) -> pl.DataFrame:
     """Rows as a table with the stage's schema, sorted by key, the last row of a key winning."""
-    latest = {row[key_column(stage)]: encode(row, stage) for row in rows}
-    return pl.DataFrame(list(latest.values()), schema=SCHEMAS[stage], orient="row").sort(key_column(stage))
+    column, schema = key_column(stage), SCHEMAS[stage]
+    tables = [pl.DataFrame(schema=schema)]
+    source = iter(rows)
+    # A table takes a tenth of the memory that as many rows do.
+    while part := [encode(row, stage) for row in islice(source, _BATCH_ROWS)]:
+        tables.append(pl.DataFrame(part, schema=schema, orient="row"))
+    return pl.concat(tables).unique(subset=column, keep="last").sort(column)
+
+
+def among(column: str, values: Iterable[str]) -> pl.Expr:
+    """Whether a column's value is one of some."""
+    return pl.col(column).is_in(pl.Series(list(values), dtype=pl.String).implode())
+
+
+def merged(table: pl.LazyFrame, rows: pl.DataFrame, column: str) -> pl.LazyFrame:
+    """A table and rows, both sorted by a column of keys, as one; of two with one key, that of `rows`."""
+    if rows.is_empty():
+        return table
+    return table.filter(~among(column, rows[column])).merge_sorted(rows.lazy(), key=column)
 
 
 class Rows(Mapping[str, Row]):
-    """A stage's rows by key: kept as a table, and decoded one by one when they are asked for.
+    """A stage's rows by key, of which no more is read than is asked for.
+
+    `pick` and `counts` read columns, a batch at a time. Looking a row up by its key brings all rows into
+    memory, so narrow them down before, with `only` to some keys or with `narrow` to some columns.
 
     Args:
-        table: with the stage's columns, one row per key.
+        table: with the stage's columns or some of them, one row per key, sorted by key.
     """
 
-    def __init__(self, table: pl.DataFrame, stage: str) -> None:
-        self.table = table
+    def __init__(self, table: pl.DataFrame | pl.LazyFrame, stage: str) -> None:
+        self.table = table.lazy()
         self._stage = stage
 
     @classmethod
@@ -122,73 +147,82 @@ class Rows(Mapping[str, Row]):
         return cls(frame(rows, stage), stage)
 
     @cached_property
+    def _loaded(self) -> pl.DataFrame:
+        return collected(self.table)
+
+    @cached_property
     def _places(self) -> dict[str, int]:
-        return {key: place for place, key in enumerate(self.table[key_column(self._stage)])}
+        return {key: place for place, (key,) in enumerate(self.pick(key_column(self._stage)))}
 
     def __getitem__(self, key: str) -> Row:
-        return decode(self.table.row(self._places[key], named=True))
+        return decode(self._loaded.row(self._places[key], named=True))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
     def __len__(self) -> int:
-        return self.table.height
+        return int(collected(self.table.select(pl.len())).item())
 
     def __contains__(self, key: object) -> bool:
         return key in self._places
 
     def only(self, keys: Iterable[str]) -> Self:
         """The rows of these keys, as far as there are any."""
-        wanted = pl.Series(list(keys), dtype=pl.String)
-        column = key_column(self._stage)
-        return type(self)(self.table.filter(pl.col(column).is_in(wanted.implode())), self._stage)
+        return self.where(among(key_column(self._stage), keys))
+
+    def without(self, keys: Iterable[str]) -> Self:
+        """All rows but those of these keys."""
+        return self.where(~among(key_column(self._stage), keys))
+
+    def where(self, condition: pl.Expr) -> Self:
+        """The rows for which a condition on their columns holds."""
+        return type(self)(self.table.filter(condition), self._stage)
+
+    def narrow(self, columns: Iterable[str]) -> Self:
+        """All rows with some of their columns alone, the key among them."""
+        return type(self)(self.table.select(columns), self._stage)
 
     def overlaid(self, rows: Iterable[Mapping[str, Any]]) -> Self:
         """These rows and others; of two with one key, the other."""
-        column = key_column(self._stage)
-        table = pl.concat([self.table, frame(rows, self._stage)])
-        return type(self)(table.unique(subset=column, keep="last").sort(column), self._stage)
+        return type(self)(merged(self.table, frame(rows, self._stage), key_column(self._stage)), self._stage)
 
     def counts(self) -> dict[str, int]:
         """Status → number of rows."""
-        return dict(sorted(self.table["status"].value_counts().iter_rows()))
+        counted = self.table.group_by("status").len()
+        return dict(sorted(collected(counted).iter_rows()))
 
     def pick(self, *columns: str) -> Iterator[tuple[Any, ...]]:
         """Some columns of every row, sorted by key; many times faster than whole rows."""
         nested = [column in NESTED for column in columns]
-        for values in self.table.select(columns).iter_rows():
-            if not any(nested):
-                yield values
-            else:
-                yield tuple(json.loads(value) if is_json and value is not None else value
-                            for value, is_json in zip(values, nested, strict=True))  # fmt: skip
+        for batch in batches(self.table.select(columns)):
+            for values in batch.iter_rows():
+                if not any(nested):
+                    yield values
+                else:
+                    yield tuple(json.loads(value) if is_json and value is not None else value
+                                for value, is_json in zip(values, nested, strict=True))  # fmt: skip
 
 
 def read_rows(layout: Layout, stage: str, category: str) -> Rows:
-    """Everything known of a stage: its manifest, overlaid by its journal.
+    """Everything known of a stage: its manifest, overlaid by its journal, as they are now.
 
     Raises:
-        StorageError: the manifest cannot be read.
+        StorageError: the manifest cannot be read; whatever reads the rows may raise it too.
     """
-    return Rows(collected(table_of(layout, stage, category)), stage)
+    return Rows(table_of(layout, stage, category), stage)
 
 
 def table_of(layout: Layout, stage: str, category: str) -> pl.LazyFrame:
     """`read_rows` as a table, sorted by key, of which only the columns asked for are read.
 
     Raises:
-        StorageError: the manifest cannot be read; `collected` raises it too.
+        StorageError: the manifest cannot be read; `collected` and `batches` raise it too.
     """
     column = key_column(stage)
-    journal = [row for row in read_journal(layout.journal(stage, category)) if column in row]
+    # Journals hold what was known of a row.
+    journal = frame((row for row in read_journal(layout.journal(stage, category)) if column in row), stage)
     path = layout.manifest(stage, category)
-    tables = [_completed(_scanned(path), stage)] if path.exists() else []
-    if journal or not tables:
-        # Journals hold what was known of a row.
-        tables.append(frame(journal, stage).lazy())
-    if len(tables) == 1:
-        return tables[0]  # written sorted, each key once
-    return pl.concat(tables).unique(subset=column, keep="last").sort(column)
+    return merged(_completed(scan_table(path), stage), journal, column) if path.exists() else journal.lazy()
 
 
 def collected(table: pl.LazyFrame) -> pl.DataFrame:
@@ -197,10 +231,14 @@ def collected(table: pl.LazyFrame) -> pl.DataFrame:
     Raises:
         StorageError: a manifest cannot be read.
     """
-    try:
+    with _reading("a manifest"):
         return table.collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise StorageError(f"a manifest cannot be read: {error}", _REMEDY) from error
+
+
+def batches(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """`collected`, some rows at a time and in their order, so that memory does not grow with the table."""
+    with _reading("a manifest"):
+        yield from table.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
 
 
 def _completed(table: pl.LazyFrame, stage: str) -> pl.LazyFrame:
@@ -210,39 +248,37 @@ def _completed(table: pl.LazyFrame, stage: str) -> pl.LazyFrame:
     return table.with_columns(missing).select(SCHEMAS[stage].keys())
 
 
-def _scanned(path: Path) -> pl.LazyFrame:
-    with _reading(path):
-        table = pl.scan_parquet(path)
-        table.collect_schema()
-        return table
-
-
-def read_table(path: Path) -> pl.DataFrame:
-    """A manifest as a table.
+def scan_table(path: Path) -> pl.LazyFrame:
+    """A manifest as it is now, whatever takes its place later; nothing but its head is read yet.
 
     Raises:
         StorageError: it cannot be read.
     """
-    with _reading(path):
-        return pl.read_parquet(path)
+    with _reading(f"the manifest {path}"), path.open("rb") as file:
+        # From the open file, which polars keeps: by its name, it would meet what took its place.
+        table = pl.scan_parquet(file)
+        table.collect_schema()
+        return table
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(what: str) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise StorageError(f"the manifest {path} cannot be read: {error}", _REMEDY) from error
+        raise StorageError(
+            f"{what} cannot be read: {error}",
+            "restore it, or delete it: what its journal and the staged files still show is found again",
+        ) from error
 
 
-def write_table(table: pl.DataFrame, path: Path) -> None:
-    """Write a manifest atomically and durably."""
+def write_table(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
+    """Write a manifest atomically and durably, some rows at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
-        with temporary.open("wb") as file:
-            table.write_parquet(file)
-            file.flush()
+        table.lazy().sink_parquet(temporary, row_group_size=_BATCH_ROWS)
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:

@@ -1,6 +1,7 @@
-"""What each stage has to make: pure plans from the rows before it, as requests for `running.run_requests`."""
+"""What each stage has to make: pure plans from the rows before it, as requests for `running.run_requests`.
 
-from pathlib import Path
+All look rows up by their keys, so they take a book as `Book.at_work` gives it.
+"""
 
 from iedf_assets.core import instructions, recipes
 from iedf_assets.core.book import Book, Source
@@ -12,7 +13,7 @@ from iedf_assets.core.subtypes import SUBTYPES
 from model_envs.contract import EditRequest, LayerRequest
 
 
-def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
+def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
     """Decompositions still to be made for the sources worked on.
 
     Args:
@@ -32,7 +33,7 @@ def layer_requests(book: Book, photos: dict[str, Path]) -> list[LayerRequest]:
             LayerRequest(
                 key=key,
                 source_id=source.source_id,
-                path=str(photos[source.path]),
+                path=photos[source.path],
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,
                 level=level,
@@ -74,7 +75,7 @@ def _nothing_of(source: Source) -> Row:
     return {**size, "status": "done", "key": None, "subject": {}, "layers": []}
 
 
-def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[EditRequest]:
+def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[EditRequest]:
     """Edits of the plan that are still to be rendered, as far as the limits allow."""
     held = {slot.edit_key for slot in book.slots_of(book.worked_on) if book.is_held(slot)}
     paths = {source.source_id: source.path for source in book.worked_on}
@@ -92,7 +93,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
                 key=row["key"],
                 edit_id=row["edit_id"],
                 source_id=row["source_id"],
-                path=str(path),
+                path=path,
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,
                 recipe=row["recipe"],
@@ -114,7 +115,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, Path]) -> list[
     return requests[: book.allowance.edits_left]
 
 
-def pair_requests(book: Book, photos: dict[str, Path]) -> list[PairRequest]:
+def pair_requests(book: Book, photos: dict[str, str]) -> list[PairRequest]:
     """Rendered edits that are still to be finished."""
     requests = []
     for source in book.worked_on:
@@ -166,7 +167,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
     }
 
 
-def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Path) -> PairRequest:
+def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
     encoding = book.category.encoding
     needs = slot.subtype.needs
     layers = book.layers.get(slot.layers_key, {})
@@ -174,7 +175,7 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: Pa
         key=slot.pair_key,
         edit_id=edit["edit_id"],
         source_id=slot.source_id,
-        path=str(path),
+        path=path,
         max_megapixels=book.profile.max_megapixels,
         max_pixels=book.profile.sources.max_pixels,
         subtype=slot.subtype.name,

@@ -19,13 +19,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from iedf_assets.core import samples
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot
 from iedf_assets.core.ledger import Ledger
 from iedf_assets.core.leftovers import sweep
-from iedf_assets.core.manifests import Rows
+from iedf_assets.core.manifests import Rows, among
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile import Category, Profile
@@ -69,7 +71,10 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
         LockedError: the ledger stays locked.
     """
     quotas = profile.limits.quotas
-    gate = _Gate(category, category_name, layout, edits, pairs, previous, read_reviews(layout), quotas)
+    before_open = previous if open_slots is None else previous.only(open_slots)
+    gate = _Gate(
+        category, category_name, layout, edits, pairs, previous, before_open, read_reviews(layout), quotas
+    )
     # Of all that stays as it was only the name is held: most of a large dataset does.
     kept: set[str] = set()
     judged: dict[str, Row] = {}
@@ -77,7 +82,7 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     for slot in slots:
         kinds.add((slot.subtype.task, slot.subtype.name))
         if open_slots is None or slot.name in open_slots:
-            before = previous.get(slot.name)
+            before = gate.before.get(slot.name)
             row = gate.judge(slot, before)
             if row is not before:
                 judged[slot.name] = row
@@ -123,7 +128,11 @@ def finished(
 
 @dataclass(frozen=True)
 class _Gate:
-    """One category's gate and what its verdicts depend on; `judge_and_publish` says what is what."""
+    """One category's gate and what its verdicts depend on; `judge_and_publish` says what is what.
+
+    Attributes:
+        before: the previous rows of the slots to judge.
+    """
 
     category: Category
     name: str
@@ -131,6 +140,7 @@ class _Gate:
     edits: Mapping[str, Row]
     pairs: Mapping[str, Row]
     previous: Rows
+    before: Rows
     reviews: Mapping[str, str]
     quotas: Mapping[str, int]
 
@@ -213,15 +223,12 @@ class _Gate:
         """
         picked = rows.pick("edit_id", "sample_key", "status")
         published = {edit_id: key for edit_id, key, status in picked if status == "published"}
-        before: dict[str, str] = {}
-        withdrawn: dict[str, Row] = {}
-        for key, slot, status in self.previous.pick("sample_key", "slot", "status"):
-            if key:
-                before[key] = slot
-                if status == "withdrawn":
-                    withdrawn[key] = self.previous[slot]
+        withdrawn = {
+            row["sample_key"]: row for row in self.previous.where(pl.col("status") == "withdrawn").values()
+        }
         ledger = Ledger(self.layout)
         owned = ledger.owned(self.name)
+        leaving: dict[str, tuple[str, SampleKey]] = {}
         for edit_id, ever in owned.items():
             for sample in ever:
                 key = str(sample)
@@ -229,9 +236,13 @@ class _Gate:
                     withdrawn.pop(key, None)
                 else:
                     samples.withdraw(self.layout, sample)
-                    withdrawn.setdefault(
-                        key, _withdrawn(edit_id, sample, self.previous.get(before.get(key, "")), rows)
-                    )
+                    if key not in withdrawn:
+                        leaving[key] = edit_id, sample
+        before = self.previous.where(among("sample_key", leaving))
+        slots = {row["sample_key"]: row for row in before.values()}
+        now = rows.only(row["slot"] for row in slots.values())
+        for key, (edit_id, sample) in leaving.items():
+            withdrawn[key] = _withdrawn(edit_id, sample, slots.get(key), now)
         ledger.release(owned.keys() - published.keys(), self.name)
         return list(withdrawn.values())
 
@@ -241,7 +252,7 @@ class _Gate:
 
     def _lies_there(self, row: Row) -> bool:
         """Whether the previous run published this very pair for the slot, and all of it is there."""
-        before = self.previous.get(row["slot"])
+        before = self.before.get(row["slot"])
         return (
             before is not None
             and before["status"] == "published"

@@ -2,6 +2,7 @@
 
 import shutil
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
@@ -13,9 +14,14 @@ MIN_ROWS = 10
 SPARE_BYTES = 256 << 20
 
 
-def mean_size(rows: Rows, at_least: int = MIN_ROWS) -> float | None:
-    """Bytes that an item of a stage takes on average; None when fewer than `at_least` rows have files."""
-    sizes = [sum(files.values()) for (files,) in rows.pick("files") if files]
+def mean_size(tables: Iterable[Rows], at_least: int) -> float | None:
+    """Bytes that an item takes on average.
+
+    Args:
+        tables: rows of stages that have files.
+        at_least: how many of them have to have files; with fewer there is no telling: None.
+    """
+    sizes = [sum(files.values()) for rows in tables for (files,) in rows.pick("files") if files]
     return statistics.fmean(sizes) if len(sizes) >= at_least else None
 
 
@@ -29,7 +35,7 @@ def require_space(stage: str, folder: Path, count: int, rows: Rows) -> None:
     Raises:
         StorageError: they do not; says how much is needed and how much is there.
     """
-    size = mean_size(rows) if count else None
+    size = mean_size([rows], MIN_ROWS) if count else None
     if size is None:
         return
     need = round(count * size) + SPARE_BYTES

@@ -18,12 +18,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import polars as pl
+
 from iedf_assets.core.book import Book, Source
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot, needed_level, sources_settings
+from iedf_assets.core.manifests import STAGED, Rows
 from iedf_assets.core.publishing import OVER_QUOTA
 from iedf_assets.core.scan import Found
+from iedf_assets.core.space import mean_size
 
 # A duration of so few rows tells nothing yet.
 MIN_ROWS = 3
@@ -78,7 +82,7 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
     What lies behind a row that is to be made anew counts as pending or stale too, as far as it is known now:
     an edit that turns out unplannable is one row less in the stages after it.
     """
-    files = list(found)
+    files, book = list(found), book.standing()
     sources = _sources(book, files)
     # Under other settings the same file most likely comes to the same end.
     same = {file.name for file in files if _is_same(book, file)}
@@ -102,20 +106,20 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
     return [sources, layers, edits, pairs, verdicts]
 
 
-def estimate(standing: Standing, rows: Iterable[Row], threads: int) -> Estimate:
+def estimate(standing: Standing, tables: Iterable[Rows], threads: int) -> Estimate:
     """What making a stage's rows would take, from the rows that were made before.
 
     Args:
-        rows: of the stage, of whichever category.
+        tables: the stage's rows, of whichever categories.
         threads: rows made at once.
     """
-    made = [row for row in rows if row["status"] in {"done", "accepted", "published"}]
-    seconds = [row["seconds"] for row in made if row["seconds"]]
-    sizes = [sum(row["files"].values()) for row in made if row.get("files")]
+    made = [rows.where(pl.col("status").is_in(["done", "accepted", "published"])) for rows in tables]
+    taken = [seconds for rows in made for (seconds,) in rows.pick("seconds") if seconds]
+    size = mean_size(made, MIN_ROWS) if standing.stage in STAGED else None
     count = standing.to_make
     return Estimate(
-        count * statistics.fmean(seconds) / threads if len(seconds) >= MIN_ROWS else None,
-        round(count * statistics.fmean(sizes)) if len(sizes) >= MIN_ROWS else None,
+        count * statistics.fmean(taken) / threads if len(taken) >= MIN_ROWS else None,
+        None if size is None else round(count * size),
     )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.book import Book
-from iedf_assets.core.cleaning import STAGED, find_waste, throw_away
-from iedf_assets.core.manifests import frame, write_table
+from iedf_assets.core.cleaning import find_waste, throw_away
+from iedf_assets.core.manifests import STAGED, frame, write_table
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets_tests.test_runs import own_home, put, run, tree

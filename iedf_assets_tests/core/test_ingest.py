@@ -17,7 +17,7 @@ from iedf_assets.core.fingerprints import perceptual_hash
 from iedf_assets.core.ingest import ingest, require_inputs, row_key
 from iedf_assets.core.journal import Journal, Row, read_journal
 from iedf_assets.core.keys import sources_settings
-from iedf_assets.core.manifests import Rows
+from iedf_assets.core.manifests import Rows, scan_table, write_table
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.photos import read_photo
@@ -70,14 +70,15 @@ def run(
             profile,
             profile.category(CATEGORY),
             find_files(layout, CATEGORY) or [],
-            known or {},
+            Rows.of((known or {}).values(), "source_images"),
             {f"{CATEGORY}/{name}" for name in selected} if selected is not None else None,
             journal,
             silent,
         )
-    table = list(Rows.of(rows, "source_images").values())
-    assert [row["path"] for row in table] == [row["path"] for row in rows]
-    return {row["path"]: row for row in table}
+    write_table(rows.table, layout.manifest("source_images", CATEGORY))
+    table = scan_table(layout.manifest("source_images", CATEGORY))
+    assert table.collect()["path"].is_sorted()
+    return dict(Rows(table, "source_images"))
 
 
 def journalled(layout: Layout) -> dict[str, Row]:
@@ -144,7 +145,7 @@ def test_an_interrupted_run_goes_on_from_its_journal(
             profile,
             profile.category(CATEGORY),
             find_files(layout, CATEGORY) or [],
-            {},
+            Rows.of([], "source_images"),
             None,
             journal,
             interrupting,
@@ -288,7 +289,9 @@ def test_a_journal_that_cannot_be_written_stops_the_stage(
 
     found = find_files(layout, CATEGORY) or []
     with Full(layout.journal("source_images", CATEGORY)) as journal, pytest.raises(OSError, match="No space"):
-        ingest(profile, profile.category(CATEGORY), found, {}, None, journal, silent)
+        ingest(
+            profile, profile.category(CATEGORY), found, Rows.of([], "source_images"), None, journal, silent
+        )
 
 
 def test_progress_is_told_of_what_is_read(profile: Profile, layout: Layout, folder: Path) -> None:
@@ -301,7 +304,7 @@ def test_progress_is_told_of_what_is_read(profile: Profile, layout: Layout, fold
             profile,
             profile.category(CATEGORY),
             found,
-            first,
+            Rows.of(first.values(), "source_images"),
             None,
             journal,
             lambda *told_now: told.append(told_now),
@@ -314,7 +317,7 @@ def accepted_photos(count: int) -> set[str]:
 
 
 def files(*numbers: int) -> list[Found]:
-    return [Found(Path("/"), f"c/{i}", 1, 1, 1) for i in numbers]
+    return [Found("/", f"c/{i}", 1, 1, 1) for i in numbers]
 
 
 @pytest.mark.parametrize(("kept", "stops"), [(10, False), (5, False), (4, True), (0, True)])

@@ -5,7 +5,7 @@ import pytest
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.journal import Journal
-from iedf_assets.core.manifests import SCHEMAS, Rows, frame, read_rows, read_table, table_of, write_table
+from iedf_assets.core.manifests import SCHEMAS, Rows, frame, read_rows, scan_table, table_of, write_table
 from iedf_assets.core.naming import Layout
 
 
@@ -23,12 +23,12 @@ def layers_row(key: str, **more: object) -> dict[str, object]:
 @pytest.mark.parametrize("stage", SCHEMAS)
 def test_an_empty_table_keeps_the_stages_columns(tmp_path: Path, stage: str) -> None:
     write_table(frame([], stage), tmp_path / "t.parquet")
-    assert read_table(tmp_path / "t.parquet").schema == pl.Schema(SCHEMAS[stage])
+    assert scan_table(tmp_path / "t.parquet").collect_schema() == pl.Schema(SCHEMAS[stage])
 
 
 def test_nested_values_survive_the_round_trip(tmp_path: Path) -> None:
     write_table(frame([layers_row("b"), layers_row("a")], "image_layers"), tmp_path / "t.parquet")
-    rows = list(Rows(read_table(tmp_path / "t.parquet"), "image_layers").values())
+    rows = list(Rows(scan_table(tmp_path / "t.parquet"), "image_layers").values())
     assert [row["key"] for row in rows] == ["a", "b"]
     assert rows[0]["files"] == {"mask.png": 3}
     assert rows[0]["layers"] == [{"name": "背景"}]

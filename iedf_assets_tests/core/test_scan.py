@@ -149,8 +149,8 @@ def test_a_folder_that_cannot_be_read_stops_the_scan(layout: Layout, monkeypatch
 
 
 def test_the_fingerprint_tells_every_change() -> None:
-    file = Found(Path("/a"), "c/a", 1, 2, 3)
-    other = Found(Path("/b"), "c/b", 1, 2, 3)
+    file = Found("/a", "c/a", 1, 2, 3)
+    other = Found("/b", "c/b", 1, 2, 3)
     variants = [
         [], [file], [other], [file, other], [replace(file, size=9)], [replace(file, mtime_ns=9)]
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.book import STAGES, Book
+from iedf_assets.core.manifests import Rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile, load_profile
 from iedf_assets.core.scan import find_files
@@ -127,9 +128,13 @@ def test_a_changed_photo_costs_its_own_rows_alone(profile: Profile, layout: Layo
 
 
 def test_an_estimate_is_rows_times_mean_over_threads_and_none_without_a_rate() -> None:
-    rows = [{"status": "done", "seconds": second, "files": {"a": 10, "b": 5}} for second in (1.0, 2.0, 3.0)]
+    made = [
+        {"key": f"{second}", "status": "done", "seconds": second, "files": {"a": 10, "b": 5}}
+        for second in (1.0, 2.0, 3.0)
+    ]
+    rows = [Rows.of(made[:1], "edit_pairs"), Rows.of(made[1:], "edit_pairs")]
     told = estimate(Standing("edit_pairs", pending=10, failed=2), rows, threads=4)
     assert told.seconds == pytest.approx(12 * 2.0 / 4)
     assert told.new_bytes == 12 * 15
-    nothing = estimate(Standing("edit_pairs", pending=10), rows[:2], threads=4)
+    nothing = estimate(Standing("edit_pairs", pending=10), rows[1:], threads=4)
     assert nothing.seconds is nothing.new_bytes is None

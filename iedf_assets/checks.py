@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 
 from iedf_assets.core.accounts import HELD, accounts_of
 from iedf_assets.core.book import Book
@@ -20,7 +19,7 @@ from iedf_assets.core.inspections import inspect_published
 from iedf_assets.core.journal import read_journal
 from iedf_assets.core.judging import judge_sample
 from iedf_assets.core.lint import list_tree
-from iedf_assets.core.manifests import batches
+from iedf_assets.core.merging import published_recipes
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.pair_checks import (
     EFFECT,
@@ -260,10 +259,7 @@ def _published(book: Book) -> Iterator[SampleKey]:
 
 
 def _inspections(book: Book) -> Iterator[Inspection]:
-    published = book.verdicts.where(pl.col("status") == "published").table.select("sample_key", "edit_key")
-    drawn = book.edits.table.select("recipe", edit_key="key")
-    table = published.join(drawn, on="edit_key", how="left").select("sample_key", "recipe")
-    recipes = (row for batch in batches(table) for row in batch.iter_rows())
+    recipes = published_recipes(book.layout, book.name)
     return inspect_published(book.layout, book.name, recipes, thread_count(book.profile.threads))
 
 

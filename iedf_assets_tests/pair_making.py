@@ -1,6 +1,6 @@
 """Finished pairs made by hand from real photos, staged as the factory stages them, with their rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from iedf_assets.core.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.profile import Category, Profile
-from iedf_assets.core.publishing import judge_and_publish
+from iedf_assets.core.publishing import holds, judge_and_publish
 from iedf_assets.core.scores import Scores, measure
 from iedf_assets.core.staged import staged_columns
 from iedf_assets.core.subtypes import SUBTYPES
@@ -140,6 +140,12 @@ class Plant:
         )
         self.rows = dict(rows)
         return list(rows.values())
+
+    def holds(self, slot: Slot, reviews: Mapping[str, str] | None = None) -> bool:
+        """Whether the verdict on a slot needs no judging."""
+        row = self.rows[slot.name]
+        pair = self.pairs.get(row["pair_key"])
+        return row["key"] == slot.verdict_key and holds(row, self.layout, reviews or {}, pair)
 
     def save(self) -> None:
         """Write the manifests of all stages."""

@@ -7,14 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import polars as pl
+
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Keys, Slot, needed_level, sources_settings
 from iedf_assets.core.limits import Allowance
-from iedf_assets.core.manifests import Rows, read_rows
+from iedf_assets.core.manifests import STAGED, Rows, batches, decode, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
-from iedf_assets.core.publishing import OVER_QUOTA, finished
+from iedf_assets.core.publishing import OVER_QUOTA, holds
 from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.scan import Found
 from iedf_assets.core.staged import is_intact
@@ -249,14 +251,47 @@ class Book:
         return begin_wave(self.layout, self.name, unfinished[:size])
 
     def unfinished(self, found: list[Found]) -> list[str]:
-        """Paths of the files that have not been through all stages, rows parked for good left out."""
-        book = self.standing()
-        return [file.name for file in found if not book.is_done_with(file)]
+        """Paths of the files that have not been through all stages as they are now; parked ones have."""
+        known = self.sources.narrow(("path", "key", "source_id", "status", "attempts"))
+        settings = sources_settings(self.profile, self.category)
+        settled, given_up = self._settled(), self._given_up()
+
+        def is_through(source_id: str) -> bool:
+            return self.keys.layers_key(source_id) in given_up or all(
+                slot.verdict_key in settled or not given_up.isdisjoint((slot.edit_key, slot.pair_key))
+                or self.is_held(slot)
+                for slot in self.keys.slots(source_id)
+            )  # fmt: skip
+
+        def is_done_with(file: Found) -> bool:
+            row = known.get(file.name)
+            if row is None or row["key"] != row_key(settings, file):
+                return row is None and self.holds_all
+            if row["status"] in {"failed", "pending"}:
+                return self.is_parked(row) or (row["status"] == "pending" and self.holds_all)
+            return row["status"] != "accepted" or is_through(row["source_id"])
+
+        return [file.name for file in found if not is_done_with(file)]
+
+    def _settled(self) -> set[str]:
+        """The keys of the verdicts that need no judging. Looks at the files of every sample."""
+        pairs = self.pairs.table.select("files", "checksums", "written_ns", pair_key="key")
+        verdicts = self.verdicts.where(pl.col("status").is_in(["published", "rejected"]))
+        table = verdicts.narrow(_STANDING["dataset"]).table.join(pairs, on="pair_key", how="left")
+        rows = (decode(row) for batch in batches(table) for row in batch.iter_rows(named=True))
+        return {row["key"] for row in rows if self._holds(row, row)}
+
+    def _given_up(self) -> set[str]:
+        """The keys of the rows that nothing follows: they are parked, or nothing was found to edit."""
+        given_up = {key for key, status in self.layers.pick("key", "status") if status == "filtered"}
+        for stage in STAGED:
+            failed = self.table(stage).where(pl.col("status") == "failed")
+            given_up |= {row["key"] for row in failed.values() if self.is_parked(row)}
+        return given_up
 
     def is_held(self, slot: Slot) -> bool:
         """Whether a limit keeps a planned edit from being made now."""
-        edit = self.edits.get(slot.edit_key)
-        if edit is not None and edit["status"] != "planned":
+        if not self.profile.limits.any or slot.edit_key in self._rendered:
             return False
         workers = self.category.workers
         needs_layers = slot.subtype.needs != "none" and slot.layers_key not in self.layers
@@ -272,33 +307,19 @@ class Book:
         """Whether limits keep every edit of a new photo from being made."""
         return bool(self.allowance.reached) and all(map(self.is_held, self.keys.slots("")))
 
+    @cached_property
+    def _rendered(self) -> set[str]:
+        """The keys of the edits that are more than planned."""
+        return {key for key, status in self.edits.pick("key", "status") if status != "planned"}
+
     def is_finished(self, slot: Slot, verdict: Row) -> bool:
-        """Whether a slot needs no judging; what was over its quota does as soon as there is room."""
+        """Whether a slot needs no judging."""
+        return verdict["key"] == slot.verdict_key and self._holds(
+            verdict, self.pairs.get(verdict["pair_key"])
+        )
+
+    def _holds(self, verdict: Row, pair: Row | None) -> bool:
+        """Whether a verdict needs no judging; what was over its quota does as soon as there is room."""
         if verdict["reason"] == OVER_QUOTA and not self.allowance.is_full(verdict["task"], verdict["scene"]):
             return False
-        return finished(verdict, slot, self.layout, self.reviews, self.pairs)
-
-    @cached_property
-    def _source_settings(self) -> str:
-        return sources_settings(self.profile, self.category)
-
-    def is_done_with(self, file: Found) -> bool:
-        """Whether a file has been through all stages as it is now, or is parked."""
-        row = self.sources.get(file.name)
-        if row is None or row["key"] != row_key(self._source_settings, file):
-            return row is None and self.holds_all
-        if row["status"] in {"failed", "pending"}:
-            return self.is_parked(row) or (row["status"] == "pending" and self.holds_all)
-        return row["status"] != "accepted" or self._is_through(row["source_id"])
-
-    def _is_through(self, source_id: str) -> bool:
-        layers = self.layers_row(source_id)
-        if layers is not None and (layers["status"] == "filtered" or self.is_parked(layers)):
-            return True
-        return all(self._is_settled(slot) for slot in self.keys.slots(source_id))
-
-    def _is_settled(self, slot: Slot) -> bool:
-        if self.is_parked(self.edits.get(slot.edit_key)) or self.is_parked(self.pairs.get(slot.pair_key)):
-            return True
-        verdict = self.verdicts.get(slot.name)
-        return (verdict is not None and self.is_finished(slot, verdict)) or self.is_held(slot)
+        return holds(verdict, self.layout, self.reviews, pair)

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.journal import Row
 from iedf_assets.core.reasons import DUPLICATE, NEAR_DUPLICATE
 
 HASH_BITS = 64
@@ -81,7 +80,7 @@ class HashIndex:
 
 
 class Candidate(NamedTuple):
-    """A photo that is accepted unless it is a duplicate; `phash` as `perceptual_hash` gives it."""
+    """A photo as it is compared with others; `phash` as `perceptual_hash` gives it."""
 
     path: str
     source_id: str
@@ -150,21 +149,19 @@ class Twin:
     same_content: bool
 
 
-def twins(rows_by_category: Mapping[str, Collection[Row]], bits: int) -> list[Twin]:
+def twins(photos_by_category: Mapping[str, Collection[Candidate]], bits: int) -> list[Twin]:
     """All pairs of accepted photos of different categories with equal content or near hashes, sorted."""
-    if sum(bool(rows) for rows in rows_by_category.values()) <= 1:
+    if sum(bool(photos) for photos in photos_by_category.values()) <= 1:
         return []
     by_content: dict[str, list[tuple[str, str]]] = defaultdict(list)
     by_hash: dict[int, list[tuple[str, str]]] = defaultdict(list)
     index = HashIndex(max(bits, 0))
-    for category, rows in rows_by_category.items():
-        for row in rows:
-            if row["status"] != "accepted":
-                continue
-            by_content[row["source_id"]].append((category, row["path"]))
-            if row["phash"] and bits >= 0:
-                by_hash[int(row["phash"], 16)].append((category, row["path"]))
-                index.add(int(row["phash"], 16))
+    for category, photos in photos_by_category.items():
+        for photo in photos:
+            by_content[photo.source_id].append((category, photo.path))
+            if photo.phash and bits >= 0:
+                by_hash[int(photo.phash, 16)].append((category, photo.path))
+                index.add(int(photo.phash, 16))
     equal = {pair for places in by_content.values() for pair in _pairs(places, places)}
     near = {
         pair
@@ -182,14 +179,15 @@ def _pairs(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> Iterat
                 yield min(path, other_path), max(path, other_path)
 
 
-def split_groups(rows: Iterable[Row], pairs: Iterable[Twin]) -> dict[str, str]:
-    """The representative of each source's group: the smallest `source_id` among it and its twins' twins.
+def split_groups(photos: Iterable[Candidate], pairs: Collection[Twin]) -> dict[str, str]:
+    """The representative of each source that has a twin: the smallest `source_id` among it and twins' twins.
 
     Args:
-        rows: the accepted rows of all categories.
+        photos: the accepted ones of all categories.
         pairs: their twins.
     """
-    source_of = {row["path"]: row["source_id"] for row in rows}
+    paired = {path for pair in pairs for path in (pair.first, pair.second)}
+    source_of = {photo.path: photo.source_id for photo in photos if photo.path in paired}
     parent = {source: source for source in source_of.values()}
     for pair in pairs:
         small, large = sorted(_root(parent, source_of[path]) for path in (pair.first, pair.second))

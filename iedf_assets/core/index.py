@@ -7,22 +7,22 @@ whatever order the categories ran in. Paths are relative to the outputs, so that
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-import polars as pl
-
 from iedf_assets.core.files import fsync_folder, temporary_beside, write_text
-from iedf_assets.core.fingerprints import Twin, split_groups, split_of, twins
+from iedf_assets.core.fingerprints import Candidate, Twin, split_groups, split_of, twins
 from iedf_assets.core.inspections import inspect_published, known_of
 from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
-from iedf_assets.core.manifests import collected, read_rows, table_of
-from iedf_assets.core.merging import categories_on_disk, verdicts_of_all
+from iedf_assets.core.manifests import read_rows
+from iedf_assets.core.merging import categories_on_disk, published_recipes, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile import Profile
@@ -36,6 +36,10 @@ INDEX_COLUMNS = (
 _MEASURES = ("mse_outside_region", "ssim_outside_region", "changed_pixel_ratio_outside_region")
 QA_COLUMNS = ("sample_id", "passed", *_MEASURES, "details", "edit_id", "sample_key", "dataset_category")
 _WAIT_S = 600.0
+# What is read for the index, and for the scores.
+_INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
+            "model_revision", "made_with", "tier", "width", "height", "source_path")  # fmt: skip
+_SCORED = ("status", "reason", "detail", "failed_checks", "tier", "scores")
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,11 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         LockedError: another process keeps writing the index.
     """
     with exclusive(layout.locks / "index.lock", subject="the index", wait_s=_WAIT_S):
-        sources = {name: _sources(layout, name) for name in categories_on_disk(layout)}
-        found = twins(sources, profile.sources.near_duplicate_bits)
-        groups = split_groups((row for rows in sources.values() for row in rows), found)
-        is_published = pl.col("status") == "published"
-        published = verdicts_of_all(layout, is_published, without=("scores",))
-        lint = _lint(layout, published, thread_count(profile.threads), report)
-        _write_index(layout, published, groups, profile.sources.validation_share)
-        del published  # nothing but its files has to be in memory from here on
-        is_judged = (is_published | (pl.col("status") == "rejected")) & pl.col("scores").is_not_null()
-        judged = verdicts_of_all(layout, is_judged, without=("recipe", "instruction_ch", "instruction_en"))
-        with _streamed(layout.qa / "qa_scores.csv") as file:
-            _write_csv(file, QA_COLUMNS, map(_score_entry, judged.iter_rows(named=True)))
-        passed = judged.filter(is_published).height
-        summary = IndexSummary(_counts(layout), judged.height, passed, lint, found)
+        found, groups = _twins(layout, profile.sources.near_duplicate_bits)
+        lint = _lint(layout, thread_count(profile.threads), report)
+        _write_index(layout, groups, profile.sources.validation_share)
+        judged, passed = _write_scores(layout)
+        summary = IndexSummary(_counts(layout), judged, passed, lint, found)
         _write_json(layout.qa / "qa_summary.json", {
             "total": summary.judged,
             "passed": summary.passed,
@@ -101,10 +96,16 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
     return summary
 
 
-def _sources(layout: Layout, category: str) -> list[Row]:
-    """What twins and splits need of the accepted sources."""
-    table = table_of(layout, "source_images", category).filter(pl.col("status") == "accepted")
-    return collected(table.select("path", "source_id", "status", "phash")).to_dicts()
+def _accepted(layout: Layout, category: str) -> list[Candidate]:
+    rows = read_rows(layout, "source_images", category).pick("path", "source_id", "phash", "status")
+    return [Candidate(*told) for *told, status in rows if status == "accepted"]
+
+
+def _twins(layout: Layout, bits: int) -> tuple[list[Twin], dict[str, str]]:
+    """The twins among the photos of all categories, and the split group of each of their sources."""
+    photos = {name: _accepted(layout, name) for name in categories_on_disk(layout)}
+    found = twins(photos, bits)
+    return found, split_groups(chain.from_iterable(photos.values()), found)
 
 
 def _counts(layout: Layout) -> dict[str, dict[str, int]]:
@@ -112,47 +113,61 @@ def _counts(layout: Layout) -> dict[str, dict[str, int]]:
             if (counts := read_rows(layout, "dataset", name).counts())}  # fmt: skip
 
 
-def _lint(layout: Layout, published: pl.DataFrame, threads: int, report: Report) -> list[Issue]:
+def _lint(layout: Layout, threads: int, report: Report) -> list[Issue]:
     """Findings by names, in the published samples' files, and samples that nobody knows of."""
     listing = list_tree(layout.dataset)
     issues = list(listing.issues)
-    for (category,), rows in published.group_by("category"):
-        recipes = rows.select("sample_key", "recipe").iter_rows()
-        for inspection in inspect_published(layout, str(category), recipes, threads, report):
+    unknown = set(map(str, listing.samples))
+    for category in categories_on_disk(layout):
+        recipes = published_recipes(layout, category)
+        for inspection in inspect_published(layout, category, recipes, threads, report):
             issues += inspection.issues
-    known = set(published["sample_key"])
-    for sample in listing.samples:
-        if str(sample) not in known:
-            message = "the sample lies in the dataset, but no category published it"
-            issues.append(Issue(str(sample.file("source")), "not_in_index", message))
-    return sorted(issues)
+            unknown.discard(str(inspection.sample))
+    message = "the sample lies in the dataset, but no category published it"
+    orphans = (SampleKey.parse(key).file("source") for key in unknown)
+    return sorted([*issues, *(Issue(path, "not_in_index", message) for path in orphans)])
 
 
-def _write_index(layout: Layout, published: pl.DataFrame, groups: dict[str, str], share: float) -> None:
-    before: dict[str, Row] = {}
-    if published["instruction_ch"].null_count() + published["tier"].null_count():
-        # Rows that are being made anew are not there yet; what is published is still what they said.
-        before = {row["sample_key"]: row for row in read_journal(layout.index)}
+def _write_index(layout: Layout, groups: dict[str, str], share: float) -> None:
+    folder = layout.relative(layout.dataset)
     with _streamed(layout.index) as lines, _streamed(layout.reports / "index.csv") as table:
 
         def entries() -> Iterator[Row]:
-            for row in published.iter_rows(named=True):
-                entry = _entry(layout, row)
-                old = before.get(row["sample_key"])
-                if old and None in {row["instruction_ch"], row["tier"]} and old["edit_id"] == row["edit_id"]:
-                    entry = old
-                entry["split"] = split_of(groups.get(row["source_id"], row["source_id"]), share)
+            before: dict[str, Row] | None = None
+            for row in verdicts_of_all(layout, ("published",), _INDEXED):
+                entry = _entry(layout, folder, row)
+                if None in {row["instruction_ch"], row["tier"]}:
+                    # Rows that are being made anew are not there yet; what is published is what they said.
+                    before = before or {old["sample_key"]: old for old in read_journal(layout.index)}
+                    old = before.get(row["sample_key"])
+                    entry = old if old and old["edit_id"] == row["edit_id"] else entry
+                source_id: str = row["source_id"]
+                entry["split"] = split_of(groups.get(source_id, source_id), share)
                 lines.write(json.dumps(entry, ensure_ascii=False) + "\n")
                 yield entry
 
         _write_csv(table, INDEX_COLUMNS, map(_flat, entries()))
 
 
-def _entry(layout: Layout, row: Row) -> Row:
-    """The row of a sample in `index.jsonl`."""
+def _write_scores(layout: Layout) -> tuple[int, int]:
+    """Write the scores of every judged pair; how many there are, and how many of them are published."""
+    passed: Counter[str] = Counter()
+
+    def entries() -> Iterator[Row]:
+        for row in verdicts_of_all(layout, ("published", "rejected"), _SCORED):
+            if row["scores"] is not None:
+                passed[row["status"]] += 1
+                yield _score_entry(row)
+
+    with _streamed(layout.qa / "qa_scores.csv") as file:
+        _write_csv(file, QA_COLUMNS, entries())
+    return passed.total(), passed["published"]
+
+
+def _entry(layout: Layout, folder: str, row: Row) -> Row:
+    """The row of a sample in `index.jsonl`; `folder` is the dataset's, relative to the outputs."""
     sample = SampleKey.parse(row["sample_key"])
     known = known_of(layout, sample)
-    folder = layout.relative(layout.dataset)
     files = {role: f"{folder}/{sample.file(role)}" for role in ("source", "result", "mask", "mask_inverse")}
     metadata = {
         "allowed_region_mask_path": layout.relative(known.allowed) if known.allowed else None,

@@ -1,6 +1,7 @@
 """Inspecting many samples, those alone whose files have changed since they were inspected last."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -100,15 +101,15 @@ def _known(cache: Path) -> pl.LazyFrame:
 
 
 def _signature(dataset: Path, sample: SampleKey, known: Known) -> str:
-    paths = [dataset / sample.file(role) for role in SUFFIXES]
+    paths: list[str | Path] = [f"{dataset}/{sample.file(role)}" for role in SUFFIXES]
     named = [str(path) if path else None for path in (known.allowed, known.result_mask)]
     paths += [path for path in (known.allowed, known.result_mask) if path]
     return digest(INSPECTION_VERSION, SCORES_VERSION, named, known.recipe, [_stat(path) for path in paths])
 
 
-def _stat(path: Path) -> list[int] | None:
+def _stat(path: str | Path) -> list[int] | None:
     try:
-        stat = path.stat()
+        stat = os.stat(path)  # noqa: PTH116  # a Path of every file would cost more than all else here
     except OSError:
         return None
     return [stat.st_size, stat.st_mtime_ns, stat.st_ino]

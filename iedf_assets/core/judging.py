@@ -223,7 +223,7 @@ class _Index:
             path = (self.outputs / named).resolve() if named else None
             if path and not path.is_relative_to(self.outputs.resolve()):
                 message = f"the index names {named} as {key}, which lies outside {self.outputs}"
-                issues.append(Issue(str(sample.file("source")), "path_outside", message))
+                issues.append(Issue(sample.file("source"), "path_outside", message))
                 path = None
             found[name] = path
         recipe = metadata.get("recipe")
@@ -251,7 +251,7 @@ def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[
         message = "the sample lies in the dataset, but the index does not know of it"
         return inspection, [
             *inspection.issues,
-            Issue(str(sample.file("source")), "not_in_index", message),
+            Issue(sample.file("source"), "not_in_index", message),
         ]
     known, issues = entries.known(sample)
     inspection = inspect_sample(dataset, sample, known)
@@ -259,7 +259,7 @@ def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[
         said, listed = inspection.instructions.get(role), entries.rows[sample].get(role)
         if said is not None and said != listed:
             message = f"the index has {listed!r}"
-            issues.append(Issue(str(sample.file(role)), "instruction_mismatch", message))
+            issues.append(Issue(sample.file(role), "instruction_mismatch", message))
     return inspection, [*inspection.issues, *issues]
 
 
@@ -272,7 +272,7 @@ def _tier(sample: SampleKey, entry: Row | None) -> Tier:
 
 def _absent(samples: Iterable[SampleKey]) -> list[Issue]:
     message = "the index lists the sample, but none of its files is there"
-    return [Issue(str(sample.file("source")), "missing_required", message) for sample in samples]
+    return [Issue(sample.file("source"), "missing_required", message) for sample in samples]
 
 
 def _pair_json(pair: PairVerdict) -> dict[str, Any]:

@@ -1,14 +1,22 @@
 """The categories' manifests joined into one table: every row of dataset with its edit, pair and source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from iedf_assets.core.manifests import collected, table_of
+from iedf_assets.core.journal import Row
+from iedf_assets.core.manifests import SCHEMAS, batches, collected, table_of
 from iedf_assets.core.naming import Layout, nfc
 
-_OF_EDITS = ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision", "made_with")
-_OF_PAIRS = ("tier", "width", "height", "scores")
+# What other stages say of a row: the column that finds their row, and their columns.
+_JOINED = {
+    "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
+                                   "made_with")),
+    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores")),
+    "source_images": ("source_id", ("source_path",)),
+}  # fmt: skip
+# Rows that are joined at once: as many as cost no memory to speak of, and so few joins.
+_SLICE_ROWS = 4096
 
 
 def categories_on_disk(layout: Layout) -> list[str]:
@@ -21,41 +29,61 @@ def categories_on_disk(layout: Layout) -> list[str]:
     )
 
 
-def verdicts_of(layout: Layout, category: str) -> pl.LazyFrame:
-    """Every row of dataset, with what the index needs of its edit, its pair and its source.
-
-    Columns of a row that is not there are null. `category` and `source_path` are added.
-    """
-    edits = table_of(layout, "edited_images", category).select("key", *_OF_EDITS)
-    pairs = table_of(layout, "edit_pairs", category).select("key", *_OF_PAIRS)
-    sources = (
-        table_of(layout, "source_images", category)
-        .sort(pl.col("status") != "accepted", "path")
-        .unique(subset="source_id", keep="first", maintain_order=True)
-        .select("source_id", source_path="path")
-    )
-    return (
-        table_of(layout, "dataset", category)
-        .join(edits, left_on="edit_key", right_on="key", how="left")
-        .join(pairs, left_on="pair_key", right_on="key", how="left")
-        .join(sources, on="source_id", how="left")
-        .with_columns(category=pl.lit(category))
-    )
-
-
-def verdicts_of_all(
-    layout: Layout, where: pl.Expr | None = None, *, without: Sequence[str] = ()
-) -> pl.DataFrame:
-    """`verdicts_of` all categories, the samples first, in the order of their keys, then by edit.
-
-    Args:
-        where: which rows; None for all.
-        without: columns that nobody asks for; they are not read.
+def published_recipes(layout: Layout, category: str) -> Iterator[tuple[str, str | None]]:
+    """Sample key and recipe, both as the manifests hold them, of every published sample, in no order.
 
     Raises:
         StorageError: a manifest cannot be read.
     """
-    tables = [verdicts_of(layout, category) for category in categories_on_disk(layout)]
-    table = pl.concat(tables) if tables else verdicts_of(layout, "x").clear()
-    chosen = (table if where is None else table.filter(where)).select(pl.exclude(without))
-    return collected(chosen.sort("sample_key", "edit_id", "category", "slot", nulls_last=True))
+    edits = table_of(layout, "edited_images", category).select("recipe", edit_key="key")
+    published = table_of(layout, "dataset", category).filter(pl.col("status") == "published")
+    table = published.select("sample_key", "edit_key").join(edits, on="edit_key", how="left")
+    for batch in batches(table.select("sample_key", "recipe")):
+        yield from batch.iter_rows()
+
+
+def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[str]) -> Iterator[Row]:
+    """Rows of dataset of all categories, each with what is known of its edit, its pair and its source.
+
+    They come with the samples first, in the order of their keys, then by edit. Columns of a row that is not
+    there are null.
+
+    Args:
+        statuses: which rows.
+        columns: which columns besides `slot`, `edit_id`, `sample_key` and `category`: of dataset, and what
+            the other stages say; no others are read.
+
+    Raises:
+        StorageError: a manifest cannot be read.
+    """
+    names, wanted = categories_on_disk(layout), list(columns)
+    if not names:
+        return
+    own = ("slot", "edit_id", "sample_key", *(key for key, _ in _JOINED.values()))
+    own = tuple(dict.fromkeys((*own, *(name for name in wanted if name in SCHEMAS["dataset"]))))
+    verdicts = _of_all(layout, names, "dataset").filter(pl.col("status").is_in(list(statuses)))
+    order = ("sample_key", "edit_id", "category", "slot")
+    ordered = collected(verdicts.select("category", *own).sort(order, nulls_last=True))
+    joined = {
+        key: collected(_of_all(layout, names, stage).select("category", *told, **{key: found_by}))
+        for stage, (key, known) in _JOINED.items()
+        if (told := [name for name in known if name in wanted])
+        for found_by in ["source_id" if stage == "source_images" else "key"]
+    }
+    for part in ordered.iter_slices(_SLICE_ROWS):
+        for key, table in joined.items():
+            part = part.join(table, on=["category", key], how="left", maintain_order="left")  # noqa: PLW2901
+        yield from part.iter_rows(named=True)
+
+
+def _of_all(layout: Layout, names: Iterable[str], stage: str) -> pl.LazyFrame:
+    """A stage's rows of all categories, with their category; of sources one for each `source_id`."""
+    tables = [table_of(layout, stage, name).with_columns(category=pl.lit(name)) for name in names]
+    if stage != "source_images":
+        return pl.concat(tables)
+    return (
+        pl.concat(tables)
+        .select("category", "source_id", "status", source_path="path")
+        .sort(pl.col("status") != "accepted", "source_path")
+        .unique(subset=["category", "source_id"], keep="first", maintain_order=True)
+    )

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 from iedf_assets.core.profile import Profile
@@ -64,14 +65,9 @@ class SampleKey:
         task, subtype, scene, number = text.split("/")
         return cls(task, subtype, scene, int(number))
 
-    @property
-    def folder(self) -> PurePosixPath:
-        """Its folder, relative to the dataset."""
-        return PurePosixPath(self.task, self.subtype, self.scene)
-
-    def file(self, role: str) -> PurePosixPath:
+    def file(self, role: str) -> str:
         """The path of one of its files (a key of `SUFFIXES`), relative to the dataset."""
-        return self.folder / f"{self.number:05d}{SUFFIXES[role]}"
+        return f"{self}{SUFFIXES[role]}"
 
 
 def parse_sample_file(name: str) -> tuple[int, str] | None:
@@ -98,11 +94,12 @@ class Layout:
             profile.resolved(profile.paths.data), outputs, staging, profile.resolved(profile.paths.logs)
         )
 
-    @property
+    # Asked for once per file of the dataset.
+    @cached_property
     def dataset(self) -> Path:
         return self.outputs / "dataset"
 
-    @property
+    @cached_property
     def reports(self) -> Path:
         return self.outputs / "reports"
 
@@ -178,11 +175,11 @@ class Layout:
 
     def allowed_region(self, sample: SampleKey) -> Path:
         """The mask of the region that a published pair may differ in."""
-        return self.reports / "allowed" / sample.folder / f"{sample.number:05d}_allowed.png"
+        return self.reports / f"allowed/{sample}_allowed.png"
 
     def result_mask(self, sample: SampleKey) -> Path:
         """The mask of where a moved or scaled object ends up."""
-        return self.reports / "result_masks" / sample.folder / f"{sample.number:05d}_result_mask.png"
+        return self.reports / f"result_masks/{sample}_result_mask.png"
 
     def relative(self, path: Path) -> str:
         """A path below the outputs as the index writes it."""

@@ -109,20 +109,16 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     return rows.overlaid(withdrawn)
 
 
-def finished(
-    row: Row, slot: Slot, layout: Layout, reviews: Mapping[str, str], pairs: Mapping[str, Row]
-) -> bool:
-    """Whether a slot needs no judging: judged under the present settings and reviews, all files in order.
+def holds(row: Row, layout: Layout, reviews: Mapping[str, str], pair: Row | None) -> bool:
+    """Whether a verdict needs no judging while its key stays the same: no new review, all files in order.
 
     Args:
-        pairs: rows of edit_pairs by key, for what the published files were when they were made.
+        pair: its row of edit_pairs, for what the published files were when they were made.
     """
-    if row["key"] != slot.verdict_key:
-        return False
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pairs.get(row["pair_key"]))
+        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair)
     return bool(row["status"] == "rejected")
 
 

@@ -6,6 +6,7 @@ since trainers read every line of a caption file as a caption.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def publish(layout: Layout, sample: SampleKey, pair: Pair, *, unchanged: bool) -
     Raises:
         OSError: a staged file is absent, or the disk cannot be written.
     """
-    pictures = {_target(layout, sample, name): pair.folder / name for name in pair.names}
+    pictures = {Path(_target(layout, sample, name)): pair.folder / name for name in pair.names}
     texts = {layout.dataset / sample.file(role): text for role, text in pair.texts.items()}
     placed = all(_is_placed(staged, target, unchanged=unchanged) for target, staged in pictures.items())
     if placed and all(_says(path, text) for path, text in texts.items()):
@@ -88,16 +89,17 @@ def is_complete(layout: Layout, sample: SampleKey, pair: Row | None) -> bool:
         pair: its row of edit_pairs; None when it is not known any more.
     """
     names = [*_ROLES, "allowed.png", *(["result_mask.png"] if SUBTYPES[sample.subtype].relocates else [])]
-    paths = [_target(layout, sample, name) for name in names]
-    paths += [layout.dataset / sample.file(role) for role in ("instruction_ch", "instruction_en")]
+    # Texts as paths: this is asked of every sample, time and again.
+    paths = {name: _target(layout, sample, name) for name in names}
+    texts = (f"{layout.dataset}/{sample.file(role)}" for role in ("instruction_ch", "instruction_en"))
     try:
-        if not all(path.stat().st_size for path in paths):
+        if not all(os.stat(path).st_size for path in (*paths.values(), *texts)):  # noqa: PTH116
             return False
     except OSError:
         return False
     if pair is None or not pair["files"]:
         return True
-    return are_intact({name: _target(layout, sample, name) for name in pair["files"]}, pair)
+    return are_intact({name: paths[name] for name in pair["files"]}, pair)
 
 
 def keep_reject(layout: Layout, edit_id: str, pair: Pair, reasons: Mapping[str, Any]) -> None:
@@ -125,12 +127,12 @@ def drop_rejects(layout: Layout, edit_ids: Iterable[str]) -> None:
         shutil.rmtree(layout.rejected(edit_id), ignore_errors=True)
 
 
-def _target(layout: Layout, sample: SampleKey, name: str) -> Path:
+def _target(layout: Layout, sample: SampleKey, name: str) -> str:
     if name == "allowed.png":
-        return layout.allowed_region(sample)
+        return str(layout.allowed_region(sample))
     if name == "result_mask.png":
-        return layout.result_mask(sample)
-    return layout.dataset / sample.file(_ROLES[name])
+        return str(layout.result_mask(sample))
+    return f"{layout.dataset}/{sample.file(_ROLES[name])}"
 
 
 def _is_placed(staged: Path, target: Path, *, unchanged: bool) -> bool:

@@ -4,6 +4,7 @@ Sizes and times tell at a glance, as in `make` or rsync. A file that is younger 
 place, or copied here from elsewhere: then its bytes are read and compared.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +35,7 @@ def is_intact(folder: Path, row: Row) -> bool:
     return bool(row["files"]) and are_intact({name: folder / name for name in row["files"]}, row)
 
 
-def are_intact(paths: Mapping[str, Path], row: Row) -> bool:
+def are_intact(paths: Mapping[str, str | Path], row: Row) -> bool:
     """Whether files are those that a row of a staged stage tells of.
 
     Args:
@@ -42,12 +43,12 @@ def are_intact(paths: Mapping[str, Path], row: Row) -> bool:
         row: with `files`, and `checksums` and `written_ns` where they are known.
     """
     try:
-        states = {name: path.stat() for name, path in paths.items()}
+        states = {name: os.stat(path) for name, path in paths.items()}  # noqa: PTH116  # a text may be a path
         if any(state.st_size != row["files"].get(name) for name, state in states.items()):
             return False
         written = row["written_ns"]
         younger = [name for name, state in states.items() if written and state.st_mtime_ns > written]
-        return all(content_hash(paths[name].read_bytes()) == row["checksums"][name] for name in younger)
+        return all(content_hash(Path(paths[name]).read_bytes()) == row["checksums"][name] for name in younger)
     except OSError:
         return False
 

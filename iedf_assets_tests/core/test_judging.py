@@ -84,7 +84,8 @@ def test_the_projects_own_dataset_is_clean_with_its_index(published: Path) -> No
 
 
 def test_the_scores_are_those_that_were_measured_before_publishing(published: Path) -> None:
-    rows = verdicts_of_all(Layout(published, published, published, published)).to_dicts()
+    layout = Layout(published, published, published, published)
+    rows = list(verdicts_of_all(layout, ("published",), ("scores",)))
     staged = {row["sample_key"]: json.loads(row["scores"]) for row in rows}
     assert {str(pair.sample): pair.scores for pair in check_dataset(published / "dataset").pairs} == staged
 

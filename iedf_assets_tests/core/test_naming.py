@@ -1,4 +1,5 @@
 import unicodedata
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -14,7 +15,7 @@ NAMES = st.from_regex(r"[a-z0-9_-]{1,20}", fullmatch=True)
 def test_sample_keys_and_file_names_parse_back(key: SampleKey) -> None:
     assert SampleKey.parse(str(key)) == key
     for role in SUFFIXES:
-        assert parse_sample_file(key.file(role).name) == (key.number, role)
+        assert parse_sample_file(Path(key.file(role)).name) == (key.number, role)
 
 
 @pytest.mark.parametrize(

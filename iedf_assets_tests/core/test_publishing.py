@@ -16,7 +16,6 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.ledger import Ledger
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
-from iedf_assets.core.publishing import finished
 from iedf_assets_tests.pair_making import PHOTOS, Plant, tree
 
 OBJECTS = "物体一致性"
@@ -84,7 +83,7 @@ def test_publishing_again_touches_nothing(plant: Plant) -> None:
     first = state()
     assert plant.judge() == before
     assert state() == first
-    assert all(finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs) for slot in plant.slots)
+    assert all(plant.holds(slot) for slot in plant.slots)
 
 
 def test_without_hard_links_files_are_copied_once(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +109,7 @@ def test_a_no_op_is_rejected_kept_with_reasons_and_takes_no_number(plant: Plant)
     row = plant.rows[slot.name]
     assert (row["reason"], row["sample_key"]) == ("no_op", None)
     assert row["failed_checks"][0] == "no_op"
-    assert finished(row, slot, plant.layout, {}, plant.pairs)
+    assert plant.holds(slot)
     kept = plant.layout.rejected(row["edit_id"])
     assert (kept / "source.jpg").samefile(plant.layout.staged("edit_pairs", slot.pair_key) / "source.jpg")
     assert (kept / "instruction_ch.txt").read_text("utf-8").startswith("把")
@@ -125,9 +124,7 @@ def test_new_thresholds_judge_again_and_bring_numbers_back(plant: Plant) -> None
     before, files = plant.samples(), published_files(plant.layout)
     loose = plant.profile
     plant.profile = changed(loose, "thresholds.max_mask_share=0.01")
-    assert not any(
-        finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs) for slot in plant.slots
-    )
+    assert not any(plant.holds(slot) for slot in plant.slots)
     plant.judge()
     assert set(plant.statuses()) == {"rejected"}
     assert not tree(plant.layout.dataset)
@@ -237,9 +234,7 @@ def test_what_failed_or_cannot_be_made_says_so(plant: Plant) -> None:
         ("pending", None),
     ]
     assert found[0]["attempts"] == 2
-    settled = [
-        slot for slot in plant.slots if finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs)
-    ]
+    settled = [slot for slot in plant.slots if plant.holds(slot)]
     assert settled == [second]
     assert not tree(plant.layout.dataset)
 
@@ -269,7 +264,7 @@ def test_staging_may_be_emptied_after_publishing_but_not_before(plant: Plant) ->
     shutil.rmtree(plant.layout.staging)
     plant.judge()
     assert plant.statuses() == ["published"] * 4
-    assert all(finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs) for slot in plant.slots)
+    assert all(plant.holds(slot) for slot in plant.slots)
 
 
 @pytest.mark.parametrize("role", SUFFIXES)
@@ -279,12 +274,12 @@ def test_a_file_that_was_removed_or_emptied_is_seen_and_put_back(plant: Plant, r
     slot = plant.slots[0]
     path = plant.layout.dataset / SampleKey.parse(plant.samples()[0]).file(role)
     path.unlink()
-    assert not finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs)
+    assert not plant.holds(slot)
     path.touch()
-    assert not finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs)
+    assert not plant.holds(slot)
     plant.judge()
     assert published_files(plant.layout) == files
-    assert finished(plant.rows[slot.name], slot, plant.layout, {}, plant.pairs)
+    assert plant.holds(slot)
 
 
 def test_equal_edits_of_two_variants_are_published_once(tmp_path: Path) -> None:

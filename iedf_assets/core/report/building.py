@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from iedf_assets.core.accounts import accounts_of, survival_of
 from iedf_assets.core.book import Book
@@ -33,6 +32,7 @@ _TEXTS = (
     "edit_id", "sample_key", "category", "task", "subtype", "scene", "status", "reason", "detail", "review",
     "tier", "instruction_ch", "instruction_en", "source_path",
 )  # fmt: skip
+_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key")
 
 
 def build_report(profile: Profile, layout: Layout, report: Report = silent) -> Path:
@@ -62,8 +62,11 @@ def build_report(profile: Profile, layout: Layout, report: Report = silent) -> P
 
 def _judged(layout: Layout) -> list[Row]:
     """The pairs that were measured and judged, the published ones first."""
-    is_judged = pl.col("status").is_in(["published", "rejected"]) & pl.col("scores").is_not_null()
-    return verdicts_of_all(layout, is_judged).unique("edit_id", keep="first", maintain_order=True).to_dicts()
+    rows: dict[str, Row] = {}
+    for row in verdicts_of_all(layout, ("published", "rejected"), _READ):
+        if row["scores"] is not None:
+            rows.setdefault(row["edit_id"], row)
+    return list(rows.values())
 
 
 def _data(profile: Profile, layout: Layout, rows: list[Row]) -> dict[str, Any]:

@@ -24,16 +24,12 @@ import psutil
 import yaml
 
 from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT
+from iedf_assets_tests.chaos import LENIENT
 
 CATEGORY = "物理变化"
 MIB = 2**20
 SIZE = (96, 72)
 FLAT = 1.2
-# The mock backend's edits are no good ones; here they are to be published.
-LENIENT = {
-    "max_seam": 1000, "min_sharpness": 0, "min_polarity": 0, "max_recomposition_error": 255, "min_effect": -1,
-    "min_structure": -1, "min_changed_share_inside": 0, "min_mask_largest_share": 0,
-}  # fmt: skip
 ONE_STAGE = """
 import sys
 from pathlib import Path

@@ -13,7 +13,7 @@ from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Keys, Slot, needed_level, sources_settings
 from iedf_assets.core.limits import Allowance
-from iedf_assets.core.manifests import STAGED, Rows, batches, decode, read_rows
+from iedf_assets.core.manifests import STAGED, Rows, among, batches, decode, read_rows
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.publishing import OVER_QUOTA, holds
@@ -275,9 +275,19 @@ class Book:
 
     def _settled(self) -> set[str]:
         """The keys of the verdicts that need no judging. Looks at the files of every sample."""
-        pairs = self.pairs.table.select("files", "checksums", "written_ns", pair_key="key")
         verdicts = self.verdicts.where(pl.col("status").is_in(["published", "rejected"]))
-        table = verdicts.narrow(_STANDING["dataset"]).table.join(pairs, on="pair_key", how="left")
+        verdicts = verdicts.narrow(_STANDING["dataset"])
+        settled = self._holding(verdicts, ("files", "written_ns"))
+        # Checksums are long, and few of them are needed: those of files that were written to since.
+        doubtful = verdicts.where(~among("key", settled))
+        return (
+            settled | self._holding(doubtful, ("files", "written_ns", "checksums")) if doubtful else settled
+        )
+
+    def _holding(self, verdicts: Rows, of_pairs: Iterable[str]) -> set[str]:
+        """The keys of the verdicts that hold, by some columns of their pairs."""
+        pairs = self.pairs.table.select(*of_pairs, pair_key="key")
+        table = verdicts.table.join(pairs, on="pair_key", how="left")
         rows = (decode(row) for batch in batches(table) for row in batch.iter_rows(named=True))
         return {row["key"] for row in rows if self._holds(row, row)}
 

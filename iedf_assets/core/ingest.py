@@ -13,7 +13,7 @@ from iedf_assets.core.filters import turned_down
 from iedf_assets.core.fingerprints import Candidate, perceptual_hash, resolve_duplicates
 from iedf_assets.core.journal import Journal, Row
 from iedf_assets.core.keys import digest, sources_settings
-from iedf_assets.core.manifests import Rows, collected
+from iedf_assets.core.manifests import Rows, among, batches, collected, merged
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.photos import read_photo
 from iedf_assets.core.profile import Category, Profile
@@ -121,7 +121,7 @@ def ingest(
             report(done, len(jobs))
     new = (_base_row(file, row_key(settings, file)) for file in waiting)
     shown = known.only(staying).overlaid(chain(new, rows))
-    return _with_duplicates(shown, before, profile.sources.near_duplicate_bits)
+    return _with_duplicates(shown, known, profile.sources.near_duplicate_bits)
 
 
 def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
@@ -137,17 +137,21 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
         status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
         **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
     )
-    table = collected(own_merit)
-    accepted = table.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
-    held = dict(before.where(pl.col("status") == "accepted").pick("path", "source_id"))
-    candidates = [Candidate(*values) for values in accepted.iter_rows()]
-    stay = {one.path for one in candidates if held.get(one.path) == one.source_id}
+    held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
+    accepted = own_merit.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
+    candidates, stay = [], set()
+    for batch in batches(accepted.join(held, on="path", how="left")):
+        for path, source_id, phash, held_id in batch.iter_rows():
+            candidates.append(Candidate(path, source_id, phash))
+            if held_id == source_id:
+                stay.add(path)
     turned = pl.DataFrame(
         [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
         schema=dict.fromkeys(("path", "status", "reason", "detail", "duplicate_of"), pl.String),
         orient="row",
     )
-    return Rows(table.update(turned, on="path").sort("path"), "source_images")
+    duplicates = collected(own_merit.filter(among("path", turned["path"]))).update(turned, on="path")
+    return Rows(merged(own_merit, duplicates.sort("path"), "path"), "source_images")
 
 
 def _base_row(file: Found, key: str) -> Row:

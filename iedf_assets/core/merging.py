@@ -16,7 +16,7 @@ _JOINED = {
     "source_images": ("source_id", ("source_path",)),
 }  # fmt: skip
 # Rows that are joined at once: as many as cost no memory to speak of, and so few joins.
-_SLICE_ROWS = 4096
+_SLICE_ROWS = 1024
 
 
 def categories_on_disk(layout: Layout) -> list[str]:

@@ -40,7 +40,7 @@ def are_intact(paths: Mapping[str, str | Path], row: Row) -> bool:
 
     Args:
         paths: where each of the row's files lies.
-        row: with `files`, and `checksums` and `written_ns` where they are known.
+        row: with `files` and `written_ns`; without `checksums`, a file that was written to since is another.
     """
     try:
         states = {name: os.stat(path) for name, path in paths.items()}  # noqa: PTH116  # a text may be a path
@@ -48,7 +48,11 @@ def are_intact(paths: Mapping[str, str | Path], row: Row) -> bool:
             return False
         written = row["written_ns"]
         younger = [name for name, state in states.items() if written and state.st_mtime_ns > written]
-        return all(content_hash(Path(paths[name]).read_bytes()) == row["checksums"][name] for name in younger)
+        checksums = row.get("checksums") or {}
+        return all(
+            name in checksums and content_hash(Path(paths[name]).read_bytes()) == checksums[name]
+            for name in younger
+        )
     except OSError:
         return False
 

@@ -150,6 +150,7 @@ def test_nothing_is_asked_for_when_all_is_finished_until_a_photo_comes(
     assert look() == [OBJECTS]
 
 
+@pytest.mark.slow
 def test_wave_after_wave_is_asked_for_until_none_is_left(
     layout: Layout, instance: dg.DagsterInstance
 ) -> None:

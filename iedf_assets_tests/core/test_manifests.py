@@ -1,7 +1,10 @@
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.journal import Journal
@@ -73,3 +76,38 @@ def test_a_manifest_alone_of_before_a_column_can_be_joined(layout: Layout) -> No
     table = frame([{"key": "a", "status": "done"}], "edited_images")
     write_table(table.drop("made_with"), layout.manifest("edited_images", "c"))
     assert table_of(layout, "edited_images", "c").collect()["made_with"].to_list() == [None]
+
+
+@given(
+    old=st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from(["done", "failed"]), max_size=30),
+    new=st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from(["done", "failed"]), max_size=30),
+    wanted=st.sets(st.text(min_size=1, max_size=3), max_size=10),
+)
+@settings(deadline=None)
+def test_rows_are_overlaid_and_narrowed_as_dictionaries_are(
+    old: dict[str, str], new: dict[str, str], wanted: set[str]
+) -> None:
+    def rows_of(statuses: dict[str, str]) -> list[dict[str, object]]:
+        return [layers_row(key, status=status) for key, status in statuses.items()]
+
+    rows = Rows.of(rows_of(old), "image_layers").overlaid(rows_of(new))
+    both = old | new
+    assert list(rows.pick("key", "status")) == sorted(both.items())
+    assert len(rows) == len(both)
+    assert rows.counts() == dict(sorted(Counter(both.values()).items()))
+    assert set(rows.only(wanted)) == both.keys() & wanted
+    assert set(rows.without(wanted)) == both.keys() - wanted
+    narrow = rows.narrow(("key", "status", "files"))
+    assert {key: row["status"] for key, row in narrow.items()} == both
+    assert all(row.keys() == {"key", "status", "files"} for row in narrow.values())
+
+
+def test_rows_stay_what_they_were_when_another_manifest_takes_the_place_of_theirs(layout: Layout) -> None:
+    path = layout.manifest("image_layers", "c")
+    write_table(frame([layers_row(f"{i:04d}") for i in range(2000)], "image_layers"), path)
+    rows = read_rows(layout, "image_layers", "c")
+    write_table(frame([layers_row("z", status="failed")], "image_layers"), path)
+    assert len(rows) == 2000
+    assert rows.counts() == {"done": 2000}
+    assert rows["1999"]["files"] == {"mask.png": 3}
+    assert read_rows(layout, "image_layers", "c").counts() == {"failed": 1}

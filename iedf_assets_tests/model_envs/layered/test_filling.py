@@ -54,7 +54,9 @@ PHOTOS: dict[str, Callable[[], tuple[Pixels, Pixels]]] = {
 }
 
 
-@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "motorcycle" else name for name in PHOTOS]
+)
 def test_the_fill_has_the_contrast_of_what_is_around_it_and_nothing_of_the_object(name: str) -> None:
     photo, hole = PHOTOS[name]()
     photo = photo.copy()

@@ -58,6 +58,7 @@ def test_an_object_on_an_even_ground_is_found_where_it_lies(
     assert overlap(subject.mask, truth) > 0.95
 
 
+@pytest.mark.slow
 def test_threads_and_other_draws_do_not_change_the_mask() -> None:
     photos = [reduced(np.asarray(data.coffee(), np.uint8)), reduced(np.asarray(data.rocket(), np.uint8))]
 

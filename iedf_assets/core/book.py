@@ -33,6 +33,7 @@ _STANDING = {
     "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key"),
 }  # fmt: skip
+_FAILED = pl.col("status") == "failed"
 
 
 class Source(NamedTuple):
@@ -161,7 +162,7 @@ class Book:
     @property
     def editable(self) -> list[Source]:
         """The accepted sources, less those in which the decomposition found nothing to edit."""
-        nothing = {key for key, status in self.layers.pick("key", "status") if status == "filtered"}
+        nothing = self._without_subject()
         return [source for source in self.accepted if self.keys.layers_key(source.source_id) not in nothing]
 
     def current(self, stage: str) -> Rows:
@@ -181,16 +182,12 @@ class Book:
     def tries(self) -> dict[str, int]:
         """How often each path's rows have failed, in whichever stage; paths without failures are absent."""
         tries: Counter[str] = Counter()
-        for path, status, attempts in self.sources.pick("path", "status", "attempts"):
-            if status == "failed":
-                tries[path] += attempts or 0
+        for path, attempts in self.sources.where(_FAILED).pick("path", "attempts"):
+            tries[path] += attempts or 0
         failures = [
-            (key, source_id, attempts)
-            for stage in STAGES[1:-1]
-            for key, source_id, status, attempts in self.table(stage).pick(
-                "key", "source_id", "status", "attempts"
-            )
-            if status == "failed"
+            row
+            for stage in STAGED
+            for row in self.table(stage).where(_FAILED).pick("key", "source_id", "attempts")
         ]
         paths = {source.source_id: source.path for source in self.accepted} if failures else {}
         for key, source_id, attempts in failures:
@@ -293,11 +290,18 @@ class Book:
 
     def _given_up(self) -> set[str]:
         """The keys of the rows that nothing follows: they are parked, or nothing was found to edit."""
-        given_up = {key for key, status in self.layers.pick("key", "status") if status == "filtered"}
-        for stage in STAGED:
-            failed = self.table(stage).where(pl.col("status") == "failed")
-            given_up |= {row["key"] for row in failed.values() if self.is_parked(row)}
-        return given_up
+        parked = {
+            row["key"]
+            for stage in STAGED
+            for row in self.table(stage).where(_FAILED).values()
+            if self.is_parked(row)
+        }
+        return parked | self._without_subject()
+
+    def _without_subject(self) -> set[str]:
+        """The keys of the decompositions in which nothing was found to edit."""
+        filtered = self.layers.where(pl.col("status") == "filtered")
+        return {key for (key,) in filtered.pick("key")}
 
     def is_held(self, slot: Slot) -> bool:
         """Whether a limit keeps a planned edit from being made now."""

@@ -5,6 +5,7 @@ import polars as pl
 from upath import UPath
 
 from iedf_assets.core.manifests import scan_table, write_table
+from iedf_assets.core.memory import give_back
 from iedf_assets.core.naming import Layout
 
 
@@ -18,10 +19,11 @@ class ManifestIOManager(dg.UPathIOManager):
         self._layout = layout
 
     def dump_to_path(self, context: dg.OutputContext, obj: pl.LazyFrame, path: UPath) -> None:
-        """Write the manifest, then drop the journal, all of whose rows it now holds."""
+        """Write the manifest, then drop the journal, all of whose rows it now holds. So ends a stage."""
         stage, category = context.asset_key.path[-1], context.asset_partition_key
         write_table(obj, self._layout.manifest(stage, category))
         self._layout.journal(stage, category).unlink(missing_ok=True)
+        give_back()
         context.log.debug("written to %s", path)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:

@@ -5,6 +5,7 @@ from collections import Counter
 import dagster as dg
 
 from iedf_assets.core.index import write_index
+from iedf_assets.core.memory import give_back
 from iedf_assets.metadata import OWNERS, records_table
 from iedf_assets.resources import Factory
 
@@ -32,6 +33,7 @@ def dataset_index_asset() -> dg.AssetsDefinition:
             totals.update(counts)
         records = [{"category": name, **counts} for name, counts in summary.counts.items()]
         columns = {"category": "string", **dict.fromkeys(totals, "int")}
+        give_back()
         context.log.info("%d samples in the index", totals["published"])
         return dg.MaterializeResult(
             metadata={

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from iedf_assets.core.journal import Row
-from iedf_assets.core.manifests import SCHEMAS, batches, collected, table_of
+from iedf_assets.core.manifests import SCHEMAS, among, batches, collected, table_of
 from iedf_assets.core.naming import Layout, nfc
 
 # What other stages say of a row: the column that finds their row, and their columns.
@@ -15,8 +15,9 @@ _JOINED = {
     "edit_pairs": ("pair_key", ("tier", "width", "height", "scores")),
     "source_images": ("source_id", ("source_path",)),
 }  # fmt: skip
-# Rows that are joined at once: as many as cost no memory to speak of, and so few joins.
-_SLICE_ROWS = 1024
+# In so many parts the rows are joined: the other stages' tables are read as often, and a part of them is in
+# memory at a time. Of few rows one part is enough.
+_PARTS, _LEAST_ROWS = 4, 1024
 
 
 def categories_on_disk(layout: Layout) -> list[str]:
@@ -56,29 +57,30 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
     Raises:
         StorageError: a manifest cannot be read.
     """
-    names, wanted = categories_on_disk(layout), list(columns)
-    if not names:
+    categories, wanted = categories_on_disk(layout), list(columns)
+    if not categories:
         return
     own = ("slot", "edit_id", "sample_key", *(key for key, _ in _JOINED.values()))
     own = tuple(dict.fromkeys((*own, *(name for name in wanted if name in SCHEMAS["dataset"]))))
-    verdicts = _of_all(layout, names, "dataset").filter(pl.col("status").is_in(list(statuses)))
+    verdicts = _of_all(layout, categories, "dataset").filter(pl.col("status").is_in(list(statuses)))
     order = ("sample_key", "edit_id", "category", "slot")
     ordered = collected(verdicts.select("category", *own).sort(order, nulls_last=True))
-    joined = {
-        key: collected(_of_all(layout, names, stage).select("category", *told, **{key: found_by}))
-        for stage, (key, known) in _JOINED.items()
-        if (told := [name for name in known if name in wanted])
-        for found_by in ["source_id" if stage == "source_images" else "key"]
-    }
-    for part in ordered.iter_slices(_SLICE_ROWS):
-        for key, table in joined.items():
+    told = {stage: [name for name in known if name in wanted] for stage, (_, known) in _JOINED.items()}
+    for part in ordered.iter_slices(max(_LEAST_ROWS, -(-ordered.height // _PARTS))):
+        for stage, names in told.items():
+            if not names:
+                continue
+            key = _JOINED[stage][0]
+            column = "source_id" if stage == "source_images" else "key"
+            rows = _of_all(layout, categories, stage).filter(among(column, part[key].drop_nulls()))
+            table = collected(rows.select("category", *names, **{key: column}))
             part = part.join(table, on=["category", key], how="left", maintain_order="left")  # noqa: PLW2901
         yield from part.iter_rows(named=True)
 
 
-def _of_all(layout: Layout, names: Iterable[str], stage: str) -> pl.LazyFrame:
+def _of_all(layout: Layout, categories: Iterable[str], stage: str) -> pl.LazyFrame:
     """A stage's rows of all categories, with their category; of sources one for each `source_id`."""
-    tables = [table_of(layout, stage, name).with_columns(category=pl.lit(name)) for name in names]
+    tables = [table_of(layout, stage, name).with_columns(category=pl.lit(name)) for name in categories]
     if stage != "source_images":
         return pl.concat(tables)
     return (

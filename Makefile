@@ -44,7 +44,7 @@ dev: setup
 	$(BIN)/iedf dev
 
 test: setup
-	$(BIN)/pytest --numprocesses auto -m "not slow"
+	$(BIN)/pytest --numprocesses auto -m "not slow" --hypothesis-profile fast
 
 # The tests of the model backends run where torch is; warnings there are other packages' own.
 test-all: setup model-env .venvs/iedf-edit/.tested

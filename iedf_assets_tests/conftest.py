@@ -1,11 +1,18 @@
 """Fixtures that all tests share."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
+
+# `make test` looks at fewer examples than `make test-all`.
+with contextlib.suppress(ImportError):  # the models' environments have no hypothesis
+    from hypothesis import settings
+
+    settings.register_profile("fast", max_examples=40)
 
 
 @pytest.fixture

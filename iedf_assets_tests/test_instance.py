@@ -68,6 +68,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_run_of_a_dead_process_is_marked_failed_and_frees_its_pool_slot(
     instance: dg.DagsterInstance,
 ) -> None:

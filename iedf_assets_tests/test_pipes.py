@@ -131,7 +131,10 @@ def test_a_missing_interpreter_names_the_profile_key(tmp_path: Path) -> None:
     assert "workers.*.environment" in failure(result)
 
 
-def test_a_silent_worker_is_stopped_with_all_its_processes(tmp_path: Path) -> None:
+def test_a_silent_worker_is_stopped_with_all_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iedf_assets.pipes.GRACE_S", 0.2)
     body = (
         GRANDCHILD
         + "open_dagster_pipes()\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(300)"
@@ -152,7 +155,13 @@ dg.materialize([made], instance=dg.DagsterInstance.ephemeral())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGINT)),
+    ],
+)
 def test_nothing_is_left_running_when_the_orchestrator_is_ended(
     tmp_path: Path, number: signal.Signals
 ) -> None:

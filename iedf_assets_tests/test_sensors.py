@@ -202,6 +202,7 @@ def nightly(look: Looks) -> list[str]:
     return [request.tags[PARTITION_TAG] for request in requests]
 
 
+@pytest.mark.slow
 def test_the_schedule_asks_for_every_category_with_unfinished_photos(
     look: Looks, layout: Layout, instance: dg.DagsterInstance
 ) -> None:

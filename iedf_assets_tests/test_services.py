@@ -69,6 +69,12 @@ class Replica:
         self._server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iedf_assets.services.PROBE_S", 0.05)
+    monkeypatch.setattr("iedf_assets.services.BUSY_S", 0.02)
+
+
 @pytest.fixture
 def replica() -> Iterator[Replica]:
     one = Replica()
@@ -175,7 +181,7 @@ def test_it_waits_for_a_service_to_come_back_and_says_so() -> None:
     port = free_port()
     told: list[str] = []
     late: list[Replica] = []
-    timer = threading.Timer(2.0, lambda: late.append(Replica(port)))
+    timer = threading.Timer(0.5, lambda: late.append(Replica(port)))
     timer.start()
     with pool(f"http://127.0.0.1:{port}", tell=told.append, wait_sec=20) as services:
         assert services.post("/items", {}) == {"row": {}}

@@ -73,7 +73,9 @@ def finished(request: PairRequest) -> tuple[dict[str, Any], Path]:
     return finish(request, folder), folder
 
 
-@pytest.mark.parametrize("photo", PHOTOS)
+@pytest.mark.parametrize(
+    "photo", [name if name == "coffee" else pytest.param(name, marks=pytest.mark.slow) for name in PHOTOS]
+)
 @pytest.mark.parametrize("subtype", RECIPES)
 def test_a_pair_decodes_identically_outside_its_allowed_region(
     tmp_path: Path, photo: str, subtype: str

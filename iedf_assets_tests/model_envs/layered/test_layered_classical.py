@@ -62,7 +62,9 @@ def test_the_mask_covers_the_subject_and_not_its_surroundings(
     assert all(mask[int(y * height), int(x * width)] == 0 for x, y in outside)
 
 
-@pytest.mark.parametrize("name", TEXTURES)
+@pytest.mark.parametrize(
+    "name", [name if name == "gravel" else pytest.param(name, marks=pytest.mark.slow) for name in TEXTURES]
+)
 def test_a_photo_in_which_nothing_stands_out_is_filtered_with_figures(tmp_path: Path, name: str) -> None:
     photo = cv2.cvtColor(getattr(data, name)(), cv2.COLOR_GRAY2RGB)
     row = decompose(put(tmp_path, photo.astype(np.uint8)), tmp_path / "out")

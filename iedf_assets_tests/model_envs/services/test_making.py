@@ -51,7 +51,9 @@ def item(request: LayerRequest | EditRequest) -> dict[str, Any]:
     return {name: value for name, value in asdict(request).items() if name not in {"output", "row", "inputs"}}
 
 
-@pytest.mark.parametrize("backend", [classical_layers.Backend, mock_layers.Backend])
+@pytest.mark.parametrize(
+    "backend", [pytest.param(classical_layers.Backend, marks=pytest.mark.slow), mock_layers.Backend]
+)
 def test_an_item_gives_the_backends_own_row_and_files(backend: Any, photo: Path, tmp_path: Path) -> None:
     told, folder = made(
         backend, "image_layers", {"make": "item", "item": item(layer_request(photo))}, tmp_path

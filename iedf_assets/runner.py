@@ -112,4 +112,4 @@ def _untried(
 
 def _require_found(book: Book) -> list[Found]:
     found = scan.find_files(book.layout, book.name)
-    return require_inputs(book.name, found, book.accepted_paths, book.profile.sources.max_loss_share)
+    return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

@@ -35,7 +35,7 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
         found = scan.find_files(factory.layout, category)
         try:
             share = factory.profile.sources.max_loss_share
-            found = require_inputs(category, found, book.accepted_paths, share)
+            found = require_inputs(category, found, book.sources, share)
         except InputsLostError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         wave = set(book.wave_for(found))

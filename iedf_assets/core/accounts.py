@@ -69,16 +69,21 @@ def accounts_of(book: Book) -> list[Account]:
 
 def survival_of(book: Book) -> Survival:
     """How many sources and edits of a category are left after each stage."""
-    editable = book.editable
-    if book.needs_layers():
-        done = {key for key, status in book.layers.pick("key", "status") if status == "done"}
-        editable = [source for source in editable if book.keys.layers_key(source.source_id) in done]
+    sources, needs_layers = book.sources.counts(), book.needs_layers()
+    done = (
+        {key for key, status in book.layers.pick("key", "status") if status == "done"} if needs_layers else ()
+    )
+    decomposed = planned = 0
+    for source in book.editable:
+        if not needs_layers or book.keys.layers_key(source.source_id) in done:
+            decomposed += 1
+            planned += len(book.keys.slots(source.source_id))
     return Survival(
         book.name,
-        found=len(book.sources),
-        accepted=len(book.accepted),
-        decomposed=len(editable),
-        planned=sum(1 for _ in book.slots_of(editable)),
+        found=sum(sources.values()),
+        accepted=sources.get("accepted", 0),
+        decomposed=decomposed,
+        planned=planned,
         rendered=book.current("edited_images").counts().get("done", 0),
         finished=book.current("edit_pairs").counts().get("done", 0),
         published=book.verdicts.counts().get("published", 0),

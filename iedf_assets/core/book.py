@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import polars as pl
 
@@ -139,31 +139,22 @@ class Book:
         """Rows of dataset by slot name."""
         return self.table("dataset")
 
-    @cached_property
-    def accepted(self) -> list[Source]:
-        """The accepted sources in the order of their paths."""
-        rows = self.sources.pick("path", "source_id", "width", "height", "status")
-        return [Source(*values) for *values, status in rows if status == "accepted"]
-
     @property
-    def accepted_paths(self) -> set[str]:
-        """The paths of the accepted sources."""
-        return {source.path for source in self.accepted}
+    def accepted(self) -> Iterator[Source]:
+        """The accepted sources in the order of their paths."""
+        return _accepted(self.sources)
 
     @property
     def worked_on(self) -> list[Source]:
         """The accepted sources of the open wave; all of them when none is open."""
         wave = open_wave(self.layout, self.name)
-        if wave is None:
-            return self.accepted
-        paths = set(wave)
-        return [source for source in self.accepted if source.path in paths]
+        return list(_accepted(self.sources if wave is None else self.sources.only(wave)))
 
     @property
-    def editable(self) -> list[Source]:
+    def editable(self) -> Iterator[Source]:
         """The accepted sources, less those in which the decomposition found nothing to edit."""
         nothing = self._without_subject()
-        return [source for source in self.accepted if self.keys.layers_key(source.source_id) not in nothing]
+        return (source for source in self.accepted if self.keys.layers_key(source.source_id) not in nothing)
 
     def current(self, stage: str) -> Rows:
         """The rows of a stage that belong to the present photos and profile; others are only for reuse."""
@@ -173,7 +164,7 @@ class Book:
         attribute = {"image_layers": "layers_key", "edited_images": "edit_key", "edit_pairs": "pair_key"}[
             stage
         ]
-        return rows.only({getattr(slot, attribute) for slot in self.slots_of(self.accepted)})
+        return rows.only(getattr(slot, attribute) for slot in self.slots_of(self.accepted))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Status → number of current rows, by stage."""
@@ -205,12 +196,10 @@ class Book:
 
     def left_over(self, found: list[Found]) -> bool:
         """Whether something listed or published has to go: its file is gone, or its slot left the plan."""
-        names = {file.name for file in found}
-        if any(path not in names for (path,) in self.sources.pick("path")):
+        if self.sources.others(file.name for file in found):
             return True
-        wanted = {slot.name for slot in self.slots_of(self.editable)}
-        published = (slot for slot, status in self.verdicts.pick("slot", "status") if status == "published")
-        return any(slot not in wanted for slot in published)
+        published = self.verdicts.where(pl.col("status") == "published")
+        return bool(published.others(slot.name for slot in self.slots_of(self.editable)))
 
     def slots_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
         """The planned edits of some sources."""
@@ -227,7 +216,10 @@ class Book:
 
     def is_parked(self, row: Row | None) -> bool:
         """Whether a row failed so often that it is not tried again by itself."""
-        return bool(row and row["status"] == "failed" and (row["attempts"] or 0) >= self.profile.max_attempts)
+        return row is not None and self._is_used_up(row["status"], row["attempts"])
+
+    def _is_used_up(self, status: str, attempts: int | None) -> bool:
+        return status == "failed" and (attempts or 0) >= self.profile.max_attempts
 
     def is_usable(self, row: Row | None, folder: Path) -> bool:
         """Whether a staged row needs no work: made and intact, turned down, or parked."""
@@ -249,7 +241,7 @@ class Book:
 
     def unfinished(self, found: list[Found]) -> list[str]:
         """Paths of the files that have not been through all stages as they are now; parked ones have."""
-        known = self.sources.narrow(("path", "key", "source_id", "status", "attempts"))
+        known = self.sources.beside((file.name for file in found), "key", "source_id", "status", "attempts")
         settings = sources_settings(self.profile, self.category)
         settled, given_up = self._settled(), self._given_up()
 
@@ -260,15 +252,15 @@ class Book:
                 for slot in self.keys.slots(source_id)
             )  # fmt: skip
 
-        def is_done_with(file: Found) -> bool:
-            row = known.get(file.name)
-            if row is None or row["key"] != row_key(settings, file):
+        def is_done_with(file: Found, row: tuple[Any, ...] | None) -> bool:
+            if row is None or row[0] != row_key(settings, file):
                 return row is None and self.holds_all
-            if row["status"] in {"failed", "pending"}:
-                return self.is_parked(row) or (row["status"] == "pending" and self.holds_all)
-            return row["status"] != "accepted" or is_through(row["source_id"])
+            _, source_id, status, attempts = row
+            if status in {"failed", "pending"}:
+                return self._is_used_up(status, attempts) or (status == "pending" and self.holds_all)
+            return status != "accepted" or is_through(source_id)
 
-        return [file.name for file in found if not is_done_with(file)]
+        return [file.name for file, row in zip(found, known, strict=True) if not is_done_with(file, row)]
 
     def _settled(self) -> set[str]:
         """The keys of the verdicts that need no judging. Looks at the files of every sample."""
@@ -337,3 +329,8 @@ class Book:
         if verdict["reason"] == OVER_QUOTA and not self.allowance.is_full(verdict["task"], verdict["scene"]):
             return False
         return holds(verdict, self.layout, self.reviews, pair)
+
+
+def _accepted(sources: Rows) -> Iterator[Source]:
+    rows = sources.pick("path", "source_id", "width", "height", "status")
+    return (Source(*values) for *values, status in rows if status == "accepted")

@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+import polars as pl
 
 from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.reasons import DUPLICATE, NEAR_DUPLICATE
@@ -41,6 +43,12 @@ def _reduced(rgb: Pixels) -> Pixels:
     return np.asarray(cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _bands(bits: int) -> list[tuple[int, int]]:
+    """`bits + 1` bands of a hash, each its lowest bit and its mask once that is shifted to the end."""
+    edges = [round(band * HASH_BITS / (bits + 1)) for band in range(bits + 2)]
+    return [(low, (1 << (high - low)) - 1) for low, high in pairwise(edges)]
+
+
 class HashIndex:
     """Finds the hashes within a few bits of another without comparing all.
 
@@ -49,9 +57,8 @@ class HashIndex:
     """
 
     def __init__(self, bits: int) -> None:
-        edges = [round(band * HASH_BITS / (bits + 1)) for band in range(bits + 2)]
         self._bits = bits
-        self._bands = [(low, (1 << (high - low)) - 1) for low, high in pairwise(edges)]
+        self._bands = _bands(bits)
         self._buckets: list[defaultdict[int, array[int]]] = [
             defaultdict(lambda: array("Q")) for _ in self._bands
         ]
@@ -85,6 +92,39 @@ class Candidate(NamedTuple):
     path: str
     source_id: str
     phash: str | None
+
+
+def in_company(photos: pl.DataFrame, bits: int) -> pl.DataFrame:
+    """Those photos that any other one may be a duplicate or a twin of, in the same order; mostly a few.
+
+    Args:
+        photos: with the columns of `Candidate` and any others.
+        bits: see `resolve_duplicates`.
+    """
+    values = photos["phash"].str.to_integer(base=16, dtype=pl.UInt64)
+    near = pl.Series(_near_ones(values.drop_nulls().to_numpy(), bits) if bits >= 0 else (), dtype=pl.UInt64)
+    return photos.filter(pl.col("source_id").is_duplicated() | values.is_in(near.implode()))
+
+
+def _near_ones(values: npt.NDArray[np.uint64], bits: int) -> npt.NDArray[np.uint64]:
+    """The hashes that occur twice, or with another one within some bits; by bands, as `HashIndex` does it."""
+    unique, counts = np.unique(values, return_counts=True)
+    found = counts > 1
+    for low, mask in _bands(bits):
+        band = unique >> np.uint64(low) & np.uint64(mask)
+        order = np.argsort(band, kind="stable")
+        band = band[order]
+        # Each is compared with the next one, then with the one after that, as long as their bands agree.
+        first = np.arange(len(order))
+        for step in range(1, len(order)):
+            first = first[first + step < len(order)]
+            first = first[band[first] == band[first + step]]
+            if not first.size:
+                break
+            one, other = order[first], order[first + step]
+            close = np.bitwise_count(unique[one] ^ unique[other]) <= bits
+            found[one[close]] = found[other[close]] = True
+    return unique[found]
 
 
 class Duplicate(NamedTuple):

@@ -7,7 +7,7 @@ whatever order the categories ran in. Paths are relative to the outputs, so that
 import csv
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,13 +15,15 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
+import polars as pl
+
 from iedf_assets.core.files import fsync_folder, temporary_beside, write_text
-from iedf_assets.core.fingerprints import Candidate, Twin, split_groups, split_of, twins
+from iedf_assets.core.fingerprints import Candidate, Twin, in_company, split_groups, split_of, twins
 from iedf_assets.core.inspections import inspect_published, known_of
 from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
-from iedf_assets.core.manifests import read_rows
+from iedf_assets.core.manifests import collected, read_rows
 from iedf_assets.core.merging import categories_on_disk, published_recipes, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, thread_count
@@ -96,14 +98,17 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
     return summary
 
 
-def _accepted(layout: Layout, category: str) -> list[Candidate]:
-    rows = read_rows(layout, "source_images", category).pick("path", "source_id", "phash", "status")
-    return [Candidate(*told) for *told, status in rows if status == "accepted"]
+def _accepted(layout: Layout, category: str) -> pl.LazyFrame:
+    rows = read_rows(layout, "source_images", category).where(pl.col("status") == "accepted")
+    return rows.table.select("path", "source_id", "phash", category=pl.lit(category))
 
 
 def _twins(layout: Layout, bits: int) -> tuple[list[Twin], dict[str, str]]:
     """The twins among the photos of all categories, and the split group of each of their sources."""
-    photos = {name: _accepted(layout, name) for name in categories_on_disk(layout)}
+    tables = [_accepted(layout, name) for name in categories_on_disk(layout)]
+    photos: dict[str, list[Candidate]] = defaultdict(list)
+    for *facts, category in in_company(collected(pl.concat(tables)), bits).iter_rows() if tables else ():
+        photos[category].append(Candidate(*facts))
     found = twins(photos, bits)
     return found, split_groups(chain.from_iterable(photos.values()), found)
 

@@ -10,10 +10,10 @@ import polars as pl
 
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.filters import turned_down
-from iedf_assets.core.fingerprints import Candidate, perceptual_hash, resolve_duplicates
+from iedf_assets.core.fingerprints import Candidate, in_company, perceptual_hash, resolve_duplicates
 from iedf_assets.core.journal import Journal, Row
 from iedf_assets.core.keys import digest, sources_settings
-from iedf_assets.core.manifests import Rows, among, batches, collected, merged
+from iedf_assets.core.manifests import Rows, among, collected, merged
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.photos import read_photo
 from iedf_assets.core.profile import Category, Profile
@@ -38,13 +38,13 @@ def row_key(settings: str, file: Found) -> str:
 
 
 def require_inputs(
-    category: str, found: list[Found] | None, accepted: set[str], max_loss_share: float
+    category: str, found: list[Found] | None, known: Rows, max_loss_share: float
 ) -> list[Found]:
     """The files found, unless too many of the accepted photos are gone.
 
     Args:
         found: None when the category's folder does not exist.
-        accepted: paths of its accepted photos.
+        known: rows of source_images.
         max_loss_share: how large a share may go at once; 1 accepts even a folder that vanished.
 
     Raises:
@@ -54,21 +54,19 @@ def require_inputs(
         f"bring data/{category} back (a mount?); if its photos are meant to go, run once with "
         "--set sources.max_loss_share=1, which withdraws their samples"
     )
+    accepted = known.where(pl.col("status") == "accepted")
+    count = len(accepted)
     if found is None:
-        if accepted and max_loss_share >= 1:
+        if count and max_loss_share >= 1:
             return []
-        if accepted:
-            raise InputsLostError(
-                f"the folder data/{category} with {len(accepted)} known photos is gone", remedy
-            )
+        if count:
+            raise InputsLostError(f"the folder data/{category} with {count} known photos is gone", remedy)
         raise InputsLostError(
             f"there is no folder data/{category}", "make it and put photos there, or remove the category"
         )
-    lost = len(accepted.difference(file.name for file in found))
-    if len(accepted) >= _FEW and lost > max_loss_share * len(accepted):
-        raise InputsLostError(
-            f"{lost} of the {len(accepted)} known photos of data/{category} are gone", remedy
-        )
+    lost = len(accepted.others(file.name for file in found))
+    if count >= _FEW and lost > max_loss_share * count:
+        raise InputsLostError(f"{lost} of the {count} known photos of data/{category} are gone", remedy)
     return found
 
 
@@ -96,22 +94,18 @@ def ingest(
         OSError: the journal cannot be written.
     """
     settings = sources_settings(profile, category)
-    before = known.narrow(("path", "key", "status", "source_id", "attempts"))
-    # Of very many photos most stay as they are: only their names are held.
-    staying: set[str] = set()
+    before = known.beside((file.name for file in found), "key", "status", "source_id", "attempts")
     waiting: list[Found] = []
     jobs: list[tuple[Found, Row]] = []
-    for file in found:
-        old, key = before.get(file.name), row_key(settings, file)
-        valid = old is not None and old["key"] == key
-        if old is not None and valid and _is_final(old, profile.max_attempts):
-            staying.add(file.name)
-        elif selected is None or file.name in selected:
-            attempts = old["attempts"] or 0 if old is not None and valid else 0
-            jobs.append((file, {**_base_row(file, key), "attempts": attempts}))
-        elif old is not None:
-            staying.add(file.name)
-        else:
+    for file, old in zip(found, before, strict=True):
+        key = row_key(settings, file)
+        old_key, status, source_id, attempts = old or ("", "", None, None)
+        if old_key == key and _is_final(status, source_id, attempts, profile.max_attempts):
+            continue
+        if selected is None or file.name in selected:
+            tried = attempts or 0 if old_key == key else 0
+            jobs.append((file, {**_base_row(file, key), "attempts": tried}))
+        elif old is None:
             waiting.append(file)
     read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
     rows: list[Row] = []
@@ -120,7 +114,8 @@ def ingest(
             rows.append(row)
             report(done, len(jobs))
     new = (_base_row(file, row_key(settings, file)) for file in waiting)
-    shown = known.only(staying).overlaid(chain(new, rows))
+    gone = known.others(file.name for file in found)
+    shown = known.without(gone).overlaid(chain(new, rows))
     return _with_duplicates(shown, known, profile.sources.near_duplicate_bits)
 
 
@@ -139,12 +134,10 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
     )
     held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
     accepted = own_merit.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
-    candidates, stay = [], set()
-    for batch in batches(accepted.join(held, on="path", how="left")):
-        for path, source_id, phash, held_id in batch.iter_rows():
-            candidates.append(Candidate(path, source_id, phash))
-            if held_id == source_id:
-                stay.add(path)
+    alike = in_company(collected(accepted), bits)
+    rows = collected(alike.lazy().join(held, on="path", how="left")).rows()
+    stay = {path for path, source_id, _, held_id in rows if held_id == source_id}
+    candidates = [Candidate(*facts) for *facts, _ in rows]
     turned = pl.DataFrame(
         [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
         schema=dict.fromkeys(("path", "status", "reason", "detail", "duplicate_of"), pl.String),
@@ -165,11 +158,11 @@ def _base_row(file: Found, key: str) -> Row:
     }  # fmt: skip
 
 
-def _is_final(row: Row, max_attempts: int) -> bool:
+def _is_final(status: str, source_id: str | None, attempts: int | None, max_attempts: int) -> bool:
     """Whether a row whose key still holds needs no reading."""
-    if row["status"] == "failed":
-        return (row["attempts"] or 0) >= max_attempts
-    return row["status"] == "filtered" or row["source_id"] is not None
+    if status == "failed":
+        return (attempts or 0) >= max_attempts
+    return status == "filtered" or source_id is not None
 
 
 def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.inspection import Inspection, Known, inspect_sample
 from iedf_assets.core.keys import digest
 from iedf_assets.core.lint import Issue
-from iedf_assets.core.manifests import among, batches, merged, scan_table, write_table
+from iedf_assets.core.manifests import among, batches, collected, merged, scan_table, write_table
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.scores import SCORES_VERSION
@@ -25,23 +25,45 @@ _SCHEMA = {"sample_key": pl.String, "signature": pl.String, "found": pl.String}
 
 
 def inspect_published(
-    layout: Layout,
-    category: str,
-    recipes: Iterable[tuple[str, str | None]],
-    threads: int,
-    report: Report = silent,
+    layout: Layout, category: str, published: pl.LazyFrame, threads: int, report: Report = silent
 ) -> Iterator[Inspection]:
-    """Inspect published samples of a category; see `inspect_samples`.
+    """Inspect the published samples of a category; a file is read again only when it was written to since.
+
+    All that has to be read is read before the first one is handed out; then they come one by one, so that
+    memory does not grow with what was found in them.
 
     Args:
-        recipes: (sample key, recipe), both as the manifests hold them.
+        published: the sample keys and their recipes, see `merging.published_recipes`.
+
+    Returns:
+        What was found, sorted by the text of the sample keys.
     """
     cache = layout.manifests / "inspections" / f"{category}.parquet"
-    samples = (
-        (sample, known_of(layout, sample, json.loads(recipe) if recipe else None))
-        for sample, recipe in ((SampleKey.parse(key), recipe) for key, recipe in recipes)
-    )
-    return inspect_samples(layout.dataset, samples, cache, threads, report)
+    known = _known(cache)
+    signed = pl.DataFrame(schema={name: _SCHEMA[name] for name in ("sample_key", "signature")})
+    for batch in batches(published):
+        signatures = [_signature(layout, *_facts(layout, *row)) for row in batch.iter_rows()]
+        signed.extend(batch.select("sample_key", signature=pl.Series(signatures, dtype=pl.String)))
+    gone = collected(known.select("sample_key").join(signed.lazy(), on="sample_key", how="anti"))
+    before = known.select("sample_key", "signature")
+    changed = signed.lazy().join(before, on=["sample_key", "signature"], how="anti")
+    unknown = collected(published.select("sample_key", "recipe").join(changed, on="sample_key", how="inner"))
+
+    def inspect(row: tuple[str, str | None, str]) -> tuple[str, str, str]:
+        sample, facts = _facts(layout, *row[:2])
+        return row[0], row[2], _dump(inspect_sample(layout.dataset, sample, facts))
+
+    rows = []
+    for done, (_, inspected) in enumerate(stream_map(inspect, unknown.iter_rows(), threads), 1):
+        rows.append(inspected)
+        report(done, len(unknown))
+    found = pl.DataFrame(rows, schema=_SCHEMA, orient="row").sort("sample_key")
+    table = merged(known.filter(~among("sample_key", gone["sample_key"])), found, "sample_key")
+    if rows or len(gone):
+        write_table(table, cache)
+    for batch in batches(table):
+        for key, _, text in batch.iter_rows():
+            yield _load(SampleKey.parse(key), text)
 
 
 def known_of(layout: Layout, sample: SampleKey, recipe: dict[str, Any] | None = None) -> Known:
@@ -49,46 +71,6 @@ def known_of(layout: Layout, sample: SampleKey, recipe: dict[str, Any] | None = 
     relocates = sample.subtype in SUBTYPES and SUBTYPES[sample.subtype].relocates
     result_mask = layout.result_mask(sample) if relocates else None
     return Known(layout.allowed_region(sample), result_mask, recipe)
-
-
-def inspect_samples(
-    dataset: Path,
-    samples: Iterable[tuple[SampleKey, Known]],
-    cache: Path,
-    threads: int,
-    report: Report = silent,
-) -> Iterator[Inspection]:
-    """Inspect samples; a file is read again only when its size, time or inode changed.
-
-    All that has to be read is read before the first one is handed out; then they come one by one, so that
-    memory does not grow with what was found in them.
-
-    Args:
-        cache: the table that keeps what was found; it is replaced by one of exactly these samples.
-
-    Returns:
-        What was found, sorted by the text of the sample keys.
-    """
-    known = _known(cache)
-    signatures = dict(known.select("sample_key", "signature").collect().iter_rows())
-    wanted, unknown = set(), {}
-    for sample, facts in samples:
-        wanted.add(str(sample))
-        signature = _signature(dataset, sample, facts)
-        if signatures.get(str(sample)) != signature:
-            unknown[sample] = signature, facts
-    work = stream_map(lambda sample: inspect_sample(dataset, sample, unknown[sample][1]), unknown, threads)
-    rows = []
-    for done, (sample, inspection) in enumerate(work, 1):
-        rows.append((str(sample), unknown[sample][0], _dump(inspection)))
-        report(done, len(unknown))
-    found = pl.DataFrame(rows, schema=_SCHEMA, orient="row").sort("sample_key")
-    table = merged(known.filter(among("sample_key", wanted)), found, "sample_key")
-    if unknown or signatures.keys() - wanted:
-        write_table(table, cache)
-    for batch in batches(table):
-        for key, _, text in batch.iter_rows():
-            yield _load(SampleKey.parse(key), text)
 
 
 def _known(cache: Path) -> pl.LazyFrame:
@@ -100,8 +82,13 @@ def _known(cache: Path) -> pl.LazyFrame:
     return pl.LazyFrame(schema=_SCHEMA)
 
 
-def _signature(dataset: Path, sample: SampleKey, known: Known) -> str:
-    paths: list[str | Path] = [f"{dataset}/{sample.file(role)}" for role in SUFFIXES]
+def _facts(layout: Layout, key: str, recipe: str | None) -> tuple[SampleKey, Known]:
+    sample = SampleKey.parse(key)
+    return sample, known_of(layout, sample, json.loads(recipe) if recipe else None)
+
+
+def _signature(layout: Layout, sample: SampleKey, known: Known) -> str:
+    paths: list[str | Path] = [f"{layout.dataset}/{sample.file(role)}" for role in SUFFIXES]
     named = [str(path) if path else None for path in (known.allowed, known.result_mask)]
     paths += [path for path in (known.allowed, known.result_mask) if path]
     return digest(INSPECTION_VERSION, SCORES_VERSION, named, known.recipe, [_stat(path) for path in paths])

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple
 
 from iedf_assets.core.journal import Journal, Row, read_journal
@@ -22,7 +23,8 @@ Place = tuple[str, str, str]
 """Task, subtype and scene that an edit is to be published under."""
 
 _WAIT_S = 300.0
-_COLUMNS = frozenset({"edit_id", "task", "subtype", "scene", "number", "owner"})
+_SHARED = ("task", "subtype", "scene", "owner")
+_COLUMNS = frozenset({"edit_id", "number", *_SHARED})
 
 
 @dataclass
@@ -134,8 +136,9 @@ class Ledger:
         entries = _Entries()
         for row in read_journal(self._layout.ledger):
             if row.keys() >= _COLUMNS:
-                sample = SampleKey(row["task"], row["subtype"], row["scene"], row["number"])
-                entries.add(row["edit_id"], sample, row["owner"])
+                # Each of these texts is there once, not once for every row.
+                task, subtype, scene, owner = (row[name] and intern(row[name]) for name in _SHARED)
+                entries.add(row["edit_id"], SampleKey(task, subtype, scene, row["number"]), owner)
         return entries
 
     def _append(self, rows: list[Row]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from iedf_assets.core.journal import Row
-from iedf_assets.core.manifests import SCHEMAS, among, batches, collected, table_of
+from iedf_assets.core.manifests import SCHEMAS, among, collected, table_of
 from iedf_assets.core.naming import Layout, nfc
 
 # What other stages say of a row: the column that finds their row, and their columns.
@@ -30,17 +30,16 @@ def categories_on_disk(layout: Layout) -> list[str]:
     )
 
 
-def published_recipes(layout: Layout, category: str) -> Iterator[tuple[str, str | None]]:
-    """Sample key and recipe, both as the manifests hold them, of every published sample, in no order.
+def published_recipes(layout: Layout, category: str) -> pl.LazyFrame:
+    """`sample_key` and `recipe`, both as the manifests hold them, of every published sample, in no order.
 
     Raises:
         StorageError: a manifest cannot be read.
     """
     edits = table_of(layout, "edited_images", category).select("recipe", edit_key="key")
     published = table_of(layout, "dataset", category).filter(pl.col("status") == "published")
-    table = published.select("sample_key", "edit_key").join(edits, on="edit_key", how="left")
-    for batch in batches(table.select("sample_key", "recipe")):
-        yield from batch.iter_rows()
+    joined = published.select("sample_key", "edit_key").join(edits, on="edit_key", how="left")
+    return joined.select("sample_key", "recipe")
 
 
 def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[str]) -> Iterator[Row]:

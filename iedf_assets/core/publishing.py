@@ -15,7 +15,7 @@ published stays until something is known of what replaces it: a slot whose new e
 yet, keeps its sample.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
 from iedf_assets.core.reviews import read_reviews
 from iedf_assets.core.staged import is_intact
+from iedf_assets.core.subtypes import SUBTYPES
 from iedf_assets.core.verdicts import row_of, verdict, with_outcome
 
 DUPLICATE_EDIT, OVER_QUOTA = "duplicate_edit", "over_quota"
@@ -75,25 +76,9 @@ def judge_and_publish(  # noqa: PLR0917  # all that a stage depends on, nothing 
     gate = _Gate(
         category, category_name, layout, edits, pairs, previous, before_open, read_reviews(layout), quotas
     )
-    # Of all that stays as it was only the name is held: most of a large dataset does.
-    kept: set[str] = set()
-    judged: dict[str, Row] = {}
-    kinds: set[tuple[str, str]] = set()
-    for slot in slots:
-        kinds.add((slot.subtype.task, slot.subtype.name))
-        if open_slots is None or slot.name in open_slots:
-            before = gate.before.get(slot.name)
-            row = gate.judge(slot, before)
-            if row is not before:
-                judged[slot.name] = row
-                continue
-        elif slot.name not in previous:
-            judged[slot.name] = row_of(slot, category, status="pending")
-            continue
-        kept.add(slot.name)
-    staying = previous.only(kept)
+    judged, staying = gate.sort_out(slots, open_slots)
     try:
-        sweep(_folders(layout, kinds))
+        sweep(_folders(layout, category.subtypes))
         judged = gate.number(judged, staying)
         work = _to_carry_out(judged.values())
         for done, _ in enumerate(stream_map(gate.carry_out, work, thread_count(profile.threads)), 1):
@@ -140,6 +125,27 @@ class _Gate:
     reviews: Mapping[str, str]
     quotas: Mapping[str, int]
 
+    def sort_out(
+        self, slots: Iterable[Slot], open_slots: Collection[str] | None
+    ) -> tuple[dict[str, Row], Rows]:
+        """The rows that are judged now or are new, by slot, and those that stay what they were."""
+        known = {name for (name,) in self.previous.pick("slot")}
+        judged: dict[str, Row] = {}
+        # Most of a large dataset stays: only its names are held.
+        kept: list[str] = []
+        for slot in slots:
+            if open_slots is None or slot.name in open_slots:
+                before = self.before.get(slot.name)
+                row = self.judge(slot, before)
+                if row is not before:
+                    judged[slot.name] = row
+                    continue
+            elif slot.name not in known:
+                judged[slot.name] = row_of(slot, self.category, status="pending")
+                continue
+            kept.append(slot.name)
+        return judged, self.previous.only(kept)
+
     def judge(self, slot: Slot, before: Row | None) -> Row:
         """The row of a slot: the previous one, `before`, where nothing new is known of it."""
         edit, pair = self.edits.get(slot.edit_key), self.pairs.get(slot.pair_key)
@@ -156,9 +162,10 @@ class _Gate:
 
         Two slots can draw the same edit: of equal variants, or of a photo that lies in two categories.
         """
-        picked = kept.pick("edit_id", "slot", "status")
-        holder = {edit_id: name for edit_id, name, status in picked if status == "published"}
         passing = {name: row for name, row in sorted(judged.items()) if row["status"] == "published"}
+        rivals = kept.where(among("edit_id", (row["edit_id"] for row in passing.values())))
+        picked = rivals.pick("edit_id", "slot", "status")
+        holder = {edit_id: name for edit_id, name, status in picked if status == "published"}
         for name, row in passing.items():
             holder.setdefault(row["edit_id"], name)
         known = (
@@ -217,13 +224,19 @@ class _Gate:
         Returns:
             The rows of all samples withdrawn so far that have not returned.
         """
-        picked = rows.pick("edit_id", "sample_key", "status")
-        published = {edit_id: key for edit_id, key, status in picked if status == "published"}
         withdrawn = {
             row["sample_key"]: row for row in self.previous.where(pl.col("status") == "withdrawn").values()
         }
         ledger = Ledger(self.layout)
         owned = ledger.owned(self.name)
+        published: dict[str, str] = {}
+        for edit_id, key, status in rows.pick("edit_id", "sample_key", "status"):
+            if status == "published" and list(map(str, owned.get(edit_id, ()))) == [key]:
+                # So it is with most of them: an edit that never had another number.
+                del owned[edit_id]
+                withdrawn.pop(key, None)
+            elif status == "published":
+                published[edit_id] = key
         leaving: dict[str, tuple[str, SampleKey]] = {}
         for edit_id, ever in owned.items():
             for sample in ever:
@@ -315,9 +328,9 @@ def _rejects(rows: Rows) -> set[str]:
     return {edit_id for edit_id, *outcome in picked if _is_kept(*outcome)}
 
 
-def _folders(layout: Layout, kinds: Iterable[tuple[str, str]]) -> set[Path]:
-    """The folders that samples and rejects of these kinds, (task, subtype), are written to."""
+def _folders(layout: Layout, subtypes: Iterable[str]) -> set[Path]:
+    """The folders that samples of these subtypes, and rejects, are written to."""
     trees = (layout.dataset, layout.reports / "allowed", layout.reports / "result_masks")
-    roots = {root.joinpath(*kind) for kind in kinds for root in trees}
+    roots = {root / SUBTYPES[name].task / name for name in subtypes for root in trees}
     roots.add(layout.reports / "rejects")
     return {folder for root in roots if root.is_dir() for folder in root.iterdir() if folder.is_dir()}

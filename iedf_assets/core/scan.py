@@ -3,10 +3,10 @@
 import hashlib
 import os
 import stat
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 from iedf_assets.core.errors import InputsLostError
@@ -57,12 +57,12 @@ def find_files(layout: Layout, category: str) -> list[Found] | None:
         if folder is None:
             return None
         roots = [os.path.realpath(layout.data), os.path.realpath(folder)]
-        found = list(_walk(folder, nfc(category), roots))
+        found = sorted(_walk(folder, nfc(category), roots), key=_name)
     except OSError as error:
         raise InputsLostError(
             f"the folder of {category} cannot be read: {error}", "check its permissions and its mount"
         ) from error
-    return sorted(_with_unique_names(found, folder), key=lambda file: file.name)
+    return sorted(_with_unique_names(found, folder), key=_name)
 
 
 def fingerprint(found: Iterable[Found]) -> str:
@@ -125,11 +125,14 @@ def _printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-def _with_unique_names(found: list[Found], root: Path) -> Iterator[Found]:
-    by_name: dict[str, list[Found]] = defaultdict(list)
-    for file in found:
-        by_name[file.name].append(file)
-    for name, files in by_name.items():
+def _name(file: Found) -> str:
+    return file.name
+
+
+def _with_unique_names(found: Iterable[Found], root: Path) -> Iterator[Found]:
+    """Files, sorted by name, each under a name of its own."""
+    for name, same in groupby(found, key=_name):
+        files = list(same)
         spelt = {os.fsencode(file.path.relative_to(root)): file for file in files} if len(files) > 1 else {}
         plain = name.partition("/")[2].encode("utf-8")
         keeper = plain if plain in spelt else min(spelt, default=plain)

@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from iedf_assets.core.codecs import Pixels
 from iedf_assets.core.fingerprints import (
     Candidate,
     HashIndex,
+    in_company,
     perceptual_hash,
     resolve_duplicates,
     split_groups,
@@ -113,6 +115,26 @@ def test_kept_rows_are_far_apart_and_each_duplicate_names_a_kept_one_near(rows: 
     for path, why in turned.items():
         assert why.reason == "near_duplicate"
         assert bits_between(photos[path].phash, kept[why.kept].phash) <= bits
+
+
+@given(
+    rows=st.lists(st.tuples(st.none() | close_hashes, st.integers(0, 40)), max_size=30),
+    bits=st.integers(-1, 7),
+    data=st.data(),
+)
+@settings(deadline=None)
+def test_only_photos_in_company_can_be_duplicates(
+    rows: list[tuple[int | None, int]], bits: int, data: st.DataObject
+) -> None:
+    photos = [candidate(f"{i:02d}", value, f"content {c}") for i, (value, c) in enumerate(rows)]
+    before = data.draw(st.sets(st.sampled_from([photo.path for photo in photos]))) if photos else set()
+    table = pl.DataFrame(photos, dict.fromkeys(Candidate._fields, pl.String), orient="row")
+    company = [Candidate(*facts) for facts in in_company(table, bits).rows()]
+    assert resolve_duplicates(company, before, bits) == resolve_duplicates(photos, before, bits)
+    alone = {photo.path for photo in photos} - {photo.path for photo in company}
+    for one, other in combinations(photos, 2):
+        near = bits >= 0 and one.phash and other.phash and bits_between(one.phash, other.phash) <= bits
+        assert not ((near or one.source_id == other.source_id) and alone & {one.path, other.path})
 
 
 def test_an_index_of_kept_rows_equals_comparing_all() -> None:

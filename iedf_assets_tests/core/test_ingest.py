@@ -312,8 +312,10 @@ def test_progress_is_told_of_what_is_read(profile: Profile, layout: Layout, fold
     assert told == [(1, 2), (2, 2)]
 
 
-def accepted_photos(count: int) -> set[str]:
-    return {f"c/{i}" for i in range(count)}
+def accepted_photos(count: int) -> Rows:
+    left_out = {"path": "c/left out", "status": "filtered"}
+    accepted = ({"path": f"c/{i}", "status": "accepted"} for i in range(count))
+    return Rows.of([left_out, *accepted], "source_images")
 
 
 def files(*numbers: int) -> list[Found]:
@@ -333,7 +335,7 @@ def test_losing_most_photos_at_once_stops(kept: int, *, stops: bool) -> None:
 
 def test_a_few_photos_may_go() -> None:
     assert require_inputs("c", [], accepted_photos(3), 0.5) == []
-    assert require_inputs("c", files(90, 91), set(), 0.5) == files(90, 91)
+    assert require_inputs("c", files(90, 91), accepted_photos(0), 0.5) == files(90, 91)
 
 
 def test_a_vanished_folder_stops_unless_it_is_meant() -> None:
@@ -342,7 +344,7 @@ def test_a_vanished_folder_stops_unless_it_is_meant() -> None:
     assert require_inputs("c", None, accepted_photos(1), 1.0) == []
     for share in (0.5, 1.0):
         with pytest.raises(InputsLostError, match="no folder data/c"):
-            require_inputs("c", None, set(), share)
+            require_inputs("c", None, accepted_photos(0), share)
 
 
 def test_memory_stays_flat(

@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -473,7 +474,10 @@ def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
         opened.append((done, total))
 
     def inspected() -> list[Inspection]:
-        return list(inspect_published(layout, "x", [(key, None) for key in keys], 2, count))
+        published = pl.LazyFrame(
+            {"sample_key": keys, "recipe": [None] * len(keys)}, schema_overrides={"recipe": pl.String}
+        )
+        return list(inspect_published(layout, "x", published, 2, count))
 
     first = inspected()
     assert opened == [(1, 3), (2, 3), (3, 3)]

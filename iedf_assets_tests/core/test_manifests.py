@@ -97,6 +97,10 @@ def test_rows_are_overlaid_and_narrowed_as_dictionaries_are(
     assert rows.counts() == dict(sorted(Counter(both.values()).items()))
     assert set(rows.only(wanted)) == both.keys() & wanted
     assert set(rows.without(wanted)) == both.keys() - wanted
+    assert rows.others(wanted) == sorted(both.keys() - wanted)
+    assert list(rows.beside(sorted(wanted), "status")) == [
+        (both[key],) if key in both else None for key in sorted(wanted)
+    ]
     narrow = rows.narrow(("key", "status", "files"))
     assert {key: row["status"] for key, row in narrow.items()} == both
     assert all(row.keys() == {"key", "status", "files"} for row in narrow.values())

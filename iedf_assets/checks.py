@@ -19,7 +19,6 @@ from iedf_assets.core.inspections import inspect_published
 from iedf_assets.core.journal import read_journal
 from iedf_assets.core.judging import judge_sample
 from iedf_assets.core.lint import list_tree
-from iedf_assets.core.merging import published_recipes
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.pair_checks import (
     EFFECT,
@@ -259,8 +258,7 @@ def _published(book: Book) -> Iterator[SampleKey]:
 
 
 def _inspections(book: Book) -> Iterator[Inspection]:
-    recipes = published_recipes(book.layout, book.name)
-    return inspect_published(book.layout, book.name, recipes, thread_count(book.profile.threads))
+    return inspect_published(book.layout, book.name, thread_count(book.profile.threads))
 
 
 def _sample_checks(partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksDefinition:

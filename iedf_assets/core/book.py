@@ -265,7 +265,8 @@ class Book:
     def _settled(self) -> set[str]:
         """The keys of the verdicts that need no judging. Looks at the files of every sample."""
         verdicts = self.verdicts.where(pl.col("status").is_in(["published", "rejected"]))
-        verdicts = verdicts.narrow(_STANDING["dataset"])
+        verdicts = verdicts.narrow(("key", "slot", "edit_id", "status", "reason", "task", "scene", "review",
+                                    "sample_key", "pair_key"))  # fmt: skip
         settled = self._holding(verdicts, ("files", "written_ns"))
         # Checksums are long, and few of them are needed: those of files that were written to since.
         doubtful = verdicts.where(~among("key", settled))

@@ -24,7 +24,7 @@ from iedf_assets.core.journal import Row, read_journal
 from iedf_assets.core.lint import Issue, list_tree
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.manifests import collected, read_rows
-from iedf_assets.core.merging import categories_on_disk, published_recipes, verdicts_of_all
+from iedf_assets.core.merging import categories_on_disk, verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile import Profile
@@ -124,8 +124,7 @@ def _lint(layout: Layout, threads: int, report: Report) -> list[Issue]:
     issues = list(listing.issues)
     unknown = set(map(str, listing.samples))
     for category in categories_on_disk(layout):
-        recipes = published_recipes(layout, category)
-        for inspection in inspect_published(layout, category, recipes, threads, report):
+        for inspection in inspect_published(layout, category, threads, report):
             issues += inspection.issues
             unknown.discard(str(inspection.sample))
     message = "the sample lies in the dataset, but no category published it"

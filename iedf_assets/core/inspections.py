@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,59 +11,78 @@ import polars as pl
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.inspection import Inspection, Known, inspect_sample
+from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import digest
 from iedf_assets.core.lint import Issue
-from iedf_assets.core.manifests import among, batches, collected, merged, scan_table, write_table
+from iedf_assets.core.manifests import among, batches, collected, merged, scan_table, table_of, write_table
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.scores import SCORES_VERSION
 from iedf_assets.core.subtypes import SUBTYPES
 
 # Bump when an inspection finds something else in the same files.
-INSPECTION_VERSION = 2
+INSPECTION_VERSION = 3
+# Samples whose findings are in memory at once.
+_AT_ONCE = 2048
 _SCHEMA = {"sample_key": pl.String, "signature": pl.String, "found": pl.String}
 
 
 def inspect_published(
-    layout: Layout, category: str, published: pl.LazyFrame, threads: int, report: Report = silent
+    layout: Layout, category: str, threads: int, report: Report = silent
 ) -> Iterator[Inspection]:
     """Inspect the published samples of a category; a file is read again only when it was written to since.
 
     All that has to be read is read before the first one is handed out; then they come one by one, so that
     memory does not grow with what was found in them.
 
-    Args:
-        published: the sample keys and their recipes, see `merging.published_recipes`.
-
     Returns:
         What was found, sorted by the text of the sample keys.
+
+    Raises:
+        StorageError: a manifest cannot be read.
     """
+    published = table_of(layout, "dataset", category).filter(pl.col("status") == "published")
+    published = published.select("sample_key", "edit_id", "edit_key")
     cache = layout.manifests / "inspections" / f"{category}.parquet"
     known = _known(cache)
     signed = pl.DataFrame(schema={name: _SCHEMA[name] for name in ("sample_key", "signature")})
     for batch in batches(published):
-        signatures = [_signature(layout, *_facts(layout, *row)) for row in batch.iter_rows()]
+        signatures = [_signature(layout, key, edit_id) for key, edit_id, _ in batch.iter_rows()]
         signed.extend(batch.select("sample_key", signature=pl.Series(signatures, dtype=pl.String)))
     gone = collected(known.select("sample_key").join(signed.lazy(), on="sample_key", how="anti"))
     before = known.select("sample_key", "signature")
     changed = signed.lazy().join(before, on=["sample_key", "signature"], how="anti")
-    unknown = collected(published.select("sample_key", "recipe").join(changed, on="sample_key", how="inner"))
-
-    def inspect(row: tuple[str, str | None, str]) -> tuple[str, str, str]:
-        sample, facts = _facts(layout, *row[:2])
-        return row[0], row[2], _dump(inspect_sample(layout.dataset, sample, facts))
-
-    rows = []
-    for done, (_, inspected) in enumerate(stream_map(inspect, unknown.iter_rows(), threads), 1):
-        rows.append(inspected)
-        report(done, len(unknown))
-    found = pl.DataFrame(rows, schema=_SCHEMA, orient="row").sort("sample_key")
-    table = merged(known.filter(~among("sample_key", gone["sample_key"])), found, "sample_key")
-    if rows or len(gone):
+    done = 0
+    unknown = collected(published.join(changed, on="sample_key", how="inner"))
+    table = known.filter(~among("sample_key", gone["sample_key"]))
+    if len(gone) and unknown.is_empty():
         write_table(table, cache)
+    # What was found of a part is kept before the next one is read, for the next run, too.
+    for part in unknown.iter_slices(_AT_ONCE):
+        rows = []
+        for row in stream_map(_inspector(layout, category, part), part.iter_rows(named=True), threads):
+            rows.append(row[1])
+            done += 1
+            report(done, len(unknown))
+        found = pl.DataFrame(rows, schema=_SCHEMA, orient="row").sort("sample_key")
+        write_table(merged(table, found, "sample_key"), cache)
+        table = scan_table(cache)
     for batch in batches(table):
         for key, _, text in batch.iter_rows():
             yield _load(SampleKey.parse(key), text)
+
+
+def _inspector(layout: Layout, category: str, samples: pl.DataFrame) -> Callable[[Row], tuple[str, str, str]]:
+    """What inspects one of some samples and gives its row of the cache."""
+    edits = table_of(layout, "edited_images", category).filter(among("key", samples["edit_key"].drop_nulls()))
+    recipes = dict(collected(edits.select("key", "recipe")).iter_rows())
+
+    def inspect(row: Row) -> tuple[str, str, str]:
+        sample, recipe = SampleKey.parse(row["sample_key"]), recipes.get(row["edit_key"])
+        known = known_of(layout, sample, json.loads(recipe) if recipe else None)
+        return row["sample_key"], row["signature"], _dump(inspect_sample(layout.dataset, sample, known))
+
+    return inspect
 
 
 def known_of(layout: Layout, sample: SampleKey, recipe: dict[str, Any] | None = None) -> Known:
@@ -82,16 +101,14 @@ def _known(cache: Path) -> pl.LazyFrame:
     return pl.LazyFrame(schema=_SCHEMA)
 
 
-def _facts(layout: Layout, key: str, recipe: str | None) -> tuple[SampleKey, Known]:
+def _signature(layout: Layout, key: str, edit_id: str) -> str:
+    """What an inspection depends on; of the recipe an edit's id tells."""
     sample = SampleKey.parse(key)
-    return sample, known_of(layout, sample, json.loads(recipe) if recipe else None)
-
-
-def _signature(layout: Layout, sample: SampleKey, known: Known) -> str:
+    known = known_of(layout, sample)
     paths: list[str | Path] = [f"{layout.dataset}/{sample.file(role)}" for role in SUFFIXES]
     named = [str(path) if path else None for path in (known.allowed, known.result_mask)]
     paths += [path for path in (known.allowed, known.result_mask) if path]
-    return digest(INSPECTION_VERSION, SCORES_VERSION, named, known.recipe, [_stat(path) for path in paths])
+    return digest(INSPECTION_VERSION, SCORES_VERSION, named, edit_id, [_stat(path) for path in paths])
 
 
 def _stat(path: str | Path) -> list[int] | None:

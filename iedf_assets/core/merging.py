@@ -17,7 +17,8 @@ _JOINED = {
 }  # fmt: skip
 # In so many parts the rows are joined: the other stages' tables are read as often, and a part of them is in
 # memory at a time. Of few rows one part is enough.
-_PARTS, _LEAST_ROWS = 4, 1024
+_PARTS, _LEAST_ROWS = 8, 1024
+_ORDER = ("sample_key", "edit_id", "category")
 
 
 def categories_on_disk(layout: Layout) -> list[str]:
@@ -30,28 +31,16 @@ def categories_on_disk(layout: Layout) -> list[str]:
     )
 
 
-def published_recipes(layout: Layout, category: str) -> pl.LazyFrame:
-    """`sample_key` and `recipe`, both as the manifests hold them, of every published sample, in no order.
-
-    Raises:
-        StorageError: a manifest cannot be read.
-    """
-    edits = table_of(layout, "edited_images", category).select("recipe", edit_key="key")
-    published = table_of(layout, "dataset", category).filter(pl.col("status") == "published")
-    joined = published.select("sample_key", "edit_key").join(edits, on="edit_key", how="left")
-    return joined.select("sample_key", "recipe")
-
-
 def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[str]) -> Iterator[Row]:
     """Rows of dataset of all categories, each with what is known of its edit, its pair and its source.
 
-    They come with the samples first, in the order of their keys, then by edit. Columns of a row that is not
-    there are null.
+    They come with the samples first, in the order of their keys, then by edit and category. Columns of a row
+    that is not there are null.
 
     Args:
         statuses: which rows.
-        columns: which columns besides `slot`, `edit_id`, `sample_key` and `category`: of dataset, and what
-            the other stages say; no others are read.
+        columns: which columns besides `sample_key`, `edit_id` and `category`: of dataset, and what the
+            other stages say; no others are read.
 
     Raises:
         StorageError: a manifest cannot be read.
@@ -59,21 +48,25 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
     categories, wanted = categories_on_disk(layout), list(columns)
     if not categories:
         return
-    own = ("slot", "edit_id", "sample_key", *(key for key, _ in _JOINED.values()))
-    own = tuple(dict.fromkeys((*own, *(name for name in wanted if name in SCHEMAS["dataset"]))))
-    verdicts = _of_all(layout, categories, "dataset").filter(pl.col("status").is_in(list(statuses)))
-    order = ("sample_key", "edit_id", "category", "slot")
-    ordered = collected(verdicts.select("category", *own).sort(order, nulls_last=True))
     told = {stage: [name for name in known if name in wanted] for stage, (_, known) in _JOINED.items()}
-    for part in ordered.iter_slices(max(_LEAST_ROWS, -(-ordered.height // _PARTS))):
+    links = (key for stage, (key, _) in _JOINED.items() if told[stage])
+    own = dict.fromkeys((*_ORDER, *links, *(name for name in wanted if name in SCHEMAS["dataset"])))
+    verdicts = _of_all(layout, categories, "dataset").filter(pl.col("status").is_in(list(statuses)))
+    verdicts = verdicts.with_row_index("place")
+    # Rows of one edit stay in the order of their slots.
+    order = verdicts.select("place", *_ORDER).sort(_ORDER, nulls_last=True, maintain_order=True)
+    places = collected(order.select("place"))
+    for some in places.iter_slices(max(_LEAST_ROWS, -(-places.height // _PARTS))):
+        rows = collected(verdicts.select("place", *own).join(some.lazy(), on="place", how="semi"))
+        part = some.join(rows, on="place", how="left", maintain_order="left")
         for stage, names in told.items():
             if not names:
                 continue
             key = _JOINED[stage][0]
             column = "source_id" if stage == "source_images" else "key"
-            rows = _of_all(layout, categories, stage).filter(among(column, part[key].drop_nulls()))
-            table = collected(rows.select("category", *names, **{key: column}))
-            part = part.join(table, on=["category", key], how="left", maintain_order="left")  # noqa: PLW2901
+            others = _of_all(layout, categories, stage).filter(among(column, part[key].drop_nulls()))
+            table = collected(others.select("category", *names, **{key: column}))
+            part = part.join(table, on=["category", key], how="left", maintain_order="left")
         yield from part.iter_rows(named=True)
 
 

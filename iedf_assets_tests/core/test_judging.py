@@ -6,7 +6,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import polars as pl
 import pytest
 from PIL import Image
 
@@ -17,6 +16,7 @@ from iedf_assets.core.inspection import Inspection, Known, grown, inspect_sample
 from iedf_assets.core.inspections import inspect_published
 from iedf_assets.core.judging import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, check_dataset
 from iedf_assets.core.lint import lint_tree
+from iedf_assets.core.manifests import frame, write_table
 from iedf_assets.core.merging import verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
 from iedf_assets.core.pair_checks import MAKING, outside_checks
@@ -468,16 +468,15 @@ def test_pictures_of_any_size_are_inspected_without_an_exception(
 def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     layout = Layout(outputs, outputs, outputs, outputs)
     keys = [f"{IDENTITY}/00001", f"{DELETE}/00001", f"{DELETE}/00002"]
+    rows = ({"slot": key, "sample_key": key, "edit_id": key, "status": "published"} for key in keys)
+    write_table(frame(rows, "dataset"), layout.manifest("dataset", "x"))
     opened: list[tuple[int, int]] = []
 
     def count(done: int, total: int) -> None:
         opened.append((done, total))
 
     def inspected() -> list[Inspection]:
-        published = pl.LazyFrame(
-            {"sample_key": keys, "recipe": [None] * len(keys)}, schema_overrides={"recipe": pl.String}
-        )
-        return list(inspect_published(layout, "x", published, 2, count))
+        return list(inspect_published(layout, "x", 2, count))
 
     first = inspected()
     assert opened == [(1, 3), (2, 3), (3, 3)]

@@ -136,6 +136,7 @@ def test_a_folder_that_comes_back_is_asked_for_under_a_new_run_key(look: Looks, 
     assert len(set(look.run_keys)) == 2
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_for_when_all_is_finished_until_a_photo_comes(
     look: Looks, layout: Layout, instance: dg.DagsterInstance
 ) -> None:

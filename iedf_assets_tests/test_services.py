@@ -236,7 +236,8 @@ def test_told_to_stop_it_gives_up_what_is_under_way(replica: Replica) -> None:
     replica.gate.set()
 
 
-def test_the_doctor_tells_of_a_service(replica: Replica) -> None:
+def test_the_doctor_tells_of_a_service(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iedf_assets.cli.doctoring.SERVICE_WAIT_S", 0.3)
     worker = Worker.model_validate(
         {"backend": "mock", "launcher": "service", "endpoints": [replica.address], "service": {"wait_sec": 1}}
     )

@@ -35,6 +35,8 @@ PACKAGES = (
     "opencv-contrib-python-headless",
 )
 MIN_FREE_GIB = 5
+# How long a service may take to answer.
+SERVICE_WAIT_S = 3.0
 # What a model needs beside its weights at one megapixel, and what quantizing its transformer leaves of them.
 WORKING_BYTES, QUANTIZED_SHARE = 8 * 2**30, 0.65
 # The packages of an environment that are told; that all are as pinned, the worker has checked.
@@ -151,7 +153,7 @@ def _service(stage: Stage, worker: Worker, endpoint: str) -> Finding:
     )
     try:
         with ServicePool.of(
-            stage, worker.model_copy(update={"endpoints": (endpoint,)}), wait_sec=3.0
+            stage, worker.model_copy(update={"endpoints": (endpoint,)}), wait_sec=SERVICE_WAIT_S
         ) as pool:
             places = pool.places()
     except FactoryError as error:

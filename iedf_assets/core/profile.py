@@ -634,7 +634,7 @@ def _apply(raw: dict[str, Any], setting: str) -> None:
             )
         node = child
     try:
-        node[last] = yaml.safe_load(value)
+        node[last] = yaml.load(value, YAML_LOADER)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise ProfileError(f"the value of the setting {setting!r} is no valid YAML: {error}") from error
 

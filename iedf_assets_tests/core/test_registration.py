@@ -37,7 +37,13 @@ def displaced(photo: Pixels, shift: float, zoom: float) -> tuple[Pixels, np.ndar
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("shift", "zoom"), [(3.0, 0.01), (-7.5, -0.006), (0.4, 0.0)])
+@pytest.mark.parametrize(
+    ("shift", "zoom"),
+    [
+        (3.0, 0.01),
+        *(pytest.param(*motion, marks=pytest.mark.slow) for motion in ((-7.5, -0.006), (0.4, 0.0))),
+    ],
+)
 def test_a_models_shift_and_zoom_are_found_to_a_tenth_of_a_pixel(
     name: str, shift: float, zoom: float
 ) -> None:

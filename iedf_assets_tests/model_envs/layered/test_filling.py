@@ -56,7 +56,7 @@ PHOTOS: dict[str, Callable[[], tuple[Pixels, Pixels]]] = {
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in {"grass", "coffee"} else pytest.param(name, marks=pytest.mark.slow) for name in PHOTOS],
+    [name if name == "grass" else pytest.param(name, marks=pytest.mark.slow) for name in PHOTOS],
 )
 def test_the_fill_has_the_contrast_of_what_is_around_it_and_nothing_of_the_object(name: str) -> None:
     photo, hole = PHOTOS[name]()
@@ -114,6 +114,7 @@ def test_only_the_hole_changes_and_equal_seeds_give_equal_bytes(
     np.testing.assert_array_equal(filled, fill(photo, hole, seed=seed))
 
 
+@pytest.mark.slow
 def test_seeds_choose_between_what_is_alike() -> None:
     photo = np.ascontiguousarray(as_rgb(data.gravel())[:120, :160])
     hole = ellipse(photo, 80, 60, 30, 25)

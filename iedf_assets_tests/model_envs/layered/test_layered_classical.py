@@ -46,7 +46,13 @@ def decompose(path: Path, folder: Path, level: str = "layers", **changes: Any) -
     return {**Backend(ModelSettings()).run(request, folder), "source_id": request.source_id}
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in {"coffee", "rocket"} else pytest.param(name, marks=pytest.mark.slow)
+        for name in SUBJECTS
+    ],
+)
 @pytest.mark.parametrize("factor", [1.0, pytest.param(1.7, marks=pytest.mark.slow)])
 def test_the_mask_covers_the_subject_and_not_its_surroundings(
     tmp_path: Path, name: str, factor: float

@@ -71,6 +71,7 @@ def test_an_item_gives_the_backends_own_row_and_files(backend: Any, photo: Path,
 def test_an_item_of_nonsense_is_refused_and_no_fault(
     changes: dict[str, Any], photo: Path, tmp_path: Path
 ) -> None:
+    photo.write_bytes(encode_png(COFFEE[60:120, 80:160]))
     nonsense = {**item(layer_request(photo)), **changes}
     # Some backends do with it; what may not come is an error that reads like the service's own.
     with contextlib.suppress(RefusedError, SourceError):

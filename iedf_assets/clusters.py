@@ -8,8 +8,8 @@ process for some time ends by itself.
 
 import contextlib
 import json
+import re
 import shlex
-import shutil
 import threading
 import time
 from collections import deque
@@ -36,6 +36,8 @@ POLL_S = 0.5
 AWAY_S = 120.0
 STOPPING_S = 30.0
 _RUNNING = frozenset({"PENDING", "RUNNING"})
+# The files of a job: what it is told, its rows, that its run lives, its messages.
+_FILES = _JOB, _ROWS, _ALIVE, _MESSAGES = "json", "rows.jsonl", "alive", "messages.jsonl"
 
 
 @dataclass
@@ -92,20 +94,21 @@ class Cluster:
 
     def _merge_left_over(self, journal: Journal) -> set[str]:
         """Take over the rows that jobs of a run that was killed had finished; returns their keys."""
-        name = f"{self.stage}-{self.context.partition_key}-"
-        left = sorted(path for path in self.folder.glob("*.rows.jsonl") if path.name.startswith(name))
+        mine = re.escape(f"{self.stage}-{self.context.partition_key}")
+        files = re.compile(rf"({mine}-[0-9a-f]{{8}}-\d+-\d+)\.(?:{'|'.join(map(re.escape, _FILES))})")
+        names = {match[1] for path in self.folder.glob("*") if (match := files.fullmatch(path.name))}
         finished = set()
-        for path in left:
-            rows, _ = _whole_rows(path, 0)
+        for name in sorted(names):
+            rows, _ = _whole_rows(self.folder / f"{name}.{_ROWS}", 0)
             journal.append(rows)
             finished |= {str(row.get("key")) for row in rows if row.get("status") != "failed"}
-            _forget(self.folder, path.name.removesuffix(".rows.jsonl"))
+            _forget(self.folder, name)
         return finished
 
     @property
     def folder(self) -> Path:
         """Where the jobs' files are, on storage that all nodes share."""
-        return self.layout.job(self.stage, "").parent
+        return self.layout.jobs
 
     def name(self, share: _Share) -> str:
         """Of a share's job."""
@@ -241,28 +244,26 @@ class _Running:
         self.share, self.finished = share, set[str]()
         self._cluster, self._client = cluster, client
         name = self._name = cluster.name(share)
-        self._files = {kind: cluster.folder / f"{name}.{kind}" for kind in ("json", "rows.jsonl", "alive")}
+        self._files = {kind: cluster.folder / f"{name}.{kind}" for kind in _FILES}
         self._beats, self._read, self._began = 0, 0, time.monotonic()
         self._told = False
         self._beat()
         job = Job(
             stage=cluster.stage,
             backend=cluster.worker.backend,
-            journal=str(self._files["rows.jsonl"]),
+            journal=str(self._files[_ROWS]),
             threads=cluster.worker.threads,
             max_failures_in_a_row=cluster.worker.max_failures_in_a_row,
             items=[asdict(request) for request in share.left],
             model=asdict(cluster.worker.model_settings()),
             budget_s=budget_s,
         )
-        write_text(self._files["json"], job.to_json())
-        messages = cluster.folder / f"{name}.messages"
-        messages.mkdir(exist_ok=True)
-        self._reader = LineMessageReader(silent, cluster.context.log.info, messages)
+        write_text(self._files[_JOB], job.to_json())
+        self._reader = LineMessageReader(silent, cluster.context.log.info, self._files[_MESSAGES])
         self._stack = contextlib.ExitStack()
         extras = {
-            "job": str(self._files["json"]),
-            "alive": str(self._files["alive"]),
+            "job": str(self._files[_JOB]),
+            "alive": str(self._files[_ALIVE]),
             "alive_sec": cluster.worker.ray.alive_sec,
         }
         session = self._stack.enter_context(
@@ -337,13 +338,13 @@ class _Running:
 
     def new_rows(self) -> list[Row]:
         """Whole rows that the job has written since the last look."""
-        rows, self._read = _whole_rows(self._files["rows.jsonl"], self._read)
+        rows, self._read = _whole_rows(self._files[_ROWS], self._read)
         self.finished |= {str(row.get("key")) for row in rows}
         return rows
 
     def stop(self) -> None:
         """Ask Ray to end it; without its `alive` file the worker ends by itself, even out of Ray's reach."""
-        self._files["alive"].unlink(missing_ok=True)
+        self._files[_ALIVE].unlink(missing_ok=True)
         with contextlib.suppress(WorkerError):
             self._ask(self._client.stop_job, self._id)
 
@@ -355,13 +356,13 @@ class _Running:
 
     def close(self) -> None:
         """Forget it: its rows are in the stage's journal."""
-        self._files["alive"].unlink(missing_ok=True)
+        self._files[_ALIVE].unlink(missing_ok=True)
         self._stack.close()
         _forget(self._cluster.folder, self._name)
 
     def _beat(self) -> None:
         self._beats += 1
-        path = self._files["alive"]
+        path = self._files[_ALIVE]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(self._beats))
 
@@ -408,11 +409,8 @@ class _Running:
 
 def _forget(folder: Path, name: str) -> None:
     """Remove the files of a job."""
-    for path in [path for path in folder.iterdir() if path.name.startswith(f"{name}.")]:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    for kind in _FILES:
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
 
 def _whole_rows(path: Path, start: int) -> tuple[list[Row], int]:

@@ -11,7 +11,7 @@ import dagster as dg
 from iedf_assets.clusters import Cluster
 from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.files import write_text
+from iedf_assets.core.files import temporary_beside, write_text
 from iedf_assets.core.journal import Journal, journal_size, read_journal
 from iedf_assets.core.leftovers import sweep_stage
 from iedf_assets.core.limits import Allowance
@@ -260,20 +260,25 @@ class _Share:
             model=asdict(self.settings),
             budget_s=self.budget_s,
         )
-        path = self.layout.job(self.stage, f"{self.context.partition_key}-{self.number}")
-        write_text(path, job.to_json())
-        log = f"{self.stage}-{self.context.run.run_id[:8]}-{self.number}.log"
-        WorkerClient(self.layout.logs / "workers" / log).run(
-            self.context,
-            [str(self.environment.python), "-m", "model_envs.worker"],
-            extras={"job": str(path)},
-            silence_s=self.worker.item_timeout_s,
-            on_progress=report,
-            env=worker_variables(self.worker, self.environment)
-            | ({} if self.group is None else {"CUDA_VISIBLE_DEVICES": self.group}),
-            stop=stop,
-        )
-        path.unlink()
+        name = f"{self.stage}-{self.context.partition_key}-{self.number}"
+        # Under temporary names: what a killed run leaves of them is swept up by the next one.
+        job_file = temporary_beside(self.layout.jobs / f"{name}.json")
+        messages = temporary_beside(self.layout.jobs / f"{name}.messages.jsonl")
+        log = self.layout.logs / "workers" / f"{self.stage}-{self.context.run.run_id[:8]}-{self.number}.log"
+        write_text(job_file, job.to_json())
+        try:
+            WorkerClient(log, messages).run(
+                self.context,
+                [str(self.environment.python), "-m", "model_envs.worker"],
+                extras={"job": str(job_file)},
+                silence_s=self.worker.item_timeout_s,
+                on_progress=report,
+                env=worker_variables(self.worker, self.environment)
+                | ({} if self.group is None else {"CUDA_VISIBLE_DEVICES": self.group}),
+                stop=stop,
+            )
+        finally:
+            job_file.unlink(missing_ok=True)
 
 
 def worker_variables(worker: Worker, environment: Environment) -> dict[str, str]:

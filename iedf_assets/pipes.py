@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections import deque
@@ -47,20 +46,18 @@ class WorkerDiedError(WorkerError):
 
 
 class LineMessageReader(dg.PipesMessageReader):
-    """Reads Pipes messages from a temporary file, line by whole line.
+    """Reads Pipes messages from a file, line by whole line.
 
     A message that cannot be handled is kept as `fault` and does not stop the reading.
 
     Args:
         on_progress: called with (done, total) for each progress message; those go no further.
         on_loaded: called with what a worker says when its model is loaded.
-        folder: where the file lies, for workers elsewhere; None for one of this machine.
+        path: the file, which is there while messages are read; workers elsewhere have to see it too.
     """
 
-    def __init__(
-        self, on_progress: Report, on_loaded: Callable[[str], None], folder: Path | None = None
-    ) -> None:
-        self._on_progress, self._on_loaded, self._folder = on_progress, on_loaded, folder
+    def __init__(self, on_progress: Report, on_loaded: Callable[[str], None], path: Path) -> None:
+        self._on_progress, self._on_loaded, self._path = on_progress, on_loaded, path
         self.fault: str | None = None
         self.heard_at = time.monotonic()
         self.begun: set[str] = set()
@@ -69,24 +66,24 @@ class LineMessageReader(dg.PipesMessageReader):
     def read_messages(self, handler: dg.PipesMessageHandler) -> Iterator[PipesParams]:
         """Follow the file while the block runs, and read what is left when it ends."""
         stop = threading.Event()
-        with tempfile.TemporaryDirectory(prefix="iedf-pipes-", dir=self._folder) as folder:
-            path = Path(folder) / "messages.jsonl"
-            path.touch()
-            thread = threading.Thread(target=self._follow, args=(path, handler, stop), name="pipes-messages")
-            thread.start()
-            try:
-                yield {"path": str(path)}
-            finally:
-                stop.set()
-                thread.join()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch()
+        thread = threading.Thread(target=self._follow, args=(handler, stop), name="pipes-messages")
+        thread.start()
+        try:
+            yield {"path": str(self._path)}
+        finally:
+            stop.set()
+            thread.join()
+            self._path.unlink(missing_ok=True)
 
     def no_messages_debug_text(self) -> str:
         """What Dagster says when no message came."""
         return "The worker sent no message through its messages file."
 
-    def _follow(self, path: Path, handler: dg.PipesMessageHandler, stop: threading.Event) -> None:
+    def _follow(self, handler: dg.PipesMessageHandler, stop: threading.Event) -> None:
         unread = b""
-        with path.open("rb") as file:
+        with self._path.open("rb") as file:
             while True:
                 last_look = stop.is_set()
                 chunk = file.read()
@@ -120,10 +117,11 @@ class WorkerClient:
 
     Args:
         log: file that receives the workers' standard output and error.
+        messages: file for their messages, which is there while they work.
     """
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    def __init__(self, log: Path, messages: Path) -> None:
+        self._log, self._messages = log, messages
 
     def run(
         self,
@@ -148,7 +146,7 @@ class WorkerClient:
             WorkerDiedError: it was killed, crashed, was stopped or went silent.
             WorkerError: it did not start, ended with an error or without its closing message.
         """
-        reader = LineMessageReader(on_progress, context.log.info)
+        reader = LineMessageReader(on_progress, context.log.info, self._messages)
         with dg.open_pipes_session(context, dg.PipesEnvContextInjector(), reader, extras) as session:
             variables = {**os.environ, **(env or {}), **session.get_bootstrap_env_vars()}
             code = self._run_process(

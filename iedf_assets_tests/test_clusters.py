@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,7 +68,7 @@ def no_pipes(*_arguments: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def cluster(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Pretended:
-    folder = layout.job("image_layers", "").parent
+    folder = layout.jobs
     folder.mkdir(parents=True)
     pretended = Pretended(folder)
     monkeypatch.setattr(clusters, "connect", lambda _address: pretended)
@@ -79,7 +79,9 @@ def cluster(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Pretended:
 
 @pytest.fixture
 def work(layout: Layout, cluster: Pretended) -> Callable[..., list[tuple[int, int]]]:
-    def worked(count: int, budget_s: float | None = None, **options: Any) -> list[tuple[int, int]]:
+    def worked(
+        count: int, budget_s: float | None = None, left: Sequence[Path] = (), **options: Any
+    ) -> list[tuple[int, int]]:
         worker = Worker(launcher="ray")
         told = {"jobs": 2, "share": 3, "alive_sec": 0.05, **options}
         worker = worker.model_copy(update={"ray": worker.ray.model_copy(update=told)})
@@ -92,7 +94,7 @@ def work(layout: Layout, cluster: Pretended) -> Callable[..., list[tuple[int, in
             lambda done, total: progress.append((done, total)),
             threading.Event(),
         )
-        assert list(cluster.folder.iterdir()) == []
+        assert list(cluster.folder.iterdir()) == list(left)
         return progress
 
     return worked
@@ -153,10 +155,22 @@ def test_rows_that_a_killed_run_left_are_taken_over_and_not_made_again(
     )
     (cluster.folder / f"{name}.rows.jsonl").write_text(whole + '{"key": "k02", "sta')
     (cluster.folder / f"{name}.alive").touch()
-    (cluster.folder / f"{name}.messages").mkdir()
+    (cluster.folder / f"{name}.messages.jsonl").touch()
+    # It was killed before its second job had a row.
+    (cluster.folder / f"image_layers-{CATEGORY}-89abcdef-1-0.alive").touch()
     work(4, jobs=1, share=64)
     assert cluster.jobs == [["k01", "k02", "k03"]]
     assert keys(layout) == ["k00", "k01", "k01", "k02", "k03"]
+
+
+def test_the_files_of_another_categorys_jobs_are_left_alone(
+    work: Callable[..., Any], cluster: Pretended, layout: Layout
+) -> None:
+    neighbour = cluster.folder / f"image_layers-{CATEGORY}-2-89abcdef-0-0.rows.jsonl"
+    neighbour.write_text('{"key": "k00", "status": "done"}\n')
+    work(2, left=[neighbour])
+    assert keys(layout) == ["k00", "k01"]
+    assert cluster.jobs == [["k00"], ["k01"]]
 
 
 def test_no_job_begins_once_the_budget_is_spent(work: Callable[..., Any], cluster: Pretended) -> None:

@@ -34,7 +34,7 @@ def run_child(
 
     @dg.asset
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        WorkerClient(tmp_path / "child.log").run(
+        WorkerClient(tmp_path / "child.log", tmp_path / "jobs" / "messages").run(
             context,
             [sys.executable, str(script), str(tmp_path / "pids")],
             extras={"greeting": "你好"},
@@ -44,7 +44,9 @@ def run_child(
         return dg.MaterializeResult()
 
     with dg.DagsterInstance.ephemeral() as instance:
-        return dg.materialize([made], instance=instance, raise_on_error=False), progress
+        result = dg.materialize([made], instance=instance, raise_on_error=False)
+    assert not list((tmp_path / "jobs").iterdir())
+    return result, progress
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
@@ -123,7 +125,7 @@ def test_a_message_that_cannot_be_read_fails_the_step_and_later_ones_still_count
 def test_a_missing_interpreter_names_the_profile_key(tmp_path: Path) -> None:
     @dg.asset
     def made(context: dg.AssetExecutionContext) -> None:
-        client = WorkerClient(tmp_path / "log")
+        client = WorkerClient(tmp_path / "log", tmp_path / "messages")
         client.run(context, ["/no/python"], extras={}, silence_s=1, on_progress=lambda _done, _total: None)
 
     with dg.DagsterInstance.ephemeral() as instance:
@@ -149,7 +151,7 @@ import sys, pathlib, dagster as dg
 from iedf_assets.pipes import WorkerClient
 @dg.asset
 def made(context: dg.AssetExecutionContext) -> None:
-    WorkerClient(pathlib.Path(sys.argv[2])).run(
+    WorkerClient(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[2] + ".messages")).run(
         context, [sys.executable, sys.argv[1], sys.argv[3]], extras={}, silence_s=60, on_progress=print)
 dg.materialize([made], instance=dg.DagsterInstance.ephemeral())
 """

@@ -16,9 +16,9 @@ ELSEWHERE_S = 6 * 3600
 
 
 def sweep_stage(layout: Layout, stage: str) -> None:
-    """Sweep the staged items and the manifests of a stage."""
+    """Sweep the staged items and the manifests of a stage, and what its workers were told and said."""
     staged = layout.staging / stage
-    sweep([layout.manifests / stage, *(staged.iterdir() if staged.is_dir() else ())])
+    sweep([layout.manifests / stage, layout.jobs, *(staged.iterdir() if staged.is_dir() else ())])
 
 
 def sweep(folders: Iterable[Path]) -> None:

@@ -158,9 +158,10 @@ class Layout:
     def wave(self, category: str) -> Path:
         return self.manifests / "waves" / f"{category}.json"
 
-    def job(self, stage: str, category: str) -> Path:
-        """The job file of the worker that makes a stage of a category."""
-        return self.staging / "jobs" / f"{stage}-{category}.json"
+    @property
+    def jobs(self) -> Path:
+        """The folder of what workers are told and what they say, while they work."""
+        return self.staging / "jobs"
 
     def category_lock(self, category: str) -> Path:
         return self.locks / f"{category}.lock"

@@ -70,11 +70,12 @@ def test_of_another_machine_only_what_is_old_is_left_over(tmp_path: Path) -> Non
     assert [path.exists() for path in (*paths, mine)] == [True, False, True]
 
 
-def test_a_stage_is_swept_in_its_staged_folders_and_its_manifests(layout: Layout) -> None:
+def test_a_stage_is_swept_in_its_staged_folders_its_manifests_and_its_jobs(layout: Layout) -> None:
     pid = ended()
     left = [
         temporary(layout.staging / "image_layers" / "a9", pid),
         temporary(layout.manifests / "image_layers", pid),
+        temporary(layout.jobs, pid),
     ]
     other = temporary(layout.staging / "edit_pairs" / "a9", pid)
     sweep_stage(layout, "image_layers")

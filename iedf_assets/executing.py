@@ -1,9 +1,12 @@
 """Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
 
+import gc
+
 import dagster as dg
 
 from iedf_assets.build import build_defs
 from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.memory import give_back
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets.instance import open_instance, watching_for_dead_runs
@@ -28,10 +31,16 @@ class InProcessWaves:
             FactoryError: the run did not succeed; says which stage and why.
             KeyboardInterrupt: it was interrupted.
         """
-        with watching_for_dead_runs(self._instance):
-            result = self._job.execute_in_process(
-                instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
-            )
+        try:
+            with watching_for_dead_runs(self._instance):
+                result = self._job.execute_in_process(
+                    instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+                )
+        finally:
+            # A run leaves cycles behind, and in them its database connections with their caches: they would
+            # stay, several runs' worth, until Python happens to look at its oldest objects.
+            gc.collect()
+            give_back()
         if not result.success:
             errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
             # Dagster takes an interrupt for a failure of the step that it hits.

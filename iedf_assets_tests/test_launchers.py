@@ -45,7 +45,7 @@ class Workers:
     error: ClassVar[Exception | None]
     lock = threading.Lock()
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, _messages: Path) -> None:
         self.log = log
 
     def run(
@@ -87,6 +87,7 @@ def launch(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker,
             context, layout, worker, "image_layers", requests(layout, count),
             lambda done, total: progress.append((done, total)), Allowance(load_profile(), {}, 0, 0.0),
         )  # fmt: skip
+        assert list(layout.jobs.glob("*")) == []
         return progress
 
     return launched

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from iedf_assets.core import scan
 from iedf_assets.core.book import Book
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.forgetting import forget, retry_failed
+from iedf_assets.core.index import is_behind
 from iedf_assets.core.ingest import require_inputs
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
@@ -81,33 +82,49 @@ def run_category(
 
 def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves) -> None:
     tries_before = Book.open(profile, layout, outcome.category).tries()
-    untried_before = None
+    before: _Look | None = None
     while True:
-        untried, tidy = _untried(profile, layout, outcome, tries_before)
-        if not untried and tidy:
+        look = _look(profile, layout, outcome, tries_before)
+        if not look.untried and look.tidy:
             return
-        if untried_before is not None and len(untried) >= untried_before:
+        # Other photos may have come or changed meanwhile.
+        if before and before.untried.issubset(look.untried) and look.through <= before.through:
+            count, example = len(look.untried), min(look.untried)
             raise FactoryError(
-                f"{len(untried)} photos of {outcome.category} do not get on, {untried[0]} for one",
+                f"{count} photos of {outcome.category} do not get on, {example} for one",
                 "look at the run in the UI (`make dev`) and at the logs",
             )
-        untried_before = len(untried)
+        before = look
         waves.run(outcome.category)
         outcome.waves += 1
 
 
-def _untried(
-    profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapping[str, int]
-) -> tuple[list[str], bool]:
-    """The paths that are still to be worked on, and whether nothing else is to be done.
+class _Look(NamedTuple):
+    """What is to be done of a category.
 
-    The book is let go of here: a wave opens its own.
+    Attributes:
+        untried: the paths that are still to be worked on.
+        through: how many others there are.
+        tidy: whether nothing else is to be done.
     """
+
+    untried: frozenset[str]
+    through: int
+    tidy: bool
+
+
+def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapping[str, int]) -> _Look:
+    """What is to be done now. The book is let go of here: a wave opens its own."""
     book = Book.open(profile, layout, outcome.category)
     found = _require_found(book)
     tries = book.tries()
-    untried = [path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)]
-    return untried, outcome.waves > 0 or not (book.left_over(found) or not layout.index.exists())
+    untried = frozenset(
+        path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)
+    )
+    tidy = outcome.waves > 0 or not (
+        book.left_over(found) or not layout.index.exists() or is_behind(layout, outcome.category)
+    )
+    return _Look(untried, len(found) - len(untried), tidy)
 
 
 def _require_found(book: Book) -> list[Found]:

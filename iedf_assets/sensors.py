@@ -5,6 +5,7 @@ import dagster as dg
 from iedf_assets.core import scan
 from iedf_assets.core.book import Book
 from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.index import is_behind
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets.core.watching import Memory, Observation, decide
@@ -56,7 +57,7 @@ def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
         due = []
         for name in profile.categories:
             look = look_at(profile, name, context.instance)
-            if look.unfinished and not look.running:
+            if (look.unfinished or look.behind) and not look.running:
                 # Dagster asks for a key where there may be several requests; a new one every night.
                 run_key = f"{name}:{context.scheduled_execution_time.isoformat()}"
                 due.append(dg.RunRequest(run_key=run_key, partition_key=name))
@@ -81,4 +82,5 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         len(book.unfinished(found)),
         sum(book.tries().values()),
         running=bool(running),
+        behind=is_behind(layout, category),
     )

@@ -19,7 +19,9 @@ from iedf_assets.core.subtypes import SUBTYPES
 
 REASONS = tuple(word for word in vars(reasons).values() if isinstance(word, str) and word.isidentifier())
 READMES = ("README.md", "README.zh-CN.md")
-PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *PROJECT_ROOT.glob("docs/**/*.md"), *PROJECT_ROOT.glob("[!.]*/*.md")])
+PAGES = sorted(
+    [*PROJECT_ROOT.glob("*.md"), *PROJECT_ROOT.glob("docs/**/*.md"), *PROJECT_ROOT.glob("[!.]*/*.md")]
+)
 DATA_FORMAT = (PROJECT_ROOT / "docs/data-format.md").read_text("utf-8")
 # Every row of these four stages begins with them; the page writes them once.
 COMMON = {"status", "reason", "detail", "attempts", "seconds"}

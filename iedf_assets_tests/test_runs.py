@@ -155,6 +155,25 @@ def test_waves_do_not_change_what_comes_out(profile: Profile, layout: Layout, tm
 
 
 @pytest.mark.slow
+def test_a_run_that_ended_before_the_index_was_written_is_made_good_by_the_next(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "rocket")
+    in_the_way = layout.reports / "twins.json"
+    in_the_way.mkdir(parents=True)
+    outcome, _ = run(profile)
+    assert "dataset_index failed" in str(outcome.error)
+    in_the_way.rmdir()
+    layout.index.write_text("")
+    outcome, _ = run(profile)
+    assert outcome.went_through, outcome.error
+    assert outcome.waves == 1
+    assert layout.index.read_text("utf-8").count("\n") == outcome.counts["dataset"]["published"] > 0
+    outcome, _ = run(profile)
+    assert outcome.waves == 0
+
+
+@pytest.mark.slow
 def test_a_deleted_output_is_made_again_alike(profile: Profile, layout: Layout) -> None:
     put(layout, PHYSICAL, "rocket")
     run(profile)

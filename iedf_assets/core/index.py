@@ -9,7 +9,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -82,6 +82,8 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         LockedError: another process keeps writing the index.
     """
     with exclusive(layout.locks / "index.lock", subject="the index", wait_s=_WAIT_S):
+        # As it is before anything is read: what changes meanwhile is for the next one.
+        made_of = {name: _state(layout, name) for name in categories_on_disk(layout)}
         found, groups = _twins(layout, profile.sources.near_duplicate_bits)
         lint = _lint(layout, thread_count(profile.threads), report)
         _write_index(layout, groups, profile.sources.validation_share)
@@ -95,7 +97,28 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         })  # fmt: skip
         _write_json(layout.reports / "lint_issues.json", [asdict(issue) for issue in lint])
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
+        # The last of all: a run that ends before has not written the index.
+        write_text(layout.indexed, json.dumps(made_of, ensure_ascii=False))
     return summary
+
+
+def is_behind(layout: Layout, category: str) -> bool:
+    """Whether the index, or a report beside it, was not written since the dataset of a category changed."""
+    state = _state(layout, category)
+    if state is None:
+        return False
+    with suppress(FileNotFoundError, ValueError):
+        made_of: dict[str, list[int]] = json.loads(layout.indexed.read_text("utf-8"))
+        return made_of.get(category) != state or not layout.index.exists()
+    return True
+
+
+def _state(layout: Layout, category: str) -> list[int] | None:
+    """What is another one whenever a category's dataset has changed; None before there is any."""
+    with suppress(FileNotFoundError):
+        facts = layout.manifest("dataset", category).stat()
+        return [facts.st_mtime_ns, facts.st_size]
+    return None
 
 
 def _accepted(layout: Layout, category: str) -> pl.LazyFrame:
@@ -120,16 +143,16 @@ def _counts(layout: Layout) -> dict[str, dict[str, int]]:
 
 def _lint(layout: Layout, threads: int, report: Report) -> list[Issue]:
     """Findings by names, in the published samples' files, and samples that nobody knows of."""
-    listing = list_tree(layout.dataset)
-    issues = list(listing.issues)
-    unknown = set(map(str, listing.samples))
+    issues: list[Issue] = []
+    published: set[str] = set()
     for category in categories_on_disk(layout):
         for inspection in inspect_published(layout, category, threads, report):
             issues += inspection.issues
-            unknown.discard(str(inspection.sample))
+            published.add(str(inspection.sample))
+    listing = list_tree(layout.dataset)
     message = "the sample lies in the dataset, but no category published it"
-    orphans = (SampleKey.parse(key).file("source") for key in unknown)
-    return sorted([*issues, *(Issue(path, "not_in_index", message) for path in orphans)])
+    orphans = (sample.file("source") for sample in listing.samples if str(sample) not in published)
+    return sorted([*issues, *listing.issues, *(Issue(path, "not_in_index", message) for path in orphans)])
 
 
 def _write_index(layout: Layout, groups: dict[str, str], share: float) -> None:

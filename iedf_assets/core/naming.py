@@ -108,6 +108,11 @@ class Layout:
         return self.reports / "index.jsonl"
 
     @property
+    def indexed(self) -> Path:
+        """What the index was last made of."""
+        return self.manifests / "dataset_index.json"
+
+    @property
     def qa(self) -> Path:
         return self.reports / "qa"
 

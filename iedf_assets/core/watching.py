@@ -14,12 +14,14 @@ class Observation:
         unfinished: how many of its files still have to go through the stages.
         attempts: how many attempts its failed rows have had, so that a retry counts as getting on.
         running: whether a run of it is queued or under way.
+        behind: whether the index does not tell of its dataset as it is, since a run ended before that.
     """
 
     fingerprint: str | None
     unfinished: int = 0
     attempts: int = 0
     running: bool = False
+    behind: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Memory:
 def decide(memory: Memory, looks: dict[str, Observation]) -> tuple[list[Ask], list[str]]:
     """The runs to ask for now, and why other categories wait; `memory` is brought up to date.
 
-    A category is due when it has unfinished files, looks the same as last time (files still being copied
-    settle first), has no run under way, and has got on since a run was last asked for.
+    A category is due when it has unfinished files or the index is behind, looks the same as last time (files
+    still being copied settle first), has no run under way, and has got on since a run was last asked for.
     """
     asks, waiting = [], []
     for category, look in looks.items():
@@ -82,7 +84,7 @@ def _state(look: Observation) -> str:
 def _reason_to_wait(memory: Memory, category: str, look: Observation) -> str | None:
     if look.fingerprint is None:
         return "its folder cannot be read"
-    if look.unfinished == 0:
+    if look.unfinished == 0 and not look.behind:
         return "nothing to do"
     if look.running:
         return "a run is under way"

@@ -5,7 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.index import INDEX_COLUMNS, QA_COLUMNS, write_index
+import pytest
+
+from iedf_assets.core.index import INDEX_COLUMNS, QA_COLUMNS, is_behind, write_index
 from iedf_assets.core.journal import Journal
 from iedf_assets.core.manifests import frame, write_table
 from iedf_assets.core.naming import Layout
@@ -201,6 +203,29 @@ def test_nothing_at_all_gives_empty_lists(profile: Profile, layout: Layout) -> N
     assert layout.index.read_bytes() == b""
     assert read_csv(layout.reports / "index.csv") == []
     assert [issue.code for issue in summary.lint] == ["missing_dataset"]
+
+
+def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_written(
+    profile: Profile, layout: Layout
+) -> None:
+    assert not is_behind(layout, CATEGORIES[0])
+    plants = plants_of(profile, layout)
+    assert all(is_behind(layout, name) for name in CATEGORIES)
+    write_index(profile, layout)
+    assert not any(is_behind(layout, name) for name in CATEGORIES)
+    plants[CATEGORIES[2]].save()
+    # As a full disk would: the index is written, and one of the reports beside it is not.
+    twins = layout.reports / "twins.json"
+    twins.unlink()
+    twins.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_index(profile, layout)
+    assert [is_behind(layout, name) for name in CATEGORIES] == [False, False, True]
+    twins.rmdir()
+    write_index(profile, layout)
+    assert not is_behind(layout, CATEGORIES[2])
+    layout.index.unlink()
+    assert is_behind(layout, CATEGORIES[2])
 
 
 def test_several_at_once_write_one_whole_index(profile: Profile, layout: Layout) -> None:

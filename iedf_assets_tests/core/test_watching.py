@@ -19,6 +19,11 @@ def test_nothing_is_asked_for_while_a_run_is_under_way_or_nothing_is_to_do() -> 
     assert look(memory, a=Observation("f", 3, running=True), b=Observation("f", 0)) == []
 
 
+def test_a_run_is_asked_for_when_only_the_index_is_behind() -> None:
+    memory = Memory(seen={"a": "f"})
+    assert look(memory, a=Observation("f", 0, behind=True)) == ["a"]
+
+
 def test_waves_are_asked_for_until_none_is_pending() -> None:
     memory = Memory(seen={"a": "f"})
     assert [look(memory, a=Observation("f", left)) for left in (30, 20, 10, 0)] == [["a"], ["a"], ["a"], []]

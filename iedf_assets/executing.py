@@ -9,7 +9,7 @@ from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.memory import give_back
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import Profile
-from iedf_assets.instance import open_instance, watching_for_dead_runs
+from iedf_assets.instance import open_instance
 from iedf_assets.jobs import FACTORY
 from iedf_assets.runner import Listener
 
@@ -32,10 +32,9 @@ class InProcessWaves:
             KeyboardInterrupt: it was interrupted.
         """
         try:
-            with watching_for_dead_runs(self._instance):
-                result = self._job.execute_in_process(
-                    instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
-                )
+            result = self._job.execute_in_process(
+                instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+            )
         finally:
             # A run leaves cycles behind, and in them its database connections with their caches: they would
             # stay, several runs' worth, until Python happens to look at its oldest objects.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+from dagster._core.storage.event_log import SqlEventLogStorage
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.files import write_text
@@ -64,7 +65,7 @@ def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def watching_for_dead_runs(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Clear dead runs every few seconds while the block runs, which may wait for a pool slot of one."""
+    """Clear dead runs every few seconds while the block runs, which may wait for a slot of their pools."""
     stop = threading.Event()
 
     def watch() -> None:
@@ -88,7 +89,7 @@ def this_process() -> str:
 
 
 def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs failed whose process on this machine is gone, and free the pool slots of all that have ended.
+    """Mark runs failed whose process on this machine is gone, and hand on the pool slots of those that ended.
 
     A run that Dagster itself saw die keeps its slots until a daemon frees them, and there may be none.
 
@@ -110,7 +111,21 @@ def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
             holder = instance.get_run_by_id(run_id)
             if holder is None or holder.is_finished:
                 storage.free_concurrency_slots_for_run(run_id)
+        # Where Dagster queues steps itself: SQLite and PostgreSQL both do.
+        if isinstance(storage, SqlEventLogStorage):
+            _give_free_slots(storage, pool)
     return dead
+
+
+def _give_free_slots(storage: SqlEventLogStorage, pool: str) -> None:
+    """Give free slots to waiting steps.
+
+    Dagster gives a slot away when it becomes free. A step that asked just before, and is queued just after,
+    would wait for the next one for ever.
+    """
+    info = storage.get_concurrency_info(pool)
+    free = info.slot_count - info.assigned_step_count
+    storage.assign_pending_steps([pool] * max(0, min(free, info.pending_step_count)))
 
 
 def _process_name(pid: int) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import dagster as dg
 
@@ -10,7 +11,7 @@ from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import Profile
-from iedf_assets.instance import PROCESS_TAG, this_process
+from iedf_assets.instance import PROCESS_TAG, this_process, watching_for_dead_runs
 from iedf_assets.runner import Listener
 
 LOG_INTERVAL_S = 5.0
@@ -48,7 +49,7 @@ class Factory:
 
 
 def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.ResourceDefinition:
-    """The resource `factory`, which holds the lock of a run's category for the length of the run."""
+    """The resource `factory`: as long as a run, it holds its category's lock and watches for dead runs."""
 
     def provide(context: dg.InitResourceContext) -> Iterator[Factory]:
         factory = Factory(profile, listener)
@@ -58,7 +59,11 @@ def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.R
         if category is None:
             yield factory
             return
-        with exclusive(factory.layout.category_lock(category), subject=f"the category {category}"):
+        with ExitStack() as stack:
+            lock = factory.layout.category_lock(category)
+            stack.enter_context(exclusive(lock, subject=f"the category {category}"))
+            if context.instance:
+                stack.enter_context(watching_for_dead_runs(context.instance))
             yield factory
 
     return dg.ResourceDefinition(provide, description="Profile, folders, the category's lock, progress.")

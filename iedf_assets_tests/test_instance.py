@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
+from dagster._core.storage.event_log import SqlEventLogStorage
 
 from iedf_assets.core.naming import Layout
 from iedf_assets.core.profile import PROJECT_ROOT
@@ -99,6 +100,21 @@ def test_a_run_that_was_seen_to_die_frees_its_pool_slot_too(instance: dg.Dagster
     assert storage.claim_concurrency_slot(POOL, alive, "image_layers").is_claimed
     assert clear_dead_runs(instance) == []
     assert not storage.claim_concurrency_slot(POOL, "another run", "image_layers").is_claimed
+
+
+def test_a_step_that_queued_while_the_slot_became_free_gets_it(instance: dg.DagsterInstance) -> None:
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    storage.initialize_concurrency_limit_to_default(POOL)
+    run_id = add_run(instance, Status.STARTED, this_process())
+    # What two that meet leave behind: one saw no free slot, and the other nobody waiting for its own.
+    storage.add_pending_step(POOL, run_id, "image_layers", should_assign=False)
+    assert not storage.claim_concurrency_slot(POOL, run_id, "image_layers").is_claimed
+    assert clear_dead_runs(instance) == []
+    assert storage.claim_concurrency_slot(POOL, run_id, "image_layers").is_claimed
+    assert not storage.claim_concurrency_slot(POOL, "another run", "image_layers").is_claimed
+    assert clear_dead_runs(instance) == []
+    assert not storage.claim_concurrency_slot(POOL, run_id, "edited_images").is_claimed
 
 
 def test_a_run_that_dies_while_another_waits_for_its_slot_frees_it(

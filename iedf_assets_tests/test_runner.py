@@ -16,7 +16,7 @@ class Visitors:
     """Waves during which photos come, too small for the filters, so that they end at the first stage."""
 
     def __init__(self, profile: Profile, layout: Layout, *, works: bool) -> None:
-        self._layout, self._coming = layout, 6
+        self._layout, self._coming = layout, 4
         self._waves = LazyWaves(profile, lambda *_: None) if works else None
         self.come()
 
@@ -43,7 +43,7 @@ def test_photos_that_come_faster_than_waves_take_them_do_not_stop_a_run(
     profile = load_profile(DEFAULT_PROFILE, [*folders, "wave=1"])
     outcome = run_category(profile, CATEGORY, Visitors(profile, layout, works=True))
     assert outcome.went_through, outcome.error
-    assert (outcome.waves, outcome.counts["source_images"]) == (6, {"filtered": 6})
+    assert (outcome.waves, outcome.counts["source_images"]) == (4, {"filtered": 4})
 
 
 def test_a_run_ends_when_no_photo_gets_on_whatever_comes(profile: Profile, layout: Layout) -> None:

@@ -133,6 +133,7 @@ def test_a_missing_interpreter_names_the_profile_key(tmp_path: Path) -> None:
     assert "workers.*.environment" in failure(result)
 
 
+@pytest.mark.slow
 def test_a_silent_worker_is_stopped_with_all_its_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

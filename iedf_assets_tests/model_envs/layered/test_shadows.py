@@ -58,6 +58,7 @@ def test_a_dark_surrounding_is_no_shadow() -> None:
     assert np.array_equal(with_shadow(rgb, thing), thing)
 
 
+@pytest.mark.slow
 def test_the_saucer_of_the_coffee_takes_its_shadow_along_and_the_rocket_has_none() -> None:
     coffee, rocket = (reduced(photo) for photo in (data.coffee(), data.rocket()))
     saucer, body = (find_subject(photo, 1).mask for photo in (coffee, rocket))

@@ -6,7 +6,7 @@ import pytest
 from iedf_assets.cli.running import LazyWaves
 from iedf_assets.core.codecs import encode_jpeg
 from iedf_assets.core.naming import Layout
-from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile import Profile
 from iedf_assets.runner import run_category
 
 CATEGORY = "物理变化"
@@ -38,9 +38,7 @@ class Visitors:
 def test_photos_that_come_faster_than_waves_take_them_do_not_stop_a_run(
     profile: Profile, layout: Layout
 ) -> None:
-    paths = profile.paths
-    folders = [f"paths.data={paths.data}", f"paths.outputs={paths.outputs}", f"paths.logs={paths.logs}"]
-    profile = load_profile(DEFAULT_PROFILE, [*folders, "wave=1"])
+    profile = profile.model_copy(update={"wave": 1})
     outcome = run_category(profile, CATEGORY, Visitors(profile, layout, works=True))
     assert outcome.went_through, outcome.error
     assert (outcome.waves, outcome.counts["source_images"]) == (4, {"filtered": 4})

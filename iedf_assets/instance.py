@@ -15,6 +15,7 @@ from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.files import write_text
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
+from iedf_assets.core.ownership import claim_outputs
 from iedf_assets.core.profile import PROJECT_ROOT
 
 # Of which each runs one stage at a time, in whichever run.
@@ -31,6 +32,7 @@ def prepare_home(layout: Layout, settings_file: Path = PROJECT_ROOT / "dagster.y
 
     Raises:
         ProfileError: the settings cannot be read.
+        StorageError: the outputs are somebody else's folder.
     """
     try:
         settings = settings_file.read_text("utf-8")
@@ -38,6 +40,7 @@ def prepare_home(layout: Layout, settings_file: Path = PROJECT_ROOT / "dagster.y
         raise ProfileError(
             f"the settings of the Dagster instance cannot be read: {error}", "correct paths.instance"
         ) from error
+    claim_outputs(layout)
     path = layout.dagster_home / "dagster.yaml"
     if not path.exists() or path.read_text("utf-8") != settings:
         write_text(path, settings)
@@ -49,6 +52,7 @@ def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
 
     Raises:
         ProfileError: the settings cannot be read.
+        StorageError: the outputs are somebody else's folder.
         LockedError: another process has been opening it for a minute.
     """
     prepare_home(layout, settings_file)

@@ -9,6 +9,7 @@ import dagster as dg
 from iedf_assets.core.book import Book
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
+from iedf_assets.core.ownership import claim_outputs
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile import Profile
 from iedf_assets.instance import PROCESS_TAG, this_process, watching_for_dead_runs
@@ -53,6 +54,7 @@ def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.R
 
     def provide(context: dg.InitResourceContext) -> Iterator[Factory]:
         factory = Factory(profile, listener)
+        claim_outputs(factory.layout)
         if context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
         category = context.run.tags.get(PARTITION_TAG) if context.run else None

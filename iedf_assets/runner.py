@@ -12,6 +12,7 @@ from iedf_assets.core.index import is_behind
 from iedf_assets.core.ingest import require_inputs
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
+from iedf_assets.core.ownership import claim_outputs
 from iedf_assets.core.profile import Profile
 from iedf_assets.core.scan import Found
 
@@ -68,6 +69,7 @@ def run_category(
     layout = Layout.of(profile)
     outcome = Outcome(name)
     try:
+        claim_outputs(layout)
         with exclusive(layout.category_lock(name), subject=f"the category {name}"):
             if force:
                 forget(layout, name, force)

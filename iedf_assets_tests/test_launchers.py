@@ -15,6 +15,7 @@ import pytest
 from iedf_assets import launchers
 from iedf_assets.core.book import Book
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.files import this_host
 from iedf_assets.core.journal import Journal, read_journal
 from iedf_assets.core.limits import Allowance
 from iedf_assets.core.naming import Layout
@@ -132,7 +133,7 @@ def test_a_worker_that_dies_is_started_again_and_what_it_was_at_gets_a_second_ch
 def test_what_a_worker_left_when_it_died_is_gone_when_the_stage_ends(
     launch: Callable[[Worker, int], Any], layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = layout.staging / "image_layers" / "a9" / ".tmp-20874-0123abcd-k01"
+    left = layout.staging / "image_layers" / "a9" / f".tmp-20874@{this_host()}-0123abcd-k01"
     tried = Workers.run
 
     def dies_at_work(self: Workers, *arguments: Any, **named: Any) -> None:

@@ -11,6 +11,7 @@ from iedf_assets.core.book import Book
 from iedf_assets.core.cleaning import find_waste, throw_away
 from iedf_assets.core.locks import exclusive
 from iedf_assets.core.naming import Layout
+from iedf_assets.core.ownership import claim_outputs
 from iedf_assets.core.profile import Profile
 
 SHOWN = 5
@@ -21,8 +22,10 @@ def clean_up(profile: Profile, *, superseded: bool, sure: bool) -> None:
 
     Raises:
         LockedError: one is.
+        StorageError: the outputs are somebody else's folder.
     """
     layout = Layout.of(profile)
+    claim_outputs(layout)
     with ExitStack() as locks:
         for name in profile.categories:
             locks.enter_context(exclusive(layout.category_lock(name), subject=f"the category {name}"))

@@ -13,12 +13,15 @@ from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.book import STAGES, Book
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
+from iedf_assets.core.ownership import OwnFiles
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.subtypes import SUBTYPES
 from iedf_assets.core.thumbnails import load_small, strip
 from iedf_assets.runner import run_category
 
 CATEGORY = "edit"
+# What follows the name of the photo, of each file of a pair.
+PAIR_SUFFIXES = (*SUFFIXES.values(), "_allowed.png", "_result_mask.png")
 SHEET_HEIGHT, SHEET_BYTES = 320, 4_000_000
 
 
@@ -91,22 +94,27 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
 
     Raises:
         ProfileError: no such subtype, or the backend cannot do it.
+        StorageError: something that an earlier trial did not write is in the way in the output folder.
     """
     from iedf_assets.executing import InProcessWaves  # noqa: PLC0415
 
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="iedf-edit-") as folder, TerminalProgress() as progress:
-        single = _profile_of_one(profile, Path(folder), image, trial.kind)
+    folder, sheet = output / f"{image.stem}_steps", output / f"{image.stem}_sheet.jpg"
+    remedy = "choose another folder with --output, or move what is there elsewhere"
+    own = OwnFiles(output, folder, "steps", remedy)
+    # Before anything is made, which may take long.
+    own.require_free([sheet, *(output / f"{image.stem}{suffix}" for suffix in PAIR_SUFFIXES)])
+    with tempfile.TemporaryDirectory(prefix="iedf-edit-") as work, TerminalProgress() as progress:
+        single = _profile_of_one(profile, Path(work), image, trial.kind)
         layout = Layout.of(single)
         (layout.data / CATEGORY).mkdir(parents=True)
         shutil.copyfile(image, layout.data / CATEGORY / image.name)
         outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
         book = Book.open(single, layout, CATEGORY)
         published = [row for row in book.verdicts.values() if row["status"] == "published"]
-        files = _making(book, layout, image, output)
-        if published:
-            files += _copy_sample(layout, SampleKey.parse(published[0]["sample_key"]), output, image.stem)
-        else:
+        sample = SampleKey.parse(published[0]["sample_key"]) if published else None
+        files = _given(book, layout, image, output, sample, own)
+        if sample is None:
             console.print(f"no pair: {outcome.error or _reasons(book)}", soft_wrap=True, markup=False)
     for file in files:
         console.print(str(file), soft_wrap=True, markup=False, highlight=False)
@@ -145,43 +153,54 @@ def _reasons(book: Book) -> str:
     return "; ".join(f"{row['reason']}: {row['detail']}" for row in rows) or "nothing was made of it"
 
 
-def _making(book: Book, layout: Layout, image: Path, output: Path) -> list[Path]:
-    """Every intermediate file, what is known of it, and a contact sheet of the pictures.
+def _given(
+    book: Book, layout: Layout, image: Path, output: Path, sample: SampleKey | None, own: OwnFiles
+) -> list[Path]:
+    """Put everything into the output folder, where other people's files may lie too.
 
     Returns:
-        The folder of the files and the sheet.
+        The folder of the intermediate files, the contact sheet, and the pair's files.
+
+    Raises:
+        StorageError: something that an earlier trial did not write is in the way.
     """
-    folder = output / f"{image.stem}_steps"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for number, stage in enumerate(STAGES[1:-1], 1):
-        for row in book.table(stage).values():
-            (folder / f"{number}_{stage}.json").write_text(
-                json.dumps(row, ensure_ascii=False, indent=2) + "\n", "utf-8"
-            )
-            for name in row["files"] or ():
-                shutil.copyfile(layout.staged(stage, row["key"]) / name, folder / f"{number}_{stage}_{name}")
-    pictures = [image, *sorted(path for path in folder.iterdir() if path.suffix in {".png", ".jpg"})]
-    sheet = output / f"{image.stem}_sheet.jpg"
+    folder, sheet = output / f"{image.stem}_steps", output / f"{image.stem}_sheet.jpg"
+    steps = _steps(book, layout, folder)
+    pair = _files_of(layout, sample, output, image.stem) if sample else {}
+    own.require_free([*steps, *pair, sheet])
+    own.remove()
+    for target, source in {**steps, **pair}.items():
+        if isinstance(source, Path):
+            shutil.copyfile(source, target)
+        else:
+            target.write_text(source, "utf-8")
+    pictures = [image, *sorted(path for path in steps if path.suffix in {".png", ".jpg"})]
     small = [load_small(path, SHEET_HEIGHT) for path in pictures]
     sheet.write_bytes(
         strip([small[start : start + 4] for start in range(0, len(small), 4)], SHEET_HEIGHT, SHEET_BYTES)
     )
-    return [folder, sheet]
+    own.record([*steps, sheet, *pair])
+    return [folder, sheet, *pair]
+
+
+def _steps(book: Book, layout: Layout, folder: Path) -> dict[Path, Path | str]:
+    """Every intermediate file, and what is known of it: target → source or text."""
+    steps: dict[Path, Path | str] = {}
+    for number, stage in enumerate(STAGES[1:-1], 1):
+        for row in book.table(stage).values():
+            steps[folder / f"{number}_{stage}.json"] = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
+            for name in row["files"] or ():
+                steps[folder / f"{number}_{stage}_{name}"] = layout.staged(stage, row["key"]) / name
+    return steps
+
+
+def _files_of(layout: Layout, sample: SampleKey, output: Path, stem: str) -> dict[Path, Path]:
+    """The files of the pair: target → source."""
+    sources = [layout.dataset / sample.file(role) for role in SUFFIXES]
+    sources += [layout.allowed_region(sample), layout.result_mask(sample)]
+    pairs = zip(PAIR_SUFFIXES, sources, strict=True)
+    return {output / f"{stem}{suffix}": source for suffix, source in pairs if source.exists()}
 
 
 def _quoted(folder: Path) -> str:
     return json.dumps(str(folder), ensure_ascii=False)
-
-
-def _copy_sample(layout: Layout, sample: SampleKey, output: Path, stem: str) -> list[Path]:
-    output.mkdir(parents=True, exist_ok=True)
-    sources = {layout.dataset / sample.file(role): suffix for role, suffix in SUFFIXES.items()}
-    sources[layout.allowed_region(sample)] = "_allowed.png"
-    sources[layout.result_mask(sample)] = "_result_mask.png"
-    targets = []
-    for source, suffix in sources.items():
-        if source.exists():
-            targets.append(output / f"{stem}{suffix}")
-            shutil.copyfile(source, targets[-1])
-    return targets

@@ -7,13 +7,19 @@ from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.naming import Layout
+from iedf_assets.core.ownership import claim_outputs
 from iedf_assets.core.profile import Profile
 from iedf_assets.core.report.building import build_report
 
 
 def make_report(profile: Profile) -> Path:
-    """Build the report and say where it is."""
+    """Build the report and say where it is.
+
+    Raises:
+        StorageError: the outputs are somebody else's folder, or cannot be written.
+    """
     layout = Layout.of(profile)
+    claim_outputs(layout)
     with TerminalProgress() as progress:
         page = build_report(profile, layout, lambda done, total: progress("report", "pictures", done, total))
     Console(soft_wrap=True).print(f"the report: {page}")

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iedf_assets.core.naming import Layout
+from iedf_assets.core.nesting import SERVICES, require_apart
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.profile import PROJECT_ROOT, Profile
 from iedf_assets.environments import find_environment
@@ -22,11 +23,13 @@ def serve_models(profile: Profile, kind: Kind, flags: dict[str, Any]) -> None:
 
     Raises:
         WorkerError: there is no such environment.
+        ProfileError: the cache lies where photos or products do.
     """
     prefix = f"{kind.upper()}_"
-    told = _of_profile(profile, kind)
+    told = _of_profile(profile, kind, flags.get("port"))
     told |= {name: os.environ[prefix + name] for name in told if os.environ.get(prefix + name)}
     told |= {name.upper(): _text(value) for name, value in flags.items() if value is not None}
+    require_apart({**profile.folders, "the cache": Path(told["CACHE_DIR"]).absolute()}, profile.categories)
     worker = getattr(profile.workers, kind)
     # The mock and the classical backend need no model's environment.
     own_environment = worker.environment if worker.backend == "qwen" else f"iedf-{kind}"
@@ -38,11 +41,11 @@ def serve_models(profile: Profile, kind: Kind, flags: dict[str, Any]) -> None:
     os.execve(command[0], command, {**os.environ, **own, **given})  # noqa: S606  # replaced on purpose
 
 
-def _of_profile(profile: Profile, kind: Kind) -> dict[str, str]:
-    """Variable → value, as the profile has them."""
+def _of_profile(profile: Profile, kind: Kind, port_flag: int | None) -> dict[str, str]:
+    """Variable → value, as the profile has them; the cache's folder is named after the port."""
     worker, layout = getattr(profile.workers, kind), Layout.of(profile)
-    port = next((str(urlsplit(address).port) for address in worker.endpoints if urlsplit(address).port), "")
-    port = os.environ.get(f"{kind.upper()}_PORT") or port or str(PORTS[kind])
+    ports = (urlsplit(address).port for address in worker.endpoints)
+    port = str(port_flag or os.environ.get(f"{kind.upper()}_PORT") or next(filter(None, ports), PORTS[kind]))
     settings = asdict(worker.model_settings()) if worker.backend == "qwen" else {}
     # Photos and layers lie here; whatever else is asked for is refused.
     roots = [layout.data, layout.staging]
@@ -55,7 +58,7 @@ def _of_profile(profile: Profile, kind: Kind) -> dict[str, str]:
         "MAX_CONCURRENCY": str(len(worker.devices) or 1 if settings else thread_count(worker.threads)),
         "PORT": port,
         "ROOTS": _text(roots),
-        "CACHE_DIR": str(layout.staging / "services" / kind),
+        "CACHE_DIR": str(layout.staging / SERVICES / f"{kind}-{port}"),
         "LOG_FILE": str(layout.logs / "services" / f"{kind}.log"),
     }
 

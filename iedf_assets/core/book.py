@@ -13,8 +13,8 @@ from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Keys, Slot, needed_level, sources_settings
 from iedf_assets.core.limits import Allowance
-from iedf_assets.core.manifests import STAGED, Rows, among, batches, decode, read_rows
-from iedf_assets.core.naming import Layout
+from iedf_assets.core.manifests import Rows, among, batches, decode, read_rows
+from iedf_assets.core.naming import STAGED, Layout
 from iedf_assets.core.profile import Category, Profile
 from iedf_assets.core.publishing import OVER_QUOTA, holds
 from iedf_assets.core.reviews import read_reviews

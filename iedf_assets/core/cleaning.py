@@ -7,14 +7,16 @@ counts them as waste too.
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iedf_assets.core.book import Book
 from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside
 from iedf_assets.core.leftovers import is_left_over
-from iedf_assets.core.manifests import STAGED, read_rows, write_table
-from iedf_assets.core.naming import Layout
+from iedf_assets.core.manifests import read_rows, write_table
+from iedf_assets.core.naming import STAGED, STAGING_ROOMS, Layout
+from iedf_assets.core.nesting import OUTPUT_ROOMS
+from iedf_assets.core.ownership import is_item, other_users
 from iedf_assets.core.waves import open_wave
 
 
@@ -35,6 +37,9 @@ class Waste:
 def find_waste(layout: Layout, books: Iterable[Book], *, superseded: bool) -> list[Waste]:
     """Everything that may go, without touching it.
 
+    Of a staging folder that other outputs use too, what they refer to stays. When one of them is not where it
+    was, nobody knows what it refers to, and all staged items stay.
+
     Args:
         books: of all categories of the profile.
         superseded: rows that belong to earlier settings or photos count too.
@@ -42,22 +47,25 @@ def find_waste(layout: Layout, books: Iterable[Book], *, superseded: bool) -> li
     Raises:
         StorageError: a manifest cannot be read, so that nobody knows what it refers to.
     """
+    sharing = other_users(layout)
     known = {stage: _referenced(layout, stage) for stage in STAGED}
+    for outputs in sharing:
+        if outputs is not None:
+            theirs = replace(layout, outputs=outputs)
+            known = {stage: known[stage] | _referenced(theirs, stage) for stage in STAGED}
     old = _superseded(layout, list(books)) if superseded else {stage: set[str]() for stage in STAGED}
     found = []
-    for stage in STAGED:
+    for stage in STAGED if None not in sharing else ():
         for folder in _staged(layout, stage):
             if folder.name not in known[stage]:
                 found.append(Waste(folder, "unreferenced", _freed(folder)))
-            elif folder.name in old[stage]:
+            elif folder.name in old[stage] and not sharing:
                 found.append(Waste(folder, "superseded", _freed(folder)))
     verdicts = (read_rows(layout, "dataset", name) for name in _categories(layout, "dataset"))
     judged = {edit_id for rows in verdicts for (edit_id,) in rows.pick("edit_id")}
     rejects = layout.rejected("xx").parents[1]
     left = [
-        folder
-        for folder in sorted(rejects.glob("*/*"))
-        if folder.name not in judged and not folder.name.startswith(TEMPORARY_PREFIX)
+        folder for folder in sorted(rejects.glob("??/*")) if is_item(folder) and folder.name not in judged
     ]
     found += [Waste(folder, "reject", _freed(folder)) for folder in left]
     found += [Waste(path, "temporary", _freed(path)) for path in _temporary(layout)]
@@ -129,12 +137,14 @@ def _categories(layout: Layout, stage: str) -> set[str]:
 def _staged(layout: Layout, stage: str) -> list[Path]:
     root = layout.staged(stage, "xx").parents[1]
     folders = sorted(root.glob("??/*")) if root.is_dir() else []
-    return [folder for folder in folders if not folder.name.startswith(TEMPORARY_PREFIX)]
+    return [folder for folder in folders if is_item(folder)]
 
 
 def _temporary(layout: Layout) -> Iterator[Path]:
-    """Temporary files that dead processes left anywhere below the outputs and the staging folder."""
-    for root in dict.fromkeys((layout.outputs, layout.staging)):
+    """Temporary files that dead processes left in the rooms of the outputs and of the staging folder."""
+    rooms = [layout.outputs / name for name in OUTPUT_ROOMS]
+    rooms += [layout.staging / name for name in STAGING_ROOMS if layout.staging not in rooms]
+    for root in rooms:
         for folder, folders, files in os.walk(root):
             for name in [*folders, *files]:
                 path = Path(folder) / name

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -10,12 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".tmp-"
+_TEMPORARY = re.compile(r"\.tmp-(\d+)@([0-9a-f]{6})-[0-9a-f]{8}-.*", re.DOTALL)
 
 
 def temporary_beside(path: Path) -> Path:
     """A name in the same folder that no other process uses, recognisable as left over by a killed process."""
     writer = f"{os.getpid()}@{this_host()}"
     return path.with_name(f"{TEMPORARY_PREFIX}{writer}-{secrets.token_hex(4)}-{path.name[-80:]}")
+
+
+def writer_of(temporary: Path) -> tuple[int, str] | None:
+    """Process number and host that a temporary file's name tells; None when the name is none of ours."""
+    match = _TEMPORARY.fullmatch(temporary.name)
+    return (int(match[1]), match[2]) if match else None
 
 
 def this_host() -> str:
@@ -50,6 +58,23 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` of UTF-8 text."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def create_text(path: Path, text: str) -> None:
+    """Write UTF-8 text to `path` unless there is such a file; of several writers at once, one does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    write_text(temporary, text)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        if not path.exists():
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_folder(path.parent)
 
 
 def place_file(source: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from iedf_assets.core.files import TEMPORARY_PREFIX, this_host
+from iedf_assets.core.files import TEMPORARY_PREFIX, this_host, writer_of
 from iedf_assets.core.naming import Layout
 
 # No item takes so long that another machine's half-written files of this age are still being written.
@@ -39,13 +39,14 @@ def is_left_over(temporary: Path) -> bool:
 
     Of another machine's processes nothing can be seen from here; what they wrote is left over when it is old.
     """
-    pid, _, host = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")[0].partition("@")
-    if not pid.isascii() or not pid.isdecimal():
+    writer = writer_of(temporary)
+    if writer is None:
         return False
+    pid, host = writer
     try:
-        if host and host != this_host():
+        if host != this_host():
             return time.time() - temporary.lstat().st_mtime > ELSEWHERE_S
-        process = psutil.Process(int(pid))
+        process = psutil.Process(pid)
         # A process that is younger than the file has only inherited the number of the one that wrote it, and
         # one that nobody has waited for, as in a container without an init, writes no more.
         inherited = process.create_time() > temporary.lstat().st_ctime

@@ -10,14 +10,17 @@ from pathlib import Path
 
 from iedf_assets.core.errors import LockedError
 
+WAIT = "wait until it is done, or stop it"
+
 
 @contextmanager
-def exclusive(path: Path, *, subject: str, wait_s: float = 0.0) -> Iterator[None]:
+def exclusive(path: Path, *, subject: str, wait_s: float = 0.0, remedy: str = WAIT) -> Iterator[None]:
     """Hold the lock file at `path` for the length of the block.
 
     Args:
         subject: what is locked, for the message.
         wait_s: how long to wait for another holder, seconds.
+        remedy: what to do about another holder.
 
     Raises:
         LockedError: another live process holds it; says which.
@@ -27,9 +30,7 @@ def exclusive(path: Path, *, subject: str, wait_s: float = 0.0) -> Iterator[None
     with path.open("a+", encoding="utf-8") as file:
         while not _try_lock(file.fileno()):
             if time.monotonic() >= deadline:
-                raise LockedError(
-                    f"{subject} is being worked on by {_holder(path)}", "wait until it is done, or stop it"
-                )
+                raise LockedError(f"{subject} is being worked on by {_holder(path)}", remedy)
             time.sleep(0.1)
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}))

@@ -70,7 +70,6 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
 _BATCH_ROWS = 512
 T = TypeVar("T")
 # The stages whose rows have files of their own.
-STAGED = ("image_layers", "edited_images", "edit_pairs")
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
 
 

@@ -7,9 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from iedf_assets.core.nesting import SERVICES
 from iedf_assets.core.profile import Profile
 
 FULL_FOLDER = 99_999
+STAGED = ("image_layers", "edited_images", "edit_pairs")
+# What the factory keeps in its staging folder; whatever else lies there is not ours.
+STAGING_ROOMS = (*STAGED, "jobs", SERVICES)
 _CONTINUED = re.compile(r"-\d+$")
 # role of a file → what follows the five-digit number
 SUFFIXES = {
@@ -88,11 +92,7 @@ class Layout:
     @classmethod
     def of(cls, profile: Profile) -> Self:
         """The layout that a profile asks for, absolute."""
-        outputs = profile.resolved(profile.paths.outputs)
-        staging = profile.resolved(profile.paths.staging) if profile.paths.staging else outputs / "staging"
-        return cls(
-            profile.resolved(profile.paths.data), outputs, staging, profile.resolved(profile.paths.logs)
-        )
+        return cls(*profile.folders.values())
 
     # Asked for once per file of the dataset.
     @cached_property

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from iedf_assets.core.bank import bank
 from iedf_assets.core.checkpoints import fingerprint, identity
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.nesting import require_apart
 from iedf_assets.core.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task, Tier
 from model_envs.contract import ModelSettings
 
@@ -553,6 +554,18 @@ class Profile(Strict):
         """A path of the profile as an absolute one."""
         return path if path.is_absolute() else PROJECT_ROOT / path
 
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where the photos are and where things are made, absolute, by their keys."""
+        paths = self.paths
+        outputs = self.resolved(paths.outputs)
+        return {
+            "paths.data": self.resolved(paths.data),
+            "paths.outputs": outputs,
+            "paths.staging": self.resolved(paths.staging) if paths.staging else outputs / "staging",
+            "paths.logs": self.resolved(paths.logs),
+        }
+
     def category_name(self, name: str) -> str:
         """The profile's spelling (NFC) of a category given in any Unicode normal form.
 
@@ -585,8 +598,8 @@ def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> 
     """Read a profile and apply `key.sub=value` settings, whose values are YAML.
 
     Raises:
-        ProfileError: no such file, no valid YAML, an unknown key or a wrong value; says the file, the line
-        and the key.
+        ProfileError: no such file, no valid YAML, an unknown key or a wrong value (says the file, the line
+        and the key), or folders that lie in one another.
     """
     try:
         text = path.read_text("utf-8")
@@ -604,10 +617,12 @@ def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> 
     for setting in settings:
         _apply(raw, setting)
     try:
-        return Profile.model_validate(raw)
+        profile = Profile.model_validate(raw)
     except ValidationError as error:
         tree = yaml.compose(text, Loader=YAML_LOADER)
         raise ProfileError(_explain(error, path, tree), "see configs/default.yaml for every key") from error
+    require_apart(profile.folders, profile.categories)
+    return profile
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from iedf_assets.core.book import Book, Source
 from iedf_assets.core.ingest import row_key
 from iedf_assets.core.journal import Row
 from iedf_assets.core.keys import Slot, needed_level, sources_settings
-from iedf_assets.core.manifests import STAGED, Rows
+from iedf_assets.core.manifests import Rows
+from iedf_assets.core.naming import STAGED
 from iedf_assets.core.publishing import OVER_QUOTA
 from iedf_assets.core.scan import Found
 from iedf_assets.core.space import mean_size

@@ -7,8 +7,9 @@ import pytest
 
 from iedf_assets.core.book import Book
 from iedf_assets.core.cleaning import find_waste, throw_away
-from iedf_assets.core.manifests import STAGED, frame, write_table
-from iedf_assets.core.naming import Layout
+from iedf_assets.core.files import this_host
+from iedf_assets.core.manifests import frame, write_table
+from iedf_assets.core.naming import STAGED, Layout
 from iedf_assets.core.profile import Profile
 from iedf_assets_tests.test_runs import own_home, put, run, tree
 
@@ -31,10 +32,10 @@ def staged(layout: Layout, stage: str, key: str) -> Path:
 def test_a_staged_item_without_a_row_is_waste_and_one_with_a_row_is_not(
     profile: Profile, layout: Layout, stage: str
 ) -> None:
-    kept, gone = staged(layout, stage, "aa11"), staged(layout, stage, "bb22")
+    kept, gone = staged(layout, stage, "aa11" * 8), staged(layout, stage, "bb22" * 8)
     # A category that left the profile still refers to what it has.
     write_table(
-        frame([{"key": "aa11", "status": "done"}], stage), layout.manifest(stage, "a former category")
+        frame([{"key": "aa11" * 8, "status": "done"}], stage), layout.manifest(stage, "a former category")
     )
     (entry,) = find_waste(layout, books(profile), superseded=False)
     assert (entry.path, entry.why, entry.bytes) == (gone, "unreferenced", 100)
@@ -47,7 +48,9 @@ def test_temporary_files_of_dead_processes_go_and_those_of_living_ones_stay(
     profile: Profile, layout: Layout
 ) -> None:
     layout.reports.mkdir(parents=True)
-    dead, alive = layout.reports / ".tmp-999999999-ab-x", layout.reports / f".tmp-{os.getpid()}-ab-x"
+    dead, alive = (
+        layout.reports / f".tmp-{pid}@{this_host()}-0123abcd-x" for pid in (999999999, os.getpid())
+    )
     dead.write_bytes(b"12345")
     alive.write_bytes(b"1")
     (entry,) = find_waste(layout, books(profile), superseded=False)

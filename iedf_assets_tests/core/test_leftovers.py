@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside
+from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside, this_host
 from iedf_assets.core.leftovers import sweep, sweep_stage
 from iedf_assets.core.naming import Layout
 
 
 def temporary(folder: Path, pid: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{TEMPORARY_PREFIX}{pid}-0123abcd-name"
+    path = folder / f"{TEMPORARY_PREFIX}{pid}@{this_host()}-0123abcd-name"
     path.mkdir()
     (path / "half.png").write_bytes(b"half")
     return path

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core import samples
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.files import this_host
 from iedf_assets.core.ledger import Ledger
 from iedf_assets.core.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
@@ -428,10 +429,10 @@ def test_temporary_files_of_dead_processes_are_swept_and_those_of_living_ones_le
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     left = [
-        folder / f".tmp-{dead.pid}-00-00001.jpg",
-        plant.layout.reports / f"rejects/ab/.tmp-{dead.pid}-00-x",
+        folder / f".tmp-{dead.pid}@{this_host()}-00000000-00001.jpg",
+        plant.layout.reports / f"rejects/ab/.tmp-{dead.pid}@{this_host()}-00000000-x",
     ]
-    living = [folder / f".tmp-{os.getpid()}-00-00001.jpg", folder / ".tmp-somebody's"]
+    living = [folder / f".tmp-{os.getpid()}@{this_host()}-00000000-00001.jpg", folder / ".tmp-somebody's"]
     left[1].mkdir(parents=True)
     for path in (left[0], left[1] / "file", *living):
         path.write_bytes(b"x")

@@ -47,6 +47,7 @@ def serve(settings: ServiceSettings) -> None:
     Raises:
         WorkerError: there is no such model, or this environment is not fit for the backend.
         ProfileError: the address is taken.
+        StorageError, LockedError: the cache's folder is somebody else's, or another service's.
     """
     set_up_logs(settings.log_file)
     stage = STAGES[settings.kind]

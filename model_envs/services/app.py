@@ -54,16 +54,20 @@ class Service:
 
     Args:
         own: what of the backend and its model changes a picture, see `checkpoints.identity`.
+
+    Raises:
+        StorageError: the cache's folder is somebody else's.
+        LockedError: another service uses it.
     """
 
     def __init__(self, settings: ServiceSettings, own: list[Any]) -> None:
         self.settings, self.own = settings, own
         self.metrics = Metrics(settings.kind)
         self.engines = Engines(settings)
-        cache = Cache(
+        self.cache = Cache(
             settings.cache_dir, digest(own, STAGE_VERSIONS[settings.kind]), settings.cache_mb * 1_000_000
         )
-        self.desk = Desk(settings, self.engines, cache, self.metrics)
+        self.desk = Desk(settings, self.engines, self.cache, self.metrics)
         watch = self.metrics.watch
         watch("queue_length", "Requests that wait for an engine.", lambda: self.desk.waiting)
         watch("running", "Requests at an engine.", lambda: self.desk.running)
@@ -192,6 +196,7 @@ def service_app(service: Service) -> FastAPI:
         service.engines.start()
         yield
         await service.engines.stop()
+        service.cache.close()
 
     # The interactive pages would fetch their scripts from elsewhere.
     app = FastAPI(

@@ -1,20 +1,29 @@
-"""Answers that are kept: a folder per request id, placed as a whole, bounded in size."""
+"""Answers that are kept: a folder per request id, placed as a whole, bounded in size.
 
+The cache's folder bears the factory's mark, and a service holds its lock as long as it lives. A folder in it
+is an answer of ours when its `answer.json` tells of each of its files; any other is left alone.
+"""
+
+import errno
 import json
 import logging
 import shutil
 from collections import OrderedDict
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.files import temporary_beside
+from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside, writer_of
 from iedf_assets.core.leftovers import sweep
+from iedf_assets.core.locks import exclusive
+from iedf_assets.core.ownership import MARK, claim
 
 _log = logging.getLogger(__name__)
 ANSWER = "answer.json"
+LOCK = ".lock"
+_REMEDY = "give each service an empty folder of its own with --cache-dir (CACHE_DIR)"
 
 
 @dataclass
@@ -43,14 +52,20 @@ class Cache:
     """The kept answers of one service. Its knowledge is used from one thread.
 
     Args:
-        folder: they lie in; nothing else does.
+        folder: they lie in; it is empty at first, and held until `close`.
         identity: of the backend and its model: answers of another one are forgotten.
         limit: bytes of all together.
+
+    Raises:
+        StorageError: the folder is not empty and not a cache of ours.
+        LockedError: another service uses it.
     """
 
     def __init__(self, folder: Path, identity: str, limit: int) -> None:
         self._folder, self._identity, self._limit = folder, identity, limit
-        folder.mkdir(parents=True, exist_ok=True)
+        claim(folder, "cache", _REMEDY, _is_of_unmarked)
+        self._lock = ExitStack()
+        self._lock.enter_context(exclusive(folder / LOCK, subject=f"the cache {folder}", remedy=_REMEDY))
         sweep([folder])
         # The one not asked for longest comes first.
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -58,6 +73,10 @@ class Cache:
         found = [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()]
         for path in sorted(found, key=lambda path: path.stat().st_mtime):
             self._take_up(path)
+
+    def close(self) -> None:
+        """Let another service have the folder."""
+        self._lock.close()
 
     def folder(self, request_id: str) -> Path:
         """Where the answer to a request is kept."""
@@ -86,7 +105,11 @@ class Cache:
         return entry
 
     def place(self, request_id: str, work: Path, entry: Entry) -> None:
-        """Put a finished work folder where the answer to a request is kept. May run in any thread."""
+        """Put a finished work folder where the answer to a request is kept. May run in any thread.
+
+        Raises:
+            FileExistsError: something that is not ours is there.
+        """
         told = {
             "fingerprint": entry.fingerprint, "identity": self._identity, "made": entry.made,
             "seconds": entry.seconds, "files": entry.files,
@@ -94,6 +117,8 @@ class Cache:
         (work / ANSWER).write_text(json.dumps(told), "utf-8")
         target = self.folder(request_id)
         if target.exists():
+            if _told(target) is None:
+                raise FileExistsError(errno.EEXIST, f"{target} exists and is no answer of ours", str(target))
             shutil.rmtree(target)
         work.rename(target)
 
@@ -126,6 +151,8 @@ class Cache:
     @staticmethod
     def remove(folder: Path) -> None:
         """Delete the folder of a forgotten answer, as a whole. May run in any thread."""
+        if _told(folder) is None:
+            return
         retired = temporary_beside(folder)
         # It may have been made again, and placed, meanwhile: then it is made once more when it is asked for.
         with suppress(FileNotFoundError):
@@ -133,13 +160,29 @@ class Cache:
             shutil.rmtree(retired, ignore_errors=True)
 
     def _take_up(self, path: Path) -> None:
-        try:
-            told = json.loads((path / ANSWER).read_text("utf-8"))
-            if told["identity"] != self._identity:
-                raise ValueError("made by another model")  # noqa: TRY301  # both end in the same way
-            entry = Entry(told["fingerprint"], told["made"], told["seconds"], dict(told["files"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _log.info("forgetting the kept answer %s: %s", path.name, error)
-            shutil.rmtree(path, ignore_errors=True)
-            return
-        self.keep(path.name, entry)
+        told = _told(path)
+        if told is None:
+            _log.warning("%s is no answer of ours and is left alone", path)
+        elif told["identity"] != self._identity:
+            _log.info("forgetting the kept answer %s: made by another model", path.name)
+            self.remove(path)
+        else:
+            self.keep(path.name, Entry(told["fingerprint"], told["made"], told["seconds"], told["files"]))
+
+
+def _told(folder: Path) -> dict[str, Any] | None:
+    """What an answer's folder says of itself; None when it is not, as a whole, an answer of ours."""
+    try:
+        told = json.loads((folder / ANSWER).read_text("utf-8"))
+        ours = {"fingerprint", "identity", "made", "seconds", "files"} <= told.keys()
+        own = {ANSWER, *told["files"]}
+        return told if ours and {path.name for path in folder.iterdir()} <= own else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _is_of_unmarked(entry: Path) -> bool:
+    """Whether an entry of a folder without a mark is of those that versions without marks made."""
+    if entry.name.startswith(TEMPORARY_PREFIX):
+        return writer_of(entry) is not None
+    return entry.name in (MARK, LOCK) or _told(entry) is not None

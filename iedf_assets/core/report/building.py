@@ -5,8 +5,8 @@ What a thumbnail shows follows from its pair's key, so one that is there is righ
 """
 
 import json
-import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from iedf_assets.core.files import write_bytes, write_text
 from iedf_assets.core.journal import Row
 from iedf_assets.core.merging import verdicts_of_all
 from iedf_assets.core.naming import Layout, SampleKey
+from iedf_assets.core.ownership import is_item
 from iedf_assets.core.pair_checks import bounds_of
 from iedf_assets.core.parallel import Report, silent, stream_map, thread_count
 from iedf_assets.core.profile import Profile
@@ -117,15 +118,19 @@ def _thumbnail_name(row: Row) -> str:
     return f"{row['pair_key'][:2]}/{row['pair_key']}.jpg"
 
 
+def _is_thumbnail(path: Path) -> bool:
+    """Whether a file bears a name of our own making; no other is removed."""
+    return is_item(path.with_suffix(""))
+
+
 def _make_thumbnails(layout: Layout, folder: Path, rows: list[Row], threads: int, report: Report) -> None:
     """Make the thumbnails that are missing, and remove those of pairs that are gone."""
     wanted = {_thumbnail_name(row): row for row in rows}
-    known = {path.relative_to(folder).as_posix() for path in folder.glob("*/*.jpg")}
+    known = {path.relative_to(folder).as_posix() for path in folder.glob("??/*.jpg") if _is_thumbnail(path)}
     for name in known - wanted.keys():
         (folder / name).unlink(missing_ok=True)
-    for empty in folder.iterdir() if folder.is_dir() else ():
-        if empty.is_dir() and not any(empty.iterdir()):
-            shutil.rmtree(empty)
+        with suppress(OSError):  # others are in it
+            (folder / name).parent.rmdir()
     missing = [name for name in wanted if name not in known]
 
     def make(name: str) -> None:

@@ -21,15 +21,15 @@ import polars as pl
 from matplotlib import pyplot as plt
 
 from benchmarks.photos import CATEGORIES, varied
-from iedf_assets.core.canaries import CANARIES, Specimen, injected
-from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg
-from iedf_assets.core.journal import Row
-from iedf_assets.core.manifests import Rows
-from iedf_assets.core.masks import edit_masks
-from iedf_assets.core.pair_checks import bounds_of, judge
-from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT, Thresholds, load_profile
-from iedf_assets.core.scores import Scores, measure
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.judging.canaries import CANARIES, Specimen, injected
+from iedf_assets.core.judging.pair_checks import bounds_of, judge
+from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.masks import edit_masks
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Thresholds, load_profile
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.scoring.scores import Scores, measure
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.manifests import Rows
 
 SETTINGS = (
     "sources.near_duplicate_bits=-1",

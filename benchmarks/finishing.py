@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
-from iedf_assets.core.files import content_hash
-from iedf_assets.core.finishing import PairRequest, finish
-from iedf_assets.core.masks import edit_masks, grown_box, margin_px
-from iedf_assets.core.photos import read_photo
-from iedf_assets.core.profile import Encoding
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.pairs.finishing import PairRequest, finish
+from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.profile.profile import Encoding
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.storage.files import content_hash
 
 SIZE = (2048, 1368)
 BOUNDS: dict[str, Any] = {"max_pixels": 10**9, "max_megapixels": 16.0}

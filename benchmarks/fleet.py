@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.photos import varied
-from iedf_assets.core.codecs import encode_jpeg, encode_png
-from iedf_assets.core.finishing import composite
-from iedf_assets.core.journal import Journal
-from iedf_assets.core.scores import measure
-from iedf_assets.core.waves import wave_size
+from iedf_assets.core.pairs.finishing import composite
+from iedf_assets.core.pictures.codecs import encode_jpeg, encode_png
+from iedf_assets.core.scoring.scores import measure
+from iedf_assets.core.storage.journal import Journal
+from iedf_assets.core.storage.waves import wave_size
 
 GPUS = (1, 8, 64, 512)
 GPUS_PER_NODE = 8

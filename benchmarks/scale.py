@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 import yaml
 
-from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT
 from iedf_assets_tests.chaos import LENIENT
 
 CATEGORY = "物理变化"
@@ -34,10 +34,10 @@ ONE_STAGE = """
 import sys
 from pathlib import Path
 import dagster as dg
-from iedf_assets.build import build_defs
-from iedf_assets.core.naming import Layout
-from iedf_assets.core.profile import load_profile
-from iedf_assets.instance import open_instance
+from iedf_assets.defs.build import build_defs
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.profile.profile import load_profile
+from iedf_assets.defs.instance import open_instance
 profile = load_profile(Path(sys.argv[1]))
 instance = open_instance(Layout.of(profile), profile.resolved(profile.paths.instance))
 job = build_defs(profile).resolve_implicit_global_asset_job_def()

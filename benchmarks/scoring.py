@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 
 from benchmarks.photos import varied
-from iedf_assets.core.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
-from iedf_assets.core.finishing import composite
-from iedf_assets.core.judging import check_dataset
-from iedf_assets.core.masks import allowed_region, moved, region_alpha
-from iedf_assets.core.naming import SampleKey
+from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.pairs.finishing import composite
 from iedf_assets.core.parallel import thread_count
-from iedf_assets.core.scores import measure
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.masks import allowed_region, moved, region_alpha
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.scoring.scores import measure
+from iedf_assets.core.storage.naming import SampleKey
 
 MARGIN, FEATHER, REPEATS = 15, 0.6, 7
 RECIPES: dict[str, dict[str, Any]] = {

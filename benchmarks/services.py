@@ -27,11 +27,11 @@ import numpy as np
 import psutil
 
 from benchmarks.photos import varied
-from iedf_assets.core.codecs import encode_jpeg
-from iedf_assets.core.files import content_hash, fresh_folder, place_file
-from iedf_assets.services import BUSY_S
+from iedf_assets.core.contract import LayerRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.storage.files import content_hash, fresh_folder, place_file
+from iedf_assets.launching.replicas import BUSY_S
 from iedf_assets_tests.serving import Running, serving
-from model_envs.contract import LayerRequest, ModelSettings
 from model_envs.layered.mock import Backend
 
 ROUNDS, CLIENTS = 40, 64

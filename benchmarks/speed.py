@@ -24,16 +24,16 @@ import cv2
 import numpy as np
 
 from benchmarks.photos import put_photos
-from iedf_assets.core.book import Book
-from iedf_assets.core.codecs import decode, encode_jpeg, encode_png
-from iedf_assets.core.inspection import inspect_sample
-from iedf_assets.core.inspections import known_of
-from iedf_assets.core.naming import Layout, SampleKey
-from iedf_assets.core.planning import layer_requests
-from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT, Profile, load_profile
-from iedf_assets.core.scan import paths_on_disk
-from iedf_assets.executing import InProcessWaves
-from model_envs.contract import ModelSettings
+from iedf_assets.core.contract import ModelSettings
+from iedf_assets.core.judging.inspection import inspect_sample
+from iedf_assets.core.judging.inspection_cache import known_of
+from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.requests import layer_requests
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Profile, load_profile
+from iedf_assets.core.sources.scan import paths_on_disk
+from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.defs.wave_runs import InProcessWaves
 from model_envs.layered import classical
 
 ONE_THREAD = (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from iedf_assets.build import build_defs
-from iedf_assets.core.profile import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
+from iedf_assets.defs.build import build_defs
 
 
 @dg.definitions

@@ -20,11 +20,11 @@ import psutil
 import yaml
 from skimage import data
 
-from iedf_assets.core.codecs import encode_jpeg
-from iedf_assets.core.files import TEMPORARY_PREFIX, content_hash
-from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT
-from iedf_assets.jobs import FACTORY
-from iedf_assets.resources import PARTITION_TAG
+from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT
+from iedf_assets.core.storage.files import TEMPORARY_PREFIX, content_hash
+from iedf_assets.defs.jobs import FACTORY
+from iedf_assets.defs.resources import PARTITION_TAG
 
 CATEGORY = "物理变化"
 SUBJECTS = ("astronaut", "coffee", "chelsea", "rocket")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iedf_assets.core.naming import Layout
-from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.storage.naming import Layout
 
 # `make test` looks at fewer examples than `make test-all`.
 with contextlib.suppress(ImportError):  # the models' environments have no hypothesis

@@ -10,20 +10,20 @@ import cv2
 import numpy as np
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
-from iedf_assets.core.files import content_hash
-from iedf_assets.core.finishing import composite
-from iedf_assets.core.journal import Row
-from iedf_assets.core.keys import Keys, Slot, edit_id
-from iedf_assets.core.manifests import Rows, frame, key_column, write_table
-from iedf_assets.core.masks import allowed_region, edit_masks, region_alpha
-from iedf_assets.core.naming import Layout
+from iedf_assets.core.pairs.finishing import composite
 from iedf_assets.core.parallel import silent
-from iedf_assets.core.profile import Category, Profile
-from iedf_assets.core.publishing import holds, judge_and_publish
-from iedf_assets.core.scores import Scores, measure
-from iedf_assets.core.staged import staged_columns
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
+from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.publishing.gate import holds, judge_and_publish
+from iedf_assets.core.scoring.scores import Scores, measure
+from iedf_assets.core.storage.files import content_hash
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.keys import Keys, Slot, edit_id
+from iedf_assets.core.storage.manifests import Rows, frame, key_column, write_table
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.staged import staged_columns
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 SIZE = (160, 128)

@@ -9,13 +9,13 @@ import yaml
 from pydantic import BaseModel
 
 from iedf_assets.core import reasons
-from iedf_assets.core.index import INDEX_COLUMNS, QA_COLUMNS
-from iedf_assets.core.judging import FILES
-from iedf_assets.core.lint import Code
-from iedf_assets.core.manifests import SCHEMAS
-from iedf_assets.core.pair_checks import CHECKS
-from iedf_assets.core.profile import DEFAULT_PROFILE, PROJECT_ROOT, Category, Profile
-from iedf_assets.core.subtypes import SUBTYPES
+from iedf_assets.core.judging.dataset_check import FILES
+from iedf_assets.core.judging.lint import Code
+from iedf_assets.core.judging.pair_checks import CHECKS
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Category, Profile
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS
+from iedf_assets.core.storage.manifests import SCHEMAS
 
 REASONS = tuple(word for word in vars(reasons).values() if isinstance(word, str) and word.isidentifier())
 READMES = ("README.md", "README.zh-CN.md")

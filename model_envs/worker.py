@@ -18,11 +18,11 @@ from typing import Any, Protocol
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
+from iedf_assets.core.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS, Job, ModelSettings
 from iedf_assets.core.errors import FactoryError, SystematicError, WorkerError
-from iedf_assets.core.journal import Journal, Row
 from iedf_assets.core.parallel import thread_count
-from iedf_assets.core.running import run_requests
-from model_envs.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS, Job, ModelSettings
+from iedf_assets.core.storage.item_loop import run_requests
+from iedf_assets.core.storage.journal import Journal, Row
 from model_envs.requirements import differences
 from model_envs.stopping import STOP
 

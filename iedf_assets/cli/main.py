@@ -8,7 +8,7 @@ import click
 
 from iedf_assets.cli.options import config_option, load, profile_options, settings_option
 from iedf_assets.core.errors import FactoryError, ProfileError
-from iedf_assets.core.profile import Profile
+from iedf_assets.core.profile.profile import Profile
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -38,13 +38,13 @@ def run(
     """
     names = [profile.category_name(name) for name in categories] or list(profile.categories)
     if dry_run:
-        from iedf_assets.cli.standing import show_plan  # noqa: PLC0415
+        from iedf_assets.cli.commands.status import show_plan  # noqa: PLC0415
 
         if force or retry_failed:
             raise click.UsageError("--dry-run says what a plain run would do: leave the other option out")
         show_plan(profile, names)
         return
-    from iedf_assets.cli.running import run_all  # noqa: PLC0415
+    from iedf_assets.cli.commands.run import run_all  # noqa: PLC0415
 
     if not run_all(profile, names, force=force, retry=retry_failed):
         sys.exit(EXIT_FAILED)
@@ -56,7 +56,7 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool) -> None:
     """Say for each category and stage what is done, pending, stale (and why), rejected and failed."""
-    from iedf_assets.cli.standing import show_status  # noqa: PLC0415
+    from iedf_assets.cli.commands.status import show_status  # noqa: PLC0415
 
     names = [profile.category_name(name) for name in categories] or list(profile.categories)
     show_status(profile, names, as_json=as_json)
@@ -71,7 +71,7 @@ def clean(*, profile: Profile, superseded: bool, yes: bool) -> None:
 
     Staged items, rejects and temporary files of killed processes. Published samples are never touched.
     """
-    from iedf_assets.cli.cleaning import clean_up  # noqa: PLC0415
+    from iedf_assets.cli.commands.clean import clean_up  # noqa: PLC0415
 
     clean_up(profile, superseded=superseded, sure=yes)
 
@@ -80,7 +80,7 @@ def clean(*, profile: Profile, superseded: bool, yes: bool) -> None:
 @profile_options
 def demo(profile: Profile) -> None:
     """Put sample photos into data/ where it holds none, run everything, and say where to look."""
-    from iedf_assets.cli.demo import run_demo  # noqa: PLC0415
+    from iedf_assets.cli.commands.demo import run_demo  # noqa: PLC0415
 
     if not run_demo(profile):
         sys.exit(EXIT_FAILED)
@@ -111,7 +111,7 @@ def edit(
     The pair goes to --output, every intermediate picture to a folder beside it, with a contact sheet. Exits 1
     when the pair was rejected; its reasons are printed and the pictures are there all the same.
     """
-    from iedf_assets.cli.editing import Trial, edit_one  # noqa: PLC0415
+    from iedf_assets.cli.commands.edit import Trial, edit_one  # noqa: PLC0415
 
     asked = Trial(**trial)
     if not edit_one(load(config, None, None, (*asked.settings(), *settings)), image, output, asked):
@@ -135,7 +135,7 @@ def check(
     settings: tuple[str, ...],
 ) -> None:
     """Lint and judge any DATASET tree in the naming spec. Exits 0 clean, 1 with findings, 2 for bad usage."""
-    from iedf_assets.cli.checking import check_tree  # noqa: PLC0415
+    from iedf_assets.cli.commands.check import check_tree  # noqa: PLC0415
 
     if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json):
         sys.exit(EXIT_FAILED)
@@ -149,7 +149,7 @@ def prove(*, profile: Profile, per_class: int) -> None:
 
     Exits 0 when every fault was found and no good sample rejected, else 1.
     """
-    from iedf_assets.cli.proving import prove_judge  # noqa: PLC0415
+    from iedf_assets.cli.commands.prove import prove_judge  # noqa: PLC0415
 
     if not prove_judge(profile, per_class):
         sys.exit(EXIT_FAILED)
@@ -162,7 +162,7 @@ def prove(*, profile: Profile, per_class: int) -> None:
 @click.option("--browse", is_flag=True, help="With --serve: open it in the browser.")
 def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
     """Build the HTML report of all pairs: pictures, scores, reasons, accounts. It opens from disk."""
-    from iedf_assets.cli.reporting import make_report, serve_reviews  # noqa: PLC0415
+    from iedf_assets.cli.commands.report import make_report, serve_reviews  # noqa: PLC0415
 
     make_report(profile)
     if serve:
@@ -197,7 +197,7 @@ def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags:
     What a flag does not say, the environment variables LAYERED_... and EDIT_... do (LAYERED_MAX_QUEUE and so
     on), then the profile. A token that callers must send comes from LAYERED_TOKEN or EDIT_TOKEN.
     """
-    from iedf_assets.cli.serving import serve_models  # noqa: PLC0415
+    from iedf_assets.cli.commands.serve import serve_models  # noqa: PLC0415
 
     changes = []
     if flags["model_dir"]:
@@ -213,7 +213,7 @@ def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags:
 @profile_options
 def doctor(profile: Profile) -> None:
     """Say what works here, what is missing, and what to do about it. Exits 1 when something needs mending."""
-    from iedf_assets.cli.doctoring import examine  # noqa: PLC0415
+    from iedf_assets.cli.commands.doctor import examine  # noqa: PLC0415
 
     if not examine(profile):
         sys.exit(EXIT_FAILED)
@@ -224,7 +224,7 @@ def doctor(profile: Profile) -> None:
 @click.option("--port", default=3000, show_default=True, help="Of the UI, on 127.0.0.1.")
 def dev(*, config: Path | None, port: int) -> None:
     """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
-    from iedf_assets.cli.developing import serve_ui  # noqa: PLC0415
+    from iedf_assets.cli.commands.dev import serve_ui  # noqa: PLC0415
 
     serve_ui(load(config, None, None, ()), config, port)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from iedf_assets.core.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

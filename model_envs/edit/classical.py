@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.contract import PROMPTED, EditRequest, ModelSettings
+from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.journal import Row
-from iedf_assets.core.layers import load_alpha, load_background, load_object, over
-from iedf_assets.core.masks import Box
-from iedf_assets.core.photos import read_photo
-from iedf_assets.core.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
-from model_envs.contract import PROMPTED, EditRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.layers import load_alpha, load_background, load_object, over
+from iedf_assets.core.pictures.masks import Box
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.journal import Row
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 from model_envs.layered.filling import fill
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from iedf_assets.core.codecs import encode_png
-from iedf_assets.core.journal import Row
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import EditRequest, ModelSettings
+from iedf_assets.core.contract import EditRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import encode_png
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.journal import Row
 from model_envs.edit import classical
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from iedf_assets.core.canvas import Canvas, fit_canvas
-from iedf_assets.core.checkpoints import EDIT_INPAINT, EDIT_PLUS
-from iedf_assets.core.codecs import Pixels, decode, encode_png
-from iedf_assets.core.journal import Row
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import EditRequest, ModelSettings
+from iedf_assets.core.contract import EditRequest, ModelSettings
+from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.profile.checkpoints import EDIT_INPAINT, EDIT_PLUS
+from iedf_assets.core.storage.journal import Row
 from model_envs.edit import classical
 from model_envs.qwen.denoising import (
     BatchTooLargeError,

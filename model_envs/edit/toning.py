@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core import colours
-from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.codecs import Pixels
 
 # Gains in linear light of red, green and blue, in stops at strength 1; the luminance stays about the same.
 _WARM = (0.75, 0.0, -1.5)
@@ -105,19 +105,19 @@ def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gam
         chroma: that `old` gets, OKLCh; fainter shades of it get less.
         gamma: exponent of the lightness.
     """
-    lab = colours.to_oklab(rgb)
+    lab = colour_names.to_oklab(rgb)
     lightness = cv2.pow(lab[..., 0], gamma)
-    _, usual, _ = colours.lch_of(old)
+    _, usual, _ = colour_names.lch_of(old)
     # A grey subject's variation of chroma is mere noise.
-    kept = min(max(usual / (2 * colours.ACHROMATIC) - 0.5, 0.0), 0.9)
+    kept = min(max(usual / (2 * colour_names.ACHROMATIC) - 0.5, 0.0), 0.9)
     variation = np.clip(cv2.magnitude(lab[..., 1], lab[..., 2]) / max(usual, 1e-3), 0, 1.5)
     wanted = chroma * (1 - kept + kept * variation)
-    greatest = colours.greatest_chroma(hue, np.linspace(0, 1, 256, dtype=np.float32))
+    greatest = colour_names.greatest_chroma(hue, np.linspace(0, 1, 256, dtype=np.float32))
     shown = np.minimum(wanted, np.take(greatest, np.clip(lightness * 255, 0, 255).astype(np.uint8)))
     angle = math.radians(hue)
     painted = cv2.merge([lightness, shown * math.cos(angle), shown * math.sin(angle)])
     share = _without_specks(_likeness(lab, old))[..., None]
-    return colours.from_oklab(np.asarray(lab + (painted - lab) * share, np.float32))
+    return colour_names.from_oklab(np.asarray(lab + (painted - lab) * share, np.float32))
 
 
 def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
@@ -154,7 +154,7 @@ def _likeness(lab: NDArray[np.float32], old: Sequence[float]) -> NDArray[np.floa
     Compared by chromaticity, chroma over lightness, which shading leaves as it is. Purer shades of the same
     hue count as the same; skin, badges and highlights of an orange suit do not.
     """
-    lightness, chroma, hue = colours.lch_of(old)
+    lightness, chroma, hue = colour_names.lch_of(old)
     saturation = chroma / max(lightness, _DARK)
     x, y = (lab[..., axis] / np.maximum(lab[..., 0], _DARK) for axis in (1, 2))
     shrink = np.minimum(saturation / np.maximum(cv2.magnitude(x, y), 1e-4), 1)
@@ -181,7 +181,7 @@ def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _gains(kind: str, strength: float) -> Pixels:
     stops = np.array(_WARM if kind == "warm" else _COOL, np.float32) * strength
-    return colours.encoded(_rolled_off(colours.LINEAR[None, :, None], 2.0**stops))
+    return colour_names.encoded(_rolled_off(colour_names.LINEAR[None, :, None], 2.0**stops))
 
 
 def _gamma(_kind: str, strength: float) -> Pixels:
@@ -190,13 +190,13 @@ def _gamma(_kind: str, strength: float) -> Pixels:
 
 
 def _exposure(_kind: str, strength: float) -> Pixels:
-    return colours.encoded(colours.LINEAR * np.float32(2 ** (-_DARKEN_STOPS * strength)))
+    return colour_names.encoded(colour_names.LINEAR * np.float32(2 ** (-_DARKEN_STOPS * strength)))
 
 
 def _light_table(strength: float) -> Pixels:
     """Codes (levels, 256) of every code under `_GAIN_LEVELS` lights, from the darkest to the brightest."""
     stops = np.linspace(-1, 1, _GAIN_LEVELS, dtype=np.float32) * (_RELIGHT_STOPS * strength)
-    return colours.encoded(_rolled_off(colours.LINEAR[None, :], 2.0 ** stops[:, None]))
+    return colour_names.encoded(_rolled_off(colour_names.LINEAR[None, :], 2.0 ** stops[:, None]))
 
 
 def _rolled_off(light: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:

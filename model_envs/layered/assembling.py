@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.codecs import Pixels, encode_png
-from iedf_assets.core.journal import Row
-from iedf_assets.core.layers import BACKGROUND
-from model_envs.contract import LayerRequest
+from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.layers import BACKGROUND
+from iedf_assets.core.storage.journal import Row
 from model_envs.layered.choosing import Candidate, fitted, flattened, largest_piece
 from model_envs.layered.matting import own_colours
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.layers import over
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.layers import over
 from model_envs.layered.membrane import Links, even_out
 
 # A layer is an object when its solid part is neither a speck nor the picture, and mostly one piece.

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from iedf_assets.core.journal import Row
-from iedf_assets.core.layers import mean_absolute_error, recompose
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import LayerRequest, ModelSettings
+from iedf_assets.core.contract import LayerRequest, ModelSettings
+from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.journal import Row
 from model_envs.layered.assembling import assembled, far_from
 from model_envs.layered.filling import fill
 from model_envs.layered.matting import full_alpha

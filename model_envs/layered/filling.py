@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.masks import Box, grown_box
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import Box, grown_box
 from model_envs.layered.completion import Bools, complete, spread
 from model_envs.layered.pasting import paste
 from model_envs.layered.shifts import find_pieces, fit

@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.journal import Row
-from iedf_assets.core.layers import mean_absolute_error, recompose
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import LayerRequest, ModelSettings
+from iedf_assets.core.contract import LayerRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.journal import Row
 from model_envs.layered.assembling import assembled
 
 # Its axes, as a share of the picture's sides.

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.masks import Box, grown_box
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import Box, grown_box
 from model_envs.layered.completion import Bools, Floats, spread
 from model_envs.layered.membrane import Links, even_out
 from model_envs.layered.shifts import Pieces

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from iedf_assets.core.canvas import Canvas, fit_canvas
-from iedf_assets.core.codecs import Pixels, encode_png
-from iedf_assets.core.journal import Row
-from iedf_assets.core.layers import mean_absolute_error
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import LayerRequest, ModelSettings
+from iedf_assets.core.contract import LayerRequest, ModelSettings
+from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
+from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.layers import mean_absolute_error
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.journal import Row
 from model_envs.layered.assembling import assembled_from
 from model_envs.layered.choosing import Candidate, candidates, flattened, largest_piece
 from model_envs.qwen.denoising import Memory, Turnstile, WorkingArea, generators, stop_between_steps

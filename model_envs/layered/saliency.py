@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels
 
 Floats = NDArray[np.float32]
 Value = TypeVar("Value", bound=np.generic)

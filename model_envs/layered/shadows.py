@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels
 
 # What lies so near the object is looked at, as a share of the square root of its area.
 REACH = 0.6

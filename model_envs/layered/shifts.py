@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.codecs import Pixels
-from iedf_assets.core.masks import grown_box
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import grown_box
 from model_envs.layered.completion import PATCH, REACH, Bools, Completion, Floats, Integers
 
 MAX_SHIFTS = 48

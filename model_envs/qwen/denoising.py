@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from iedf_assets.core.canvas import pipeline_size
+from iedf_assets.core.pictures.canvas import pipeline_size
 from model_envs.qwen.loading import group_offload
 from model_envs.stopping import STOP
 

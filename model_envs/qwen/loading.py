@@ -22,9 +22,9 @@ from diffusers.utils import logging as diffusers_logging
 from transformers import Qwen2VLProcessor
 from transformers.utils import logging as transformers_logging
 
-from iedf_assets.core.checkpoints import checkpoint
+from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
-from model_envs.contract import ModelSettings
+from iedf_assets.core.profile.checkpoints import checkpoint
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate")
 FIRST_BLOCK_THRESHOLD = 0.08

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from iedf_assets.core.checkpoints import EDIT_INPAINT
+from iedf_assets.core.profile.checkpoints import EDIT_INPAINT
 
 # A prompt's embeddings are about 10 MB, a picture's latents 1 MB.
 ENTRIES = 16

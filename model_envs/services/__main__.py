@@ -17,8 +17,8 @@ from types import FrameType
 
 import uvicorn
 
-from iedf_assets.core.checkpoints import checkpoint
 from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.profile.checkpoints import checkpoint
 from model_envs.services.app import Service, own_identity, service_app
 from model_envs.services.logs import set_up_logs
 from model_envs.services.settings import STAGES, ServiceSettings

@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from iedf_assets.core.checkpoints import identity
-from iedf_assets.core.keys import EDITS_VERSION, LAYERS_VERSION, digest
+from iedf_assets.core.profile.checkpoints import identity
+from iedf_assets.core.storage.keys import EDITS_VERSION, LAYERS_VERSION, digest
 from model_envs.services import wire
 from model_envs.services.cache import Cache
 from model_envs.services.desk import Desk, Made

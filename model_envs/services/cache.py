@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.files import TEMPORARY_PREFIX, temporary_beside, writer_of
-from iedf_assets.core.leftovers import sweep
-from iedf_assets.core.locks import exclusive
-from iedf_assets.core.ownership import MARK, claim
+from iedf_assets.core.storage.files import TEMPORARY_PREFIX, temporary_beside, writer_of
+from iedf_assets.core.storage.leftovers import sweep
+from iedf_assets.core.storage.locks import exclusive
+from iedf_assets.core.storage.ownership import MARK, claim
 
 _log = logging.getLogger(__name__)
 ANSWER = "answer.json"

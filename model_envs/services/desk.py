@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.staged import file_sizes
+from iedf_assets.core.storage.staged import file_sizes
 from model_envs.services.cache import Cache, Entry
 from model_envs.services.engines import Engines
 from model_envs.services.metrics import Metrics

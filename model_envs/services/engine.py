@@ -23,9 +23,9 @@ from typing import Any
 
 import cv2
 
+from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import FactoryError, SourceError
-from iedf_assets.core.files import fresh_folder
-from model_envs.contract import ModelSettings
+from iedf_assets.core.storage.files import fresh_folder
 from model_envs.services.making import RefusedError, make
 from model_envs.stopping import STOP
 from model_envs.worker import MODEL_BACKENDS, load_backend

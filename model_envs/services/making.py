@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.codecs import Pixels, decode, encode_png
-from iedf_assets.core.files import content_hash
-from iedf_assets.core.keys import seed_from
-from iedf_assets.core.layers import BACKGROUND
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import PROMPTED, EditRequest, LayerRequest
+from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.layers import BACKGROUND
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.files import content_hash
+from iedf_assets.core.storage.keys import seed_from
 
 # The edge of a mask is mixed over so many pixels, as a share of the picture's short side.
 FEATHER = 0.004

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from iedf_assets.core.contract import ModelSettings, Stage
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile import PROJECT_ROOT
-from model_envs.contract import ModelSettings, Stage
+from iedf_assets.core.profile.profile import PROJECT_ROOT
 
 Kind = Literal["layered", "edit"]
 STAGES: dict[Kind, Stage] = {"layered": "image_layers", "edit": "edited_images"}

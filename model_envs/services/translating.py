@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import SourceError, StorageError
-from iedf_assets.core.journal import Row
-from iedf_assets.core.layers import mean_absolute_error
-from iedf_assets.core.photos import read_photo
-from model_envs.contract import EditRequest, LayerRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.layers import mean_absolute_error
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.storage.journal import Row
 from model_envs.edit import classical
 from model_envs.layered.assembling import assembled_from
 from model_envs.layered.choosing import candidates, flattened

@@ -134,7 +134,7 @@ class ItemRequest(BaseModel):
     """A worker's own request, as a run of this factory sends it.
 
     Attributes:
-        item: the fields of `model_envs.contract.LayerRequest` or `EditRequest`, without `output` and `row`.
+        item: the fields of `core.contract.LayerRequest` or `EditRequest`, without `output` and `row`.
         source_b64: the photo's file; else `item.path` is read.
         files: name → file of the layers that the item needs, base64; else `item.layers_folder` is read.
     """

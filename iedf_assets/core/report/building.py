@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from iedf_assets.core.accounts import accounts_of, survival_of
-from iedf_assets.core.book import Book
-from iedf_assets.core.codecs import Pixels, encode_jpeg
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.files import write_bytes, write_text
-from iedf_assets.core.journal import Row
-from iedf_assets.core.merging import verdicts_of_all
-from iedf_assets.core.naming import Layout, SampleKey
-from iedf_assets.core.ownership import is_item
-from iedf_assets.core.pair_checks import bounds_of
+from iedf_assets.core.judging.pair_checks import bounds_of
 from iedf_assets.core.parallel import Report, silent, stream_map, thread_count
-from iedf_assets.core.profile import Profile
-from iedf_assets.core.thumbnails import load_small
+from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
+from iedf_assets.core.pictures.thumbnails import load_small
+from iedf_assets.core.planning.accounts import accounts_of, survival_of
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.publishing.joined import verdicts_of_all
+from iedf_assets.core.storage.files import write_bytes, write_text
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.core.storage.ownership import is_item
 
 THUMB_SIDE, THUMB_QUALITY = 240, 80
 DIGITS = 5

@@ -7,15 +7,16 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from iedf_assets.core import colours, recipes
-from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.contract import EditRequest, ModelSettings
+from iedf_assets.core.edits import recipes
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.files import content_hash
-from iedf_assets.core.finishing import composite
-from iedf_assets.core.masks import edit_masks, region_alpha
-from iedf_assets.core.profile import Recipes
-from iedf_assets.core.subtypes import SUBTYPES
-from model_envs.contract import EditRequest, ModelSettings
+from iedf_assets.core.pairs.finishing import composite
+from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.masks import edit_masks, region_alpha
+from iedf_assets.core.profile.profile import Recipes
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.storage.files import content_hash
 from model_envs.edit.classical import Backend
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit
 
@@ -179,14 +180,14 @@ def test_a_recoloured_grey_subject_has_the_colour_that_was_asked_for(tmp_path: P
     recipe = next(recipe for recipe in drawn if recipe["colour"] == key)
     result, mask, _ = stage.finished(recipe)
     mean = cv2.mean(result, cv2.erode(mask, np.ones((9, 9), np.uint8)))[:3]
-    assert colours.name_of(mean).key == key
-    assert colours.lch_of(mean)[0] == pytest.approx(colours.lch_of([110] * 3)[0], abs=0.03)
+    assert colour_names.name_of(mean).key == key
+    assert colour_names.lch_of(mean)[0] == pytest.approx(colour_names.lch_of([110] * 3)[0], abs=0.03)
 
 
 def test_recolouring_keeps_the_texture() -> None:
     rgb = data.chelsea()
     painted = recoloured(rgb, (169, 131, 106), hue=258, chroma=0.12, gamma=1.0)
-    before, after = (colours.to_oklab(picture)[..., 0] for picture in (rgb, painted))
+    before, after = (colour_names.to_oklab(picture)[..., 0] for picture in (rgb, painted))
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
 
 
@@ -194,11 +195,11 @@ def test_recolouring_replaces_one_colour_in_light_and_shade_and_leaves_the_other
     orange, navy, skin = (216, 96, 61), (50, 40, 120), (222, 190, 165)
     rgb = np.full((240, 320, 3), orange, np.uint8)
     # The same cloth in the shade: the same light, a third of it.
-    rgb[:, :100] = colours.encoded(colours.LINEAR[list(orange)] / np.float32(3))
+    rgb[:, :100] = colour_names.encoded(colour_names.LINEAR[list(orange)] / np.float32(3))
     rgb[20:100, 200:300], rgb[140:220, 200:300] = navy, skin
     painted = recoloured(rgb, orange, hue=145, chroma=0.16, gamma=1.0)
     for part in (np.s_[20:220, 20:80], np.s_[20:220, 120:180]):
-        assert colours.hue_distance(colours.lch_of(painted[part].mean(axis=(0, 1)))[2], 145) < 5
+        assert colour_names.hue_distance(colour_names.lch_of(painted[part].mean(axis=(0, 1)))[2], 145) < 5
     for part in (np.s_[30:90, 210:290], np.s_[150:210, 210:290]):
         assert np.abs(painted[part].astype(int) - rgb[part]).max() <= 1
 
@@ -207,9 +208,9 @@ def test_recolouring_takes_highlights_along() -> None:
     rgb = np.full((400, 400, 3), (168, 42, 15), np.uint8)
     rgb[200:206, 100:300] = (230, 190, 180)
     painted = recoloured(rgb, (168, 42, 15), hue=258, chroma=0.16, gamma=1.0)
-    lightness, _, hue = colours.lch_of(painted[203, 200])
+    lightness, _, hue = colour_names.lch_of(painted[203, 200])
     assert lightness > 0.75
-    assert colours.hue_distance(hue, 258) < 10
+    assert colour_names.hue_distance(hue, 258) < 10
 
 
 @pytest.mark.parametrize("kind", recipes.IDENTITY_KINDS)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels
 from model_envs.layered.filling import contrast_ratio, fill
 
 MAGENTA = (255, 0, 255)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels, decode, encode_png
-from iedf_assets.core.files import content_hash
-from iedf_assets.core.layers import load_alpha, load_background, load_object, recompose
-from model_envs.contract import LayerRequest, ModelSettings
+from iedf_assets.core.contract import LayerRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.layers import load_alpha, load_background, load_object, recompose
+from iedf_assets.core.storage.files import content_hash
 from model_envs.layered.classical import Backend
 
 # Points as shares of width and height that belong to the subject, and points that do not.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels
 from model_envs.layered.saliency import find_subject, reduced, refined, separation
 
 

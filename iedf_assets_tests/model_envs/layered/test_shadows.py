@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels
 from model_envs.layered.saliency import find_subject, reduced
 from model_envs.layered.shadows import with_shadow
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iedf_assets.core.checkpoints import fingerprint
-from iedf_assets.core.files import content_hash
-from model_envs.contract import EditRequest, LayerRequest, ModelSettings
+from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
+from iedf_assets.core.profile.checkpoints import fingerprint
+from iedf_assets.core.storage.files import content_hash
 from model_envs.stopping import STOP
 
 if importlib.util.find_spec("torch") is None:

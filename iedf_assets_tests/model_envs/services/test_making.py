@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels, decode, encode_png
+from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.files import content_hash
-from model_envs.contract import EditRequest, LayerRequest, ModelSettings
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.storage.files import content_hash
 from model_envs.edit import classical as classical_edit
 from model_envs.edit import mock as mock_edit
 from model_envs.layered import classical as classical_layers

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from skimage import data
 
-from iedf_assets.core.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
 from iedf_assets_tests.serving import Running, serving, start
 
 pytestmark = pytest.mark.slow

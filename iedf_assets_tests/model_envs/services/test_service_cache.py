@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.errors import LockedError, StorageError
-from iedf_assets.core.files import this_host
-from iedf_assets.core.ownership import MARK
+from iedf_assets.core.storage.files import this_host
+from iedf_assets.core.storage.ownership import MARK
 from model_envs.services.cache import Cache, Entry
 
 

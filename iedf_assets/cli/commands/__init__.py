@@ -1,0 +1,1 @@
+"""What each command does, a file by its name; its options are in `../main.py`."""

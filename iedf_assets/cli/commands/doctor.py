@@ -1,0 +1,275 @@
+"""`iedf doctor`: what works here, what is missing, what to do."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from iedf_assets.core.contract import Stage
+from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.profile.checkpoints import checkpoint
+from iedf_assets.core.profile.profile import PROJECT_ROOT, Category, Profile, Worker
+from iedf_assets.core.sources import scan
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.launching.environments import Environment, find_environment
+from iedf_assets.launching.ray_launcher import connect
+from iedf_assets.launching.replicas import KINDS, ServicePool
+from model_envs.requirements import pins
+from model_envs.worker import ENVIRONMENTS
+
+PACKAGES = (
+    "dagster",
+    "dagster-webserver",
+    "dagster-pipes",
+    "polars",
+    "numpy",
+    "pillow",
+    "opencv-contrib-python-headless",
+)
+MIN_FREE_GIB = 5
+# How long a service may take to answer.
+SERVICE_WAIT_S = 3.0
+# What a model needs beside its weights at one megapixel, and what quantizing its transformer leaves of them.
+WORKING_BYTES, QUANTIZED_SHARE = 8 * 2**30, 0.65
+# The packages of an environment that are told; that all are as pinned, the worker has checked.
+SHOWN = frozenset({"torch", "diffusers", "transformers"})
+GPU_PROBE = """
+import json, torch
+found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+print(json.dumps([[one.name, one.total_memory] for one in found]))
+"""
+PROBE = "import model_envs.worker, sys; model_envs.worker.backend_class(*sys.argv[1:])"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        remedy: what to do when it is not well; a finding that is well has none.
+    """
+
+    subject: str
+    state: str
+    remedy: str = ""
+
+
+def examine(profile: Profile) -> bool:
+    """Print findings on everything a run needs; whether all is well."""
+    layout = Layout.of(profile)
+    examinations: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _packages,
+        lambda: _data(profile, layout),
+        lambda: _outputs(layout),
+        lambda: _workers(profile),
+        lambda: _models(profile),
+        lambda: _dagster(layout),
+    ]
+    findings = [finding for examination in examinations for finding in examination()]
+    table = Table("", "what", "state", "what to do")
+    for finding in findings:
+        table.add_row("✗" if finding.remedy else "✓", finding.subject, finding.state, finding.remedy)
+    Console().print(table)
+    return not any(finding.remedy for finding in findings)
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "use Python 3.11 or later")
+
+
+def _packages() -> Iterator[Finding]:
+    for package in PACKAGES:
+        try:
+            yield Finding(package, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(package, "not installed", "make setup")
+
+
+def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
+    for name in profile.categories:
+        try:
+            found = scan.find_files(layout, name)
+        except (FactoryError, OSError) as error:
+            yield Finding(f"data/{name}", "unreadable", str(error))
+            continue
+        if found is None:
+            yield Finding(f"data/{name}", "no such folder", f"make {layout.data / name}, put photos into it")
+        else:
+            yield Finding(f"data/{name}", f"{len(found)} files")
+    for folder in scan.unmapped_folders(layout, profile):
+        yield Finding(f"data/{folder}", "in no category", "add it under `categories:`, or move it away")
+
+
+def _outputs(layout: Layout) -> Iterator[Finding]:
+    for name, path in (("outputs", layout.outputs), ("staging", layout.staging)):
+        existing = next(parent for parent in (path, *path.parents) if parent.exists())
+        if not os.access(existing, os.W_OK):
+            yield Finding(name, f"{path} is not writable", "choose another folder, or change its permissions")
+            continue
+        free = shutil.disk_usage(existing).free / 2**30
+        remedy = "" if free >= MIN_FREE_GIB else "free space: a stage that runs out of it stops"
+        yield Finding(name, f"{path}, {free:.0f} GiB free", remedy)
+
+
+def _workers(profile: Profile) -> Iterator[Finding]:
+    """Each distinct pair of environment and backend really starts and loads; each service answers."""
+    local, served = set(), []
+    for category in profile.categories.values():
+        for stage, worker in _stages(category):
+            if worker.launcher == "subprocess":
+                local.add((stage, worker.environment, worker.backend))
+            elif (stage, worker) not in served:
+                served.append((stage, worker))
+    for stage, environment, backend in sorted(local, key=str):
+        yield _probe(stage, environment, backend)
+    for stage, worker in served:
+        if worker.launcher == "ray":
+            yield _cluster(worker)
+            continue
+        for endpoint in worker.endpoints:
+            yield _service(stage, worker, endpoint)
+
+
+def _stages(category: Category) -> tuple[tuple[Stage, Worker], ...]:
+    return ("image_layers", category.workers.layered), ("edited_images", category.workers.edit)
+
+
+def _service(stage: Stage, worker: Worker, endpoint: str) -> Finding:
+    """Whether a service is there, ready, and runs what the profile says."""
+    kind = KINDS[stage]
+    subject, start = (
+        f"service {kind} at {endpoint}",
+        f"iedf serve {kind}, or correct workers.{kind}.endpoints",
+    )
+    try:
+        with ServicePool.of(
+            stage, worker.model_copy(update={"endpoints": (endpoint,)}), wait_sec=SERVICE_WAIT_S
+        ) as pool:
+            places = pool.places()
+    except FactoryError as error:
+        return Finding(subject, error.problem, error.remedy or start)
+    known = "takes items" if pool.is_ours else "knows the wire contract alone"
+    return Finding(subject, f"ready ({worker.backend}), {known}, {places} requests at once")
+
+
+def _cluster(worker: Worker) -> Finding:
+    """Whether the Ray cluster takes jobs."""
+    subject = f"Ray cluster at {worker.ray.address}"
+    try:
+        version = connect(worker.ray.address).get_version()
+    except FactoryError as error:
+        return Finding(subject, error.problem, error.remedy)
+    wants = f"{worker.ray.num_gpus:g} GPUs and {worker.ray.num_cpus:g} CPUs"
+    return Finding(subject, f"answers (Ray {version}), gets {worker.ray.jobs} jobs of {wants}")
+
+
+def _probe(stage: str, environment: str | None, backend: str) -> Finding:
+    subject = f"worker {stage} ({backend})"
+    try:
+        found = find_environment(environment)
+        subprocess.run(
+            [str(found.python), "-c", PROBE, stage, backend],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **found.variables, "PYTHONPATH": str(PROJECT_ROOT)},
+        )
+    except FactoryError as error:
+        return Finding(subject, error.problem, error.remedy)
+    except subprocess.CalledProcessError as error:
+        last_line = error.stderr.strip().splitlines()[-1]
+        return Finding(subject, last_line, "install what is missing in its environment")
+    except subprocess.TimeoutExpired:
+        return Finding(subject, "did not start within 120 s", "look at its environment")
+    versions = pins(ENVIRONMENTS[stage]) if backend == "qwen" else {}
+    told = ", ".join(f"{name} {version}" for name, version in versions.items() if name in SHOWN)
+    return Finding(subject, f"starts with {found.python}{f' ({told})' if told else ''}")
+
+
+def _models(profile: Profile) -> Iterator[Finding]:
+    """Each distinct model: what it is, whether it is whole, and whether it fits into its GPUs."""
+    seen = set()
+    for category in profile.categories.values():
+        for stage, worker in _stages(category):
+            # A service looks after its own model.
+            if worker.backend != "qwen" or worker.launcher == "service" or (stage, worker) in seen:
+                continue
+            seen.add((stage, worker))
+            yield from _model(stage, worker)
+
+
+def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:
+    subject = f"model of {stage}"
+    try:
+        found = checkpoint(Path(worker.model_settings().model_dir), stage)
+    except FactoryError as error:
+        yield Finding(subject, error.problem, error.remedy)
+        return
+    gib = found.weights_bytes / 2**30
+    yield Finding(subject, f"{found.class_name} {found.revision}, {gib:.1f} GiB of weights, complete")
+    try:
+        gpus = _gpus(find_environment(worker.environment))
+    except (FactoryError, subprocess.SubprocessError, OSError, ValueError) as error:
+        yield Finding(f"GPUs of {stage}", f"cannot be asked: {error}", "look at its environment")
+        return
+    yield fits(stage, worker, found.weights_bytes, gpus)
+
+
+def fits(stage: Stage, worker: Worker, weights: int, gpus: list[tuple[str, int]]) -> Finding:
+    """Whether a model fits into each of its worker's groups of GPUs.
+
+    Args:
+        weights: of the checkpoint, bytes.
+        gpus: name and memory in bytes of every GPU there is.
+    """
+    subject = f"GPUs of {stage}"
+    if worker.model.device == "cpu":
+        return Finding(subject, "not used: the profile says cpu")
+    if not gpus:
+        remedy = "set workers.*.model.device to cpu for a trial, or run where a GPU is"
+        return Finding(subject, "torch sees none", "" if worker.model.device == "auto" else remedy)
+    wanted = [group.split(",") for group in worker.devices] or [[str(number) for number in range(len(gpus))]]
+    missing = [name for group in wanted for name in group if name.isdigit() and int(name) >= len(gpus)]
+    if missing:
+        return Finding(subject, f"there is no GPU {', '.join(missing)}", "correct workers.*.devices")
+    need = weights * (QUANTIZED_SHARE if worker.model.quantization != "none" else 1) + WORKING_BYTES
+    spread = worker.model.device_map is not None
+    for group in wanted:
+        memory = [gpus[int(name)][1] for name in group if name.isdigit()]
+        have = sum(memory) if spread else max(memory, default=0)
+        if worker.model.offload == "none" and have < need:
+            sizes = f"{need / 2**30:.0f} GiB are needed, {have / 2**30:.0f} GiB are there ({','.join(group)})"
+            return Finding(subject, sizes, "offload: group, quantization: int8, or device_map: balanced")
+    names = ", ".join(sorted({name for name, _ in gpus}))
+    return Finding(subject, f"{len(gpus)} ({names}); the model fits into each of {len(wanted)} groups")
+
+
+def _gpus(environment: Environment) -> list[tuple[str, int]]:
+    """Name and memory in bytes of each GPU that an environment's torch sees."""
+    done = subprocess.run(
+        [str(environment.python), "-c", GPU_PROBE],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment.variables},
+    )
+    return [(str(name), int(memory)) for name, memory in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _dagster(layout: Layout) -> Iterator[Finding]:
+    home = layout.dagster_home / "dagster.yaml"
+    state = str(layout.dagster_home) if home.exists() else "set up by the first run"
+    yield Finding("Dagster instance", state)

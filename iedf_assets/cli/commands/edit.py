@@ -1,0 +1,206 @@
+"""`iedf edit`: one image through the whole factory in a folder of its own; the pair goes elsewhere."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.pictures.thumbnails import load_small, strip
+from iedf_assets.core.planning.book import STAGES, Book
+from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
+from iedf_assets.core.storage.ownership import OwnFiles
+from iedf_assets.defs.category_loop import run_category
+
+CATEGORY = "edit"
+# What follows the name of the photo, of each file of a pair.
+PAIR_SUFFIXES = (*SUFFIXES.values(), "_allowed.png", "_result_mask.png")
+SHEET_HEIGHT, SHEET_BYTES = 320, 4_000_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What `iedf edit` was asked for."""
+
+    subtype: str | None
+    instruction: str | None
+    backend: str | None
+    layered_model_dir: Path | None
+    edit_model_dir: Path | None
+    skip_layered: bool
+    device: str | None
+
+    @property
+    def kind(self) -> str:
+        """The subtype of the edit.
+
+        Raises:
+            ProfileError: no such subtype.
+        """
+        name = self.subtype or ("replace" if self.instruction else "move")
+        if name not in SUBTYPES:
+            raise ProfileError(f"no subtype {name!r}", f"use one of {', '.join(sorted(SUBTYPES))}")
+        return name
+
+    def settings(self) -> list[str]:
+        """The changes to the profile.
+
+        Raises:
+            ProfileError: the options contradict each other.
+        """
+        changes = {}
+        models = {"layered": self.layered_model_dir, "edit": self.edit_model_dir}
+        given = self.backend == "qwen" or any(models.values())
+        for stage, folder in models.items():
+            if folder:
+                changes[f"workers.{stage}.model_dir"] = _quoted(folder.absolute())
+            if given:
+                by_hand = stage == "layered" and (self.skip_layered or folder is None)
+                backend = "classical" if by_hand else "qwen"
+                changes[f"workers.{stage}.backend"] = backend
+                changes[f"workers.{stage}.environment"] = "null" if by_hand else f"iedf-{stage}"
+                changes[f"workers.{stage}.devices"] = "[]"
+            elif self.backend or (self.skip_layered and stage == "layered"):
+                changes[f"workers.{stage}.backend"] = "classical"
+                changes[f"workers.{stage}.environment"] = "null"
+            if self.device:
+                changes[f"workers.{stage}.model.device"] = self.device
+        if given:
+            # What the model works at: of a larger photo it would make a soft patch.
+            changes["max_megapixels"] = "1.04"
+        if self.instruction:
+            if not SUBTYPES[self.kind].needs_model:
+                free = ", ".join(name for name, subtype in SUBTYPES.items() if subtype.needs_model)
+                raise ProfileError(
+                    f"{self.kind} draws its edits from the seed and does not follow --instruction",
+                    f"leave --instruction out, or choose a model's --subtype: {free}",
+                )
+            changes[f"recipes.{self.kind}.instruction"] = json.dumps(self.instruction, ensure_ascii=False)
+        return [f"{key}={value}" for key, value in changes.items()]
+
+
+def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
+    """Edit `image`: the pair as `<stem>.jpg`, `<stem>_result.jpg` and so on, its making beside it.
+
+    Returns:
+        Whether a pair was published; if not, the reasons have been printed.
+
+    Raises:
+        ProfileError: no such subtype, or the backend cannot do it.
+        StorageError: something that an earlier trial did not write is in the way in the output folder.
+    """
+    from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
+
+    console = Console()
+    folder, sheet = output / f"{image.stem}_steps", output / f"{image.stem}_sheet.jpg"
+    remedy = "choose another folder with --output, or move what is there elsewhere"
+    own = OwnFiles(output, folder, "steps", remedy)
+    # Before anything is made, which may take long.
+    own.require_free([sheet, *(output / f"{image.stem}{suffix}" for suffix in PAIR_SUFFIXES)])
+    with tempfile.TemporaryDirectory(prefix="iedf-edit-") as work, TerminalProgress() as progress:
+        single = _profile_of_one(profile, Path(work), image, trial.kind)
+        layout = Layout.of(single)
+        (layout.data / CATEGORY).mkdir(parents=True)
+        shutil.copyfile(image, layout.data / CATEGORY / image.name)
+        outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
+        book = Book.open(single, layout, CATEGORY)
+        published = [row for row in book.verdicts.values() if row["status"] == "published"]
+        sample = SampleKey.parse(published[0]["sample_key"]) if published else None
+        files = _given(book, layout, image, output, sample, own)
+        if sample is None:
+            console.print(f"no pair: {outcome.error or _reasons(book)}", soft_wrap=True, markup=False)
+    for file in files:
+        console.print(str(file), soft_wrap=True, markup=False, highlight=False)
+    return bool(published)
+
+
+def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -> Profile:
+    try:
+        category = Category(
+            task=SUBTYPES[subtype].task,
+            subtypes={subtype: 1},
+            filters=profile.filters,
+            recipes=profile.recipes,
+            workers=profile.workers,
+            encoding=profile.encoding,
+            thresholds=profile.thresholds,
+        )
+    except ValidationError as error:
+        raise ProfileError(
+            f"{image.name} cannot be edited so: {error.errors()[0]['msg']}",
+            "--backend qwen with --edit-model-dir can",
+        ) from error
+    paths = profile.paths.model_copy(
+        update={
+            "data": folder / "data",
+            "outputs": folder / "outputs",
+            "staging": None,
+            "logs": folder / "logs",
+        }
+    )
+    return profile.model_copy(update={"paths": paths, "categories": {CATEGORY: category}})
+
+
+def _reasons(book: Book) -> str:
+    rows = [row for stage in STAGES for row in book.table(stage).values() if row["reason"]]
+    return "; ".join(f"{row['reason']}: {row['detail']}" for row in rows) or "nothing was made of it"
+
+
+def _given(
+    book: Book, layout: Layout, image: Path, output: Path, sample: SampleKey | None, own: OwnFiles
+) -> list[Path]:
+    """Put everything into the output folder, where other people's files may lie too.
+
+    Returns:
+        The folder of the intermediate files, the contact sheet, and the pair's files.
+
+    Raises:
+        StorageError: something that an earlier trial did not write is in the way.
+    """
+    folder, sheet = output / f"{image.stem}_steps", output / f"{image.stem}_sheet.jpg"
+    steps = _steps(book, layout, folder)
+    pair = _files_of(layout, sample, output, image.stem) if sample else {}
+    own.require_free([*steps, *pair, sheet])
+    own.remove()
+    for target, source in {**steps, **pair}.items():
+        if isinstance(source, Path):
+            shutil.copyfile(source, target)
+        else:
+            target.write_text(source, "utf-8")
+    pictures = [image, *sorted(path for path in steps if path.suffix in {".png", ".jpg"})]
+    small = [load_small(path, SHEET_HEIGHT) for path in pictures]
+    sheet.write_bytes(
+        strip([small[start : start + 4] for start in range(0, len(small), 4)], SHEET_HEIGHT, SHEET_BYTES)
+    )
+    own.record([*steps, sheet, *pair])
+    return [folder, sheet, *pair]
+
+
+def _steps(book: Book, layout: Layout, folder: Path) -> dict[Path, Path | str]:
+    """Every intermediate file, and what is known of it: target → source or text."""
+    steps: dict[Path, Path | str] = {}
+    for number, stage in enumerate(STAGES[1:-1], 1):
+        for row in book.table(stage).values():
+            steps[folder / f"{number}_{stage}.json"] = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
+            for name in row["files"] or ():
+                steps[folder / f"{number}_{stage}_{name}"] = layout.staged(stage, row["key"]) / name
+    return steps
+
+
+def _files_of(layout: Layout, sample: SampleKey, output: Path, stem: str) -> dict[Path, Path]:
+    """The files of the pair: target → source."""
+    sources = [layout.dataset / sample.file(role) for role in SUFFIXES]
+    sources += [layout.allowed_region(sample), layout.result_mask(sample)]
+    pairs = zip(PAIR_SUFFIXES, sources, strict=True)
+    return {output / f"{stem}{suffix}": source for suffix, source in pairs if source.exists()}
+
+
+def _quoted(folder: Path) -> str:
+    return json.dumps(str(folder), ensure_ascii=False)

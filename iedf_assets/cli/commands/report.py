@@ -1,0 +1,37 @@
+"""`iedf report`: builds the HTML report, and serves it for review."""
+
+import webbrowser
+from pathlib import Path
+
+from rich.console import Console
+
+from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.report.building import build_report
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.ownership import claim_outputs
+
+
+def make_report(profile: Profile) -> Path:
+    """Build the report and say where it is.
+
+    Raises:
+        StorageError: the outputs are somebody else's folder, or cannot be written.
+    """
+    layout = Layout.of(profile)
+    claim_outputs(layout)
+    with TerminalProgress() as progress:
+        page = build_report(profile, layout, lambda done, total: progress("report", "pictures", done, total))
+    Console(soft_wrap=True).print(f"the report: {page}")
+    return page
+
+
+def serve_reviews(profile: Profile, port: int, *, browse: bool) -> None:
+    """Serve the report with review buttons on 127.0.0.1 until Ctrl-C."""
+    from iedf_assets.cli.reviewing import HOST, serve_report  # noqa: PLC0415
+
+    address = f"http://{HOST}:{port}/"
+    Console(soft_wrap=True).print(f"reviews: {address} (Ctrl-C ends it)")
+    if browse:
+        webbrowser.open(address)
+    serve_report(Layout.of(profile), port)

@@ -1,0 +1,90 @@
+"""`iedf run`: progress while it runs, counts at the end."""
+
+import signal
+import sys
+import time
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.planning.limits import Allowance
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.sources.scan import unmapped_folders
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.category_loop import Listener, Outcome, run_category
+
+# Without a terminal there is no width to respect, and a cut name helps nobody.
+PLAIN_WIDTH = 120
+
+
+class LazyWaves:
+    """Waves through Dagster, which is imported when the first wave runs: an idle run needs none of it."""
+
+    def __init__(self, profile: Profile, progress: Listener) -> None:
+        self._profile = profile
+        self._progress = progress
+        self._waves: object | None = None
+
+    def run(self, category: str) -> None:
+        """Run one wave of a category."""
+        from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
+
+        if not isinstance(self._waves, InProcessWaves):
+            self._waves = InProcessWaves(self._profile, self._progress)
+        self._waves.run(category)
+
+
+def run_all(profile: Profile, names: list[str], *, force: str | None = None, retry: bool = False) -> bool:
+    """Run categories, print what became of them; whether all went through."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    begun = time.monotonic()
+    outcomes = []
+    with TerminalProgress() as progress:
+        for folder in unmapped_folders(Layout.of(profile), profile):
+            progress.say(f"data/{folder} is in no category of the profile; its photos are left alone")
+        waves = LazyWaves(profile, progress)
+        for name in names:
+            outcome = run_category(profile, name, waves, force=force, retry=retry)
+            progress.say(_line(outcome))
+            outcomes.append(outcome)
+    _print_counts(outcomes, time.monotonic() - begun, profile)
+    return all(outcome.went_through for outcome in outcomes)
+
+
+def plain_console() -> Console:
+    """A console on standard output that cuts no names where there is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.error:
+        return f"{outcome.category}: FAILED\n{outcome.error}"
+    published = outcome.counts["dataset"].get("published", 0)
+    done = f"{outcome.waves} wave{'s' * (outcome.waves != 1)}" if outcome.waves else "nothing to do"
+    return f"{outcome.category}: {done}, {published} published"
+
+
+def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> None:
+    table = Table()
+    for heading in ("category", "photos", "accepted", "filtered", "edits", "published", "rejected", "failed"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "category" else "right")
+    for outcome in outcomes:
+        sources, verdicts = outcome.counts["source_images"], outcome.counts["dataset"]
+        filtered = sources.get("filtered", 0) + outcome.counts["image_layers"].get("filtered", 0)
+        accepted = sum(sources.values()) - filtered - sources.get("failed", 0) - sources.get("pending", 0)
+        edits = sum(count for status, count in verdicts.items() if status != "withdrawn")
+        row = [sum(sources.values()), accepted, filtered, edits, verdicts.get("published", 0),
+               verdicts.get("rejected", 0), outcome.failed_rows]  # fmt: skip
+        table.add_row(outcome.category, *map(str, row))
+    console = plain_console()
+    console.print(table)
+    layout = Layout.of(profile)
+    for line in Allowance.of(profile, layout).reached:
+        console.print(f"a limit is reached: {line} to go on; what waits stays pending", soft_wrap=True)
+    console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)

@@ -1,0 +1,117 @@
+"""`iedf status`, and `iedf run --dry-run`: where each category stands, and what a run would do."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from iedf_assets.cli.commands.run import plain_console
+from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.planning.book import STAGES, Book
+from iedf_assets.core.planning.limits import Allowance
+from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.sources.scan import find_files
+from iedf_assets.core.storage.manifests import read_rows
+from iedf_assets.core.storage.naming import Layout
+
+LEFT = ("category", "stage")
+COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked", "held")
+
+
+def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
+    """Print where categories stand."""
+    found = {name: _standings(profile, name) for name in names}
+    if as_json:
+        told = {name: [asdict(one) for one in standing] for name, standing in found.items()}
+        print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201  # for programs
+        return
+    console, table = plain_console(), Table()
+    for heading in ("category", "stage", *COLUMNS):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
+    for name, standing in found.items():
+        for one in standing:
+            counts = [one.stale.total() if column == "stale" else getattr(one, column) for column in COLUMNS]
+            table.add_row(name if one.stage == STAGES[0] else "", one.stage, *(str(n or "") for n in counts))
+        table.add_section()
+    console.print(table)
+    _tell_why(console, found)
+    _tell_limits(console, profile)
+
+
+def show_plan(profile: Profile, names: list[str]) -> None:
+    """Print what a run would do, and about how long it would take."""
+    console, table = plain_console(), Table()
+    for heading in ("category", "stage", "to make", "about", "new in staging"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
+    found = {name: _standings(profile, name) for name in names}
+    layout = Layout.of(profile)
+    rows = {stage: [read_rows(layout, stage, name) for name in profile.categories] for stage in STAGES}
+    total, unknown = 0.0, False
+    for name, standing in found.items():
+        for one in standing:
+            if not one.to_make:
+                continue
+            told = estimate(one, rows[one.stage], _threads(profile, name, one.stage))
+            judged = one.stage == "dataset"  # which takes next to nothing
+            total, unknown = total + (told.seconds or 0.0), unknown or (told.seconds is None and not judged)
+            table.add_row(name, one.stage, str(one.to_make), "" if judged else _duration(told), _size(told))
+    _tell_limits(console, profile)
+    if not table.row_count:
+        console.print("nothing to do")
+        return
+    console.print(table)
+    _tell_why(console, found)
+    if unknown and not total:
+        console.print("how long it takes is not known before some rows were made; nothing was done")
+        return
+    more = " beside the stages marked ?, of which no rate is known yet" if unknown else ""
+    console.print(f"in all about {_clock(total)}{more}; nothing was done")
+
+
+def _standings(profile: Profile, name: str) -> list[Standing]:
+    book = Book.open(profile, Layout.of(profile), name)
+    return standings(book, find_files(book.layout, name) or [])
+
+
+def _tell_limits(console: Console, profile: Profile) -> None:
+    used = Allowance.of(profile, Layout.of(profile)).used
+    if used:
+        console.print(f"used of the limits: {'; '.join(used)}", soft_wrap=True)
+
+
+def _threads(profile: Profile, name: str, stage: str) -> int:
+    workers = profile.category(name).workers
+    worker = {"image_layers": workers.layered, "edited_images": workers.edit}.get(stage)
+    if worker is None:
+        return thread_count(profile.threads)
+    # A model takes one photo at a time, on each group of devices.
+    return max(1, len(worker.devices)) if worker.backend == "qwen" else thread_count(worker.threads)
+
+
+def _tell_why(console: Console, found: dict[str, list[Standing]]) -> None:
+    why = Counter[tuple[str, str, str]]()
+    for name, standing in found.items():
+        for one in standing:
+            for reason, count in one.stale.items():
+                why[name, one.stage, reason] += count
+    for (name, stage, reason), count in why.items():
+        console.print(f"{name}, {stage}: {count} stale: {reason}", soft_wrap=True)
+
+
+def _duration(told: Estimate) -> str:
+    return "?" if told.seconds is None else _clock(told.seconds)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    )
+
+
+def _size(told: Estimate) -> str:
+    return "" if told.new_bytes is None else f"{told.new_bytes / 1e6:,.0f} MB"

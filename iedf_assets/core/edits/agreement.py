@@ -1,0 +1,88 @@
+"""Whether the two instructions of a pair agree with its recipe, with its picture and with each other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.edits.instructions import LARGE, SMALL
+from iedf_assets.core.edits.phrases import Language
+from iedf_assets.core.edits.readings import Reading, contradictions, disagreements, read
+from iedf_assets.core.edits.recipes import Recipe
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.profile.subtypes import SUBTYPES
+
+LANGUAGES: dict[str, Language] = {"instruction_ch": "ch", "instruction_en": "en"}
+# A place or a size is wrong when it is off by more than this: shares of a side, and a factor of the area.
+PLACE_SLACK, SIZE_SLACK = 0.08, 1.25
+
+
+def readings(texts: Mapping[str, str]) -> dict[str, Reading]:
+    """What the instructions state, by role; without those that are in somebody else's words."""
+    read_texts = {role: read(text, LANGUAGES[role]) for role, text in texts.items()}
+    return {role: reading for role, reading in read_texts.items() if reading}
+
+
+def stated_recipe(said: Mapping[str, Reading], subtype: str) -> Recipe:
+    """What the instructions say of the recipe: the subtype alone when they say nothing or something else."""
+    recipe: Recipe = {"subtype": subtype}
+    reading = next(iter(said.values()), None)
+    if reading and reading.subtype == subtype:
+        names = ("kind", "direction", "percent", "factor", "colour")
+        recipe |= {name: value for name in names if (value := getattr(reading, name)) is not None}
+    return recipe
+
+
+def faults(
+    said: Mapping[str, Reading], subtype: str, recipe: Mapping[str, Any] | None, mask: Pixels
+) -> list[str] | None:
+    """Everything that the instructions say wrongly; None when none of them can be read.
+
+    Args:
+        said: see `readings`.
+        subtype: of the pair.
+        recipe: the complete one; None when only the texts tell of it.
+        mask: uint8 (H, W), white where the source's content changes.
+    """
+    if not said:
+        return None
+    found = [
+        f"subtype: the text asks for {reading.subtype}, the pair is one of {subtype}"
+        for reading in said.values()
+        if reading.subtype != subtype
+    ]
+    known = SUBTYPES.get(subtype)
+    silhouette = cv2.bitwise_not(mask) if known and known.mask_of == "background" else mask
+    for reading in said.values():
+        if recipe is not None and reading.subtype == subtype:
+            found += disagreements(reading, dict(recipe))
+        found += _misplaced(reading, np.asarray(silhouette, np.uint8))
+    if len(said) == len(LANGUAGES):
+        found += contradictions(*(said[role] for role in LANGUAGES))
+    return list(dict.fromkeys(found))
+
+
+def instruction_faults(texts: Mapping[str, str], recipe: Mapping[str, Any], mask: Pixels) -> int | None:
+    """The number of `faults` of a pair's own texts and recipe."""
+    found = faults(readings(texts), recipe["subtype"], recipe, mask)
+    return None if found is None else len(found)
+
+
+def _misplaced(reading: Reading, silhouette: Pixels) -> list[str]:
+    """Where and how large the text says that the object is, if the mask shows something else."""
+    x, y, width, height = cv2.boundingRect(silhouette)
+    if not width:
+        return []
+    found = []
+    if reading.place is not None:
+        centres = (y + height / 2) / silhouette.shape[0], (x + width / 2) / silhouette.shape[1]
+        for third, centre, axis in zip(reading.place, centres, ("row", "column"), strict=True):
+            if not third / 3 - PLACE_SLACK <= centre <= (third + 1) / 3 + PLACE_SLACK:
+                found.append(f"place: the text says {axis} {third + 1} of 3, the mask is at {centre:.2f}")
+    share = np.count_nonzero(silhouette) / silhouette.size
+    if (reading.size == "large" and share * SIZE_SLACK < LARGE) or (
+        reading.size == "small" and share > SMALL * SIZE_SLACK
+    ):
+        found.append(f"size: the text says {reading.size}, the mask covers {share:.1%}")
+    return found

@@ -1,0 +1,302 @@
+"""Drawing a recipe: the parameters of one edit, from a seed, the subject and the profile's limits.
+
+| subtype | parameters |
+|---|---|
+| move | `dx`, `dy` pixels; `direction` left, right, up or down; `percent` of the picture's width or height |
+| scale | `factor`; `anchor_x`, `anchor_y` pixels: new = anchor + factor * (old - anchor) |
+| delete | none |
+| recolor | `colour`, a key of `COLOURS`; `hue` (degrees) and `chroma` in OKLCh; `gamma` of the lightness |
+| identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
+| background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
+| what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype, or `text` |
+"""
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.profile import Background, Delete, Identity, Kinds, Move, Recolor, Scale
+from iedf_assets.core.profile.subtypes import SUBTYPES
+
+Recipe = dict[str, Any]
+Subject = Mapping[str, Any]
+
+IDENTITY_KINDS = (
+    "relight_left",
+    "relight_right",
+    "relight_above",
+    "warm",
+    "cool",
+    "brighten",
+    "darken",
+    "contrast",
+)
+BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
+STRENGTH_STEP = 0.05
+FACTOR_STEP = 0.05
+# OKLab lightness at which any hue shows; a darker or lighter subject is brought there when it is recoloured.
+_DARKEST, _LIGHTEST = 0.45, 0.82
+# Hue and chroma of the colours that a subject is given; sRGB may allow less chroma at its lightness.
+_PAINTS = ((27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (2, 0.17))
+# A fainter result would hardly be called by its colour's name.
+_MIN_CHROMA = 0.08
+# A pale subject gets a quieter colour than a vivid one: chroma at most this much, and this share of its own.
+_QUIET, _VIVIDNESS = 0.12, 0.4
+
+
+@dataclass(frozen=True)
+class Unplannable:
+    """Why no such edit can be made of this subject.
+
+    Attributes:
+        reason: `no_room`, `object_too_small`, `object_too_large` or `no_colour`.
+        detail: the same with the numbers.
+    """
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which borders of the picture cut the subject off."""
+
+    left: bool
+    right: bool
+    top: bool
+    bottom: bool
+
+
+def draw(
+    subtype: str, seed: int, subject: Subject, width: int, height: int, limits: Any
+) -> Recipe | Unplannable:
+    """The recipe of an edit; equal arguments give equal recipes.
+
+    Args:
+        subtype: its name.
+        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255);
+            empty for an edit of the whole picture.
+        width, height: of the picture, pixels.
+        limits: the profile's `recipes` section of that subtype.
+
+    Returns:
+        `{"task", "subtype", ...parameters}`, or why there is none.
+    """
+    share, largest = subject.get("area_share", 0.0), getattr(limits, "max_area", 1.0)
+    if share > largest:
+        return Unplannable("object_too_large", f"{share:.3f} of the picture, more than {largest}")
+    drawn = _DRAWERS.get(subtype, _of_the_bank(subtype))(random.Random(seed), subject, width, height, limits)  # noqa: S311  # no secret
+    if isinstance(drawn, Unplannable):
+        return drawn
+    return {"task": SUBTYPES[subtype].task, "subtype": subtype, **drawn}
+
+
+def in_pixels(recipe: Mapping[str, Any], box: Subject, width: int, height: int) -> Recipe:
+    """The recipe with the pixels that follow from what it states: a move's shift, a scaling's anchor.
+
+    Args:
+        recipe: of a move with `direction` and `percent`, of a scaling with `factor`; others stay as they are.
+        box: of the object, `x`, `y`, `width`, `height`, pixels.
+    """
+    derived: Recipe = {}
+    if "direction" in recipe and "percent" in recipe:
+        sideways = recipe["direction"] in {"left", "right"}
+        shift = _shift_px(recipe["direction"], recipe["percent"], width if sideways else height)
+        derived = {"dx": shift if sideways else 0, "dy": 0 if sideways else shift}
+    elif "factor" in recipe:
+        derived = _anchor(box, width, height)
+    return derived | dict(recipe)
+
+
+def cut_of(subject: Subject, width: int, height: int) -> Cut:
+    """The borders that the subject's box reaches, to a pixel."""
+    return Cut(
+        left=subject["x"] <= 1,
+        right=subject["x"] + subject["width"] >= width - 1,
+        top=subject["y"] <= 1,
+        bottom=subject["y"] + subject["height"] >= height - 1,
+    )
+
+
+def _move(
+    rng: random.Random, subject: Subject, width: int, height: int, limits: Move
+) -> Recipe | Unplannable:
+    """Along the ground where there is room, else up or down."""
+    cut = cut_of(subject, width, height)
+    below = height - subject["y"] - subject["height"]
+    beside = width - subject["x"] - subject["width"]
+    axes = (
+        ("width", width, {"left": subject["x"], "right": beside}, cut.left or cut.right),
+        ("height", height, {"up": subject["y"], "down": below}, cut.top or cut.bottom),
+    )
+    # What a border cuts off may not come into view, so the subject only moves along that border.
+    for extent, length, rooms, crosses_border in axes:
+        spans = {name: _percents(room, length, limits) for name, room in rooms.items()}
+        feasible = {name: span for name, span in spans.items() if span and not crosses_border}
+        if feasible:
+            direction, percent = _shift(rng, feasible, math.ceil(100 * subject[extent] / length))
+            shift = _shift_px(direction, percent, length)
+            return {
+                "direction": direction,
+                "percent": percent,
+                "dx": shift if extent == "width" else 0,
+                "dy": shift if extent == "height" else 0,
+            }
+    rooms = {name: room for _, _, by_name, _ in axes for name, room in by_name.items()}
+    return Unplannable("no_room", f"room to move, pixels: {rooms}; cut by the border: {cut}")
+
+
+def _shift(rng: random.Random, spans: dict[str, range], extent: int) -> tuple[str, int]:
+    """A direction and a percentage: away from the old place altogether if possible, else rather far.
+
+    Args:
+        spans: the percentages that each direction allows.
+        extent: of the object along them, in percent.
+    """
+    away = {name: span[max(extent - span.start, 0) :] for name, span in spans.items()}
+    farther = {name: span[len(span) // 2 :] for name, span in spans.items()}
+    chosen = {name: span for name, span in away.items() if span} or farther
+    direction = rng.choice(list(chosen))
+    return direction, rng.choice(chosen[direction])
+
+
+def _shift_px(direction: str, percent: int, length: int) -> int:
+    return round(percent * length / 100) * (-1 if direction in {"left", "up"} else 1)
+
+
+def _percents(room: int, length: int, limits: Move) -> range:
+    """The whole percentages of `length` that fit into `room` pixels and the limits."""
+    greatest = min(room * 100 // length, math.floor(limits.max_shift * 100 + 1e-9))
+    return range(max(1, math.ceil(limits.min_shift * 100 - 1e-9)), greatest + 1)
+
+
+def _scale(
+    rng: random.Random, subject: Subject, width: int, height: int, limits: Scale
+) -> Recipe | Unplannable:
+    """About the point that the subject stands on, or the border that cuts it, so that the cut stays there."""
+    cut = cut_of(subject, width, height)
+    if (cut.left and cut.right) or (cut.top and cut.bottom):
+        return Unplannable("no_room", f"opposite borders cut the object: {cut}")
+    right, bottom = subject["x"] + subject["width"] - 1, subject["y"] + subject["height"] - 1
+    anchor = _anchor(subject, width, height)
+
+    def fits(factor: float) -> bool:
+        return (
+            _inside(subject["x"], right, factor, anchor["anchor_x"], width)
+            and _inside(subject["y"], bottom, factor, anchor["anchor_y"], height)
+        )  # fmt: skip
+
+    smaller = _steps(limits.min_smaller, limits.max_smaller, FACTOR_STEP)
+    larger = [factor for factor in _steps(limits.min_larger, limits.max_larger, FACTOR_STEP) if fits(factor)]
+    choices = [factors for factors in (smaller, larger) if factors]
+    if not choices:
+        return Unplannable("no_room", f"no factor within {limits} keeps the object in the picture")
+    factor = rng.choice(rng.choice(choices))
+    return {"factor": factor, **anchor}
+
+
+def _anchor(subject: Subject, width: int, height: int) -> dict[str, float]:
+    cut = cut_of(subject, width, height)
+    right, bottom = subject["x"] + subject["width"] - 1, subject["y"] + subject["height"] - 1
+    return {
+        "anchor_x": 0.0 if cut.left else width - 1.0 if cut.right else (subject["x"] + right) / 2,
+        "anchor_y": 0.0 if cut.top else height - 1.0 if cut.bottom else float(bottom),
+    }
+
+
+def _inside(first: int, last: int, factor: float, anchor: float, length: int) -> bool:
+    """Whether pixels first ... last stay within a row or column of that length."""
+    return anchor + factor * (first - anchor) >= -1.5 and anchor + factor * (last - anchor) <= length + 0.5
+
+
+def _delete(
+    _rng: random.Random, subject: Subject, _width: int, _height: int, limits: Delete
+) -> Recipe | Unplannable:
+    share = subject["area_share"]
+    if share < limits.min_area:
+        return Unplannable("object_too_small", f"{share:.4f} of the picture, less than {limits.min_area}")
+    return {}
+
+
+def _recolor(
+    rng: random.Random, subject: Subject, _width: int, _height: int, limits: Recolor
+) -> Recipe | Unplannable:
+    """Lightness stays, unless the subject is so dark or so light that no colour would show on it."""
+    lightness, chroma, hue = colour_names.lch_of(subject["colour"])
+    target = min(max(lightness, _DARKEST), _LIGHTEST)
+    bounded = min(max(lightness, 0.05), 0.99)
+    gamma = 1.0 if target == lightness else round(math.log(target) / math.log(bounded), 3)
+    old = colour_names.name_of(subject["colour"])
+    at_target = np.array([target], np.float32)
+    paints = {}
+    for new_hue, wanted in _PAINTS:
+        possible = float(colour_names.greatest_chroma(new_hue, at_target)[0])
+        shown = min(wanted, possible, _QUIET + _VIVIDNESS * chroma)
+        name = colour_names.name_of_lch(target, shown, new_hue)
+        near = (
+            chroma >= colour_names.ACHROMATIC
+            and colour_names.hue_distance(hue, new_hue) < limits.min_hue_distance
+        )
+        if shown >= _MIN_CHROMA and name != old and not near:
+            paints[name.key] = {"colour": name.key, "hue": new_hue, "chroma": round(shown, 3), "gamma": gamma}
+    if not paints:
+        return Unplannable("no_colour", f"no colour is {limits.min_hue_distance} degrees from hue {hue:.0f}")
+    return rng.choice(list(paints.values()))
+
+
+def _identity(
+    rng: random.Random, subject: Subject, _width: int, _height: int, limits: Identity
+) -> Recipe | Unplannable:
+    lightness = colour_names.lch_of(subject["colour"])[0]
+    kinds: tuple[str, ...] = IDENTITY_KINDS
+    # More light of any kind hardly shows on black, nor on white.
+    if lightness < 0.28:
+        kinds = ("brighten",)
+    elif lightness > 0.92:
+        kinds = ("warm", "cool", "darken")
+    return {"kind": rng.choice(kinds), "strength": _strength(rng, limits)}
+
+
+def _background(
+    rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Background
+) -> Recipe | Unplannable:
+    return {"kind": rng.choice(BACKGROUND_KINDS), "strength": _strength(rng, limits)}
+
+
+def _of_the_bank(subtype: str) -> "_Drawer":
+    """Draws a kind of a subtype that only a model can do."""
+
+    def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
+        if limits.instruction:
+            return {"text": " ".join(limits.instruction.split())}
+        return {"kind": rng.choice(limits.kinds or tuple(bank()[subtype].kinds))}
+
+    return drawer
+
+
+def _strength(rng: random.Random, limits: Identity | Background) -> float:
+    steps = _steps(limits.min_strength, limits.max_strength, STRENGTH_STEP)
+    return rng.choice(steps or [limits.max_strength])
+
+
+def _steps(least: float, greatest: float, step: float) -> list[float]:
+    """The multiples of `step` from `least` to `greatest`."""
+    first, last = math.ceil(least / step - 1e-9), math.floor(greatest / step + 1e-9)
+    return [round(number * step, 2) for number in range(first, last + 1)]
+
+
+_Drawer = Callable[[random.Random, Subject, int, int, Any], Recipe | Unplannable]
+_DRAWERS: dict[str, _Drawer] = {
+    "move": _move,
+    "scale": _scale,
+    "delete": _delete,
+    "recolor": _recolor,
+    "identity": _identity,
+    "background": _background,
+}

@@ -1,0 +1,286 @@
+"""Canaries: known faults put into copies of published pairs, to prove that the judge finds them.
+
+Each fault is written as files, by the same codecs as any pair; the judge never sees a stored hash. A copy is
+judged with its index and as a bare tree, and a fault is found when a check fails, not when one has not run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.edits.agreement import LANGUAGES
+from iedf_assets.core.edits.instructions import phrases_of, worded
+from iedf_assets.core.edits.readings import read
+from iedf_assets.core.edits.recipes import Recipe
+from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.masks import edit_masks
+from iedf_assets.core.profile.subtypes import SUBTYPES
+
+QUALITY, WORSE_QUALITY = 95, 90
+SHIFT_PX, ZOOM, WARMTH = 0.5, 0.003, 0.02
+SEAM_LEVELS, SEAM_REACH = 16, 0.008
+LEAK_SIDE, LEAK_LEVELS, LEAK_AWAY = 10, 60, 48
+KEPT_BYTES = 0.6
+# Files that change the copy: role → content.
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A good pair that a fault is put into.
+
+    Attributes:
+        source, result: uint8 (H, W, 3), as they decode.
+        mask, allowed: uint8 (H, W), 0 or 255.
+        files: role → content of each of its files.
+        recipe: the complete one.
+    """
+
+    source: Pixels
+    result: Pixels
+    mask: Pixels
+    allowed: Pixels
+    files: Files
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a canary changes.
+
+    Attributes:
+        files: role → new content.
+        recipe: what the index is to say, so that it agrees with the texts; None leaves it as it is.
+    """
+
+    files: Files
+    recipe: Recipe | None = None
+
+
+Injector = Callable[[Specimen, Specimen, np.random.Generator], Fault | None]
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A class of faults.
+
+    Attributes:
+        strength: how large the fault is, in words.
+        inject: makes it in a specimen, with the help of another one; None when it does not apply.
+    """
+
+    name: str
+    strength: str
+    inject: Injector = field(repr=False)
+
+
+def opposite(recipe: Recipe) -> Recipe | None:
+    """A recipe that asks for something else than was done; None where there is no such thing."""
+    if "direction" in recipe:
+        turned = {"left": "right", "right": "left", "up": "down", "down": "up"}[recipe["direction"]]
+        return recipe | {"direction": turned, "dx": -recipe["dx"], "dy": -recipe["dy"]}
+    if "factor" in recipe:
+        return recipe | {"factor": round(1 / recipe["factor"], 2)}
+    if "hue" in recipe:
+        hue = (recipe["hue"] + 180) % 360
+        return recipe | {"hue": hue, "colour": colour_names.name_of_lch(0.6, 0.15, hue).key}
+    kinds = [("warm", "cool"), ("brighten", "darken"), ("relight_left", "relight_right")]
+    others = dict(kinds) | {two: one for one, two in kinds}
+    kind = others.get(recipe.get("kind", ""))
+    return recipe | {"kind": kind} if kind else None
+
+
+def _pictures(**pictures: Pixels) -> Fault:
+    """New pictures, written as such files are."""
+    return Fault({
+        role: encode_jpeg(pixels, QUALITY) if pixels.ndim == 3 else encode_png(pixels)
+        for role, pixels in pictures.items()
+    })  # fmt: skip
+
+
+def _spoilt(pair: Specimen, result: Pixels) -> Fault:
+    """Another result. Both files are encoded once and alike, so that they differ by the fault alone."""
+    return _pictures(source=pair.source, result=result)
+
+
+def _masks(mask: Pixels) -> Fault:
+    return _pictures(mask=mask, mask_inverse=255 - mask)
+
+
+def _no_op(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return Fault({"result": pair.files["source"]})
+
+
+def _shaded(picture: Pixels, levels: int) -> Pixels:
+    return np.clip(picture.astype(np.int16) + levels, 0, 255).astype(np.uint8)
+
+
+def _brighter(levels: int) -> Injector:
+    def inject(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+        return _spoilt(pair, _shaded(pair.result, levels))
+
+    return inject
+
+
+def _warm_cast(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    gains = np.array([1 + WARMTH, 1, 1 - WARMTH])
+    return _spoilt(pair, np.clip(np.rint(pair.result * gains), 0, 255).astype(np.uint8))
+
+
+def _warped(pair: Specimen, factor: float, shift: float) -> Fault:
+    """The result zoomed about its centre and shifted to the right."""
+    height, width = pair.mask.shape
+    centre = (width - 1) / 2, (height - 1) / 2
+    motion = np.array([
+        [factor, 0, centre[0] * (1 - factor) + shift],
+        [0, factor, centre[1] * (1 - factor)],
+    ])  # fmt: skip
+    warped = cv2.warpAffine(
+        pair.result, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    return _spoilt(pair, np.asarray(warped, np.uint8))
+
+
+def _shifted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return _warped(pair, 1.0, SHIFT_PX)
+
+
+def _zoomed(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return _warped(pair, 1 + ZOOM, 0.0)
+
+
+def _mask_inverted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return _masks(255 - pair.mask)
+
+
+def _mask_empty(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return _masks(np.zeros_like(pair.mask))
+
+
+def _mask_full(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return _masks(np.full_like(pair.mask, 255))
+
+
+def _hard_seam(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    """What was edited and a rim around it in another shade, without a feather, within the allowed region."""
+    subtype = SUBTYPES[pair.recipe["subtype"]]
+    if subtype.mask_of == "background":
+        return None
+    mask, result_mask = edit_masks(subtype, pair.mask, pair.recipe)
+    edited = mask if result_mask is None else mask | result_mask
+    reach = 2 * max(4, round(SEAM_REACH * min(pair.mask.shape))) + 1
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    pasted = np.asarray(cv2.bitwise_and(cv2.dilate(edited, ellipse), pair.allowed), np.uint8)
+    # Darker where the step would be lost in white.
+    step = -SEAM_LEVELS if pair.result[pasted > 0].mean() > 128 else SEAM_LEVELS
+    shaded = _shaded(pair.result, step)
+    return _spoilt(pair, np.where(pasted[..., None] > 0, shaded, pair.result).astype(np.uint8))
+
+
+def _leak(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
+    """A square of 100 pixels that changed far from the edit; None where nowhere is far from it."""
+    free = cv2.copyMakeBorder(255 - pair.allowed, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    background = SUBTYPES[pair.recipe["subtype"]].mask_of == "background"
+    away = LEAK_AWAY if not background else 2 * LEAK_SIDE
+    rows, columns = np.nonzero(cv2.distanceTransform(free, cv2.DIST_L2, 5)[1:-1, 1:-1] > away)
+    if not len(rows):
+        return None
+    spot = int(rng.integers(len(rows)))
+    top, left = (int(places[spot]) - LEAK_SIDE // 2 for places in (rows, columns))
+    square = np.s_[top : top + LEAK_SIDE, left : left + LEAK_SIDE]
+    result = pair.result.copy()
+    result[square] = np.where(
+        result[square] > 127, result[square] - LEAK_LEVELS, result[square] + LEAK_LEVELS
+    )
+    return _spoilt(pair, result)
+
+
+def _re_encoded(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return Fault({"result": encode_jpeg(pair.result, WORSE_QUALITY)})
+
+
+def _swapped_pair(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return Fault({"source": pair.files["result"], "result": pair.files["source"]})
+
+
+def _swapped_languages(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    return Fault({
+        "instruction_ch": pair.files["instruction_en"], "instruction_en": pair.files["instruction_ch"],
+    })  # fmt: skip
+
+
+def _wrong_direction(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    """Texts and index ask for the opposite: only the picture can tell."""
+    turned = opposite(pair.recipe)
+    if turned is None:
+        return None
+    files = {}
+    for role, language in LANGUAGES.items():
+        reading = read(pair.files[role].decode("utf-8").strip(), language)
+        if reading is None:
+            return None
+        text = worded(turned, language, reading.name, phrases_of(turned, language)[0])
+        files[role] = f"{text}\n".encode()
+    return Fault(files, turned)
+
+
+def _wrong_file(pair: Specimen, other: Specimen, _rng: np.random.Generator) -> Fault:
+    size = pair.result.shape[1::-1]
+    return _pictures(
+        result=np.asarray(cv2.resize(other.result, size, interpolation=cv2.INTER_AREA), np.uint8)
+    )
+
+
+def _truncated(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
+    data = pair.files["result"]
+    return Fault({"result": data[: int(len(data) * KEPT_BYTES)]})
+
+
+CANARIES: Mapping[str, Canary] = {
+    canary.name: canary
+    for canary in (
+        Canary("no_op", "the result is the source", _no_op),
+        Canary("brighter_1", "1 grey level everywhere", _brighter(1)),
+        Canary("brighter_2", "2 grey levels everywhere", _brighter(2)),
+        Canary("warm_cast", "red 2 % up, blue 2 % down", _warm_cast),
+        Canary("shifted", "0.5 px to the right", _shifted),
+        Canary("zoomed", "0.3 % about the centre", _zoomed),
+        Canary("mask_inverted", "mask and mask-1 exchanged", _mask_inverted),
+        Canary("mask_empty", "all black", _mask_empty),
+        Canary("mask_full", "all white", _mask_full),
+        Canary("hard_seam", "16 grey levels, no feather", _hard_seam),
+        Canary("leak", "100 px changed by 60 levels", _leak),
+        Canary("re_encoded", "JPEG at quality 90 again", _re_encoded),
+        Canary("swapped_pair", "source and result exchanged", _swapped_pair),
+        Canary("swapped_languages", "CH and EN exchanged", _swapped_languages),
+        Canary("wrong_direction", "texts and index say the opposite", _wrong_direction),
+        Canary("wrong_file", "another sample's result", _wrong_file),
+        Canary("truncated", "the result's last 40 % are gone", _truncated),
+    )
+}
+
+
+def injected(name: str, pair: Specimen, others: Sequence[Specimen], seed: int) -> Fault | None:
+    """A canary's fault in a specimen; None when it does not apply. The same seed gives the same bytes.
+
+    Args:
+        others: specimens that a wrong file can be taken from.
+    """
+    rng = np.random.default_rng(seed)
+    other = others[int(rng.integers(len(others)))]
+    return CANARIES[name].inject(pair, other, rng)
+
+
+def index_entry(entry: Mapping[str, Any], fault: Fault) -> dict[str, Any]:
+    """The index's row of a copy, in agreement with what the fault says."""
+    changed = dict(entry)
+    for role in LANGUAGES:
+        if fault.recipe is not None:
+            changed[role] = fault.files[role].decode("utf-8").strip()
+    if fault.recipe is not None:
+        changed["metadata"] = {**entry["metadata"], "recipe": fault.recipe}
+    return changed

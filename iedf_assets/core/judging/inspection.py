@@ -1,0 +1,276 @@
+"""Reading the files of one sample as they lie on disk: what is wrong with them, and their scores.
+
+Without a named allowed region the consistency check's three figures are of the main mask dilated by 7 pixels
+(a square), as that check has it. All else of the outside is measured outside the mask grown by the default
+margin and widened to blocks of 16 pixels, which is the most that this project's finishing, or a JPEG with
+halved chroma, can touch. Where a moved object ends up, the mask does not say; an instruction may. Where it
+does not either, nothing is measured outside a structural edit.
+"""
+
+import io
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from iedf_assets.core.edits.agreement import faults, readings, stated_recipe
+from iedf_assets.core.edits.recipes import Recipe, in_pixels
+from iedf_assets.core.errors import SourceError
+from iedf_assets.core.judging.lint import Code, Issue
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.containers import take_apart
+from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
+from iedf_assets.core.profile.profile import Encoding
+from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
+from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
+from iedf_assets.core.storage.naming import REQUIRED, SampleKey
+
+INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
+CONTRACT_DILATION = 7
+SOFT_RIM = 0.02  # of the short side
+_CHROMA_BLOCK = 16
+_CHROMA_REACH = 2
+_MAX_PIXELS = 1 << 28
+_DECODERS = {"JPEG": (JpegImageFile, "RGB"), "PNG": (PngImageFile, "L")}
+_PICTURES = {"source": "JPEG", "result": "JPEG", "mask": "PNG", "mask_inverse": "PNG"}
+_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_LATIN = re.compile(r"[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a sample besides its files; None where nothing is.
+
+    Attributes:
+        allowed: the mask of where the result may differ, an absolute path.
+        result_mask: that of where a moved or scaled object ends up.
+        recipe: see `iedf_assets.core.edits.recipes`.
+    """
+
+    allowed: Path | None = None
+    result_mask: Path | None = None
+    recipe: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in the files of one sample.
+
+    Attributes:
+        scores: of `iedf_assets.core.scoring.scores.measure`, and `instruction_faults`, how much the texts say
+        wrongly; None when the files do not allow measuring.
+        wrong_texts: what the texts say wrongly.
+        region_known: whether the scores are of a named allowed region.
+        instructions: role → text, of those that could be read.
+    """
+
+    sample: SampleKey
+    issues: tuple[Issue, ...]
+    scores: Scores | None
+    region_known: bool
+    instructions: dict[str, str]
+    wrong_texts: tuple[str, ...] = ()
+
+
+def inspect_sample(dataset: Path, sample: SampleKey, known: Known) -> Inspection:
+    """Read all files of a sample once. Whatever is wrong with them is a finding, never an exception."""
+    reading = _Reading(dataset, sample)
+    paths = {role: dataset / sample.file(role) for role in (*REQUIRED, "mask", "mask_inverse")}
+    there = {role for role, path in paths.items() if path.is_file()}
+    for role in sorted(_needed(sample, there) - there):
+        code: Code = "missing_mask1" if role == "mask_inverse" else "missing_required"
+        reading.found(paths[role], code, f"the sample has no {role.replace('_', ' ')}")
+    instructions: dict[str, str] = {
+        role: text
+        for role in INSTRUCTIONS
+        if role in there and (text := reading.instruction(paths[role], role)) is not None
+    }
+    pictures = {role: reading.picture(paths[role], kind) for role, kind in _PICTURES.items() if role in there}
+    for role, path in (("allowed", known.allowed), ("result_mask", known.result_mask)):
+        if path is not None:
+            pictures[role] = reading.region(path)
+            paths[role] = path
+    reading.compare(pictures, paths)
+    scores, wrong = (
+        (None, ()) if reading.unmeasurable else _scores(sample, pictures, known.recipe, instructions)
+    )
+    issues, region_known = tuple(sorted(reading.issues)), known.allowed is not None
+    return Inspection(sample, issues, scores, region_known, instructions, wrong)
+
+
+def _needed(sample: SampleKey, there: set[str]) -> set[str]:
+    """The roles that a sample must have: a mask never comes without its inverse."""
+    masked = sample.task == "semantic_edit" or {"mask", "mask_inverse"} & there
+    return {*REQUIRED, *(("mask", "mask_inverse") if masked else ())}
+
+
+def _scores(
+    sample: SampleKey,
+    pictures: dict[str, Pixels | None],
+    recipe: dict[str, Any] | None,
+    instructions: dict[str, str],
+) -> tuple[Scores | None, tuple[str, ...]]:
+    """The scores, and what the texts say wrongly."""
+    source, result, mask = (pictures.get(role) for role in ("source", "result", "mask"))
+    if source is None or result is None or mask is None:
+        return None, ()
+    said = readings(instructions)
+    wrong = faults(said, sample.subtype, recipe, mask)
+    stated = recipe or stated_recipe(said, sample.subtype)
+    allowed, there = pictures.get("allowed"), pictures.get("result_mask")
+    if allowed is not None:
+        scores = measure(source, result, mask, allowed, there, stated)
+    else:
+        scores = _measured_by_the_mask(sample, source, result, mask, stated)
+    scores["instruction_faults"] = None if wrong is None else len(wrong)
+    return scores, tuple(wrong or ())
+
+
+def _measured_by_the_mask(
+    sample: SampleKey, source: Pixels, result: Pixels, mask: Pixels, stated: Recipe
+) -> Scores:
+    """The scores of a pair whose allowed region nobody names."""
+    there = _stated_result_mask(sample, mask, stated)
+    subtype = SUBTYPES.get(sample.subtype)
+    widest = widest_region(mask if there is None else mask | there, subtype)
+    scores = measure(source, result, mask, widest, there, stated)
+    if relocates(sample.task, sample.subtype):
+        unknown = (*OUTSIDE_SCORES, "polarity", "seam", "sharpness") if there is None else CONSISTENCY_SCORES
+        return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
+    narrow = grown(mask, CONTRACT_DILATION)
+    share = np.count_nonzero(narrow == 0) / mask.size
+    return {**scores, **consistency(source, result, narrow), "outside_share": share}
+
+
+def _stated_result_mask(sample: SampleKey, mask: Pixels, stated: Recipe) -> Pixels | None:
+    """Where an object ends up by what its instruction says; None when it does not say."""
+    subtype = SUBTYPES.get(sample.subtype)
+    if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
+        return None
+    found = np.zeros_like(mask)
+    # An object's soft rim may reach a border, and so be anchored to it, where its mask does not.
+    for reach in (0, round(SOFT_RIM * min(mask.shape))):
+        rows, columns = grown_box(mask, reach)
+        size = {"width": columns.stop - columns.start, "height": rows.stop - rows.start}
+        box = {"x": columns.start, "y": rows.start, **size}
+        there = edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
+        found = found if there is None else np.asarray(found | there, np.uint8)
+    return found
+
+
+def grown(mask: Pixels, by: int) -> Pixels:
+    """A mask dilated by a square of `by` pixels to each side."""
+    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
+
+
+def widest_region(mask: Pixels, subtype: Subtype | None = None) -> Pixels:
+    """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255.
+
+    An edit of an object reaches a margin beyond its mask, one of the background never into the subject.
+    """
+    height, width = mask.shape
+    inwards = subtype is not None and subtype.mask_of == "background"
+    margin = mask if inwards else grown(mask, margin_px(Encoding(), width, height, subtype) + 1)
+    small = (-(-width // _CHROMA_BLOCK), -(-height // _CHROMA_BLOCK))
+    padded = np.zeros((small[1] * _CHROMA_BLOCK, small[0] * _CHROMA_BLOCK), np.uint8)
+    padded[:height, :width] = margin
+    blocks = padded.reshape(small[1], _CHROMA_BLOCK, small[0], _CHROMA_BLOCK).max(axis=(1, 3))
+    touched = blocks.repeat(_CHROMA_BLOCK, axis=0).repeat(_CHROMA_BLOCK, axis=1)[:height, :width]
+    return grown(np.ascontiguousarray(touched), _CHROMA_REACH)
+
+
+class _Reading:
+    """Reads the files of one sample and collects what is wrong with them."""
+
+    def __init__(self, dataset: Path, sample: SampleKey) -> None:
+        self._dataset = dataset
+        self._sample = sample
+        self.issues: list[Issue] = []
+        self.unmeasurable = False
+
+    def found(self, path: Path, code: Code, message: str) -> None:
+        """Note a finding on a file."""
+        self.issues.append(Issue(Path(os.path.relpath(path, self._dataset)).as_posix(), code, message))
+
+    def instruction(self, path: Path, role: str) -> str | None:
+        """The text of an instruction; None when it cannot be read."""
+        try:
+            text = path.read_bytes().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            self.found(path, "corrupted", f"not a text in UTF-8: {error}")
+            return None
+        if not text.strip():
+            self.found(path, "corrupted", "the instruction is empty")
+        elif len(text.splitlines()) > 1:
+            self.found(path, "corrupted", "the instruction has more than one line")
+        elif any(unicodedata.category(character) == "Cc" for character in text):
+            self.found(path, "corrupted", "the instruction holds control characters")
+        elif not _is_in_language(text, role):
+            language = "Chinese" if role == "instruction_ch" else "English"
+            self.found(path, "wrong_language", f"the instruction is not in {language}: {text[:60]}")
+        return text
+
+    def picture(self, path: Path, kind: str) -> Pixels | None:
+        """uint8 (H, W, 3) of a JPEG, (H, W) with 0 or 255 of a PNG; None when it cannot be decoded."""
+        try:
+            return _decoded(path, kind)
+        except SourceError as error:
+            self.found(path, "corrupted", f"not a sound {kind} file: {error.problem}")
+            self.unmeasurable = True
+            return None
+
+    def region(self, path: Path) -> Pixels | None:
+        """The mask of a region that the index names."""
+        if path.is_file():
+            return self.picture(path, "PNG")
+        self.found(path, "missing_required", "the region that the index names is not there")
+        self.unmeasurable = True
+        return None
+
+    def compare(self, pictures: dict[str, Pixels | None], paths: dict[str, Path]) -> None:
+        """Compare all pictures with the source's size, and the mask with its inverse."""
+        source = pictures.get("source")
+        if source is None:
+            return
+        for role, pixels in pictures.items():
+            if pixels is not None and pixels.shape[:2] != source.shape[:2]:
+                sizes = [f"{shape[1]}x{shape[0]}" for shape in (pixels.shape, source.shape)]
+                self.found(paths[role], "shape_mismatch", f"{sizes[0]}, but the source is {sizes[1]}")
+                self.unmeasurable = True
+        mask, inverse = pictures.get("mask"), pictures.get("mask_inverse")
+        if mask is not None and inverse is not None and mask.shape == inverse.shape:
+            wrong = int(np.count_nonzero(mask == inverse))
+            if wrong:
+                message = f"{wrong} of {mask.size} pixels are alike in the mask and in its inverse"
+                self.found(paths["mask_inverse"], "mask_not_inverse", message)
+
+
+def _is_in_language(text: str, role: str) -> bool:
+    """A Chinese text holds Chinese; an English one may quote some, but is mostly Latin letters."""
+    chinese, latin = len(_CHINESE.findall(text)), len(_LATIN.findall(text))
+    return chinese > 0 if role == "instruction_ch" else latin > chinese
+
+
+def _decoded(path: Path, kind: str) -> Pixels:
+    decoder, mode = _DECODERS[kind]
+    # Decoders raise what they please at damaged bytes; here any of it means that the file is no use.
+    try:
+        container = take_apart(path.read_bytes())
+        if container.format != kind:
+            raise SourceError("corrupted", f"its content is {container.format}")  # noqa: TRY301  # see above
+        picture = decoder(io.BytesIO(container.data))
+        if picture.width * picture.height > _MAX_PIXELS:
+            raise SourceError("corrupted", f"{picture.width}x{picture.height} pixels are too many")  # noqa: TRY301
+        pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError("corrupted", f"{type(error).__name__}: {error}"[:300]) from error
+    return np.where(pixels > 127, np.uint8(255), np.uint8(0)) if kind == "PNG" else pixels

@@ -1,0 +1,146 @@
+"""The checks that a pair's scores must pass, one table for the gate, the asset checks and `iedf check`.
+
+| check | fails when | protects from |
+|---|---|---|
+| mask_area | the mask's share of the picture is outside its limits | masks of nothing or of everything |
+| mask_shape | the silhouette falls apart or is full of holes | scraps of a segmentation |
+| no_op | too little of the mask changed | edits that did nothing |
+| polarity | the change does not lie in the mask rather than elsewhere | inverted and foreign masks |
+| structure | the gradients inside are not the source's | a subject that became another one |
+| sharpness | the edit is much softer than its surroundings | results that were enlarged |
+| recomposition | the layers that it was made of do not add up to the source | layers that lost a part |
+| registration | the model's picture lies too far from its source, or cannot be aligned | models that drift |
+| upscaling | the model worked at a much smaller size | a soft patch in a sharp photo |
+| judged | the model's own judge rates it low | edits that miss the point |
+| seam | the change ends in a step | hard pastes |
+| effect | the pixels do not do what the recipe says | wrong directions, swapped files |
+| instruction | a text says something else than recipe, picture or the other language | wrong texts |
+| no_outside | nothing lies outside, so that nothing outside could be checked | masks of everything |
+| mse_outside, ssim_outside, changed_outside | the consistency check's three figures | what it was made for |
+| exact_outside | a pixel outside differs | everything that touches the whole picture |
+| psnr_outside, similarity_outside | the outside differs too much | damage by a model or by encoding |
+| colour_cast | the outside has another shade | casts too faint for the above |
+| drift | the outside is shifted or zoomed | models that do not hold the frame |
+| leak | a connected part outside changed, or too much of all change lies outside | stray edits |
+| approval | nobody said that a global edit is right | global edits that nobody looked at |
+
+A tier applies the checks that its section of the thresholds has a limit for. A pair of the tier `global` has
+no outside: it passes `approval` by the profile's word, by the judge, or by a review
+(`iedf_assets.core.storage.reviews`).
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from iedf_assets.core.profile.profile import GlobalTier, Thresholds
+from iedf_assets.core.profile.subtypes import Tier
+
+NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
+SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"
+INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What one score must hold.
+
+    Attributes:
+        limit: the key in the thresholds: `min_...` or `max_...`.
+        required: whether a pair without that score fails; else the score does not apply to every pair.
+    """
+
+    check: str
+    score: str
+    limit: str
+    required: bool = True
+
+
+# Of mask, inside and texts: the same for all tiers but the global one, which has no mask to go by.
+INSIDE_BOUNDS = (
+    Bound("mask_area", "mask_share", "min_mask_share"),
+    Bound("mask_area", "mask_share", "max_mask_share"),
+    Bound("mask_shape", "mask_largest_share", "min_mask_largest_share"),
+    Bound("mask_shape", "mask_hole_share", "max_mask_hole_share"),
+    Bound("no_op", "changed_share_inside", "min_changed_share_inside"),
+    Bound(POLARITY, "polarity", "min_polarity"),
+    Bound("structure", "structure_inside", "min_structure", required=False),
+    Bound(SHARPNESS, "sharpness", "min_sharpness", required=False),
+    Bound("recomposition", "recomposition_error", "max_recomposition_error", required=False),
+    Bound("registration", "raw_shift", "max_raw_shift", required=False),
+    Bound("registration", "raw_zoom", "max_raw_zoom", required=False),
+    Bound("upscaling", "upscaling", "max_upscaling", required=False),
+    Bound(JUDGED, "judge_instruction", "min_judge_instruction", required=False),
+    Bound(JUDGED, "judge_preservation", "min_judge_preservation", required=False),
+    Bound(SEAM, "seam", "max_seam", required=False),
+    Bound(EFFECT, "effect", "min_effect", required=False),
+    Bound(INSTRUCTION, "instruction_faults", "max_instruction_faults", required=False),
+)
+GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED)
+# What tells how a pair was made; nobody can know it from a dataset.
+MAKING = ("recomposition", "registration", "upscaling", JUDGED)
+OUTSIDE_BOUNDS = (
+    Bound("mse_outside", "mse_outside_region", "max_mse_outside"),
+    Bound("ssim_outside", "ssim_outside_region", "min_ssim_outside"),
+    Bound("changed_outside", "changed_pixel_ratio_outside_region", "max_changed_share_outside"),
+    Bound(EXACT, "max_difference_outside", "max_difference_outside"),
+    Bound("psnr_outside", "psnr_outside", "min_psnr_outside"),
+    # A thin outside holds no whole window.
+    Bound("similarity_outside", "similarity_outside", "min_similarity_outside", required=False),
+    Bound("colour_cast", "colour_cast", "max_colour_cast"),
+    Bound("drift", "shift_px", "max_shift_px"),
+    Bound("drift", "zoom", "max_zoom"),
+    Bound("leak", "leak_px", "max_leak_px"),
+    Bound("leak", "leak_share", "max_leak_share"),
+)
+CHECKS = tuple(
+    dict.fromkeys([bound.check for bound in (*INSIDE_BOUNDS, *OUTSIDE_BOUNDS)] + [NO_OUTSIDE, APPROVAL])
+)
+
+
+def bounds_of(tier: Tier, thresholds: Thresholds) -> Iterator[tuple[Bound, float]]:
+    """The bounds that a tier's pairs must hold, with their limits."""
+    for bound in INSIDE_BOUNDS:
+        if tier != "global" or bound.check in GLOBAL_CHECKS:
+            yield bound, getattr(thresholds, bound.limit)
+    section = thresholds.of(tier)
+    if not isinstance(section, GlobalTier):
+        for bound in OUTSIDE_BOUNDS:
+            limit = getattr(section, bound.limit)
+            if limit is not None:
+                yield bound, limit
+
+
+def outside_checks(tier: Tier, thresholds: Thresholds) -> tuple[str, ...]:
+    """The names of a tier's checks of the outside."""
+    known = {bound.check for bound in OUTSIDE_BOUNDS}
+    return tuple(dict.fromkeys(b.check for b, _ in bounds_of(tier, thresholds) if b.check in known))
+
+
+def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds) -> list[str]:
+    """The names of the checks that a pair fails, in the order of the tables above; empty when it passes.
+
+    Where nothing lies outside, the checks of the outside have not run: `no_outside` fails in their place.
+    """
+    without_outside = scores["max_difference_outside"] is None
+    outside = {bound.check for bound in OUTSIDE_BOUNDS}
+    failed = [
+        bound.check
+        for bound, limit in bounds_of(tier, thresholds)
+        if not (without_outside and bound.check in outside) and not _holds(bound, scores, limit)
+    ]
+    if without_outside and tier != "global":
+        failed.append(NO_OUTSIDE)
+    approved = thresholds.global_.publish or scores.get("judge_instruction") is not None
+    if tier == "global" and not approved:
+        failed.append(APPROVAL)
+    return list(dict.fromkeys(failed))
+
+
+def _holds(bound: Bound, scores: Mapping[str, float | None], limit: float) -> bool:
+    value = scores.get(bound.score)
+    if value is None:
+        return not bound.required
+    if math.isnan(value):
+        return False
+    return value >= limit if bound.limit.startswith("min_") else value <= limit

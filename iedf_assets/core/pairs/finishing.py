@@ -1,0 +1,213 @@
+"""Finishing a pair: an edit composited into its source, both written once and alike, and measured.
+
+Source and result are encoded from the same decoded pixels with the same settings, so that they decode to the
+same pixels wherever no block of the edit lies, whatever the photo's own format was.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
+from iedf_assets.core.edits.registration import find_motion, undone
+from iedf_assets.core.errors import StorageError, WorkerError
+from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.scoring.scores import Scores, measure
+from iedf_assets.core.storage.journal import Row
+
+
+@dataclass(frozen=True)
+class PairRequest:
+    """Finish one edit.
+
+    Attributes:
+        key: of the row.
+        path: the photo, absolute.
+        source_id: hash of its bytes, checked where they are decoded.
+        max_pixels: the decoder's bound.
+        max_megapixels: the working size's bound.
+        recipe: see `iedf_assets.core.edits.recipes`.
+        edit_folder: holds `picture.png`, the edited pixels.
+        x, y: where the upper left corner of that picture lies in the source, pixels.
+        layers_folder: holds `mask.png`, the subject's silhouette in the source; None for an edit of all.
+        made_with: what a model made the picture with; None for a picture that lies where it belongs already.
+        judged: the judge's ratings, if it was asked.
+        quality: JPEG quality of both files.
+        margin: how far the edit may reach beyond its mask, as a share of the short side.
+        feather: the margin's soft rim, as a share of it.
+        recomposition_error: of the layers, a score of the pair; None when the edit needed no layers.
+        instruction_ch, instruction_en: what the edit is told by.
+        output: folder of the staged item.
+        row: columns of its row that are known before.
+        inputs: the two folders → name → checksum of their files.
+    """
+
+    key: str
+    edit_id: str
+    source_id: str
+    path: str
+    max_pixels: int
+    max_megapixels: float
+    subtype: str
+    recipe: dict[str, Any]
+    edit_folder: str
+    x: int
+    y: int
+    layers_folder: str | None
+    made_with: dict[str, Any] | None
+    judged: dict[str, int] | None
+    quality: int
+    margin: float
+    feather: float
+    recomposition_error: float | None
+    instruction_ch: str
+    instruction_en: str
+    output: str
+    row: dict[str, Any]
+    inputs: dict[str, dict[str, str]]
+
+
+def finish(request: PairRequest, folder: Path) -> Row:
+    """Write a pair's files into an existing folder and measure them.
+
+    The files: `source.jpg`, `result.jpg`, `mask.png`, `mask-1.png`, `allowed.png` and, of a moved or scaled
+    object, `result_mask.png`.
+
+    Returns:
+        `status`, `tier`, `width`, `height` and `scores`, of the pixels that the written files decode to.
+
+    Raises:
+        SourceError: the photo cannot be read, or is not the one that was scanned.
+        StorageError: a staged file is absent, damaged or of another photo.
+        WorkerError: the edited pixels do not cover the region that the edit shows in.
+    """
+    subtype = SUBTYPES[request.subtype]
+    source = read_photo(
+        Path(request.path),
+        max_pixels=request.max_pixels,
+        max_megapixels=request.max_megapixels,
+        expected_id=request.source_id,
+    ).rgb
+    height, width = source.shape[:2]
+    silhouette = _silhouette(request.layers_folder, width, height)
+    mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
+    reach = margin_px(request, width, height, subtype)
+    alpha = region_alpha(subtype, silhouette, result_mask, reach, request.feather)
+    allowed = allowed_region(alpha)
+    patch = decode(Path(request.edit_folder) / "picture.png")
+    making = _of_the_making(request)
+    if request.made_with is not None and subtype.tier != "global":
+        patch, motion = registered(source, patch, ~allowed)
+        making |= motion
+    source_file = encode_jpeg(source, request.quality)
+    result_file = encode_jpeg(composite(source, patch, alpha, request.x, request.y), request.quality)
+    masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
+    (folder / "source.jpg").write_bytes(source_file)
+    (folder / "result.jpg").write_bytes(result_file)
+    for name, pixels in masks.items():
+        if pixels is not None:
+            (folder / name).write_bytes(encode_png(pixels))
+    written = decode_jpeg(source_file), decode_jpeg(result_file)
+    recipe = {**request.recipe, "subtype": request.subtype}
+    texts = {role: getattr(request, role) for role in LANGUAGES}
+    scores = measure(*written, mask, allowed, result_mask, recipe)
+    scores |= making
+    scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
+    return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
+
+
+def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:
+    """A model's picture moved back onto its source, and how far it lay from it: `raw_shift`, `raw_zoom`.
+
+    What cannot be aligned stays as it is and counts as wholly displaced, 1.
+
+    Args:
+        source, picture: uint8 (H, W, 3).
+        outside: uint8 (H, W), nonzero where the two should show the same.
+
+    Raises:
+        WorkerError: the picture has another size than the source.
+    """
+    if picture.shape != source.shape:
+        raise WorkerError(f"the model's picture has shape {picture.shape}, the source {source.shape}")
+    motion = find_motion(source, picture, outside)
+    if motion is None:
+        return picture, {"raw_shift": 1.0, "raw_zoom": 1.0}
+    moved = picture if motion.is_still else undone(picture, motion)
+    return moved, {"raw_shift": min(motion.shift, 1.0), "raw_zoom": min(motion.zoom, 1.0)}
+
+
+def _of_the_making(request: PairRequest) -> Scores:
+    """What is known of how an edit was made."""
+    judged = request.judged or {}
+    return {
+        "recomposition_error": request.recomposition_error,
+        "upscaling": (request.made_with or {}).get("upscaling"),
+        "raw_shift": None,
+        "raw_zoom": None,
+        "judge_instruction": judged.get("instruction"),
+        "judge_preservation": judged.get("preservation"),
+    }
+
+
+def composite(source: Pixels, patch: Pixels, alpha: Pixels, x: int, y: int) -> Pixels:
+    """Mix source and patch as (source * (255 - alpha) + patch * alpha) / 255, rounded.
+
+    Where alpha is 0 that is exactly the source, where it is 255 exactly the patch.
+
+    Args:
+        source: uint8 (H, W, 3).
+        patch: uint8 (h, w, 3), its upper left corner at (x, y) of the source.
+        alpha: uint8 (H, W).
+
+    Returns:
+        A new picture, uint8 (H, W, 3).
+
+    Raises:
+        WorkerError: the patch is no RGB picture, or alpha > 0 somewhere outside it.
+    """
+    if patch.shape[2:] != (3,):
+        raise WorkerError(f"the edited pixels have shape {patch.shape}, which is no RGB picture")
+    rows, columns = grown_box(alpha, 0)
+    if rows.start == rows.stop:
+        return source.copy()
+    bottom, right = y + patch.shape[0], x + patch.shape[1]
+    if rows.start < y or columns.start < x or rows.stop > bottom or columns.stop > right:
+        raise WorkerError(
+            f"the edited pixels cover rows {y} to {bottom} and columns {x} to {right}, but the edit shows in "
+            f"rows {rows.start} to {rows.stop} and columns {columns.start} to {columns.stop}"
+        )
+    result = source.copy()
+    covering = patch[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+    result[rows, columns] = _blend(source[rows, columns], covering, alpha[rows, columns])
+    return result
+
+
+def _blend(source: Pixels, patch: Pixels, alpha: Pixels) -> Pixels:
+    blended = source.copy()
+    cv2.copyTo(patch, (alpha == 255).view(np.uint8), blended)
+    # Arithmetic is needed on the rim alone. It stays below 2 ** 16, and the shifts divide by 255 exactly.
+    rim = np.flatnonzero((alpha > 0) & (alpha < 255))
+    weight = alpha.ravel()[rim, None].astype(np.uint16)
+    total = source.reshape(-1, 3)[rim] * (255 - weight) + patch.reshape(-1, 3)[rim] * weight + 128
+    blended.reshape(-1, 3)[rim] = (total + (total >> 8)) >> 8
+    return blended
+
+
+def _silhouette(layers_folder: str | None, width: int, height: int) -> Pixels:
+    if layers_folder is None:
+        return np.zeros((height, width), np.uint8)
+    path = Path(layers_folder) / "mask.png"
+    mask = decode(path)
+    if mask.shape != (height, width):
+        raise StorageError(
+            f"{path} has shape {mask.shape}, but the photo is {width}x{height}",
+            "delete its folder and run again",
+        )
+    return mask

@@ -1,0 +1,215 @@
+"""What each stage has to make: pure plans from the rows before it, as requests for `running.run_requests`.
+
+All look rows up by their keys, so they take a book as `Book.at_work` gives it.
+"""
+
+from iedf_assets.core.contract import EditRequest, LayerRequest
+from iedf_assets.core.edits import instructions, recipes
+from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pictures.masks import margin_px
+from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
+
+
+def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
+    """Decompositions still to be made for the sources worked on.
+
+    Args:
+        photos: path on disk of each source, by its manifest path.
+    """
+    level = needed_level(book.category)
+    requests = []
+    for source in book.worked_on if level != "none" else []:
+        if all(book.is_held(slot) for slot in book.keys.slots(source.source_id)):
+            continue
+        key = book.keys.layers_key(source.source_id)
+        folder = book.layout.staged("image_layers", key)
+        known = book.layers.get(key)
+        if book.is_usable(known, folder) or source.path not in photos:
+            continue
+        requests.append(
+            LayerRequest(
+                key=key,
+                source_id=source.source_id,
+                path=photos[source.path],
+                max_megapixels=book.profile.max_megapixels,
+                max_pixels=book.profile.sources.max_pixels,
+                level=level,
+                max_area=largest_area(book.category),
+                seed=seed_from("layers", book.profile.seed, source.source_id),
+                output=str(folder),
+                row={
+                    "key": key,
+                    "source_id": source.source_id,
+                    "level": level,
+                    "backend": book.category.workers.layered.backend,
+                    "attempts": attempts_of(known),
+                },
+            )
+        )
+    return requests
+
+
+def plan_edits(book: Book) -> list[Row]:
+    """The plan: one row of edited_images for each slot whose source is decomposed, in slot order.
+
+    A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
+    reason why no such edit can be made of this subject.
+    """
+    rows = []
+    for source in book.worked_on:
+        layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
+        if layers is None or layers["status"] != "done":
+            continue
+        for slot in book.slots_of([source]):
+            known = book.edits.get(slot.edit_key)
+            rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
+    return rows
+
+
+def _nothing_of(source: Source) -> Row:
+    """What stands for a decomposition where no edit needs one."""
+    size = {"width": source.width, "height": source.height}
+    return {**size, "status": "done", "key": None, "subject": {}, "layers": []}
+
+
+def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[EditRequest]:
+    """Edits of the plan that are still to be rendered, as far as the limits allow."""
+    held = {slot.edit_key for slot in book.slots_of(book.worked_on) if book.is_held(slot)}
+    paths = {source.source_id: source.path for source in book.worked_on}
+    requests = []
+    for row in plan:
+        folder = book.layout.staged("edited_images", row["key"])
+        path = photos.get(paths[row["source_id"]])
+        if row["key"] in held or book.is_usable(row, folder) or path is None:
+            continue
+        subtype = SUBTYPES[row["subtype"]]
+        layers = book.layers.get(row["layers_key"], {})
+        size = layers.get("width", 0), layers.get("height", 0)
+        requests.append(
+            EditRequest(
+                key=row["key"],
+                edit_id=row["edit_id"],
+                source_id=row["source_id"],
+                path=path,
+                max_megapixels=book.profile.max_megapixels,
+                max_pixels=book.profile.sources.max_pixels,
+                recipe=row["recipe"],
+                instruction=row["instruction_en"],
+                local=subtype.tier != "global",
+                layers=layers,
+                layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
+                margin_px=margin_px(book.category.encoding, *size, subtype),
+                seed=seed_from("edit", row["edit_id"]),
+                output=str(folder),
+                row={
+                    **row,
+                    "backend": book.category.workers.edit.backend,
+                    "attempts": attempts_of(row),
+                },
+                inputs=_inputs(book, row),
+            )
+        )
+    return requests[: book.allowance.edits_left]
+
+
+def pair_requests(book: Book, photos: dict[str, str]) -> list[PairRequest]:
+    """Rendered edits that are still to be finished."""
+    requests = []
+    for source in book.worked_on:
+        for slot in book.slots_of([source]):
+            edit = book.edits.get(slot.edit_key)
+            folder = book.layout.staged("edit_pairs", slot.pair_key)
+            known = book.pairs.get(slot.pair_key)
+            path = photos.get(source.path)
+            if edit is None or edit["status"] != "done" or book.is_usable(known, folder) or path is None:
+                continue
+            requests.append(_pair_request(book, slot, edit, known, path))
+    return requests
+
+
+def attempts_of(row: Row | None) -> int:
+    """How often a row has failed so far."""
+    return int(row["attempts"] or 0) if row and row["status"] == "failed" else 0
+
+
+def _planned(book: Book, slot: Slot, layers: Row) -> Row:
+    width, height = layers["width"], layers["height"]
+    subject = layers["subject"] if slot.subtype.needs != "none" else {}
+    seed = seed_from(
+        "plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant
+    )
+    limits = getattr(book.category.recipes, slot.subtype.name)
+    drawn = recipes.draw(slot.subtype.name, seed, subject, width, height, limits)
+    row: Row = {
+        "key": slot.edit_key,
+        "source_id": slot.source_id,
+        "layers_key": slot.layers_key,
+        "task": slot.subtype.task,
+        "subtype": slot.subtype.name,
+        "scene": book.category.scene,
+        "variant": slot.variant,
+        "attempts": 0,
+    }
+    if isinstance(drawn, recipes.Unplannable):
+        return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
+    chinese, english = instructions.write(drawn, subject, width, height, seed)
+    identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
+    return {
+        **row,
+        "status": "planned",
+        "edit_id": identity,
+        "recipe": drawn,
+        "instruction_ch": chinese,
+        "instruction_en": english,
+    }
+
+
+def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
+    encoding = book.category.encoding
+    needs = slot.subtype.needs
+    layers = book.layers.get(slot.layers_key, {})
+    return PairRequest(
+        key=slot.pair_key,
+        edit_id=edit["edit_id"],
+        source_id=slot.source_id,
+        path=path,
+        max_megapixels=book.profile.max_megapixels,
+        max_pixels=book.profile.sources.max_pixels,
+        subtype=slot.subtype.name,
+        recipe=edit["recipe"],
+        edit_folder=str(book.layout.staged("edited_images", slot.edit_key)),
+        x=edit["x"],
+        y=edit["y"],
+        layers_folder=str(book.layout.staged("image_layers", slot.layers_key)) if needs != "none" else None,
+        made_with=edit["made_with"],
+        judged=edit["judged"],
+        quality=encoding.jpeg_quality,
+        margin=encoding.margin,
+        feather=encoding.feather,
+        recomposition_error=layers.get("recomposition_error") if needs == "layers" else None,
+        instruction_ch=edit["instruction_ch"],
+        instruction_en=edit["instruction_en"],
+        output=str(book.layout.staged("edit_pairs", slot.pair_key)),
+        row={
+            "key": slot.pair_key,
+            "edit_key": slot.edit_key,
+            "edit_id": edit["edit_id"],
+            "source_id": slot.source_id,
+            "attempts": attempts_of(known),
+        },
+        inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
+    )
+
+
+def _inputs(book: Book, edit: Row) -> dict[str, dict[str, str]]:
+    """The layers that an edit is made from: their folder → name → checksum; empty for an edit without."""
+    return _checksums(book, "image_layers", book.layers.get(edit["layers_key"]))
+
+
+def _checksums(book: Book, stage: str, row: Row | None) -> dict[str, dict[str, str]]:
+    if row is None or not row["checksums"]:
+        return {}
+    return {str(book.layout.staged(stage, row["key"])): row["checksums"]}

@@ -1,0 +1,132 @@
+"""Detail inside an edit: how sharp it is beside what surrounds it, and whether it kept the structure."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import Box, grown_box
+
+# Fewer pixels than this tell nothing.
+ENOUGH_PIXELS = 400
+# The surroundings: a ring as wide as this share of the edit's box, and not right beside it.
+RING, GAP = 0.3, 4
+# The finest detail that a grid of pixels can hold, by J. Immerkær, "Fast Noise Variance Estimation" (1996):
+# the difference of two Laplacians, which neither slopes nor edges of one direction move.
+_FINEST = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+# Its mean over windows of this side is taken; the quietest quarter of them tells of grain alone.
+WINDOW, QUIET = 9, 25
+_FLAT = 0.05
+REACH = 3
+# Levels from black and from white where grain is cut off.
+CLIPPED = 6
+BAND_PIXELS = 300_000
+# Structure is compared at no larger a size than this, the long side in pixels.
+STRUCTURE_SIDE = 512
+
+
+def sharpness(
+    source: Pixels, result: Pixels, edited: Pixels, reference: Pixels, factor: float = 1.0
+) -> float | None:
+    """How sharp an edit is beside the source elsewhere; 1 is alike.
+
+    Every photo has grain, as fine as its pixels, and has it everywhere. What was enlarged has lost it.
+
+    Args:
+        source, result: uint8 (H, W, 3).
+        edited: uint8 (H, W), nonzero where the result is looked at.
+        reference: uint8 (H, W), nonzero where the source is: the same object at its old place, or what lies
+            around the edit.
+        factor: by how much the recipe enlarges the object: grain is a second difference, and of what is
+            drawn f times as large, second differences are 1/f² as large.
+
+    Returns:
+        0 or more; None when there is too little of either to tell.
+    """
+    inside, outside = _grain_within(result, edited), _grain_within(source, reference)
+    return None if inside is None or outside is None else inside / outside * max(factor, 1.0) ** 2
+
+
+def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
+    """What lies around an edit, outside its allowed region: uint8 (H, W), 0 or 255."""
+    rows, columns = grown_box(edited, 0)
+    reach = GAP + round(RING * max(rows.stop - rows.start, columns.stop - columns.start))
+    around = np.zeros_like(edited)
+    around[grown_box(edited, reach)] = 255
+    touched = cv2.dilate(allowed | edited, np.ones((2 * GAP + 1,) * 2, np.uint8))
+    return np.where(touched > 0, np.uint8(0), around)
+
+
+def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
+    """How sharp the result is beside the source where both show the same thing; 1 is alike.
+
+    Other light or contrast changes the grain as it changes everything else, so grain is taken as a share of
+    the gradients, and where nothing is clipped, for that has none. Arguments and result are those of
+    `sharpness`.
+    """
+    rows, columns = grown_box(edited, REACH)
+    # Grain is the same everywhere, so a band across a large edit tells as much as all of it.
+    spare = max(0, (rows.stop - rows.start - BAND_PIXELS // max(columns.stop - columns.start, 1)) // 2)
+    box = slice(rows.start + spare, rows.stop - spare), columns
+    square = np.ones((2 * REACH + 1,) * 2, np.uint8)
+    within = np.asarray(cv2.erode(edited[box], square, borderValue=255), np.uint8)
+    luminances = [_luminance(picture, box) for picture in (source, result)]
+    for luminance in luminances:
+        within[(luminance < CLIPPED) | (luminance > 255 - CLIPPED)] = 0
+    shares = []
+    for luminance in luminances:
+        grain = _grain(luminance, within)
+        if grain is None:
+            return None
+        smooth = cv2.GaussianBlur(luminance, (0, 0), 2.0)
+        slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+        shares.append(grain / (cv2.mean(slope, within)[0] + _FLAT))
+    return shares[1] / shares[0]
+
+
+def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
+    """How alike the structure of source and result is where it was edited: -1 to 1, 1 for the same.
+
+    The correlation of the luminances' gradients, which other light or another colour leaves as they were.
+    None when there is too little of it.
+    """
+    box = grown_box(edited, REACH)
+    rows, columns = (part.stop - part.start for part in box)
+    factor = min(1.0, STRUCTURE_SIDE / max(rows, columns, 1))
+    size = max(1, round(columns * factor)), max(1, round(rows * factor))
+    inside = cv2.resize(edited[box], size, interpolation=cv2.INTER_NEAREST) if rows else edited[box]
+    within = cv2.erode(inside, np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=255) > 0
+    if np.count_nonzero(within) < ENOUGH_PIXELS:
+        return None
+    both = np.concatenate([within, within], axis=1)
+    one, other = (_gradients(_luminance(picture, box), size) * both for picture in (source, result))
+    length = cv2.norm(one) * cv2.norm(other)
+    return float(one.ravel().astype(np.float64) @ other.ravel()) / length if length else 1.0
+
+
+def _luminance(picture: Pixels, box: Box) -> NDArray[np.float32]:
+    return cv2.cvtColor(np.ascontiguousarray(picture[box]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _grain_within(picture: Pixels, where: Pixels) -> float | None:
+    box = grown_box(where, GAP)
+    square = np.ones((2 * GAP + 1,) * 2, np.uint8)
+    within = cv2.erode(np.ascontiguousarray(where[box]), square, borderValue=255) if where.any() else where
+    return _grain(_luminance(picture, box), np.asarray(within, np.uint8)) if where.any() else None
+
+
+def _grain(luminance: NDArray[np.float32], where: Pixels) -> float | None:
+    """The finest detail of a region's quietest quarter, in levels of 255; None when there is too little."""
+    square = np.ones((WINDOW, WINDOW), np.uint8)
+    centres = cv2.erode(where, square, borderValue=0) > 0
+    if np.count_nonzero(centres) < ENOUGH_PIXELS:
+        return None
+    finest = cv2.blur(np.abs(cv2.filter2D(luminance, -1, _FINEST)), (WINDOW, WINDOW))
+    return float(np.percentile(finest[centres], QUIET)) + _FLAT
+
+
+def _gradients(luminance: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """At that width and height, across and down side by side; smoothed a little, for noise has gradients."""
+    smooth = cv2.GaussianBlur(cv2.resize(luminance, size, interpolation=cv2.INTER_AREA), (0, 0), 1.0)
+    gradients = [cv2.Sobel(smooth, cv2.CV_32F, across, 1 - across) for across in (1, 0)]
+    return np.concatenate(gradients, axis=1, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Photos found, told apart and left out: the stage source_images. Begin at `ingest.py`."""

@@ -1,0 +1,214 @@
+"""The stage source_images: every file found becomes a row, whether it is accepted, and why not."""
+
+import time
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from itertools import chain
+from typing import Any
+
+import polars as pl
+
+from iedf_assets.core.errors import InputsLostError, SourceError
+from iedf_assets.core.parallel import Report, stream_map, thread_count
+from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.sources.filters import turned_down
+from iedf_assets.core.sources.fingerprints import Candidate, in_company, perceptual_hash, resolve_duplicates
+from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.storage.journal import Journal, Row
+from iedf_assets.core.storage.keys import digest, sources_settings
+from iedf_assets.core.storage.manifests import Rows, among, collected, merged
+
+# One fsync for so many rows, or for those of so many seconds.
+_BATCH_ROWS = 32
+_BATCH_S = 1.0
+# Below so many known photos, a share says nothing.
+_FEW = 4
+
+
+def row_key(settings: str, file: Found) -> str:
+    """The key of a file's row.
+
+    Args:
+        settings: what judges it, from `keys.sources_settings`.
+        file: as the scan saw it.
+    """
+    return digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
+
+
+def require_inputs(
+    category: str, found: list[Found] | None, known: Rows, max_loss_share: float
+) -> list[Found]:
+    """The files found, unless too many of the accepted photos are gone.
+
+    Args:
+        found: None when the category's folder does not exist.
+        known: rows of source_images.
+        max_loss_share: how large a share may go at once; 1 accepts even a folder that vanished.
+
+    Raises:
+        InputsLostError: the folder does not exist, or more than that share of at least four is gone.
+    """
+    remedy = (
+        f"bring data/{category} back (a mount?); if its photos are meant to go, run once with "
+        "--set sources.max_loss_share=1, which withdraws their samples"
+    )
+    accepted = known.where(pl.col("status") == "accepted")
+    count = len(accepted)
+    if found is None:
+        if count and max_loss_share >= 1:
+            return []
+        if count:
+            raise InputsLostError(f"the folder data/{category} with {count} known photos is gone", remedy)
+        raise InputsLostError(
+            f"there is no folder data/{category}", "make it and put photos there, or remove the category"
+        )
+    lost = len(accepted.others(file.name for file in found))
+    if count >= _FEW and lost > max_loss_share * count:
+        raise InputsLostError(f"{lost} of the {count} known photos of data/{category} are gone", remedy)
+    return found
+
+
+def ingest(
+    profile: Profile,
+    category: Category,
+    found: list[Found],
+    known: Rows,
+    selected: set[str] | None,
+    journal: Journal,
+    report: Report,
+) -> Rows:
+    """One row of source_images for every file found, in the order of their paths.
+
+    Files are read only where no valid row is known; each one read is journalled at once with what it shows
+    by itself. A sound photo is journalled as `pending` with its `source_id`: whether it is a duplicate is
+    told anew every time, over all rows.
+
+    Args:
+        known: rows of earlier runs, by path.
+        selected: names of the files that may be read now; None for all. The others keep the row they had,
+            under its old key, so that touching a folder withdraws nothing; new ones are `pending`.
+
+    Raises:
+        OSError: the journal cannot be written.
+    """
+    settings = sources_settings(profile, category)
+    before = known.beside((file.name for file in found), "key", "status", "source_id", "attempts")
+    waiting: list[Found] = []
+    jobs: list[tuple[Found, Row]] = []
+    for file, old in zip(found, before, strict=True):
+        key = row_key(settings, file)
+        old_key, status, source_id, attempts = old or ("", "", None, None)
+        if old_key == key and _is_final(status, source_id, attempts, profile.max_attempts):
+            continue
+        if selected is None or file.name in selected:
+            tried = attempts or 0 if old_key == key else 0
+            jobs.append((file, {**_base_row(file, key), "attempts": tried}))
+        elif old is None:
+            waiting.append(file)
+    read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
+    rows: list[Row] = []
+    with closing(_journalled((row for _, row in read), journal)) as finished:
+        for done, row in enumerate(finished, 1):
+            rows.append(row)
+            report(done, len(jobs))
+    new = (_base_row(file, row_key(settings, file)) for file in waiting)
+    gone = known.others(file.name for file in found)
+    shown = known.without(gone).overlaid(chain(new, rows))
+    return _with_duplicates(shown, known, profile.sources.near_duplicate_bits)
+
+
+def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
+    """Rows as their files show themselves, and which of them are duplicates of which.
+
+    Args:
+        before: the rows of the run before: what was accepted then, with the same content, stays.
+        bits: see `resolve_duplicates`.
+    """
+    sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
+    passes = sound | pl.col("reason").is_in(DUPLICATES)
+    own_merit = shown.table.with_columns(
+        status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
+        **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
+    )
+    held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
+    accepted = own_merit.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
+    alike = in_company(collected(accepted), bits)
+    rows = collected(alike.lazy().join(held, on="path", how="left")).rows()
+    stay = {path for path, source_id, _, held_id in rows if held_id == source_id}
+    candidates = [Candidate(*facts) for *facts, _ in rows]
+    turned = pl.DataFrame(
+        [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
+        schema=dict.fromkeys(("path", "status", "reason", "detail", "duplicate_of"), pl.String),
+        orient="row",
+    )
+    duplicates = collected(own_merit.filter(among("path", turned["path"]))).update(turned, on="path")
+    return Rows(merged(own_merit, duplicates.sort("path"), "path"), "source_images")
+
+
+def _base_row(file: Found, key: str) -> Row:
+    empty: dict[str, Any] = dict.fromkeys(
+        ("source_id", "reason", "detail", "seconds", "duplicate_of", "width", "height", "original_width",
+         "original_height", "format", "mode", "phash")
+    )  # fmt: skip
+    return {
+        "path": file.name, "key": key, "status": "pending", "attempts": 0,
+        "bytes": file.size, "mtime_ns": file.mtime_ns, **empty,
+    }  # fmt: skip
+
+
+def _is_final(status: str, source_id: str | None, attempts: int | None, max_attempts: int) -> bool:
+    """Whether a row whose key still holds needs no reading."""
+    if status == "failed":
+        return (attempts or 0) >= max_attempts
+    return status == "filtered" or source_id is not None
+
+
+def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:
+    begun = time.perf_counter()
+    try:
+        outcome = _shown(file, profile, category)
+    except SourceError as error:
+        # A bad file stays bad until it changes; what may pass is tried again.
+        status = "failed" if error.reason in PASSING else "filtered"
+        outcome = {"status": status, "reason": error.reason, "detail": error.problem}
+    except MemoryError:
+        outcome = {"status": "failed", "reason": OUT_OF_MEMORY, "detail": "not enough memory to look at it"}
+    seconds = round(time.perf_counter() - begun, 4)
+    return {**row, **outcome, "attempts": row["attempts"] + 1, "seconds": seconds}
+
+
+def _shown(file: Found, profile: Profile, category: Category) -> Row:
+    if file.problem is not None:
+        raise SourceError(*file.problem)
+    photo = read_photo(
+        file.path, max_pixels=profile.sources.max_pixels, max_megapixels=profile.max_megapixels
+    )
+    against = turned_down(photo.rgb, photo.original_width, photo.original_height, category.filters)
+    height, width = photo.rgb.shape[:2]
+    return {
+        "status": "filtered" if against else "pending",
+        "reason": against[0] if against else None,
+        "detail": against[1] if against else None,
+        "source_id": photo.source_id,
+        "width": width, "height": height,
+        "original_width": photo.original_width, "original_height": photo.original_height,
+        "format": photo.format, "mode": photo.mode,
+        "phash": None if against else perceptual_hash(photo.rgb),
+    }  # fmt: skip
+
+
+def _journalled(rows: Iterable[Row], journal: Journal) -> Generator[Row]:
+    """Pass rows on, appending them to the journal a few at a time; what is left when it ends, too."""
+    batch: list[Row] = []
+    written = time.monotonic()
+    try:
+        for row in rows:
+            batch.append(row)
+            yield row
+            if len(batch) >= _BATCH_ROWS or time.monotonic() - written >= _BATCH_S:
+                journal.append(batch)
+                batch, written = [], time.monotonic()
+    finally:
+        journal.append(batch)

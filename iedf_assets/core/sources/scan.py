@@ -1,0 +1,147 @@
+"""Finding what lies below `data/`: every file, without opening any."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from iedf_assets.core.errors import InputsLostError
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.reasons import SYMLINK_OUTSIDE, UNREADABLE
+from iedf_assets.core.storage.keys import digest
+from iedf_assets.core.storage.naming import Layout, nfc
+
+Problem = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file below a category's folder.
+
+    Attributes:
+        location: its path, absolute; as text, which takes a fifth of a Path's memory.
+        name: its path relative to `data/`, in NFC, the category first; unique in its category.
+        size: bytes.
+        mtime_ns, ctime_ns: when its content, and anything about it, changed last; nanoseconds.
+        problem: reason and detail when it is not to be opened.
+    """
+
+    location: str
+    name: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    problem: Problem | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, absolute."""
+        return Path(self.location)
+
+
+def find_files(layout: Layout, category: str) -> list[Found] | None:
+    """Every file of a category, hidden ones too, sorted by name; None when the folder does not exist.
+
+    Links to folders are not followed. Of two files whose names differ in nothing but their Unicode form, the
+    one spelt in NFC keeps the name, and the others get `#` and a hash of their spelling.
+
+    Raises:
+        InputsLostError: a folder cannot be read, so that nobody knows what is in it.
+    """
+    try:
+        folder = layout.category_folder(category)
+        if folder is None:
+            return None
+        roots = [os.path.realpath(layout.data), os.path.realpath(folder)]
+        found = sorted(_walk(folder, nfc(category), roots), key=_name)
+    except OSError as error:
+        raise InputsLostError(
+            f"the folder of {category} cannot be read: {error}", "check its permissions and its mount"
+        ) from error
+    return sorted(_with_unique_names(found, folder), key=_name)
+
+
+def fingerprint(found: Iterable[Found]) -> str:
+    """A hash that changes when files come, go or change."""
+    return digest([[file.name, file.size, file.mtime_ns] for file in found])
+
+
+def unmapped_folders(layout: Layout, profile: Profile) -> list[str]:
+    """Names of the folders below `data/` that no category of the profile reads."""
+    if not layout.data.is_dir():
+        return []
+    read = {layout.category_folder(name) for name in profile.categories}
+    return sorted(
+        _printable(item.name) for item in layout.data.iterdir() if item.is_dir() and item not in read
+    )
+
+
+def _walk(root: Path, category: str, roots: list[str]) -> Iterator[Found]:
+    folders = [(str(root), category)]
+    while folders:
+        folder, name = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                full_name = f"{name}/{nfc(_printable(entry.name))}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((entry.path, full_name))
+                    continue
+                # A file that vanished since the folder was listed is not there.
+                with suppress(FileNotFoundError):
+                    yield _found(entry, full_name, roots)
+
+
+def _found(entry: os.DirEntry[str], name: str, roots: list[str]) -> Found:
+    facts, problem = entry.stat(follow_symlinks=False), None
+    if entry.is_symlink():
+        problem = _link_problem(entry.path, roots)
+        facts = facts if problem else os.stat(entry.path)  # noqa: PTH116  # a Path would cost as much as the call
+    elif not stat.S_ISREG(facts.st_mode):
+        problem = UNREADABLE, "not a regular file"
+    if problem is None and _printable(entry.path) != entry.path:
+        problem = UNREADABLE, "its name is not valid UTF-8: rename it"
+    return Found(entry.path, name, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, problem)
+
+
+def _link_problem(path: str, roots: list[str]) -> Problem | None:
+    target = os.path.realpath(path)
+    if not any(os.path.commonpath([root, target]) == root for root in roots):
+        return SYMLINK_OUTSIDE, f"the link leads out of the data folder, to {_printable(target)}"
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except OSError as error:
+        return UNREADABLE, f"a broken link: {error.strerror}"
+    if stat.S_ISDIR(mode):
+        return UNREADABLE, "a link to a folder is not followed"
+    return None if stat.S_ISREG(mode) else (UNREADABLE, "a link to what is not a regular file")
+
+
+def _printable(text: str) -> str:
+    """A name in which bytes that are not UTF-8 are spelt out, so that it can be written anywhere."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def _name(file: Found) -> str:
+    return file.name
+
+
+def _with_unique_names(found: Iterable[Found], root: Path) -> Iterator[Found]:
+    """Files, sorted by name, each under a name of its own."""
+    for name, same in groupby(found, key=_name):
+        files = list(same)
+        spelt = {os.fsencode(file.path.relative_to(root)): file for file in files} if len(files) > 1 else {}
+        plain = name.partition("/")[2].encode("utf-8")
+        keeper = plain if plain in spelt else min(spelt, default=plain)
+        yield from files if not spelt else ()
+        for spelling, file in sorted(spelt.items()):
+            mark = "" if spelling == keeper else f"#{hashlib.sha256(spelling).hexdigest()[:8]}"
+            yield replace(file, name=name + mark)
+
+
+def paths_on_disk(layout: Layout, category: str) -> dict[str, str]:
+    """Where each file of a category lies, by its manifest path; empty when the folder does not exist."""
+    return {file.name: file.location for file in find_files(layout, category) or []}

@@ -1,0 +1,1 @@
+"""What lies on disk, and how it survives: paths, tables, journals, locks. No pixels. Begin at `naming.py`."""

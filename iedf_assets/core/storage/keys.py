@@ -1,0 +1,116 @@
+"""Keys: what a row depends on, as a hash, so that a row is reused exactly while its key stays the same.
+
+Each stage's key contains the key of the stage before it, its own settings and its version. All keys of a
+source follow from its `source_id` and the profile alone, so what is pending can be told without rendering
+anything.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
+
+# Bump a stage's version when its output for the same input changes; golden tests say when that is due.
+SOURCES_VERSION = 1
+LAYERS_VERSION = 2
+PLAN_VERSION = 1
+EDITS_VERSION = 1
+PAIRS_VERSION = 4
+VERDICTS_VERSION = 1
+
+
+def digest(*parts: Any) -> str:
+    """128-bit hexadecimal hash of JSON-like values; dictionary order does not matter."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
+
+
+def _joined(settings: str, key: str) -> str:
+    """128-bit hash of what settings have in common and of one key."""
+    return hashlib.sha256(f"{settings}/{key}".encode()).hexdigest()[:32]
+
+
+def seed_from(*parts: Any) -> int:
+    """A 31-bit seed (what OpenCV's generator takes) drawn from JSON-like values."""
+    return int(digest(*parts)[:8], 16) & 0x7FFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place in the plan: the edit that a source gets for a subtype and a variant, and its keys."""
+
+    source_id: str
+    subtype: Subtype
+    variant: int
+    layers_key: str
+    edit_key: str
+    pair_key: str
+    verdict_key: str
+
+    @property
+    def name(self) -> str:
+        """`<source_id>/<subtype>/<variant>`: stays the same whatever the keys become."""
+        return f"{self.source_id}/{self.subtype.name}/{self.variant}"
+
+
+def needed_level(category: Category) -> Needs:
+    """The most that any planned subtype needs of a decomposition."""
+    wanted = {SUBTYPES[name].needs for name, count in category.subtypes.items() if count > 0}
+    return "layers" if "layers" in wanted else "mask" if "mask" in wanted else "none"
+
+
+def largest_area(category: Category) -> float:
+    """The largest share of a picture that any planned edit of an object's layers takes; 0 for none."""
+    names = [name for name, count in category.subtypes.items() if count and SUBTYPES[name].needs == "layers"]
+    return max((getattr(category.recipes, name).max_area for name in names), default=0.0)
+
+
+def sources_settings(profile: Profile, category: Category) -> str:
+    """What a source row depends on besides the file itself."""
+    return digest(
+        "source_images",
+        SOURCES_VERSION,
+        profile.sources.model_dump(exclude={"max_loss_share", "validation_share"}),
+        category.filters.model_dump(),
+        profile.max_megapixels,
+    )
+
+
+class Keys:
+    """The keys of a category's sources. What depends on the settings alone is hashed once."""
+
+    def __init__(self, profile: Profile, category: Category) -> None:
+        level = [needed_level(category), largest_area(category)]
+        layered, edit = category.workers.layered.identity(), category.workers.edit.identity()
+        self._layers = digest("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
+        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.model_dump())
+        self._edits = [
+            (SUBTYPES[name], variant, digest("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name,
+                                             variant, limits, category.scene, edit))
+            for name, count in sorted(category.subtypes.items())
+            for limits in [getattr(category.recipes, name).model_dump()]
+            for variant in range(count)
+        ]  # fmt: skip
+
+    def layers_key(self, source_id: str) -> str:
+        """Key of the decomposition of one source."""
+        return _joined(self._layers, source_id)
+
+    def slots(self, source_id: str) -> list[Slot]:
+        """All edits that the profile plans for a source, in a fixed order, with their keys."""
+        layers = self.layers_key(source_id)
+        found = []
+        for subtype, variant, settings in self._edits:
+            edit = _joined(settings, layers)
+            pair = _joined(self._pair, edit)
+            found.append(Slot(source_id, subtype, variant, layers, edit, pair, _joined(self._verdict, pair)))
+        return found
+
+
+def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:
+    """The identity of an edit: source, recipe, backend, model revision and stage version."""
+    return digest("edit", source_id, recipe, worker_identity, EDITS_VERSION)[:16]

@@ -1,0 +1,71 @@
+"""Puts the factory's definitions together for a profile."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from iedf_assets.core.profile.profile import Profile, uses_models
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.assets.canaries import canaries_asset
+from iedf_assets.defs.assets.dataset import dataset_asset
+from iedf_assets.defs.assets.dataset_index import dataset_index_asset
+from iedf_assets.defs.assets.edit_pairs import edit_pairs_asset
+from iedf_assets.defs.assets.edited_images import edited_images_asset
+from iedf_assets.defs.assets.image_layers import image_layers_asset
+from iedf_assets.defs.assets.report import report_asset
+from iedf_assets.defs.assets.source_images import source_images_asset
+from iedf_assets.defs.category_loop import Listener
+from iedf_assets.defs.checks import build_checks
+from iedf_assets.defs.io_managers import ManifestIOManager
+from iedf_assets.defs.jobs import build_jobs
+from iedf_assets.defs.partitions import category_partitions
+from iedf_assets.defs.resources import factory_resource
+from iedf_assets.defs.sensors import build_schedule, build_sensor
+
+# Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+STAGE_ASSETS = (
+    source_images_asset,
+    image_layers_asset,
+    edited_images_asset,
+    edit_pairs_asset,
+    dataset_asset,
+)
+
+
+def build_defs(
+    profile: Profile,
+    *,
+    listener: Listener | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """All assets, checks, jobs, sensors and resources for a profile.
+
+    Args:
+        listener: hears of the progress of runs in this process.
+        resource_overrides: replace resources by name, in tests.
+    """
+    partitions = category_partitions(profile)
+    layout = Layout.of(profile)
+    return dg.Definitions(
+        assets=[
+            *(build(partitions) for build in STAGE_ASSETS),
+            dataset_index_asset(),
+            canaries_asset(),
+            report_asset(),
+        ],
+        asset_checks=build_checks(partitions, with_models=uses_models(profile)),
+        jobs=build_jobs(),
+        sensors=[build_sensor(profile)],
+        schedules=[build_schedule(profile)],
+        resources={
+            "factory": factory_resource(profile, listener),
+            "io_manager": ManifestIOManager(layout),
+            **(resource_overrides or {}),
+        },
+        # The stages of a run follow one another, so a process for each would only cost its start.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,134 @@
+"""What `iedf run` does: wave after wave of each category, until nothing untried is pending."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.forgetting import forget, retry_failed
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.publishing.index import is_behind
+from iedf_assets.core.sources import scan
+from iedf_assets.core.sources.ingest import require_inputs
+from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.storage.locks import exclusive
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.ownership import claim_outputs
+
+Listener = Callable[[str, str, int, int], None]
+"""Called with (stage, category, done, total) as a stage gets on."""
+
+
+class Waves(Protocol):
+    """What takes a wave of a category through all stages."""
+
+    def run(self, category: str) -> None:
+        """Run one wave.
+
+        Raises:
+            FactoryError: the run did not succeed; says which stage and why.
+        """
+
+
+@dataclass
+class Outcome:
+    """How a category fared.
+
+    Attributes:
+        waves: how many runs it took.
+        counts: status → rows, by stage, as they stand now.
+        error: why the category stopped; None when it went through.
+    """
+
+    category: str
+    waves: int = 0
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def failed_rows(self) -> int:
+        """Rows that failed, in whichever stage."""
+        return sum(counts.get("failed", 0) for stage, counts in self.counts.items() if stage != "dataset")
+
+    @property
+    def went_through(self) -> bool:
+        """Whether everything ended as filtered, rejected or published."""
+        return self.error is None and self.failed_rows == 0
+
+
+def run_category(
+    profile: Profile, name: str, waves: Waves, *, force: str | None = None, retry: bool = False
+) -> Outcome:
+    """Everything pending of a category.
+
+    Args:
+        force: a stage that is made anew, with all that follows from it.
+        retry: try parked rows again.
+    """
+    layout = Layout.of(profile)
+    outcome = Outcome(name)
+    try:
+        claim_outputs(layout)
+        with exclusive(layout.category_lock(name), subject=f"the category {name}"):
+            if force:
+                forget(layout, name, force)
+            if retry:
+                retry_failed(layout, name)
+        _run_waves(profile, layout, outcome, waves)
+    except FactoryError as error:
+        outcome.error = str(error)
+    outcome.counts = Book.open(profile, layout, name).counts()
+    return outcome
+
+
+def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves) -> None:
+    tries_before = Book.open(profile, layout, outcome.category).tries()
+    before: _Look | None = None
+    while True:
+        look = _look(profile, layout, outcome, tries_before)
+        if not look.untried and look.tidy:
+            return
+        # Other photos may have come or changed meanwhile.
+        if before and before.untried.issubset(look.untried) and look.through <= before.through:
+            count, example = len(look.untried), min(look.untried)
+            raise FactoryError(
+                f"{count} photos of {outcome.category} do not get on, {example} for one",
+                "look at the run in the UI (`make dev`) and at the logs",
+            )
+        before = look
+        waves.run(outcome.category)
+        outcome.waves += 1
+
+
+class _Look(NamedTuple):
+    """What is to be done of a category.
+
+    Attributes:
+        untried: the paths that are still to be worked on.
+        through: how many others there are.
+        tidy: whether nothing else is to be done.
+    """
+
+    untried: frozenset[str]
+    through: int
+    tidy: bool
+
+
+def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapping[str, int]) -> _Look:
+    """What is to be done now. The book is let go of here: a wave opens its own."""
+    book = Book.open(profile, layout, outcome.category)
+    found = _require_found(book)
+    tries = book.tries()
+    untried = frozenset(
+        path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)
+    )
+    tidy = outcome.waves > 0 or not (
+        book.left_over(found) or not layout.index.exists() or is_behind(layout, outcome.category)
+    )
+    return _Look(untried, len(found) - len(untried), tidy)
+
+
+def _require_found(book: Book) -> list[Found]:
+    found = scan.find_files(book.layout, book.name)
+    return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

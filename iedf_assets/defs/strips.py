@@ -1,0 +1,89 @@
+"""Thumbnail strips for the event log: small enough to be stored with a materialization."""
+
+from collections.abc import Sequence
+from heapq import nlargest
+from pathlib import Path
+
+import cv2
+import dagster as dg
+import numpy as np
+
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.thumbnails import data_uri, load_small, strip
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.sources.scan import paths_on_disk
+from iedf_assets.core.storage.naming import SampleKey
+from iedf_assets.defs.metadata import Metadata
+
+ROWS = 4
+SIDE = 160
+DARKENED = 50  # of 255, what is left of the light outside the subject
+# The event log stores an event twice, and base64 adds a third: this keeps a strip's metadata under 100 KB.
+LIMIT_BYTES = 60_000
+
+
+def layers_strip(book: Book) -> Metadata:
+    """Photo and subject (the rest darkened) of a few of the sources of a book at work."""
+    photos = paths_on_disk(book.layout, book.name)
+    rows = []
+    for source in book.worked_on:
+        layers = book.layers_row(source.source_id)
+        if layers and layers["status"] == "done" and source.path in photos:
+            mask = book.layout.staged("image_layers", layers["key"]) / "mask.png"
+            rows.append((Path(photos[source.path]), mask))
+    return _strip("pictures: photo, subject", rows, spotlight=True)
+
+
+def pairs_strip(book: Book) -> Metadata:
+    """Source, mask and result of a few of the pairs of a book at work."""
+    keys = [slot.pair_key for slot in book.slots_of(book.worked_on)]
+    done = [key for key in keys if key in book.pairs and book.pairs[key]["status"] == "done"]
+    folders = [book.layout.staged("edit_pairs", key) for key in done]
+    return _strip("pictures: source, mask, result", [_triple(folder) for folder in folders])
+
+
+def samples_strip(book: Book) -> Metadata:
+    """Source, mask and result of the newest samples as they lie in the dataset."""
+    published = (key for key, status in book.verdicts.pick("sample_key", "status") if status == "published")
+    newest = nlargest(ROWS, map(SampleKey.parse, published), key=lambda key: key.number)[::-1]
+    return _strip(
+        "pictures: source, mask, result", [_sample_files(book.layout.dataset, key) for key in newest]
+    )
+
+
+def cases_strip(dataset: Path, samples: list[str]) -> Metadata:
+    """Source, mask and result of the worst samples of a check; whatever is no sample is left out."""
+    keys = [SampleKey.parse(sample) for sample in samples if SampleKey.is_key(sample)]
+    return _strip(
+        "pictures of the worst: source, mask, result", [_sample_files(dataset, key) for key in keys]
+    )
+
+
+def _sample_files(dataset: Path, key: SampleKey) -> tuple[Path, ...]:
+    return tuple(dataset / key.file(role) for role in ("source", "mask", "result"))
+
+
+def _triple(folder: Path) -> tuple[Path, ...]:
+    return folder / "source.jpg", folder / "mask.png", folder / "result.jpg"
+
+
+def _strip(caption: str, rows: Sequence[tuple[Path, ...]], *, spotlight: bool = False) -> Metadata:
+    pictures = []
+    for paths in rows[:ROWS]:
+        try:
+            row = [load_small(path, SIDE) for path in paths]
+        except StorageError:
+            continue  # a picture for the eye; that a file is missing is the checks' business
+        pictures.append([row[0], _spotlit(*row)] if spotlight else row)
+    if not pictures:
+        return {}
+    return {caption: dg.MetadataValue.md(f"![{caption}]({data_uri(strip(pictures, SIDE, LIMIT_BYTES))})")}
+
+
+def _spotlit(photo: Pixels, mask: Pixels) -> Pixels:
+    """The photo with everything but the subject darkened."""
+    fitted = cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_AREA)
+    share = np.maximum(fitted, DARKENED)[..., None].astype(np.uint16)
+    lit: Pixels = (photo * share // 255).astype(np.uint8)
+    return lit

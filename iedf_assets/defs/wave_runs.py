@@ -1,0 +1,64 @@
+"""Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
+
+import gc
+
+import dagster as dg
+
+from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.memory import give_back
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.build import build_defs
+from iedf_assets.defs.category_loop import Listener
+from iedf_assets.defs.instance import open_instance
+from iedf_assets.defs.jobs import FACTORY
+
+# Dagster's console log would drown the progress; everything is in the event log.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class InProcessWaves:
+    """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
+
+    def __init__(self, profile: Profile, listener: Listener) -> None:
+        self._instance = open_instance(Layout.of(profile), profile.resolved(profile.paths.instance))
+        self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
+
+    def run(self, category: str) -> None:
+        """Run one wave.
+
+        Raises:
+            FactoryError: the run did not succeed; says which stage and why.
+            KeyboardInterrupt: it was interrupted.
+        """
+        try:
+            result = self._job.execute_in_process(
+                instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+            )
+        finally:
+            # A run leaves cycles behind, and in them its database connections with their caches: they would
+            # stay, several runs' worth, until Python happens to look at its oldest objects.
+            gc.collect()
+            give_back()
+        if not result.success:
+            errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+            # Dagster takes an interrupt for a failure of the step that it hits.
+            if any(
+                error and error.cls_name == dg.DagsterExecutionInterruptedError.__name__ for error in errors
+            ):
+                raise KeyboardInterrupt
+            raise FactoryError(_failure_of(result))
+
+
+def _failure_of(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return f"{event.step_key} failed: {error.message.strip() if error else event.message}"
+    failure = next((event for event in result.all_events if event.is_run_failure), None)
+    if failure is None:
+        return f"the run {result.run_id} did not succeed"
+    error = failure.job_failure_data.error
+    return f"{failure.message} {error.message.strip() if error else ''}".strip()

@@ -1,0 +1,131 @@
+"""The launcher `service`: a stage's requests made by running services, with the stage's own journal."""
+
+import base64
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from iedf_assets.core.contract import EditRequest, LayerRequest, Stage
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.parallel import Report
+from iedf_assets.core.pictures.photos import MAX_FILE_BYTES
+from iedf_assets.core.profile.profile import Worker
+from iedf_assets.core.storage.files import place_file
+from iedf_assets.core.storage.item_loop import run_requests
+from iedf_assets.core.storage.journal import Journal, Row
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.launching.replicas import ServiceDownError, ServicePool
+from model_envs.services.translating import edit_by_contract, layers_by_contract
+
+_MASKS = frozenset({"mask.png", "alpha.png"})
+
+
+def work_through_services(
+    context: dg.AssetExecutionContext,
+    layout: Layout,
+    worker: Worker,
+    stage: Stage,
+    requests: Sequence[LayerRequest | EditRequest],
+    report: Report,
+    stop: threading.Event,
+    budget_s: float | None,
+) -> None:
+    """Have services make `requests`; their rows are in the stage's journal when this returns.
+
+    Args:
+        stop: gives up what is under way when it is set.
+        budget_s: seconds of work after which no item is begun any more; None for no end.
+
+    Raises:
+        ServiceDownError: no service can be used; rows finished before are kept.
+        SystematicError: see `run_requests`.
+    """
+    pool = ServicePool.of(stage, worker, tell=context.log.warning, stop=stop)
+    with pool, Journal(layout.journal(stage, context.partition_key)) as journal:
+        places = pool.places()
+        context.log.info("services: %s, %d requests at once", ", ".join(worker.endpoints), places)
+        run_requests(
+            requests,
+            _Remote(pool, worker, context.run.run_id).make,
+            journal,
+            threads=worker.service.parallel or places,
+            max_failures_in_a_row=worker.max_failures_in_a_row,
+            report=report,
+            budget_s=budget_s,
+        )
+
+
+class _Remote:
+    """Makes items by services, as a backend would."""
+
+    def __init__(self, pool: ServicePool, worker: Worker, run_id: str) -> None:
+        self._pool, self._worker, self._run_id = pool, worker, run_id
+        self._by_path = worker.service.send_mode == "path"
+        self._revision = worker.model_settings().revision or None
+
+    def make(self, request: LayerRequest | EditRequest, folder: Path) -> Row:
+        """Make one item: its files into `folder`; returns its row's own columns.
+
+        Raises:
+            SourceError: the service cannot make this one.
+            ServiceDownError: no service can be used.
+        """
+        row: Row = {"backend": self._worker.backend, "model_revision": self._revision}
+        if self._pool.is_ours:
+            return row | self._item(request, folder)
+
+        def infer(body: dict[str, Any]) -> dict[str, Any]:
+            return self._pool.post("/infer", {"request_id": self._request_id(request), **body})
+
+        if isinstance(request, LayerRequest):
+            return row | layers_by_contract(request, infer, folder, by_path=self._by_path)
+        return row | edit_by_contract(request, infer, folder, by_path=self._by_path)
+
+    def _request_id(self, request: LayerRequest | EditRequest) -> str:
+        """The same for all tries of a run, so that nothing is made twice; another one in the next run."""
+        return f"{request.key}.{self._run_id[:8]}"
+
+    def _item(self, request: LayerRequest | EditRequest, folder: Path) -> Row:
+        item = {
+            name: value for name, value in asdict(request).items() if name not in {"output", "row", "inputs"}
+        }
+        body: dict[str, Any] = {"request_id": self._request_id(request), "item": item}
+        if not self._by_path:
+            body |= {"return_b64": True, "source_b64": _packed(Path(request.path))}
+            if isinstance(request, EditRequest):
+                body["files"] = _layer_files(request)
+        answer = self._pool.post("/items", body)
+        for name in answer["names"]:
+            target = folder / Path(name).name
+            if self._by_path:
+                _fetch(Path(answer["cache_dir"]) / name, target)
+            else:
+                target.write_bytes(base64.b64decode(answer["files"][name]))
+        return dict(answer["row"])
+
+
+def _fetch(source: Path, target: Path) -> None:
+    try:
+        place_file(source, target)
+    except FileNotFoundError as error:
+        raise ServiceDownError(
+            f"the service says that it wrote {source}, which is not there for this machine",
+            "set workers.*.service.send_mode to base64, or have both see the same disk under the same path",
+        ) from error
+
+
+def _packed(path: Path) -> str:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise StorageError(f"{path} is too large to be sent")
+    return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def _layer_files(request: EditRequest) -> dict[str, str]:
+    """The files that an edit is made from, by name, base64."""
+    needed = _MASKS | {layer["file"] for layer in request.layers.get("layers") or []}
+    there = needed & set(request.layers.get("files") or {})
+    return {name: _packed(Path(request.layers_folder) / name) for name in sorted(there)}

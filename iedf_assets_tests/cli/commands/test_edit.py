@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from skimage import data, io
+
+from iedf_assets.cli.commands.edit import Trial
+from iedf_assets.cli.main import cli
+from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
+from iedf_assets_tests.whole.test_runs import own_home
+
+__all__ = ["own_home"]
+NOTHING = {
+    "subtype": None, "instruction": None, "backend": None, "layered_model_dir": None, "edit_model_dir": None,
+    "skip_layered": False, "device": None,
+}  # fmt: skip
+
+
+def trial(**changes: object) -> Trial:
+    return Trial(**{**NOTHING, **changes})  # type: ignore[arg-type]
+
+
+def test_nothing_asked_for_changes_nothing() -> None:
+    assert trial().settings() == []
+    assert trial().kind == "move"
+
+
+def test_model_folders_choose_the_models_and_their_environments(tmp_path: Path) -> None:
+    asked = trial(layered_model_dir=tmp_path / "a: b", edit_model_dir=tmp_path / "编辑", device="cpu")
+    workers = load_profile(DEFAULT_PROFILE, asked.settings()).workers
+    assert (workers.layered.backend, workers.layered.environment) == ("qwen", "iedf-layered")
+    assert (workers.edit.backend, workers.edit.environment) == ("qwen", "iedf-edit")
+    assert workers.layered.model_dir == tmp_path / "a: b"
+    assert workers.edit.model_dir == tmp_path / "编辑"
+    assert workers.layered.model.device == workers.edit.model.device == "cpu"
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_the_object_is_found_without_a_layered_model_when_it_is_skipped_or_not_given(
+    tmp_path: Path, *, skip: bool
+) -> None:
+    layered = tmp_path if skip else None
+    asked = trial(backend="qwen", layered_model_dir=layered, edit_model_dir=tmp_path, skip_layered=skip)
+    workers = load_profile(DEFAULT_PROFILE, asked.settings()).workers
+    assert (workers.layered.backend, workers.layered.environment) == ("classical", None)
+    assert workers.edit.backend == "qwen"
+
+
+def test_an_instruction_is_kept_word_for_word(tmp_path: Path) -> None:
+    words = "把杯子变成: \"金色\" # 'yes'"
+    asked = trial(instruction=words, edit_model_dir=tmp_path)
+    assert asked.kind == "replace"
+    assert load_profile(DEFAULT_PROFILE, asked.settings()).recipes.replace.instruction == words
+
+
+def test_what_draws_its_edits_follows_no_words() -> None:
+    with pytest.raises(ProfileError, match="does not follow --instruction"):
+        trial(instruction="go left", subtype="move").settings()
+
+
+def test_an_unknown_subtype_is_told_the_known_ones() -> None:
+    with pytest.raises(ProfileError, match="no subtype 'teleport'") as found:
+        _ = trial(subtype="teleport").kind
+    assert "restyle" in found.value.remedy
+
+
+def test_what_takes_a_model_says_so(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    io.imsave(photo, data.coffee())
+    done = CliRunner().invoke(cli, ["edit", str(photo), "--output", str(tmp_path), "--subtype", "restyle"])
+    assert done.exit_code != 0
+    assert isinstance(done.exception, ProfileError)
+    assert "only a model can do restyle" in done.exception.problem
+
+
+@pytest.mark.slow
+def test_every_intermediate_is_on_disk_with_a_contact_sheet(tmp_path: Path) -> None:
+    photo = tmp_path / "杯 photo.png"
+    io.imsave(photo, data.coffee())
+    output = tmp_path / "out"
+    done = CliRunner().invoke(cli, ["edit", str(photo), "--output", str(output), "--subtype", "identity"])
+    assert done.exit_code == 0, done.output
+    steps = {path.name for path in (output / "杯 photo_steps").iterdir()}
+    assert {
+        "1_image_layers.json", "1_image_layers_mask.png", "2_edited_images.json",
+        "2_edited_images_picture.png", "3_edit_pairs.json", "3_edit_pairs_result.jpg",
+    } <= steps  # fmt: skip
+    sheet = io.imread(output / "杯 photo_sheet.jpg")
+    assert sheet.shape[0] >= 600
+    assert (output / "杯 photo_result.jpg").exists()

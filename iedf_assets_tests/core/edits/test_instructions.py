@@ -1,0 +1,241 @@
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iedf_assets.core.edits import instructions, recipes
+from iedf_assets.core.edits.phrases import DIRECTIONS, PHRASES, STRENGTHS, Language
+from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.profile.profile import Recipes
+from iedf_assets.core.profile.subtypes import SUBTYPES
+
+SUBJECT: dict[str, Any] = {
+    "x": 250, "y": 150, "width": 100, "height": 100, "area_share": 0.1, "center_x": 0.5, "center_y": 0.5,
+    "colour": [255, 140, 0], "touches_border": False, "caption": None,
+}  # fmt: skip
+SIZE = (600, 400)
+MOVE = {
+    "task": "structural_edit", "subtype": "move", "direction": "right", "percent": 12, "dx": 72, "dy": 0,
+}  # fmt: skip
+RECOLOR = {"task": "semantic_edit", "subtype": "recolor", "colour": "light_blue", "hue": 258, "chroma": 0.1}
+# Edits of the whole picture, which name no object.
+WHOLE = {name for name, subtype in SUBTYPES.items() if subtype.mask_of == "everything"}
+LANGUAGES: tuple[Language, Language] = ("ch", "en")
+
+
+def drawn(subtype: str, seed: int) -> recipes.Recipe:
+    recipe = recipes.draw(subtype, seed, SUBJECT, *SIZE, getattr(Recipes(), subtype))
+    assert isinstance(recipe, dict)
+    return recipe
+
+
+def written(recipe: recipes.Recipe, subject: dict[str, Any] = SUBJECT) -> list[tuple[str, str]]:
+    return [instructions.write(recipe, subject, *SIZE, seed) for seed in range(150)]
+
+
+@given(st.sampled_from(sorted(SUBTYPES)), st.integers(0, 2**63))
+def test_instructions_are_one_clean_line_in_each_language(subtype: str, seed: int) -> None:
+    recipe = drawn(subtype, seed)
+    chinese, english = instructions.write(recipe, SUBJECT, *SIZE, seed)
+    assert (chinese, english) == instructions.write(recipe, SUBJECT, *SIZE, seed)
+    for text in (chinese, english):
+        assert text == " ".join(text.split())
+        assert not re.search(r"[{}\"「」]|[.。]$", text)
+    assert english[0].isupper()
+    if subtype != "write":  # which quotes what is to be written, in whatever letters
+        assert english.isascii()
+        assert not re.search(r"[A-Za-z,“”]", chinese)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_edit_can_be_asked_for_in_eight_ways(language: Language) -> None:
+    for key, phrases in PHRASES[language].items():
+        assert len(set(phrases)) >= 8, key
+        names_it = key.partition("/")[0] not in WHOLE
+        assert all(("{it}" in phrase) == names_it for phrase in phrases), key
+
+
+def test_both_languages_know_the_same_edits() -> None:
+    assert PHRASES["ch"].keys() == PHRASES["en"].keys()
+
+
+@pytest.mark.parametrize("subtype", sorted(SUBTYPES))
+def test_the_seed_draws_many_phrasings_of_each_language_independently(subtype: str) -> None:
+    pairs = set(written(drawn(subtype, 5)))
+    chinese, english = ({pair[number] for pair in pairs} for number in (0, 1))
+    assert len(chinese) >= 8
+    assert len(english) >= 8
+    assert len(pairs) > max(len(chinese), len(english))
+
+
+@pytest.mark.parametrize(
+    ("direction", "ch", "en", "length"),
+    [
+        ("left", "向左", "to the left", ("宽度", "width")),
+        ("right", "向右", "to the right", ("宽度", "width")),
+        ("up", "向上", " upwards", ("高度", "height")), ("down", "向下", " downwards", ("高度", "height")),
+    ],
+)  # fmt: skip
+def test_a_move_states_direction_and_distance(
+    direction: str, ch: str, en: str, length: tuple[str, str]
+) -> None:
+    for chinese, english in written({**MOVE, "direction": direction}):
+        assert ch in chinese
+        assert f"画面{length[0]}的 12%" in chinese
+        assert en in english
+        assert f"12 % of the image {length[1]}" in english
+
+
+@pytest.mark.parametrize("factor", [0.65, 1.3])
+def test_a_scaling_states_how_much(factor: float) -> None:
+    recipe = {
+        "task": "structural_edit",
+        "subtype": "scale",
+        "factor": factor,
+        "anchor_x": 1.0,
+        "anchor_y": 1.0,
+    }
+    numbers = {round(factor * 100), abs(round(factor * 100) - 100)}
+    for texts in written(recipe):
+        for text in texts:
+            assert int(re.findall(r"\d+", text)[0]) in numbers
+
+
+def test_a_recolouring_states_the_new_colour_and_the_old() -> None:
+    for chinese, english in written(RECOLOR):
+        assert "浅蓝色" in chinese
+        assert "橙色" in chinese
+        assert "light blue" in english
+        assert "orange" in english
+
+
+@pytest.mark.parametrize("kind", recipes.BACKGROUND_KINDS)
+def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> None:
+    recipe = {"task": "consistency_edit", "subtype": "background", "kind": kind, "strength": 0.6}
+    for chinese, english in written(recipe):
+        assert "背景" in chinese
+        assert "画面中央的橙色主体" in chinese
+        assert "the background" in english
+        assert "the orange subject in the centre" in english.lower()
+
+
+@pytest.mark.parametrize(
+    ("strength", "level"), [(0.35, "slight"), (0.5, "clear"), (0.65, "clear"), (0.7, "strong")]
+)
+@pytest.mark.parametrize(
+    ("subtype", "kind"),
+    [("identity", kind) for kind in recipes.IDENTITY_KINDS]
+    + [("background", kind) for kind in recipes.BACKGROUND_KINDS],
+)
+def test_the_word_for_the_strength_fits_in_both_languages(
+    subtype: str, kind: str, strength: float, level: str
+) -> None:
+    recipe = {"task": "consistency_edit", "subtype": subtype, "kind": kind, "strength": strength}
+    for texts in written(recipe):
+        for language, text in zip(LANGUAGES, texts, strict=True):
+            assert any(re.search(rf"{word}(?!\w)" if language == "en" else word, text.lower())
+                       for word in STRENGTHS[language][level].values())  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "ch", "en"),
+    [
+        (0, 0, "画面左上方", "in the upper left"), (250, 0, "画面上方", "at the top"),
+        (500, 150, "画面右侧", "on the right"), (250, 300, "画面下方", "at the bottom"),
+        (250, 150, "画面中央", "in the centre"),
+    ],
+)  # fmt: skip
+def test_an_object_is_named_by_its_place(x: int, y: int, ch: str, en: str) -> None:
+    subject = SUBJECT | {"x": x, "y": y}
+    assert instructions.object_name(subject, *SIZE, "en", "object") == f"the orange object {en}"
+    assert instructions.object_name(subject, *SIZE, "ch", "物体") == f"{ch}的橙色物体"
+
+
+@pytest.mark.parametrize(
+    ("share", "ch", "en"), [(0.4, "大型", "large "), (0.01, "小型", "small "), (0.1, "", "")]
+)
+def test_an_object_is_named_by_its_size_when_that_is_clear(share: float, ch: str, en: str) -> None:
+    subject = SUBJECT | {"area_share": share}
+    assert instructions.object_name(subject, *SIZE, "en", "object") == f"the {en}orange object in the centre"
+    assert instructions.object_name(subject, *SIZE, "ch", "物体") == f"画面中央的{ch}橙色物体"
+
+
+@pytest.mark.parametrize(
+    ("caption", "ch", "en"),
+    [
+        ("A {striped} cat.", "橙色物体", "{striped} cat"),
+        ({"ch": "一只猫。", "en": "the cat"}, "一只猫", "cat"),
+        ({"ch": "猫"}, "猫", "orange object"),
+        ("", "橙色物体", "orange object"),
+    ],
+)
+def test_a_caption_names_the_object(caption: Any, ch: str, en: str) -> None:
+    chinese, english = instructions.write(MOVE, SUBJECT | {"caption": caption}, *SIZE, 1)
+    assert f"画面中央的{ch}" in chinese
+    assert f"the {en} in the centre" in english
+
+
+@st.composite
+def subjects(draw: st.DrawFn) -> dict[str, Any]:
+    x, y = draw(st.integers(0, 500)), draw(st.integers(0, 300))
+    width, height = draw(st.integers(20, 600 - x)), draw(st.integers(20, 400 - y))
+    colour = [draw(st.integers(0, 255)) for _ in range(3)]
+    box = {"x": x, "y": y, "width": width, "height": height}
+    return SUBJECT | box | {"colour": colour, "area_share": width * height / 240000}
+
+
+@given(st.sampled_from(sorted(SUBTYPES)), subjects(), st.integers(0, 2**63))
+def test_whatever_is_drawn_the_texts_say_what_where_and_how_much(
+    subtype: str, subject: dict[str, Any], seed: int
+) -> None:
+    recipe = recipes.draw(subtype, seed, subject, *SIZE, getattr(Recipes(), subtype))
+    if isinstance(recipe, recipes.Unplannable):
+        return
+    texts = dict(zip(LANGUAGES, instructions.write(recipe, subject, *SIZE, seed), strict=True))
+    for language, text in texts.items():
+        noun = {"en": ("object", "subject"), "ch": ("物体", "主体")}[language][
+            subtype in ("identity", "background", "portrait")
+        ]
+        name = instructions.object_name(subject, *SIZE, language, noun)
+        assert (name.lower() in text.lower()) == (subtype not in WHOLE)
+        rest = text.lower().replace(name.lower(), "")
+        numbers = {int(number) for number in re.findall(r"\d+", rest)}
+        if "percent" in recipe:
+            assert numbers == {recipe["percent"]}
+            assert DIRECTIONS[language][recipe["direction"]] in rest
+        elif "factor" in recipe:
+            percent = round(recipe["factor"] * 100)
+            assert len(numbers) == 1
+            assert numbers <= {percent, abs(percent - 100)}
+        elif subtype != "write":
+            assert not numbers
+        if "colour" in recipe:
+            new = colour_names.COLOURS[recipe["colour"]]
+            assert (new.en if language == "en" else new.ch) in rest
+        if "strength" in recipe:
+            level = STRENGTHS[language][instructions.strength_level(recipe["strength"])]
+            assert any(word in rest for word in level.values())
+
+
+@pytest.mark.parametrize(
+    ("subtype", "ch", "en"),
+    [
+        ("move", "把画面中央的橙色物体的位置向右移动画面宽度的 21%，原处用背景填补",
+         "Please move the orange object in the centre to the right by 21 % of the image width"),
+        ("recolor", "把画面中央的橙色物体的颜色换成浅蓝色",
+         "Replace the colour of the orange object in the centre with light blue"),
+        ("background", "请使背景明显偏向冷色调，画面中央的橙色主体维持原样",
+         "Give the background a noticeable cool tint without touching the orange subject in the centre"),
+    ],
+)  # fmt: skip
+def test_golden_instructions_else_bump_the_plan_version(subtype: str, ch: str, en: str) -> None:
+    assert instructions.write(drawn(subtype, 7), SUBJECT, *SIZE, 7) == (ch, en)
+
+
+def test_every_colour_has_a_word_in_a_recolouring() -> None:
+    for key, colour in colour_names.COLOURS.items():
+        chinese, english = instructions.write(RECOLOR | {"colour": key}, SUBJECT, *SIZE, 1)
+        assert colour.ch in chinese
+        assert colour.en in english

@@ -1,0 +1,136 @@
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.profile.checkpoints import checkpoint, fingerprint, inspect
+
+CLASS = "QwenImageEditPlusPipeline"
+PARTS = ("transformer", "text_encoder", "vae", "scheduler", "tokenizer", "processor")
+
+
+def tensors(size: int = 64, fill: bytes = b"\1") -> bytes:
+    """A safetensors file with one tensor."""
+    header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    return struct.pack("<Q", len(header)) + header + fill * size
+
+
+@pytest.fixture(autouse=True)
+def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are looked at each time."""
+    monkeypatch.setattr("iedf_assets.core.profile.checkpoints.FRESH_S", 1e-9)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "模型 edit"
+    for part in PARTS:
+        (folder / part).mkdir(parents=True)
+        (folder / part / "config.json").write_text("{}")
+    index = {"_class_name": CLASS, **{part: ["library", "Class"] for part in PARTS}}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    for name in names:
+        (folder / "transformer" / name).write_bytes(tensors())
+    weight_map = {"a": names[0], "b": names[1]}
+    (folder / "transformer" / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": weight_map})
+    )
+    for part in ("text_encoder", "vae"):
+        (folder / part / "model.safetensors").write_bytes(tensors())
+    return folder
+
+
+def problem_of(folder: Path, stage: str = "edited_images") -> str:
+    with pytest.raises(WorkerError) as found:
+        checkpoint(folder, stage)
+    assert found.value.remedy
+    return found.value.problem
+
+
+def test_a_complete_checkpoint_tells_its_class_size_and_parts(model: Path) -> None:
+    found = checkpoint(model, "edited_images")
+    assert found.class_name == CLASS
+    assert found.weights_bytes == 4 * len(tensors())
+    assert set(found.components) == set(PARTS)
+    assert found == inspect(model)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    assert f"{tmp_path / 'no'} does not exist" in problem_of(tmp_path / "no")
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    assert "model_index.json is missing" in problem_of(tmp_path)
+
+
+def test_a_model_of_the_other_stage_is_refused_by_its_class(model: Path) -> None:
+    assert CLASS in problem_of(model, "image_layers")
+
+
+def test_a_missing_shard_is_named_with_its_number(model: Path) -> None:
+    (model / "transformer" / "model-00002-of-00002.safetensors").unlink()
+    assert "shard 2 of 2 is missing" in problem_of(model)
+
+
+def test_a_missing_part_is_named(model: Path) -> None:
+    for file in (model / "vae").iterdir():
+        file.unlink()
+    assert "lacks its part vae/" in problem_of(model)
+
+
+@pytest.mark.parametrize("cut", [1, 40])
+def test_a_cut_off_shard_is_noticed_by_its_header(model: Path, cut: int) -> None:
+    shard = model / "transformer" / "model-00001-of-00002.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-cut])
+    assert "it is incomplete" in problem_of(model)
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\0" * 64, struct.pack("<Q", 9) + b"no json !"])
+def test_what_is_no_safetensors_file_is_refused(model: Path, content: bytes) -> None:
+    (model / "vae" / "model.safetensors").write_bytes(content)
+    assert "is no safetensors file" in problem_of(model)
+
+
+def test_pickled_weights_are_refused(model: Path) -> None:
+    (model / "vae" / "model.safetensors").rename(model / "vae" / "model.bin")
+    assert "pickled ones are not loaded" in problem_of(model)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_a_broken_index_is_refused(model: Path, text: str) -> None:
+    (model / "model_index.json").write_text(text)
+    assert "model_index.json" in problem_of(model)
+
+
+def test_the_fingerprint_follows_the_content_and_not_the_place(model: Path, tmp_path: Path) -> None:
+    before = fingerprint(model)
+    moved = model.rename(tmp_path / "elsewhere")
+    assert fingerprint(moved) == before
+    (moved / "transformer" / "config.json").write_text('{"a": 1}')
+    changed = fingerprint(moved)
+    assert changed != before
+    (moved / "vae" / "model.safetensors").write_bytes(tensors(fill=b"\2"))
+    assert fingerprint(moved) not in {before, changed}
+    (moved / ".cache").mkdir()
+    (moved / ".cache" / "note.txt").write_text("left by a download")
+    assert fingerprint(moved) == fingerprint(moved)
+
+
+def test_hidden_files_do_not_count(model: Path) -> None:
+    before = fingerprint(model)
+    (model / ".cache").mkdir()
+    (model / ".cache" / "note.txt").write_text("left by a download")
+    assert fingerprint(model) == before
+
+
+def test_a_single_file_has_a_fingerprint_too(tmp_path: Path) -> None:
+    lora = tmp_path / "lightning.safetensors"
+    lora.write_bytes(tensors())
+    one = fingerprint(lora)
+    lora.write_bytes(tensors(fill=b"\3"))
+    assert fingerprint(lora) != one
+    with pytest.raises(WorkerError, match="no model at"):
+        fingerprint(tmp_path / "none.safetensors")

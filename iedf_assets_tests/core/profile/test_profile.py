@@ -1,0 +1,87 @@
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "profile.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_the_default_profile_lists_every_key_with_its_default(tmp_path: Path) -> None:
+    bare = load_profile(written(tmp_path, "categories: {a: {task: semantic_edit}}"))
+    default = load_profile(DEFAULT_PROFILE)
+    for key in type(bare).model_fields:
+        if key != "categories":
+            assert getattr(default, key) == getattr(bare, key), key
+
+
+def test_unknown_keys_are_named_with_line_and_likely_meaning(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "seed: 1\ncategories:\n  a:\n    task: semantic_edit\n    filters:\n      min_widht: 5\n"
+    )
+    with pytest.raises(
+        ProfileError, match=r"categories\.a\.filters\.min_widht \(line 6\).*did you mean 'min_width'"
+    ):
+        load_profile(path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("wave=0", "wave"),
+        ("seed=abc", "seed"),
+        ("categories.物理变化.subtypes={fly: 1}", "unknown subtype fly"),
+        ("categories.物理变化.scene=../up", "scene"),
+        ("categories={'../up': {task: semantic_edit}}", "categories"),
+        ("seed.deeper=1", "goes below 'seed'"),
+        ("no_equals_sign", "key.sub=value"),
+        ("thresholds.min_mask_share=[", "no valid YAML"),
+        ("workers.edit.backend=qwen3", "workers.edit.backend"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(setting: str, said: str) -> None:
+    with pytest.raises(ProfileError, match=said):
+        load_profile(DEFAULT_PROFILE, [setting])
+
+
+def test_settings_change_one_key_and_leave_the_rest() -> None:
+    profile = load_profile(DEFAULT_PROFILE, ["wave=3", "filters.min_width=500"])
+    assert profile.wave == 3
+    assert profile.category("物体一致性").filters.min_width == 500
+    assert profile.category("物体一致性").filters.min_height == 128
+
+
+def test_a_category_narrows_only_what_it_names() -> None:
+    profile = load_profile(DEFAULT_PROFILE, ["categories.物理变化.thresholds.composited.max_mse_outside=2"])
+    assert profile.category("物理变化").thresholds.composited.max_mse_outside == 2
+    assert profile.category("物理变化").thresholds.composited.min_ssim_outside == 0.98
+    assert profile.category("物体一致性").thresholds.composited.max_mse_outside == 4
+
+
+def test_a_category_without_subtypes_gets_its_tasks_default(tmp_path: Path) -> None:
+    profile = load_profile(written(tmp_path, "categories: {a: {task: structural_edit}}"))
+    assert profile.category("a").subtypes == {"move": 1}
+
+
+def test_category_names_match_in_any_normal_form(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "naïve café")
+    path = written(tmp_path, f"categories: {{'{decomposed}': {{task: semantic_edit}}}}")
+    profile = load_profile(path)
+    assert profile.category_name(decomposed) == unicodedata.normalize("NFC", decomposed)
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [", "\x00"])
+def test_files_that_are_no_profile_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ProfileError):
+        load_profile(written(tmp_path, text))
+
+
+def test_a_missing_profile_names_the_file_and_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=r"nowhere\.yaml.*\n.*--config or IEDF_CONFIG"):
+        load_profile(tmp_path / "nowhere.yaml")

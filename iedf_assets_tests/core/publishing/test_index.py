@@ -1,0 +1,239 @@
+import csv
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS, is_behind, write_index
+from iedf_assets.core.storage.journal import Journal
+from iedf_assets.core.storage.manifests import frame, write_table
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.pair_making import PHOTOS, Plant, source_id_of, tree
+
+CATEGORIES = ("人物物体一致性", "物体一致性", "物理变化")
+
+
+def plants_of(profile: Profile, layout: Layout, order: tuple[str, ...] = CATEGORIES) -> dict[str, Plant]:
+    """Three categories, of which one has a no-op, one a failed edit and one a slot not judged yet."""
+    plants = {}
+    for name in order:
+        plant = plants[name] = Plant(profile, layout, name)
+        if name == CATEGORIES[0]:
+            plant.no_ops = frozenset({plant.slots[0].name})
+        plant.make()
+        if name == CATEGORIES[1]:
+            plant.edits[plant.slots[1].edit_key] |= {"status": "failed", "reason": "OSError"}
+        plant.judge([slot.name for slot in plant.slots[:7]])
+        plant.save()
+    return plants
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_index_lists_every_sample_with_paths_that_exist(profile: Profile, layout: Layout) -> None:
+    plants = plants_of(profile, layout)
+    write_index(profile, layout)
+    entries = read_jsonl(layout.index)
+    keys = [entry["sample_key"] for entry in entries]
+    assert keys == sorted(key for plant in plants.values() for key in plant.samples())
+    for entry in entries:
+        assert tuple(entry) == INDEX_COLUMNS
+        place = [entry[column] for column in ("edit_task", "subtype", "scene", "sample_id")]
+        assert "/".join(place) == entry["sample_key"]
+        metadata = entry["metadata"]
+        named = [metadata["allowed_region_mask_path"], *entry["mask_paths"]]
+        named += [metadata["result_mask_path"]] if entry["edit_task"] == "structural_edit" else []
+        for path in (entry["src_image_path"], entry["result_image_path"], *named):
+            assert (layout.outputs / path).is_file()
+        assert metadata["source_path"].startswith(entry["dataset_category"] + "/")
+        assert metadata["recipe"]["subtype"] == entry["subtype"]
+        assert (metadata["width"], metadata["height"], metadata["backend"]) == (160, 128, "classical")
+        folder = layout.dataset / entry["sample_key"]
+        assert folder.with_name(f"{folder.name}_CH.txt").read_text("utf-8") == entry["instruction_ch"]
+        assert entry["tier"] == "composited"
+
+
+def test_the_csv_says_the_same_with_quotes_commas_and_chinese(profile: Profile, layout: Layout) -> None:
+    plants_of(profile, layout)
+    write_index(profile, layout)
+    rows, entries = read_csv(layout.reports / "index.csv"), read_jsonl(layout.index)
+    assert tuple(rows[0]) == INDEX_COLUMNS
+    assert '"' in rows[0]["instruction_en"]
+    assert "," in rows[0]["instruction_en"]
+    for row, entry in zip(rows, entries, strict=True):
+        plain: dict[str, Any] = dict(row)
+        plain |= {"mask_paths": row["mask_paths"].split("|"), "metadata": json.loads(row["metadata"])}
+        assert plain == entry
+
+
+def test_counts_add_up_and_the_rate_is_published_by_judged(profile: Profile, layout: Layout) -> None:
+    plants = plants_of(profile, layout)
+    summary = write_index(profile, layout)
+    for name, plant in plants.items():
+        assert summary.counts[name] == dict(Counter(plant.statuses()))
+        assert sum(summary.counts[name].values()) == len(plant.slots)
+    assert summary.counts[CATEGORIES[1]] == {"failed": 1, "published": 3}
+    assert summary.counts[CATEGORIES[2]] == {"pending": 1, "published": 7}
+    assert json.loads((layout.qa / "qa_summary.json").read_text("utf-8")) == {
+        "total": 14,
+        "passed": 13,
+        "failed": 1,
+        "pass_rate": 13 / 14,
+    }
+
+
+def test_scores_cover_every_judged_pair_a_reject_without_a_number(profile: Profile, layout: Layout) -> None:
+    plants = plants_of(profile, layout)
+    write_index(profile, layout)
+    rows = read_csv(layout.qa / "qa_scores.csv")
+    assert tuple(rows[0]) == QA_COLUMNS
+    assert len(rows) == 14
+    reject = plants[CATEGORIES[0]].rows[plants[CATEGORIES[0]].slots[0].name]
+    (found,) = [row for row in rows if row["passed"] == "false"]
+    assert (found["sample_id"], found["sample_key"], found["edit_id"]) == ("", "", reject["edit_id"])
+    assert json.loads(found["details"])["failed_checks"] == reject["failed_checks"]
+    assert {row["sample_id"] for row in rows} <= {"", *(f"{number:05d}" for number in range(1, 9))}
+    assert all(float(row["mse_outside_region"]) == 0 for row in rows)
+
+
+def test_withdrawn_samples_are_in_no_list_and_still_counted(profile: Profile, layout: Layout) -> None:
+    plant = plants_of(profile, layout)[CATEGORIES[2]]
+    plant.photos = PHOTOS[:2]
+    plant.judge()
+    plant.save()
+    summary = write_index(profile, layout)
+    assert summary.counts[CATEGORIES[2]] == {"published": 4, "withdrawn": 3}
+    assert len(read_jsonl(layout.index)) == summary.passed == 10
+    assert summary.lint == []
+
+
+def test_the_order_of_the_categories_changes_no_byte(tmp_path: Path, profile: Profile) -> None:
+    found = []
+    for home, order in (("a", CATEGORIES), ("b", CATEGORIES[::-1])):
+        layout = Layout(*(tmp_path / home / name for name in ("data", "outputs", "staging", "logs")))
+        plants_of(profile, layout, order)
+        write_index(profile, layout)
+        found.append(tree(layout.reports))
+    assert found[0] == found[1]
+
+
+def test_rows_still_in_a_journal_count(profile: Profile, layout: Layout) -> None:
+    plant = plants_of(profile, layout)[CATEGORIES[1]]
+    before = write_index(profile, layout)
+    row = plant.rows[plant.slots[1].name] | {"status": "pending"}
+    with Journal(layout.journal("dataset", plant.name)) as journal:
+        journal.append([row])
+    after = write_index(profile, layout)
+    assert before.counts[plant.name] == {"failed": 1, "published": 3}
+    assert after.counts[plant.name] == {"pending": 1, "published": 3}
+
+
+def test_while_edits_are_made_anew_the_index_keeps_what_it_said_of_them(
+    profile: Profile, layout: Layout
+) -> None:
+    plants_of(profile, layout)
+    write_index(profile, layout)
+    before = layout.index.read_bytes()
+    for name in CATEGORIES:
+        write_table(frame([], "edited_images"), layout.manifest("edited_images", name))
+        write_table(frame([], "edit_pairs"), layout.manifest("edit_pairs", name))
+    write_index(profile, layout)
+    assert layout.index.read_bytes() == before
+
+
+def test_a_source_has_one_split_whatever_category_it_lies_in(profile: Profile, layout: Layout) -> None:
+    plants_of(profile, layout)
+    for share, expected in ((0.0, {"train"}), (1.0, {"validation"}), (0.5, {"train", "validation"})):
+        sources = profile.sources.model_copy(update={"validation_share": share})
+        write_index(profile.model_copy(update={"sources": sources}), layout)
+        splits: dict[str, set[str]] = {}
+        for entry in read_jsonl(layout.index):
+            splits.setdefault(entry["source_id"], set()).add(entry["split"])
+        assert set(splits) == {source_id_of(name) for name in PHOTOS}
+        assert all(len(names) == 1 for names in splits.values())
+        assert set().union(*splits.values()) <= expected
+
+
+def test_the_same_photo_in_two_categories_is_a_twin(profile: Profile, layout: Layout) -> None:
+    plants_of(profile, layout)
+    summary = write_index(profile, layout)
+    assert len(summary.twins) == len(PHOTOS) * 3
+    written = json.loads((layout.reports / "twins.json").read_text("utf-8"))
+    assert written[0] == {
+        "first": f"{CATEGORIES[0]}/astronaut.png",
+        "second": f"{CATEGORIES[1]}/astronaut.png",
+        "same_content": True,
+    }
+
+
+def test_lint_tells_damage_orphans_and_strays(profile: Profile, layout: Layout) -> None:
+    plants_of(profile, layout)
+    assert write_index(profile, layout).lint == []
+    folder = layout.dataset / "semantic_edit/delete/mixed"
+    damaged = folder / "00001_result.jpg"
+    content = damaged.read_bytes()
+    damaged.unlink()
+    damaged.write_bytes(content[:500])
+    (folder / "00077.jpg").touch()
+    (folder / "notes.txt").touch()
+    write_index(profile, layout)
+    issues = json.loads((layout.reports / "lint_issues.json").read_text("utf-8"))
+    assert [(Path(issue["path"]).name, issue["code"]) for issue in issues] == [
+        ("00001_result.jpg", "corrupted"),
+        ("00077.jpg", "not_in_index"),
+        ("notes.txt", "bad_name"),
+    ]
+    assert set(issues[0]) == {"path", "code", "message"}
+
+
+def test_nothing_at_all_gives_empty_lists(profile: Profile, layout: Layout) -> None:
+    summary = write_index(profile, layout)
+    assert (summary.counts, summary.judged, summary.pass_rate) == ({}, 0, 0.0)
+    assert layout.index.read_bytes() == b""
+    assert read_csv(layout.reports / "index.csv") == []
+    assert [issue.code for issue in summary.lint] == ["missing_dataset"]
+
+
+def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_written(
+    profile: Profile, layout: Layout
+) -> None:
+    assert not is_behind(layout, CATEGORIES[0])
+    plants = plants_of(profile, layout)
+    assert all(is_behind(layout, name) for name in CATEGORIES)
+    write_index(profile, layout)
+    assert not any(is_behind(layout, name) for name in CATEGORIES)
+    plants[CATEGORIES[2]].save()
+    # As a full disk would: the index is written, and one of the reports beside it is not.
+    twins = layout.reports / "twins.json"
+    twins.unlink()
+    twins.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_index(profile, layout)
+    assert [is_behind(layout, name) for name in CATEGORIES] == [False, False, True]
+    twins.rmdir()
+    write_index(profile, layout)
+    assert not is_behind(layout, CATEGORIES[2])
+    layout.index.unlink()
+    assert is_behind(layout, CATEGORIES[2])
+
+
+def test_several_at_once_write_one_whole_index(profile: Profile, layout: Layout) -> None:
+    plants_of(profile, layout)
+    threads = [threading.Thread(target=write_index, args=(profile, layout)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read_jsonl(layout.index)) == 13
+    assert not list(layout.reports.rglob(".tmp-*"))

@@ -1,0 +1,82 @@
+import pytest
+
+from iedf_assets.core.profile.profile import load_profile
+from iedf_assets.core.storage.keys import (
+    Keys,
+    Slot,
+    digest,
+    edit_id,
+    needed_level,
+    seed_from,
+    sources_settings,
+)
+
+
+def keys_with(setting: str | None = None) -> tuple[str, Slot]:
+    profile = load_profile(settings=[setting] if setting else [])
+    category = profile.category("物理变化")
+    return sources_settings(profile, category), Keys(profile, category).slots("abc")[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "stays"),
+    [
+        ("thresholds.composited.max_mse_outside=2", ("sources", "layers_key", "edit_key", "pair_key")),
+        ("encoding.jpeg_quality=90", ("sources", "layers_key", "edit_key")),
+        ("seed=7", ("sources", "layers_key")),
+        ("recipes.move.max_shift=0.3", ("sources", "layers_key")),
+        ("recipes.delete.max_area=0.3", ("sources", "layers_key", "edit_key", "pair_key", "verdict_key")),
+        ("filters.min_width=200", ("layers_key", "edit_key", "pair_key", "verdict_key")),
+        ("max_megapixels=2", ()),
+        ("wave=7", ("sources", "layers_key", "edit_key", "pair_key", "verdict_key")),
+        ("workers.edit.threads=1", ("sources", "layers_key", "edit_key", "pair_key", "verdict_key")),
+    ],
+)
+def test_a_setting_changes_exactly_the_keys_that_depend_on_it(setting: str, stays: tuple[str, ...]) -> None:
+    sources, slot = keys_with()
+    changed_sources, changed = keys_with(setting)
+    kept = {name for name in ("layers_key", "edit_key", "pair_key", "verdict_key")
+            if getattr(slot, name) == getattr(changed, name)}  # fmt: skip
+    kept |= {"sources"} if sources == changed_sources else set()
+    assert kept == set(stays)
+    assert changed.name == slot.name
+
+
+def test_adding_a_subtype_leaves_the_other_subtypes_edits_alone() -> None:
+    category = "categories.物理变化"
+    before = load_profile(settings=[f"{category}.subtypes={{move: 1}}"])
+    after = load_profile(settings=[f"{category}.subtypes={{move: 2, delete: 1}}"])
+    keys = [{slot.edit_key for slot in Keys(p, p.category("物理变化")).slots("abc")} for p in (before, after)]
+    assert keys[0] < keys[1]
+    assert len(keys[1]) == 3
+
+
+def test_the_level_is_the_most_that_any_subtype_needs() -> None:
+    def level(subtypes: str) -> str:
+        return needed_level(
+            load_profile(settings=[f"categories.物理变化.subtypes={subtypes}"]).category("物理变化")
+        )
+
+    assert level("{identity: 1}") == "mask"
+    assert level("{identity: 1, move: 1}") == "layers"
+    assert level("{identity: 1, move: 0}") == "mask"
+    assert level("{move: 0}") == "none"
+
+
+def test_the_layers_key_does_not_depend_on_which_subtype_needs_the_layers() -> None:
+    one = load_profile(settings=["categories.物理变化.subtypes={move: 1}"])
+    other = load_profile(settings=["categories.物理变化.subtypes={scale: 3}"])
+    keys = {Keys(p, p.category("物理变化")).layers_key("x") for p in (one, other)}
+    assert len(keys) == 1
+
+
+def test_digests_do_not_depend_on_dictionary_order_and_seeds_suit_opencv() -> None:
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest("ab") != digest("a", "b")
+    assert 0 <= seed_from("anything") < 2**31
+
+
+def test_edit_ids_follow_source_recipe_and_worker() -> None:
+    ids = {edit_id("s", {"dx": 1}, ["classical"]), edit_id("t", {"dx": 1}, ["classical"]),
+           edit_id("s", {"dx": 2}, ["classical"]), edit_id("s", {"dx": 1}, ["other"])}  # fmt: skip
+    assert len(ids) == 4

@@ -1,0 +1,50 @@
+"""Wave after wave, until all is through or nothing gets on."""
+
+import numpy as np
+import pytest
+
+from iedf_assets.cli.commands.run import LazyWaves
+from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.category_loop import run_category
+
+CATEGORY = "物理变化"
+
+
+class Visitors:
+    """Waves during which photos come, too small for the filters, so that they end at the first stage."""
+
+    def __init__(self, profile: Profile, layout: Layout, *, works: bool) -> None:
+        self._layout, self._coming = layout, 4
+        self._waves = LazyWaves(profile, lambda *_: None) if works else None
+        self.come()
+
+    def come(self) -> None:
+        (self._layout.data / CATEGORY).mkdir(parents=True, exist_ok=True)
+        for number in range(min(2, self._coming)):
+            photo = np.full((60, 80, 3), 40 * (self._coming - number), np.uint8)
+            path = self._layout.data / CATEGORY / f"{self._coming - number}.jpg"
+            path.write_bytes(encode_jpeg(photo, 90))
+        self._coming -= 2
+
+    def run(self, category: str) -> None:
+        self.come()
+        if self._waves:
+            self._waves.run(category)
+
+
+@pytest.mark.slow
+def test_photos_that_come_faster_than_waves_take_them_do_not_stop_a_run(
+    profile: Profile, layout: Layout
+) -> None:
+    profile = profile.model_copy(update={"wave": 1})
+    outcome = run_category(profile, CATEGORY, Visitors(profile, layout, works=True))
+    assert outcome.went_through, outcome.error
+    assert (outcome.waves, outcome.counts["source_images"]) == (4, {"filtered": 4})
+
+
+def test_a_run_ends_when_no_photo_gets_on_whatever_comes(profile: Profile, layout: Layout) -> None:
+    outcome = run_category(profile, CATEGORY, Visitors(profile, layout, works=False))
+    assert "4 photos of 物理变化 do not get on" in str(outcome.error)
+    assert outcome.waves == 1

@@ -1,0 +1,279 @@
+"""The real model classes end to end: Dagster, Pipes, environments of their own, tiny random checkpoints."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from skimage import data
+
+from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.profile import PROJECT_ROOT, Profile, load_profile
+from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.defs.checks import edits_judged
+from iedf_assets.launching.environments import find_environment
+from iedf_assets_tests.whole.test_runs import own_home, run
+
+__all__ = ["own_home"]
+pytestmark = pytest.mark.slow
+
+PERSONS, OBJECTS, PHYSICAL = "人物物体一致性", "物体一致性", "物理变化"
+TINY = PROJECT_ROOT / "iedf_assets_tests" / "model_envs" / "qwen" / "tiny.py"
+QWEN = PROJECT_ROOT / "configs" / "qwen.yaml"
+SMALL = [
+    f"workers.{stage}.{setting}"
+    for stage in ("layered", "edit")
+    for setting in (
+        "steps=2", "devices=[]", "item_timeout_s=120", "model.dtype=float32", "model.device=cpu",
+        "model.canvas_megapixels=0.03", "model.captions=false",
+    )
+]  # fmt: skip
+CLASSICAL = "{backend: classical, environment: null, model_dir: null}"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    python = find_environment("iedf-edit").python
+    subprocess.run([str(python), str(TINY), str(folder)], check=True, cwd=PROJECT_ROOT, capture_output=True)
+    return folder
+
+
+def put(layout: Layout, category: str, *names: str, copies: int = 1) -> None:
+    for name in names:
+        photo = getattr(data, name)()
+        for copy in range(copies):
+            # Copies differ so much that none is a near duplicate.
+            turned = np.roll(photo[:, :: -1 if copy % 2 else 1], 37 * copy, axis=1)
+            small = cv2.resize(turned, (300, 200), interpolation=cv2.INTER_AREA).astype(np.uint8)
+            path = layout.data / category / f"{name} {copy}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode_jpeg(small, 95))
+
+
+def profile_of(base: Profile, tiny: Path, *settings: str) -> Profile:
+    paths = [f"paths.{key}={getattr(base.paths, key)}" for key in ("data", "outputs", "logs")]
+    models = [f"workers.layered.model_dir={tiny / 'layered'}", f"workers.edit.model_dir={tiny / 'edit_plus'}"]
+    return load_profile(QWEN, [*paths, *models, *SMALL, "sources.near_duplicate_bits=-1", *settings])
+
+
+def logs(layout: Layout, stage: str) -> list[str]:
+    return [path.read_text("utf-8") for path in sorted((layout.logs / "workers").glob(f"{stage}-*.log"))]
+
+
+def outcomes(book: Book) -> Counter[tuple[str, str]]:
+    return Counter((row["subtype"], row["status"]) for row in book.verdicts.values())
+
+
+@pytest.mark.parametrize("name", ["iedf-layered", "iedf-edit"])
+def test_a_models_environment_has_no_dagster_and_the_orchestrators_no_torch(name: str) -> None:
+    probe = (
+        "import importlib.util as u; print([bool(u.find_spec(n)) for n in ('dagster', 'torch', 'diffusers')])"
+    )
+    python = find_environment(name).python
+    done = subprocess.run([str(python), "-c", probe], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[False, True, True]"
+    import importlib.util
+
+    assert importlib.util.find_spec("torch") is None
+
+
+def test_layered_and_edit_plus_run_to_verdicts_with_provenance_on_every_row(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PHYSICAL, "coffee", "astronaut")
+    profile = profile_of(
+        profile, tiny,
+        f"categories.{PHYSICAL}.subtypes={{physical: 1, identity: 1}}",
+        "recipes.physical.max_area=1.0",
+    )  # fmt: skip
+    outcome, _ = run(profile)
+    assert outcome.went_through, outcome.error
+    book = Book.open(profile, layout, PHYSICAL)
+    layers, edits = (list(book.current(stage).values()) for stage in ("image_layers", "edited_images"))
+    assert len(layers) == 2
+    assert {row["backend"] for row in (*layers, *edits)} == {"qwen"}
+    assert {row["made_with"]["model"] for row in layers} == {"QwenImageLayeredPipeline"}
+    assert {row["made_with"]["model"] for row in edits} <= {"QwenImageEditPlusPipeline"}
+    for row in (*layers, *edits):
+        told = row["made_with"]
+        assert {"revision", "dtype", "scheduler", "steps", "cfg", "seed", "canvas", "versions"} <= set(told)
+        assert told["revision"] == row["model_revision"]
+    # Random weights change everything and hold nothing: what is made is rejected, with its reasons.
+    assert all(row["status"] in {"rejected", "pending"} for row in book.verdicts.values())
+    for row in book.current("edit_pairs").values():
+        assert row["scores"]["upscaling"] > 1.25
+        assert row["scores"]["raw_shift"] is not None
+    checks = {check for row in book.verdicts.values() for check in row["failed_checks"] or ()}
+    assert len(book.current("edit_pairs")) == 0 or {"registration", "upscaling"} & checks
+
+
+@pytest.mark.parametrize("kind", ["edit", "inpaint"])
+def test_each_kind_of_edit_model_works_on_layers_of_another_backend(
+    profile: Profile, layout: Layout, tiny: Path, kind: str
+) -> None:
+    put(layout, OBJECTS, "coffee")
+    profile = profile_of(
+        profile, tiny,
+        f"workers.layered={CLASSICAL}", f"workers.edit.model_dir={tiny / kind}",
+        f"categories.{OBJECTS}.subtypes={{replace: 1, move: 1}}",
+        "recipes.replace.max_area=1.0", "recipes.move.max_area=1.0",
+    )  # fmt: skip
+    outcome, _ = run(profile, OBJECTS)
+    assert outcome.went_through, outcome.error
+    book = Book.open(profile, layout, OBJECTS)
+    made = {row["subtype"]: row for row in book.current("edited_images").values()}
+    assert made["replace"]["made_with"]["model"].startswith("QwenImageEdit")
+    # What no model does exactly is rendered from the layers, and is published.
+    assert made["move"]["backend"] == "classical"
+    assert outcomes(book)["move", "published"] == 1
+    assert outcomes(book)["replace", "rejected"] == 1
+    pair = next(
+        row for row in book.current("edit_pairs").values() if row["edit_id"] == made["replace"]["edit_id"]
+    )
+    assert pair["scores"]["max_difference_outside"] == 0
+
+
+def test_twenty_photos_load_the_model_once_per_group_of_devices_and_share_the_work(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PERSONS, "coffee", "astronaut", "chelsea", "rocket", copies=5)
+    profile = profile_of(
+        profile, tiny,
+        f"categories.{PERSONS}.subtypes={{restyle: 1}}", 'workers.edit.devices=["0", "1"]',
+        "thresholds.global.publish=true", "thresholds.max_upscaling=20",
+    )  # fmt: skip
+    outcome, made = run(profile, PERSONS)
+    assert outcome.went_through, outcome.error
+    book = Book.open(profile, layout, PERSONS)
+    # An edit of the whole picture pays for no decomposition.
+    assert len(book.current("image_layers")) == 0
+    assert "image_layers" not in made
+    texts = logs(layout, "edited_images")
+    assert len(texts) == 2
+    assert [text.count("loaded QwenImageEditPlusPipeline") for text in texts] == [1, 1]
+    accepted = len(list(book.accepted))
+    assert outcomes(book) == Counter({("restyle", "published"): accepted})
+    assert accepted >= 18
+    for row in book.verdicts.values():
+        sample = SampleKey.parse(row["sample_key"])
+        assert sample.task == "style_edit"
+        mask = decode(layout.dataset / sample.file("mask"))
+        assert mask.min() == 255
+        source, result = (decode(layout.dataset / sample.file(role)) for role in ("source", "result"))
+        assert source.shape == result.shape
+    again, made = run(profile, PERSONS)
+    assert (again.waves, made) == (0, {})
+
+
+def test_another_checkpoint_makes_everything_anew_and_a_missing_one_is_named(
+    profile: Profile, layout: Layout, tiny: Path, tmp_path: Path
+) -> None:
+    put(layout, PERSONS, "coffee")
+    common = (f"categories.{PERSONS}.subtypes={{restyle: 1}}",)
+    first = profile_of(profile, tiny, *common)
+    run(first, PERSONS)
+    other = profile_of(profile, tiny, *common, f"workers.edit.model_dir={tiny / 'edit'}")
+    _, made = run(other, PERSONS)
+    assert made["edited_images"] == 1
+    _, made = run(first, PERSONS)
+    assert "edited_images" not in made
+    missing = profile_of(profile, tiny, *common, f"workers.edit.model_dir={tmp_path / 'none'}")
+    with pytest.raises(WorkerError, match="there is no model at"):
+        run(missing, PERSONS)
+
+
+def test_a_worker_in_the_wrong_environment_says_what_it_lacks_before_any_photo_is_touched(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PERSONS, "coffee")
+    settings: list[Any] = [f"categories.{PERSONS}.subtypes={{restyle: 1}}", "workers.edit.environment=null"]
+    outcome, _ = run(profile_of(profile, tiny, *settings), PERSONS)
+    assert not outcome.went_through
+    said = json.dumps(str(outcome.error))
+    assert "torch 2.13.0 is not installed" in said
+    assert "make model-env" in said
+    assert not list(layout.staging.glob("edited_images/*/*"))
+
+
+def test_a_judge_that_is_off_has_not_run_and_does_not_pass(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PERSONS, "coffee")
+    common = (f"categories.{PERSONS}.subtypes={{restyle: 1}}", "thresholds.max_upscaling=20")
+    silent = profile_of(profile, tiny, *common)
+    run(silent, PERSONS)
+    found = edits_judged(Book.open(silent, layout, PERSONS))
+    assert found.cases == [("judge", "not run: workers.edit.model.judge is off")]
+    asked = profile_of(profile, tiny, *common, "workers.edit.model.judge=true")
+    run(asked, PERSONS)
+    book = Book.open(asked, layout, PERSONS)
+    # Random weights rate nothing: that is no pass either, and nobody has approved the edit.
+    assert [what for _, what in edits_judged(book).cases] == ["not run: the judge gave no rating"]
+    assert outcomes(book) == Counter({("restyle", "rejected"): 1})
+
+
+def test_an_interrupted_run_stops_within_a_step_and_leaves_no_process(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, PERSONS, "coffee")
+    settings = [f"paths.{key}={getattr(profile.paths, key)}" for key in ("data", "outputs", "logs")] + [
+        f"workers.edit.model_dir={tiny / 'edit_plus'}",
+        f"workers.layered.model_dir={tiny / 'layered'}",
+    ]
+    settings += [*SMALL, f"categories.{PERSONS}.subtypes={{restyle: 1}}", "workers.edit.steps=200"]
+    command = [sys.executable, "-m", "iedf_assets.cli", "run", "--config", str(QWEN), "--category", PERSONS]
+    command += [part for setting in settings for part in ("--set", setting)]
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not any(
+            "loaded" in text for text in logs(layout, "edited_images")
+        ):
+            time.sleep(0.1)
+        time.sleep(1.0)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("model_envs.worker" in child.cmdline() for child in children)
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        assert process.wait(timeout=30) != 0
+        assert time.monotonic() - begun < 10
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_one_image_can_be_tried_with_models_from_the_command_line(tiny: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encode_png(data.coffee()))
+    command = [sys.executable, "-m", "iedf_assets.cli", "edit", str(photo), "--output", str(tmp_path / "out")]
+    command += [
+        "--backend",
+        "qwen",
+        "--edit-model-dir",
+        str(tiny / "edit"),
+        "--skip-layered",
+        "--device",
+        "cpu",
+    ]
+    command += ["--instruction", "turn the cup into gold"]
+    settings = [*(line for line in SMALL if ".edit." in line), "recipes.replace.max_area=1"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    # Random weights make no good pair, but everything on the way to it can be looked at.
+    assert done.returncode == 1, done.stderr
+    assert "no pair: " in done.stdout
+    steps = {path.name for path in (tmp_path / "out" / "photo_steps").iterdir()}
+    assert {"1_image_layers_mask.png", "2_edited_images_picture.png", "3_edit_pairs_result.jpg"} <= steps
+    told = json.loads((tmp_path / "out" / "photo_steps" / "2_edited_images.json").read_text("utf-8"))
+    assert told["made_with"]["model"] == "QwenImageEditPipeline"
+    assert told["instruction_en"] == "turn the cup into gold"
+    assert (tmp_path / "out" / "photo_sheet.jpg").exists()

@@ -1,0 +1,237 @@
+"""Whole runs on real photos: real worker processes, real runs in a Dagster instance of their own."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import dagster as dg
+import pytest
+from skimage import data
+
+from iedf_assets.cli.commands.run import LazyWaves
+from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.category_loop import Outcome, run_category
+from iedf_assets.defs.checks import build_checks
+from iedf_assets_tests.bad_inputs import make_bad_inputs
+
+CHECKED = "ASSET_CHECK_EVALUATION"
+PHYSICAL, OBJECTS = "物理变化", "物体一致性"
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs set DAGSTER_HOME; it is put back."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+
+def put(layout: Layout, category: str, *names: str) -> None:
+    for name in names:
+        path = layout.data / category / name / f"{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photo = getattr(data, name)()
+        size = photo.shape[1] // 2, photo.shape[0] // 2
+        path.write_bytes(
+            encode_jpeg(cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype("uint8"), 95)
+        )
+
+
+class Ticks:
+    """Counts what each stage makes, through the progress that the terminal would show."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.made: dict[str, int] = {}
+        self._waves = LazyWaves(profile, self)
+
+    def __call__(self, stage: str, _category: str, done: int, _total: int) -> None:
+        self.made[stage] = self.made.get(stage, 0) + 1 if done else 0
+
+    def run(self, category: str) -> None:
+        self._waves.run(category)
+
+
+def run(profile: Profile, category: str = PHYSICAL) -> tuple[Outcome, dict[str, int]]:
+    waves = Ticks(profile)
+    return run_category(profile, category, waves), waves.made
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def with_settings(profile: Profile, *settings: str) -> Profile:
+    paths = profile.paths
+    folders = [f"paths.data={paths.data}", f"paths.outputs={paths.outputs}", f"paths.logs={paths.logs}"]
+    return load_profile(DEFAULT_PROFILE, [*folders, *settings])
+
+
+def test_photos_become_a_clean_dataset_once_and_one_more_photo_is_one_more_source(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "coffee")
+    outcome, made = run(profile)
+    assert outcome.went_through, outcome.error
+    assert outcome.counts["dataset"] == {"published": 2}
+    assert made["image_layers"] == 1
+    assert made["edited_images"] == made["edit_pairs"] == 2
+    assert check_dataset(layout.dataset).clean
+    first = tree(layout.dataset)
+
+    again, made = run(profile)
+    assert (again.waves, made) == (0, {})
+
+    put(layout, PHYSICAL, "rocket")
+    outcome, made = run(profile)
+    assert outcome.went_through, outcome.error
+    assert (made["source_images"], made["image_layers"], made["edited_images"]) == (1, 1, 2)
+    assert outcome.counts["dataset"] == {"published": 4}
+    assert check_dataset(layout.dataset).clean
+    after = tree(layout.dataset)
+    assert {name: after[name] for name in first} == first
+
+    with dg.DagsterInstance.from_config(str(layout.dagster_home)) as instance:
+        runs = instance.get_runs()
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
+        events = [entry.dagster_event for entry in instance.all_logs(runs[0].run_id) if entry.dagster_event]
+    partitions = dg.StaticPartitionsDefinition(["物理变化"])
+    checks = [event.asset_check_evaluation_data for event in events if event.event_type_value == CHECKED]
+    # All but the canaries', which are put in when somebody asks for it.
+    assert len(checks) == sum(len(list(built.check_keys)) for built in build_checks(partitions)) - 1
+    assert [check.check_name for check in checks if not check.passed] == []
+
+
+@pytest.mark.slow
+def test_thresholds_re_judge_without_rendering_and_numbers_return(profile: Profile, layout: Layout) -> None:
+    put(layout, PHYSICAL, "rocket")
+    run(profile)
+    before = tree(layout.dataset)
+    strict = with_settings(profile, "thresholds.min_changed_share_inside=1")
+    outcome, made = run(strict)
+    assert outcome.counts["dataset"].get("published", 0) == 0
+    assert set(made) <= {"dataset"}
+    assert tree(layout.dataset) == {}
+    outcome, made = run(profile)
+    assert set(made) <= {"dataset"}
+    assert tree(layout.dataset) == before
+
+
+@pytest.mark.slow
+def test_a_photo_that_is_gone_takes_its_samples_with_it_and_gets_its_numbers_back(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "coffee", "rocket")
+    run(profile)
+    before = tree(layout.dataset)
+    shutil.move(layout.data / PHYSICAL / "rocket", layout.data / "aside")
+    outcome, _ = run(profile)
+    assert outcome.counts["dataset"] == {"published": 2, "withdrawn": 2}
+    assert len(tree(layout.dataset)) == len(before) / 2
+    shutil.move(layout.data / "aside", layout.data / PHYSICAL / "rocket")
+    outcome, _ = run(profile)
+    assert outcome.counts["dataset"] == {"published": 4}
+    assert tree(layout.dataset) == before
+
+
+@pytest.mark.slow
+def test_waves_do_not_change_what_comes_out(profile: Profile, layout: Layout, tmp_path: Path) -> None:
+    put(layout, PHYSICAL, "coffee", "rocket", "astronaut")
+    outcome, _ = run(with_settings(profile, "wave=1"))
+    assert outcome.waves == 3
+    in_waves = {content for name, content in tree(layout.dataset).items() if name.endswith(".jpg")}
+    other = with_settings(profile, f"paths.outputs={tmp_path / 'other'}")
+    run(other)
+    assert {
+        content for name, content in tree(Layout.of(other).dataset).items() if name.endswith(".jpg")
+    } == in_waves
+
+
+@pytest.mark.slow
+def test_a_run_that_ended_before_the_index_was_written_is_made_good_by_the_next(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "rocket")
+    in_the_way = layout.reports / "twins.json"
+    in_the_way.mkdir(parents=True)
+    outcome, _ = run(profile)
+    assert "dataset_index failed" in str(outcome.error)
+    in_the_way.rmdir()
+    layout.index.write_text("")
+    outcome, _ = run(profile)
+    assert outcome.went_through, outcome.error
+    assert outcome.waves == 1
+    assert layout.index.read_text("utf-8").count("\n") == outcome.counts["dataset"]["published"] > 0
+    outcome, _ = run(profile)
+    assert outcome.waves == 0
+
+
+@pytest.mark.slow
+def test_a_deleted_output_is_made_again_alike(profile: Profile, layout: Layout) -> None:
+    put(layout, PHYSICAL, "rocket")
+    run(profile)
+    before = tree(layout.dataset)
+    victim = next(layout.dataset.rglob("*_result.jpg"))
+    victim.unlink()
+    shutil.rmtree(layout.staging)
+    outcome, _ = run(profile)
+    assert outcome.went_through, outcome.error
+    assert tree(layout.dataset) == before
+
+
+@pytest.mark.slow
+def test_thirty_kinds_of_bad_input_end_with_thirty_reasons_and_a_green_run(
+    profile: Profile, layout: Layout
+) -> None:
+    expected = make_bad_inputs(layout.data / OBJECTS)
+    outcome, _ = run(profile, OBJECTS)
+    assert outcome.error is None
+    assert outcome.failed_rows == 0
+    reasons = {path: row["reason"] for path, row in Book.open(profile, layout, OBJECTS).sources.items()}
+    assert len([reason for reason in reasons.values() if reason]) >= 30
+    assert len(expected) == len(reasons)
+    assert check_dataset(layout.dataset).clean
+
+
+@pytest.mark.slow
+def test_a_vanished_folder_stops_the_category_and_withdraws_nothing(profile: Profile, layout: Layout) -> None:
+    put(layout, PHYSICAL, "rocket")
+    run(profile)
+    before = tree(layout.dataset)
+    shutil.rmtree(layout.data / PHYSICAL)
+    outcome, _ = run(profile)
+    assert outcome.error
+    assert "is gone" in outcome.error
+    assert tree(layout.dataset) == before
+
+
+def test_a_second_run_of_a_category_is_kept_out(profile: Profile, layout: Layout) -> None:
+    from iedf_assets.core.storage.locks import exclusive
+
+    put(layout, PHYSICAL, "rocket")
+    with exclusive(layout.category_lock(PHYSICAL), subject="x"):
+        outcome, made = run(profile)
+    assert outcome.error
+    assert f"process {os.getpid()}" in outcome.error
+    assert made == {}
+
+
+@pytest.mark.slow
+def test_the_index_tells_every_sample_with_paths_that_exist(profile: Profile, layout: Layout) -> None:
+    put(layout, PHYSICAL, "rocket")
+    run(profile)
+    rows = [json.loads(line) for line in layout.index.read_text("utf-8").splitlines()]
+    assert len(rows) == 2
+    for row in rows:
+        paths = [row["src_image_path"], row["result_image_path"], *row["mask_paths"]]
+        paths.append(row["metadata"]["allowed_region_mask_path"])
+        assert all((layout.outputs / path).is_file() for path in paths)
+        assert row["instruction_ch"]
+        assert row["instruction_en"]

@@ -14,7 +14,7 @@ help:
 	@echo "make dev       the Dagster UI on http://127.0.0.1:3000"
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests"
-	@echo "make check     format, lint, types"
+	@echo "make check     format, lint, order of rooms, types"
 	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
 
@@ -54,6 +54,7 @@ test-all: setup model-env .venvs/iedf-edit/.tested
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 bench: setup

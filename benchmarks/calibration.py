@@ -25,8 +25,10 @@ from iedf_assets.core.judging.canaries import CANARIES, Specimen, injected
 from iedf_assets.core.judging.pair_checks import bounds_of, judge
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import edit_masks
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Thresholds, load_profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import Rows

@@ -21,7 +21,7 @@ import polars as pl
 from benchmarks.photos import CATEGORIES, put_photos
 from iedf_assets.core.judging.proving import UNTOUCHED, Detection, prove
 from iedf_assets.core.parallel import thread_count
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.manifests import Rows

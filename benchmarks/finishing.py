@@ -19,7 +19,7 @@ from iedf_assets.core.pairs.finishing import PairRequest, finish
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.profile import Encoding
+from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.files import content_hash
 

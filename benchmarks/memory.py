@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.photos import CATEGORIES, varied
 from iedf_assets.core.pictures.codecs import encode_jpeg
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 # Photos that are alike would be filtered; here they are only there to be many.
 SETTINGS = ("sources.near_duplicate_bits=-1", "filters.min_width=64", "filters.min_height=64", "wave=100")

@@ -23,7 +23,7 @@ import polars as pl
 from skimage.metrics import structural_similarity
 
 from benchmarks.photos import put_photos
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 ALL_PHOTOS = "sources.near_duplicate_bits=-1"
 REDUCED = 0.25

@@ -23,8 +23,9 @@ import numpy as np
 import psutil
 import yaml
 
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT
-from iedf_assets_tests.chaos import LENIENT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE
+from iedf_assets_tests.helpers.chaos import LENIENT
 
 CATEGORY = "物理变化"
 MIB = 2**20
@@ -39,7 +40,7 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.profile.profile import load_profile
 from iedf_assets.defs.instance import open_instance
 profile = load_profile(Path(sys.argv[1]))
-instance = open_instance(Layout.of(profile), profile.resolved(profile.paths.instance))
+instance = open_instance(Layout.of(profile), absolute(profile.paths.instance))
 job = build_defs(profile).resolve_implicit_global_asset_job_def()
 done = job.execute_in_process(instance=instance, partition_key=sys.argv[2], raise_on_error=True,
                               asset_selection=[dg.AssetKey("source_images")],

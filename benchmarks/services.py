@@ -31,7 +31,7 @@ from iedf_assets.core.contract import LayerRequest, ModelSettings
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.storage.files import content_hash, fresh_folder, place_file
 from iedf_assets.launching.replicas import BUSY_S
-from iedf_assets_tests.serving import Running, serving
+from iedf_assets_tests.helpers.serving import Running, serving
 from model_envs.layered.mock import Backend
 
 ROUNDS, CLIENTS = 40, 64

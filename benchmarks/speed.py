@@ -30,7 +30,9 @@ from iedf_assets.core.judging.inspection_cache import known_of
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import layer_requests
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Profile, load_profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.wave_runs import InProcessWaves

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.defs.build import build_defs
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 
 # `make test` looks at fewer examples than `make test-all`.
@@ -26,3 +27,9 @@ def profile(tmp_path: Path) -> Profile:
 def layout(profile: Profile) -> Layout:
     """The layout of `profile`."""
     return Layout.of(profile)
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs set DAGSTER_HOME; it is put back."""
+    monkeypatch.setenv("DAGSTER_HOME", "")

@@ -12,7 +12,9 @@ from iedf_assets.core import reasons
 from iedf_assets.core.judging.dataset_check import FILES
 from iedf_assets.core.judging.lint import Code
 from iedf_assets.core.judging.pair_checks import CHECKS
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Category, Profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE
+from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS
 from iedf_assets.core.storage.manifests import SCHEMAS

@@ -8,7 +8,7 @@ import click
 
 from iedf_assets.cli.options import config_option, load, profile_options, settings_option
 from iedf_assets.core.errors import FactoryError, ProfileError
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from iedf_assets.core.profile.profile import Profile, uses_models
+from iedf_assets.core.profile.schema import Profile, uses_models
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.assets.canaries import canaries_asset
 from iedf_assets.defs.assets.dataset import dataset_asset

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.ingest import require_inputs

@@ -12,7 +12,7 @@ import psutil
 from dagster._core.storage.event_log import SqlEventLogStorage
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.storage.files import write_text
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 
 
 def category_partitions(profile: Profile) -> dg.StaticPartitionsDefinition:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import claim_outputs

@@ -4,7 +4,7 @@ import dagster as dg
 
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.watching import Memory, Observation, decide

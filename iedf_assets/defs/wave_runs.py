@@ -6,7 +6,8 @@ import dagster as dg
 
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.memory import give_back
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.fields import absolute
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.category_loop import Listener
@@ -21,7 +22,7 @@ class InProcessWaves:
     """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
 
     def __init__(self, profile: Profile, listener: Listener) -> None:
-        self._instance = open_instance(Layout.of(profile), profile.resolved(profile.paths.instance))
+        self._instance = open_instance(Layout.of(profile), absolute(profile.paths.instance))
         self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
 
     def run(self, category: str) -> None:

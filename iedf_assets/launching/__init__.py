@@ -1,1 +1,1 @@
-"""How requests reach workers: processes, services, Ray. The workers are in model_envs. Begin at `launch.py`."""
+"""How requests reach workers: processes, services, Ray. Workers are in model_envs. Begin at `launch.py`."""

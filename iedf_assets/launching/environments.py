@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 # Where `make model-env` puts its environments.
 VENVS = PROJECT_ROOT / ".venvs"

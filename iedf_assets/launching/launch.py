@@ -13,7 +13,8 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.checkpoints import checkpoint
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Worker
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import temporary_beside, write_text
 from iedf_assets.core.storage.journal import Journal, journal_size, read_journal
 from iedf_assets.core.storage.leftovers import sweep_stage

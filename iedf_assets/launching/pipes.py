@@ -24,7 +24,7 @@ from dagster_pipes import PipesParams
 from iedf_assets.core.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import Report
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 POLL_S = 0.02
 # Why a worker died, as its rows say it.

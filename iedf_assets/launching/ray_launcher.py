@@ -24,7 +24,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from iedf_assets.core.contract import EXIT_SYSTEMATIC, Job, Stage
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import Report, silent
-from iedf_assets.core.profile.profile import Worker
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import write_text
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.naming import Layout

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import SourceError, SystematicError
-from iedf_assets.core.profile.profile import ServiceClient, Worker
+from iedf_assets.core.profile.workers import ServiceClient, Worker
 
 KINDS: dict[Stage, str] = {"image_layers": "layered", "edited_images": "edit"}
 CONNECT_S = 5.0

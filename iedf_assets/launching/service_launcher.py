@@ -13,7 +13,7 @@ from iedf_assets.core.contract import EditRequest, LayerRequest, Stage
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.pictures.photos import MAX_FILE_BYTES
-from iedf_assets.core.profile.profile import Worker
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import place_file
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal, Row

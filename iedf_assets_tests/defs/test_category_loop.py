@@ -5,7 +5,7 @@ import pytest
 
 from iedf_assets.cli.commands.run import LazyWaves
 from iedf_assets.core.pictures.codecs import encode_jpeg
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import run_category
 

@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.manifests import SCHEMAS
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.checks import PAIR_CHECKS

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from dagster._core.storage.event_log import SqlEventLogStorage
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.instance import (
     PROCESS_TAG,
@@ -26,12 +26,6 @@ from iedf_assets.defs.instance import (
 POOL = "gpu_layered"
 NAME_OF_A_CHILD = "from iedf_assets.defs.instance import this_process; print(this_process())"
 Status = dg.DagsterRunStatus
-
-
-@pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`prepare_home` sets DAGSTER_HOME; it is put back."""
-    monkeypatch.setenv("DAGSTER_HOME", "")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.jobs import FACTORY

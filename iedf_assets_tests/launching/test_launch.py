@@ -12,30 +12,20 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, Worker, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.journal import Journal, read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching import launch as launching
 from iedf_assets.launching.deaths import MAX_DEATHS
 from iedf_assets.launching.pipes import WorkerDiedError
-from iedf_assets_tests.whole.test_runs import put, run
-
-CATEGORY = "物理变化"
-
-
-def requests(layout: Layout, count: int) -> list[LayerRequest]:
-    return [
-        LayerRequest(
-            key=f"k{number:02d}", source_id="s", path="p", max_megapixels=1, max_pixels=1, level="mask",
-            max_area=1, seed=number, output=str(layout.staging / f"k{number}"), row={"key": f"k{number:02d}"},
-        )
-        for number in range(count)
-    ]  # fmt: skip
+from iedf_assets_tests.helpers.requests import CATEGORY, requests
+from iedf_assets_tests.helpers.runs import put, run
 
 
 class Workers:

@@ -14,13 +14,13 @@ import pytest
 
 from iedf_assets.core.contract import EXIT_SYSTEMATIC
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.profile.profile import Worker
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.journal import Journal, read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching import ray_launcher
 from iedf_assets.launching.deaths import MAX_DEATHS
 from iedf_assets.launching.ray_launcher import Cluster
-from iedf_assets_tests.launching.test_launch import CATEGORY, requests
+from iedf_assets_tests.helpers.requests import CATEGORY, requests
 
 
 class Pretended:

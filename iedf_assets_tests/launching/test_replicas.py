@@ -12,9 +12,9 @@ import pytest
 
 from iedf_assets.cli.commands.doctor import _service
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.profile.profile import ServiceClient, Worker
+from iedf_assets.core.profile.workers import ServiceClient, Worker
 from iedf_assets.launching.replicas import ServiceDownError, ServicePool
-from iedf_assets_tests.serving import free_port
+from iedf_assets_tests.helpers.serving import free_port
 
 Answer = tuple[int, str]
 OK: Answer = (200, '{"row": {}}')

@@ -4,7 +4,7 @@ import sys
 import pytest
 import yaml
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from model_envs.requirements import differences, pins
 
 ENVIRONMENTS = ("layered", "edit")

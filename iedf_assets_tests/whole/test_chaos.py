@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iedf_assets_tests.chaos import FULL_DISK, Factory, can_mount, play, undisturbed
+from iedf_assets_tests.helpers.chaos import FULL_DISK, Factory, can_mount, play, undisturbed
 
 pytestmark = pytest.mark.slow
 PHOTOS = 12

@@ -7,10 +7,9 @@ from click.testing import CliRunner
 
 from iedf_assets.cli.main import cli
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.serving import start
-from iedf_assets_tests.whole.test_runs import own_home, put
+from iedf_assets_tests.helpers.runs import put
+from iedf_assets_tests.helpers.serving import start
 
-__all__ = ["own_home"]
 pytestmark = pytest.mark.slow
 PHYSICAL = "物理变化"
 KEY = "0123456789abcdef" * 2

@@ -6,17 +6,11 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.whole.test_runs import PHYSICAL, put, run, with_settings
+from iedf_assets_tests.helpers.runs import PHYSICAL, put, run, with_settings
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs set DAGSTER_HOME; it is put back."""
-    monkeypatch.setenv("DAGSTER_HOME", "")
 
 
 def samples(layout: Layout) -> dict[str, bytes]:

@@ -18,13 +18,14 @@ from skimage import data
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Profile, load_profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.checks import edits_judged
 from iedf_assets.launching.environments import find_environment
-from iedf_assets_tests.whole.test_runs import own_home, run
+from iedf_assets_tests.helpers.runs import run
 
-__all__ = ["own_home"]
 pytestmark = pytest.mark.slow
 
 PERSONS, OBJECTS, PHYSICAL = "人物物体一致性", "物体一致性", "物理变化"

@@ -12,12 +12,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.instance import prepare_home
-from iedf_assets_tests.serving import free_port
-from iedf_assets_tests.whole.test_runs import CHECKED, OBJECTS, PHYSICAL, put
+from iedf_assets_tests.helpers.runs import CHECKED, OBJECTS, PHYSICAL, put
+from iedf_assets_tests.helpers.serving import free_port
 
 pytestmark = pytest.mark.slow
 SETTINGS = PROJECT_ROOT / "configs" / "dagster_postgres.yaml"

@@ -12,13 +12,14 @@ import pytest
 import uvicorn
 
 from iedf_assets.cli.reviewing import HOST, review_app
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.report.building import build_report
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import read_reviews
-from iedf_assets_tests.browser import Browser
-from iedf_assets_tests.pair_making import Plant
+from iedf_assets_tests.helpers.browser import Browser
+from iedf_assets_tests.helpers.pair_making import Plant
 
 pytestmark = pytest.mark.slow
 CARDS = "document.querySelectorAll('.card').length"

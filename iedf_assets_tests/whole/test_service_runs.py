@@ -15,13 +15,14 @@ from skimage import data
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import Profile, load_profile
+from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.serving import Running, serving, start
+from iedf_assets_tests.helpers.runs import put, run, tree
+from iedf_assets_tests.helpers.serving import Running, serving, start
 from iedf_assets_tests.whole.test_models import QWEN, SMALL, tiny
-from iedf_assets_tests.whole.test_runs import own_home, put, run, tree
 
-__all__ = ["own_home", "tiny"]
+__all__ = ["tiny"]
 
 PHYSICAL = "物理变化"
 SUBTYPES = f"categories.{PHYSICAL}.subtypes={{move: 1, delete: 1, recolor: 1}}"

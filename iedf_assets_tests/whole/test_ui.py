@@ -24,7 +24,9 @@ from skimage import data
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT, Profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.checks import build_checks
 from iedf_assets.defs.instance import prepare_home

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from dataclasses import asdict
 from typing import Any
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from model_envs.services.settings import STAGES, ServiceSettings
 from model_envs.services.wire import ServiceError
 from model_envs.worker import MODEL_BACKENDS

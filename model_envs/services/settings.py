@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from iedf_assets.core.contract import ModelSettings, Stage
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 Kind = Literal["layered", "edit"]
 STAGES: dict[Kind, Stage] = {"layered": "image_layers", "edit": "edited_images"}

@@ -11,7 +11,7 @@ from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.judging.dataset_check import CheckReport, check_dataset
 from iedf_assets.core.parallel import thread_count
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.subtypes import Tier
 
 SHOWN = 50

@@ -9,7 +9,7 @@ from rich.table import Table
 from iedf_assets.cli.commands.run import plain_console
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.cleaning import find_waste, throw_away
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import claim_outputs

@@ -7,7 +7,7 @@ from rich.console import Console
 from iedf_assets.cli.commands.run import run_all
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.codecs import encode_png
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.files import write_bytes
 from iedf_assets.core.storage.naming import Layout
 

@@ -4,7 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Profile
+from iedf_assets.core.profile.fields import PROJECT_ROOT, absolute
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 
 
@@ -12,7 +13,7 @@ def serve_ui(profile: Profile, config: Path | None, port: int) -> None:
     """Become `dagster dev`; does not return."""
     from iedf_assets.defs.instance import prepare_home  # noqa: PLC0415
 
-    prepare_home(Layout.of(profile), profile.resolved(profile.paths.instance))
+    prepare_home(Layout.of(profile), absolute(profile.paths.instance))
     if config is not None:
         os.environ["IEDF_CONFIG"] = str(config.absolute())
     os.chdir(PROJECT_ROOT)

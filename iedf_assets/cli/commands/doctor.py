@@ -16,7 +16,9 @@ from rich.table import Table
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.profile.checkpoints import checkpoint
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Category, Profile, Worker
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.sources import scan
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching.environments import Environment, find_environment

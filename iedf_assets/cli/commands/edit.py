@@ -13,7 +13,7 @@ from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
-from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.storage.ownership import OwnFiles

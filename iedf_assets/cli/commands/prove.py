@@ -10,7 +10,7 @@ from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.proving import prove, worst_rates
 from iedf_assets.core.parallel import thread_count
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 
 

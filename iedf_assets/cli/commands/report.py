@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.report.building import build_report
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import claim_outputs

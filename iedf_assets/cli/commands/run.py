@@ -10,7 +10,7 @@ from rich.table import Table
 
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.planning.limits import Allowance
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category

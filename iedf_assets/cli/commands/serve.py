@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.nesting import SERVICES, require_apart
-from iedf_assets.core.profile.profile import PROJECT_ROOT, Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching.environments import find_environment
 from iedf_assets.launching.launch import OFFLINE

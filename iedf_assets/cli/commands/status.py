@@ -12,7 +12,7 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout

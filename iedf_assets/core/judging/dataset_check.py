@@ -45,8 +45,8 @@ from iedf_assets.core.judging.pair_checks import (
     outside_checks,
 )
 from iedf_assets.core.parallel import Report, silent, stream_map
-from iedf_assets.core.profile.profile import Thresholds
 from iedf_assets.core.profile.subtypes import SUBTYPES, Tier, relocates
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.scores import Scores
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import SampleKey

@@ -27,7 +27,7 @@ from iedf_assets.core.judging.lint import Code, Issue
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
-from iedf_assets.core.profile.profile import Encoding
+from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
 from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
 from iedf_assets.core.storage.naming import REQUIRED, SampleKey

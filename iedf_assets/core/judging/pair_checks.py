@@ -33,8 +33,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from iedf_assets.core.profile.profile import GlobalTier, Thresholds
 from iedf_assets.core.profile.subtypes import Tier
+from iedf_assets.core.profile.thresholds import GlobalTier, Thresholds
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
 SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"

@@ -10,7 +10,7 @@ from iedf_assets.core.judging.canaries import CANARIES, Fault, Specimen, index_e
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.parallel import Report, silent
 from iedf_assets.core.pictures.codecs import decode
-from iedf_assets.core.profile.profile import Thresholds
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.keys import seed_from
 from iedf_assets.core.storage.naming import SUFFIXES, SampleKey

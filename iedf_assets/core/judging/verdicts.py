@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iedf_assets.core.judging.pair_checks import judge
-from iedf_assets.core.profile.profile import Category
+from iedf_assets.core.profile.schema import Category
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import polars as pl
 
 from iedf_assets.core.planning.limits import Allowance
-from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.publishing.gate import OVER_QUOTA, holds
 from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from iedf_assets.core.profile.profile import Profile, Worker
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.publishing.joined import categories_on_disk
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout, base_scene

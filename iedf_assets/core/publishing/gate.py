@@ -25,7 +25,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
 from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
-from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
 from iedf_assets.core.storage.journal import Row

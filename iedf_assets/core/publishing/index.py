@@ -21,7 +21,7 @@ from iedf_assets.core.judging.inspection_cache import inspect_published, known_o
 from iedf_assets.core.judging.lint import Issue, list_tree
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.parallel import Report, silent, thread_count
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.joined import categories_on_disk, verdicts_of_all
 from iedf_assets.core.sources.fingerprints import Candidate, Twin, in_company, split_groups, split_of, twins
 from iedf_assets.core.storage.files import fsync_folder, temporary_beside, write_text

@@ -19,7 +19,7 @@ from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
 from iedf_assets.core.pictures.thumbnails import load_small
 from iedf_assets.core.planning.accounts import accounts_of, survival_of
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.files import write_bytes, write_text
 from iedf_assets.core.storage.journal import Row

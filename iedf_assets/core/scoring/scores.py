@@ -51,7 +51,7 @@ from numpy.typing import NDArray
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
 from iedf_assets.core.pictures.masks import difference_box, grown_box, margin_px
-from iedf_assets.core.profile.profile import Encoding
+from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
 from iedf_assets.core.scoring.detail import kept_sharpness, sharpness, structure, surroundings
 from iedf_assets.core.scoring.drift import find_drift

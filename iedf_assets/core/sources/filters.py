@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.profile.profile import Filters
+from iedf_assets.core.profile.sections import Filters
 from iedf_assets.core.reasons import GRAYSCALE, RESOLUTION_TOO_SMALL, UNIFORM_BORDER
 
 # Rows looked at in one go, so that their channels stay in the processor's cache.

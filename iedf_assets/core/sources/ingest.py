@@ -11,7 +11,7 @@ import polars as pl
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
 from iedf_assets.core.sources.filters import turned_down
 from iedf_assets.core.sources.fingerprints import Candidate, in_company, perceptual_hash, resolve_duplicates

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from iedf_assets.core.errors import InputsLostError
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.reasons import SYMLINK_OUTSIDE, UNREADABLE
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import Layout, nfc

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from iedf_assets.core.profile.nesting import SERVICES
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 
 FULL_FOLDER = 99_999
 STAGED = ("image_layers", "edited_images", "edit_pairs")

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from iedf_assets.cli.commands.doctor import fits
-from iedf_assets.core.profile.profile import Worker
+from iedf_assets.core.profile.workers import Worker
 
 GIB = 2**30
 H200, RTX = ("NVIDIA H200", 139 * GIB), ("NVIDIA RTX 4090", 24 * GIB)

@@ -7,10 +7,8 @@ from skimage import data, io
 from iedf_assets.cli.commands.edit import Trial
 from iedf_assets.cli.main import cli
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
-from iedf_assets_tests.whole.test_runs import own_home
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 
-__all__ = ["own_home"]
 NOTHING = {
     "subtype": None, "instruction": None, "backend": None, "layered_model_dir": None, "edit_model_dir": None,
     "skip_layered": False, "device": None,

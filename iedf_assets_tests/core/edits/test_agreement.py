@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.agreement import faults, instruction_faults, readings, stated_recipe
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.profile.profile import Recipes
+from iedf_assets.core.profile.recipe_limits import Recipes
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets_tests.core.edits.test_instructions import SUBJECT, subjects
+from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 
 SIZE = (600, 400)
 MOVE = {"task": "structural_edit", "subtype": "move", "direction": "left", "percent": 15, "dx": -90, "dy": 0}

@@ -1,3 +1,5 @@
+"""Both instructions of an edit, from its recipe and its subject alone."""
+
 import re
 from typing import Any
 
@@ -8,13 +10,10 @@ from hypothesis import strategies as st
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.phrases import DIRECTIONS, PHRASES, STRENGTHS, Language
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.profile.profile import Recipes
+from iedf_assets.core.profile.recipe_limits import Recipes
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 
-SUBJECT: dict[str, Any] = {
-    "x": 250, "y": 150, "width": 100, "height": 100, "area_share": 0.1, "center_x": 0.5, "center_y": 0.5,
-    "colour": [255, 140, 0], "touches_border": False, "caption": None,
-}  # fmt: skip
 SIZE = (600, 400)
 MOVE = {
     "task": "structural_edit", "subtype": "move", "direction": "right", "percent": 12, "dx": 72, "dy": 0,
@@ -175,15 +174,6 @@ def test_a_caption_names_the_object(caption: Any, ch: str, en: str) -> None:
     chinese, english = instructions.write(MOVE, SUBJECT | {"caption": caption}, *SIZE, 1)
     assert f"画面中央的{ch}" in chinese
     assert f"the {en} in the centre" in english
-
-
-@st.composite
-def subjects(draw: st.DrawFn) -> dict[str, Any]:
-    x, y = draw(st.integers(0, 500)), draw(st.integers(0, 300))
-    width, height = draw(st.integers(20, 600 - x)), draw(st.integers(20, 400 - y))
-    colour = [draw(st.integers(0, 255)) for _ in range(3)]
-    box = {"x": x, "y": y, "width": width, "height": height}
-    return SUBJECT | box | {"colour": colour, "area_share": width * height / 240000}
 
 
 @given(st.sampled_from(sorted(SUBTYPES)), subjects(), st.integers(0, 2**63))

@@ -8,9 +8,9 @@ from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.phrases import PHRASES, Language
 from iedf_assets.core.edits.readings import Reading, contradictions, disagreements, read
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.profile.profile import Recipes
+from iedf_assets.core.profile.recipe_limits import Recipes
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets_tests.core.edits.test_instructions import SUBJECT, subjects
+from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 
 SIZE = (600, 400)
 WHOLE = {name for name, subtype in SUBTYPES.items() if subtype.mask_of == "everything"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.profile.profile import Delete, Identity, Move, Recipes, Recolor, Scale
+from iedf_assets.core.profile.recipe_limits import Delete, Identity, Move, Recipes, Recolor, Scale
 from iedf_assets.core.profile.subtypes import SUBTYPES
 
 SEEDS = st.integers(0, 2**63)

@@ -12,7 +12,7 @@ from iedf_assets.core.judging.canaries import CANARIES, Fault, Specimen, index_e
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region
 from iedf_assets.core.scoring.drift import find_drift
-from iedf_assets_tests.core.edits.test_instructions import SUBJECT
+from iedf_assets_tests.helpers.subjects import SUBJECT
 
 MOVE: dict[str, Any] = {
     "task": "structural_edit", "subtype": "move", "direction": "left", "percent": 15, "dx": -90, "dy": 0,

@@ -16,12 +16,14 @@ from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import lint_tree
 from iedf_assets.core.judging.pair_checks import MAKING, outside_checks
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, Thresholds, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
-from iedf_assets_tests.pair_making import PHOTOS, Plant
+from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant
 
 DELETE = "semantic_edit/delete/mixed"
 IDENTITY = "consistency_edit/identity/mixed"

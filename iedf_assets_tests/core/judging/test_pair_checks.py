@@ -8,7 +8,7 @@ from iedf_assets.core.judging.pair_checks import (
     judge,
     outside_checks,
 )
-from iedf_assets.core.profile.profile import OutsideTier, Thresholds
+from iedf_assets.core.profile.thresholds import OutsideTier, Thresholds
 from iedf_assets.core.scoring.scores import OUTSIDE_SCORES, Scores
 
 PERFECT: Scores = {

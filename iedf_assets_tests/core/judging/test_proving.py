@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.judging.proving import UNTOUCHED, Detection, as_json, prove, worst_rates
-from iedf_assets.core.profile.profile import OutsideTier, Profile, Thresholds
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.thresholds import OutsideTier, Thresholds
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.pair_making import Plant, tree
+from iedf_assets_tests.helpers.pair_making import Plant, tree
 
 LAX = Thresholds.model_validate({
     "min_mask_share": 0, "max_mask_share": 1, "min_mask_largest_share": 0, "max_mask_hole_share": 1,

@@ -15,8 +15,8 @@ from iedf_assets.core.judging.pair_checks import OUTSIDE_BOUNDS, judge
 from iedf_assets.core.pairs.finishing import PairRequest, composite, finish
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
-from iedf_assets.core.profile.profile import Thresholds
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.scores import measure
 from iedf_assets.core.storage.files import content_hash
 

@@ -20,7 +20,7 @@ from iedf_assets.core.pictures import photos
 from iedf_assets.core.pictures.containers import orientation, take_apart
 from iedf_assets.core.pictures.photos import Photo, read_photo, working_size
 from iedf_assets.core.storage.files import content_hash
-from iedf_assets_tests.bad_inputs import bomb_png, encoded, png_chunk, wrong_crc
+from iedf_assets_tests.helpers.bad_inputs import bomb_png, encoded, png_chunk, wrong_crc
 
 KNOWN_REASONS = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
 SAMPLE = Image.fromarray(np.ascontiguousarray(data.astronaut()[20:110, 170:290]))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.planning.accounts import OUTCOMES, accounts_of, survival_of
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import Rows
 from iedf_assets.core.storage.naming import Layout

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found, find_files
 from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import frame, read_rows, write_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.core.storage.waves import begin_wave
-from iedf_assets_tests.pair_making import PHOTOS, Plant
+from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant
 
 CATEGORY = "物体一致性"
 

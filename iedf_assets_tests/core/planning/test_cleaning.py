@@ -7,13 +7,12 @@ import pytest
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.cleaning import find_waste, throw_away
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import STAGED, Layout
-from iedf_assets_tests.whole.test_runs import own_home, put, run, tree
+from iedf_assets_tests.helpers.runs import put, run, tree
 
-__all__ = ["own_home"]
 PHYSICAL = "物理变化"
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.planning.limits import Allowance
-from iedf_assets.core.profile.profile import Profile, load_profile
+from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout

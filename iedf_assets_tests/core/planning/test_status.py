@@ -6,13 +6,13 @@ import pytest
 
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.status import Standing, estimate, standings
-from iedf_assets.core.profile.profile import Profile, load_profile
+from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.manifests import Rows
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.whole.test_runs import own_home, put, run
+from iedf_assets_tests.helpers.runs import put, run
 
-__all__ = ["own_home"]
 pytestmark = pytest.mark.slow
 PHYSICAL = "物理变化"
 SUBTYPES = f"categories.{PHYSICAL}.subtypes={{move: 1, recolor: 1}}"

@@ -1,5 +1,5 @@
 from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.profile import Recipes
+from iedf_assets.core.profile.recipe_limits import Recipes
 from iedf_assets.core.profile.subtypes import SUBTYPES
 
 

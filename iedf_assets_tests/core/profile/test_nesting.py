@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 
 PHYSICAL = "物理变化"
 

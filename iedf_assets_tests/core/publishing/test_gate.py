@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs import samples
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
-from iedf_assets_tests.pair_making import PHOTOS, Plant, tree
+from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant, tree
 
 OBJECTS = "物体一致性"
 CHANGES = "物理变化"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS, is_behind, write_index
 from iedf_assets.core.storage.journal import Journal
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.pair_making import PHOTOS, Plant, source_id_of, tree
+from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant, source_id_of, tree
 
 CATEGORIES = ("人物物体一致性", "物体一致性", "物理变化")
 

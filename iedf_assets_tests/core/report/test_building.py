@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.report.building import build_report
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.pair_making import Plant
+from iedf_assets_tests.helpers.pair_making import Plant
 
 CATEGORY = "物体一致性"
 

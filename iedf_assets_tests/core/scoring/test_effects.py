@@ -11,7 +11,7 @@ from skimage import data
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import moved, scaled
-from iedf_assets.core.profile.profile import Thresholds
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.effects import effect
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 

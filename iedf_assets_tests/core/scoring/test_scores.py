@@ -10,7 +10,7 @@ from skimage.metrics import mean_squared_error, structural_similarity
 
 from iedf_assets.core.judging.pair_checks import judge, outside_checks
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.profile.profile import RawTier, Thresholds
+from iedf_assets.core.profile.thresholds import RawTier, Thresholds
 from iedf_assets.core.scoring.scores import OUTSIDE_SCORES, Scores, consistency, measure
 
 LIMITS = Thresholds()

@@ -14,7 +14,8 @@ from iedf_assets.core import reasons
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, Profile, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import ingest as stage
 from iedf_assets.core.sources.fingerprints import perceptual_hash
 from iedf_assets.core.sources.ingest import ingest, require_inputs, row_key
@@ -23,7 +24,7 @@ from iedf_assets.core.storage.journal import Journal, Row, read_journal
 from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import Rows, scan_table, write_table
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.bad_inputs import ACCEPTED, encoded, make_bad_inputs, photos
+from iedf_assets_tests.helpers.bad_inputs import ACCEPTED, encoded, make_bad_inputs, photos
 
 CATEGORY = "物体一致性"
 

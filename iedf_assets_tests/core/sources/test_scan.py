@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iedf_assets.core.errors import InputsLostError
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import Found, find_files, fingerprint, unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 

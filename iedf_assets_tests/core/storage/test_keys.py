@@ -1,6 +1,6 @@
 import pytest
 
-from iedf_assets.core.profile.profile import load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.keys import (
     Keys,
     Slot,

@@ -1,11 +1,11 @@
 import pytest
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.profile import Profile
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import add_review, read_reviews
-from iedf_assets_tests.pair_making import Plant
+from iedf_assets_tests.helpers.pair_making import Plant
 
 ONE, OTHER = "0123456789abcdef", "fedcba9876543210"
 

@@ -18,7 +18,7 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
-from iedf_assets_tests.serving import Running, serving, start
+from iedf_assets_tests.helpers.serving import Running, serving, start
 
 pytestmark = pytest.mark.slow
 COFFEE = data.coffee()

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import encode_png
-from iedf_assets_tests.serving import Running, serving
+from iedf_assets_tests.helpers.serving import Running, serving
 
 pytestmark = pytest.mark.slow
 KINDS = ("layered", "edit")

@@ -1,6 +1,6 @@
 """The API's page says what the models say, and the services' page what the settings are."""
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from model_envs.services.describe import page
 from model_envs.services.settings import ServiceSettings
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from iedf_assets.core.profile.profile import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 START_S = 60
 

@@ -14,7 +14,7 @@ from iedf_assets.core.pairs.finishing import composite
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
-from iedf_assets.core.profile.profile import Category, Profile
+from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.gate import holds, judge_and_publish
 from iedf_assets.core.scoring.scores import Scores, measure

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 
 
 def written(folder: Path, text: str) -> Path:

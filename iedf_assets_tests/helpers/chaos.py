@@ -21,7 +21,8 @@ import yaml
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
-from iedf_assets.core.profile.profile import DEFAULT_PROFILE, PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE
 from iedf_assets.core.storage.files import TEMPORARY_PREFIX, content_hash
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.resources import PARTITION_TAG

@@ -1,0 +1,147 @@
+"""The profile as a whole: everything a run depends on. Unknown keys are errors.
+
+A category may narrow the profile's `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself;
+when the profile is loaded these are merged, so that every `Category` carries its own complete settings.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.fields import Positive, Strict, absolute
+from iedf_assets.core.profile.recipe_limits import Recipes
+from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
+from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task
+from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.profile.workers import Workers
+
+# What a category may set for itself; the rest of such a section comes from the profile.
+OVERRIDABLE = ("filters", "recipes", "workers", "encoding", "thresholds")
+
+
+class Category(Strict):
+    """What happens to the photos of one folder under `data/`.
+
+    Attributes:
+        task: the edit task; gives the default subtype.
+        subtypes: how many edits of each subtype a source gets.
+        scene: the folder below task and subtype that samples go to.
+    """
+
+    task: Task
+    subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
+    scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
+    filters: Filters = Filters()
+    recipes: Recipes = Recipes()
+    workers: Workers = Workers()
+    encoding: Encoding = Encoding()
+    thresholds: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _complete_subtypes(self) -> Self:
+        unknown = sorted(set(self.subtypes) - set(SUBTYPES))
+        if unknown:
+            raise ValueError(f"unknown subtype {', '.join(unknown)}; known: {', '.join(sorted(SUBTYPES))}")
+        if not self.subtypes:
+            object.__setattr__(self, "subtypes", {DEFAULT_SUBTYPE[self.task]: 1})
+        beyond = sorted(name for name, count in self.subtypes.items() if count and SUBTYPES[name].needs_model)
+        if beyond and self.workers.edit.backend != "qwen":
+            raise ValueError(
+                f"only a model can do {', '.join(beyond)}: set workers.edit.backend to qwen or leave it out"
+            )
+        return self
+
+
+class Profile(Strict):
+    """Everything a run depends on.
+
+    Attributes:
+        seed: of all random choices.
+        max_megapixels: larger photos are scaled down to this before anything else; it bounds what is
+        published.
+        wave: how many sources a run takes through all stages before the next lot; see `waves.wave_size`.
+        threads: of the stages that run in the orchestrator; 0 means one per CPU core.
+        max_attempts: how often a failing row is tried before it is parked.
+    """
+
+    seed: int = 20260101
+    max_megapixels: Positive = 16.0
+    wave: Annotated[int, Field(ge=1)] = 256
+    threads: Annotated[int, Field(ge=0)] = 0
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    paths: Paths = Paths()
+    limits: Limits = Limits()
+    sources: Sources = Sources()
+    filters: Filters = Filters()
+    recipes: Recipes = Recipes()
+    workers: Workers = Workers()
+    encoding: Encoding = Encoding()
+    thresholds: Thresholds = Thresholds()
+    categories: dict[
+        Annotated[str, Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$")], Category
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_categories(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("categories"), dict):
+            return raw
+        categories = {}
+        shared = {key: raw[key] for key in OVERRIDABLE if key in raw}
+        for name, category in raw["categories"].items():
+            complete = _merged(shared, category) if isinstance(category, dict) else category
+            categories[unicodedata.normalize("NFC", str(name))] = complete
+        return {**raw, "categories": categories}
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where the photos are and where things are made, absolute, by their keys."""
+        paths = self.paths
+        outputs = absolute(paths.outputs)
+        return {
+            "paths.data": absolute(paths.data),
+            "paths.outputs": outputs,
+            "paths.staging": absolute(paths.staging) if paths.staging else outputs / "staging",
+            "paths.logs": absolute(paths.logs),
+        }
+
+    def category_name(self, name: str) -> str:
+        """The profile's spelling (NFC) of a category given in any Unicode normal form.
+
+        Raises:
+            ProfileError: the profile has no such category.
+        """
+        composed = unicodedata.normalize("NFC", name)
+        if composed not in self.categories:
+            raise ProfileError(
+                f"the profile has no category {name!r}",
+                f"use one of {', '.join(self.categories)}, or add it under `categories:`",
+            )
+        return composed
+
+    def category(self, name: str) -> Category:
+        """The settings of a category.
+
+        Raises:
+            ProfileError: the profile has no such category.
+        """
+        return self.categories[self.category_name(name)]
+
+
+def uses_models(profile: Profile) -> bool:
+    """Whether any category's edits are made by a model."""
+    return any(category.workers.edit.backend == "qwen" for category in profile.categories.values())
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = (
+            _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged

@@ -1,0 +1,99 @@
+"""The sections of a profile that stand alone: folders, limits, reading, filters, encoding."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from iedf_assets.core.profile.fields import Share, Strict
+from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE
+
+
+class Paths(Strict):
+    """Where things lie. Relative paths start at the project's folder.
+
+    Attributes:
+        instance: settings of the Dagster instance: `dagster.yaml` keeps its storage with the outputs,
+            `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
+    """
+
+    data: Path = Path("data")
+    outputs: Path = Path("outputs")
+    staging: Path | None = None
+    logs: Path = Path("logs")
+    instance: Path = Path("dagster.yaml")
+
+
+class Limits(Strict):
+    """How much the outputs may come to in all, over every category and run; see `core.planning.limits`.
+
+    Attributes:
+        quotas: published samples by task, or by `task/scene`.
+        max_edits: edits rendered; null for no limit.
+        gpu_hours: spent by the two model stages; null for no limit.
+    """
+
+    quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    max_edits: Annotated[int, Field(ge=0)] | None = None
+    gpu_hours: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _known_tasks(self) -> Self:
+        unknown = sorted(place for place in self.quotas if place.partition("/")[0] not in DEFAULT_SUBTYPE)
+        if unknown:
+            known = ", ".join(sorted(DEFAULT_SUBTYPE))
+            raise ValueError(f"quotas of no known task: {', '.join(unknown)}; known: {known}")
+        return self
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited."""
+        return bool(self.quotas) or self.max_edits is not None or self.gpu_hours is not None
+
+
+class Sources(Strict):
+    """How `data/` is read.
+
+    Attributes:
+        max_pixels: a picture with more pixels than this is not decoded (`too_large`).
+        near_duplicate_bits: two photos whose 64-bit perceptual hashes differ in at most so many bits are
+            near duplicates; -1 switches the test off.
+        max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
+        validation_share: share of the sources whose split is `validation`.
+    """
+
+    max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
+    near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
+    max_loss_share: Share = 0.5
+    validation_share: Share = 0.05
+
+
+class Filters(Strict):
+    """Which photos are left out, and why.
+
+    Attributes:
+        min_width, min_height: pixels, else `resolution_too_small`.
+        min_channel_difference: mean absolute difference between channels (0-255), else `grayscale_detected`.
+        border: width in pixels of the frame looked at for `uniform_border_detected`.
+        min_border_deviation: standard deviation (0-255) that the frame must reach.
+    """
+
+    min_width: Annotated[int, Field(ge=1)] = 128
+    min_height: Annotated[int, Field(ge=1)] = 128
+    min_channel_difference: Annotated[float, Field(ge=0)] = 2.0
+    border: Annotated[int, Field(ge=1)] = 10
+    min_border_deviation: Annotated[float, Field(ge=0)] = 4.0
+
+
+class Encoding(Strict):
+    """How a pair is written.
+
+    Attributes:
+        jpeg_quality: of source and result alike.
+        margin: by how much an edit may reach beyond its mask, as a share of the picture's short side.
+        feather: width of the soft rim of that margin, as a share of it.
+    """
+
+    jpeg_quality: Annotated[int, Field(ge=75, le=100)] = 95
+    margin: Share = 0.015
+    feather: Share = 0.6

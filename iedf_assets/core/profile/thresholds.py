@@ -1,0 +1,108 @@
+"""What a pair must reach to be published."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from iedf_assets.core.profile.fields import Share, Strict
+from iedf_assets.core.profile.subtypes import Tier
+
+
+class OutsideTier(Strict):
+    """What the outside of a pair must hold in one tier; null switches a limit off.
+
+    Attributes:
+        max_mse_outside, min_ssim_outside, max_changed_share_outside: the consistency check's three limits.
+        max_difference_outside: largest absolute difference (0-255).
+        min_psnr_outside: dB.
+        min_similarity_outside: structural similarity of what lies wholly outside.
+        max_colour_cast: norm of the mean difference in L*a*b*.
+        max_shift_px, max_zoom: drift, in pixels and as a relative change of size.
+        max_leak_px: pixels of the largest connected part that changed.
+        max_leak_share: share of all change.
+    """
+
+    max_mse_outside: Annotated[float, Field(ge=0)] | None = 4.0
+    min_ssim_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.98
+    max_changed_share_outside: Share | None = 0.02
+    max_difference_outside: Annotated[int, Field(ge=0, le=255)] | None = 0
+    min_psnr_outside: Annotated[float, Field(ge=0)] | None = 45.0
+    min_similarity_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.99
+    max_colour_cast: Annotated[float, Field(ge=0)] | None = 0.3
+    max_shift_px: Annotated[float, Field(ge=0)] | None = 0.3
+    max_zoom: Share | None = 0.001
+    max_leak_px: Annotated[int, Field(ge=0)] | None = 64
+    max_leak_share: Share | None = 0.02
+
+
+class RawTier(OutsideTier):
+    """A model's own picture: the outside is close to the source's, not equal."""
+
+    max_mse_outside: Annotated[float, Field(ge=0)] | None = 65.0
+    min_ssim_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.9
+    max_changed_share_outside: Share | None = None
+    max_difference_outside: Annotated[int, Field(ge=0, le=255)] | None = None
+    min_psnr_outside: Annotated[float, Field(ge=0)] | None = 30.0
+    min_similarity_outside: Annotated[float, Field(ge=-1, le=1)] | None = 0.9
+    max_colour_cast: Annotated[float, Field(ge=0)] | None = 0.6
+
+
+class GlobalTier(Strict):
+    """An edit of the whole picture has no outside; whether it is right, somebody has to say.
+
+    Attributes:
+        publish: what passes its other checks is published without anybody having looked at it.
+    """
+
+    publish: bool = False
+
+
+class Thresholds(Strict):
+    """What a pair must reach to be published: `pair_checks` has the checks, `scores` the formulae.
+
+    Attributes:
+        min_mask_share, max_mask_share: the mask's share of the picture.
+        min_mask_largest_share: largest connected part of the silhouette over all of it.
+        max_mask_hole_share: holes over the silhouette with them.
+        min_polarity: change in the mask over change elsewhere.
+        min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
+        edited.
+        min_structure: likeness of the gradients inside, of edits that keep the structure.
+        min_sharpness: grain of the edit beside its surroundings'.
+        max_recomposition_error: mean difference of the layers put together from the source, levels of 255.
+        max_raw_shift, max_raw_zoom: how far a model's picture may lie from its source before it is
+            registered, shares of the diagonal and of the size.
+        max_upscaling: pixels of the pair per pixel of the model's canvas.
+        min_judge_instruction, min_judge_preservation: of the judge's ratings, 1 to 5.
+        max_seam: largest step at the edge of an edit, ΔE.
+        min_effect: how clearly the pixels do what the recipe says, 1 is fully.
+        max_instruction_faults: contradictions between the texts, the recipe and the picture.
+        composited, raw, global: what the outside must hold in that tier.
+    """
+
+    min_mask_share: Share = 0.005
+    max_mask_share: Share = 0.98
+    min_mask_largest_share: Share = 0.85
+    max_mask_hole_share: Share = 0.15
+    min_polarity: Annotated[float, Field(ge=0)] = 4.0
+    min_changed_share_inside: Share = 0.05
+    min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
+    min_sharpness: Annotated[float, Field(ge=0)] = 0.75
+    max_recomposition_error: Annotated[float, Field(ge=0)] = 2.0
+    max_raw_shift: Share = 0.02
+    max_raw_zoom: Share = 0.03
+    max_upscaling: Annotated[float, Field(ge=1)] = 1.25
+    min_judge_instruction: Annotated[int, Field(ge=1, le=5)] = 4
+    min_judge_preservation: Annotated[int, Field(ge=1, le=5)] = 4
+    max_seam: Annotated[float, Field(ge=0)] = 2.1
+    min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
+    max_instruction_faults: Annotated[int, Field(ge=0)] = 0
+    composited: OutsideTier = OutsideTier()
+    raw: RawTier = RawTier()
+    global_: Annotated[GlobalTier, Field(alias="global")] = GlobalTier()
+
+    def of(self, tier: Tier) -> OutsideTier | GlobalTier:
+        """A tier's section."""
+        sections: dict[Tier, OutsideTier | GlobalTier]
+        sections = {"composited": self.composited, "raw": self.raw, "global": self.global_}
+        return sections[tier]

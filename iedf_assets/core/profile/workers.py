@@ -1,0 +1,167 @@
+"""The workers of the two model stages: what does the work, where, and how it is reached."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from iedf_assets.core.contract import ModelSettings
+from iedf_assets.core.profile.checkpoints import fingerprint, identity
+from iedf_assets.core.profile.fields import Positive, Strict, absolute
+
+
+class ModelOptions(Strict):
+    """How a worker's model is loaded and run: see `iedf_assets.core.contract.ModelSettings`."""
+
+    cfg: Annotated[float, Field(ge=1, le=20)] = 4.0
+    resolution: Literal[640, 1024] = 640
+    layer_count: Annotated[int, Field(ge=2, le=16)] = 4
+    canvas_megapixels: Annotated[float, Field(ge=0.01, le=4)] | None = None
+    negative_prompt: Annotated[str, Field(min_length=1)] = " "
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device_map: Literal["balanced"] | None = None
+    offload: Literal["none", "model", "group"] = "none"
+    quantization: Literal["none", "int8", "fp8"] = "none"
+    attention: str | None = None
+    compile: bool = False
+    step_cache: Literal["none", "first_block", "taylorseer", "magcache"] = "none"
+    tiling: bool = False
+    batch_size: Annotated[int, Field(ge=1, le=64)] = 1
+    lora: Path | None = None
+    captions: bool = True
+    judge: bool = False
+
+
+class ServiceClient(Strict):
+    """How a stage talks to its services.
+
+    Attributes:
+        send_mode: `path` sends paths, for services that see the same disks; `base64` sends pictures.
+        timeout_sec: how long one request may take, queueing included, seconds.
+        max_retries: how often a request is tried again after an error of the connection.
+        backoff_sec: the first wait before that, seconds; each one is about twice as long as the last.
+        wait_sec: how long the stage waits while no service can be reached, seconds.
+        parallel: requests under way at once; 0 keeps the services' engines and half their queues full.
+        token_variable: name of the environment variable that holds the services' token.
+        fallback: the backend that goes on in a subprocess when no service came back; rows say what made them.
+    """
+
+    send_mode: Literal["path", "base64"] = "path"
+    timeout_sec: Positive = 1200.0
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 2
+    backoff_sec: Positive = 1.0
+    wait_sec: Annotated[float, Field(ge=0)] = 300.0
+    parallel: Annotated[int, Field(ge=0, le=1024)] = 0
+    token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_SERVICE_TOKEN"  # noqa: S105
+    fallback: Literal["classical", "mock"] | None = None
+
+
+class RayCluster(Strict):
+    """How a stage's work reaches a Ray cluster.
+
+    Attributes:
+        address: of the cluster's dashboard, which takes the jobs.
+        jobs: how many are on the cluster at once.
+        share: how many requests a job gets; what is left of it when its node dies is handed on.
+        num_gpus, num_cpus: what a job takes of a node.
+        wait_sec: how long a job may wait for room on the cluster, seconds.
+        alive_sec: a job ends by itself when it has heard nothing of this run for so long, seconds.
+    """
+
+    address: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] = "http://127.0.0.1:8265"
+    jobs: Annotated[int, Field(ge=1, le=4096)] = 1
+    share: Annotated[int, Field(ge=1)] = 64
+    num_gpus: Annotated[float, Field(ge=0)] = 0
+    num_cpus: Annotated[float, Field(gt=0)] = 1
+    wait_sec: Positive = 600.0
+    alive_sec: Annotated[float, Field(ge=2)] = 60.0
+
+
+class Worker(Strict):
+    """One worker: a process that loads a model once and runs many requests.
+
+    Attributes:
+        backend: what does the work; `opencv` is another name of `classical`, `mock` is for trying the wiring.
+        launcher: how work reaches it: a `subprocess` of this run, a running `service`, a `ray` cluster.
+        environment: the interpreter: null for this one, else the name of a conda environment or of one that
+            `make model-env` made, or the folder of a virtual or conda environment.
+        threads: pictures worked on at once; 0 means one per CPU core.
+        item_timeout_s: seconds without any finished picture after which the worker is stopped.
+        max_failures_in_a_row: so many equal failures one after another stop the stage.
+        model_dir: the checkpoint's folder, for the backend `qwen`; nothing is ever downloaded.
+        devices: groups of GPUs as `CUDA_VISIBLE_DEVICES` names them, such as `["0,1", "2,3"]`: one worker
+            each, which share the work. Empty is one worker that sees all.
+        steps: denoising steps of the model.
+        model: the rest of what the model is told.
+        revision: of the model that only the services see; else `model_dir` tells it.
+        endpoints: addresses of the services, replicas of one another.
+        service: how they are talked to.
+    """
+
+    backend: Annotated[
+        Literal["classical", "qwen", "mock"],
+        BeforeValidator(lambda name: "classical" if name == "opencv" else name),
+    ] = "classical"
+    launcher: Literal["subprocess", "service", "ray"] = "subprocess"
+    environment: str | None = None
+    threads: Annotated[int, Field(ge=0)] = 0
+    item_timeout_s: Positive = 600.0
+    max_failures_in_a_row: Annotated[int, Field(ge=1)] = 20
+    model_dir: Path | None = None
+    devices: tuple[Annotated[str, Field(pattern=r"^[\w-]+(,[\w-]+)*$")], ...] = ()
+    steps: Annotated[int, Field(ge=1, le=200)] = 40
+    model: ModelOptions = ModelOptions()
+    revision: Annotated[str, Field(min_length=1)] | None = None
+    endpoints: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")], ...] = ()
+    service: ServiceClient = ServiceClient()
+    ray: RayCluster = RayCluster()
+
+    @model_validator(mode="after")
+    def _model_given(self) -> Self:
+        elsewhere = self.launcher == "service" and self.revision
+        if self.backend == "qwen" and self.model_dir is None and not elsewhere:
+            raise ValueError(
+                "the backend qwen needs model_dir, the folder of a local checkpoint; through services of "
+                "other machines its revision will do, as their /info tells it"
+            )
+        if self.launcher == "ray" and self.devices:
+            raise ValueError("devices is for subprocesses: jobs on a ray cluster take ray.num_gpus each")
+        if self.launcher == "service" and not self.endpoints:
+            raise ValueError('the launcher service needs endpoints, such as ["http://127.0.0.1:8102"]')
+        return self
+
+    def model_settings(self) -> ModelSettings:
+        """What the worker is told of its model, with the fingerprint of its checkpoint.
+
+        Raises:
+            WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
+        """
+        if self.backend != "qwen":
+            return ModelSettings()
+        lora = str(absolute(self.model.lora)) if self.model.lora else None
+        options = self.model.model_dump() | {"lora": lora, "steps": self.steps}
+        if self.model_dir is None:
+            return ModelSettings(revision=self.revision or "", **options)
+        folder = absolute(self.model_dir)
+        return ModelSettings(model_dir=str(folder), revision=fingerprint(folder), **options)
+
+    @property
+    def gpus_together(self) -> int:
+        """How many GPUs work on one item."""
+        return max((group.count(",") + 1 for group in self.devices), default=1)
+
+    def identity(self) -> list[Any]:
+        """What of this worker changes its output.
+
+        Raises:
+            WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
+        """
+        return identity(self.backend, self.model_settings())
+
+
+class Workers(Strict):
+    """The two model stages' workers."""
+
+    layered: Worker = Worker()
+    edit: Worker = Worker()

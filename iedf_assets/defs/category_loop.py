@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
+from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
@@ -83,7 +84,7 @@ def run_category(
 
 
 def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves) -> None:
-    tries_before = Book.open(profile, layout, outcome.category).tries()
+    tries_before = failed_attempts(Book.open(profile, layout, outcome.category))
     before: _Look | None = None
     while True:
         look = _look(profile, layout, outcome, tries_before)
@@ -119,12 +120,12 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
     """What is to be done now. The book is let go of here: a wave opens its own."""
     book = Book.open(profile, layout, outcome.category)
     found = _require_found(book)
-    tries = book.tries()
+    tries = failed_attempts(book)
     untried = frozenset(
-        path for path in book.unfinished(found) if tries.get(path, 0) <= tries_before.get(path, 0)
+        path for path in unfinished(book, found) if tries.get(path, 0) <= tries_before.get(path, 0)
     )
     tidy = outcome.waves > 0 or not (
-        book.left_over(found) or not layout.index.exists() or is_behind(layout, outcome.category)
+        is_left_over(book, found) or not layout.index.exists() or is_behind(layout, outcome.category)
     )
     return _Look(untried, len(found) - len(untried), tidy)
 

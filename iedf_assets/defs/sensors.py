@@ -4,6 +4,7 @@ import dagster as dg
 
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.pending import failed_attempts, unfinished
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
@@ -79,8 +80,8 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
     running = instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS, tags={PARTITION_TAG: category}), limit=1)
     return Observation(
         scan.fingerprint(found),
-        len(book.unfinished(found)),
-        sum(book.tries().values()),
+        len(unfinished(book, found)),
+        sum(failed_attempts(book).values()),
         running=bool(running),
         behind=is_behind(layout, category),
     )

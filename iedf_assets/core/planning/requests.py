@@ -8,6 +8,7 @@ from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
@@ -22,7 +23,7 @@ def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
     level = needed_level(book.category)
     requests = []
     for source in book.worked_on if level != "none" else []:
-        if all(book.is_held(slot) for slot in book.keys.slots(source.source_id)):
+        if all(is_held(book, slot) for slot in book.keys.slots(source.source_id)):
             continue
         key = book.keys.layers_key(source.source_id)
         folder = book.layout.staged("image_layers", key)
@@ -77,7 +78,7 @@ def _nothing_of(source: Source) -> Row:
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[EditRequest]:
     """Edits of the plan that are still to be rendered, as far as the limits allow."""
-    held = {slot.edit_key for slot in book.slots_of(book.worked_on) if book.is_held(slot)}
+    held = {slot.edit_key for slot in book.slots_of(book.worked_on) if is_held(book, slot)}
     paths = {source.source_id: source.path for source in book.worked_on}
     requests = []
     for row in plan:

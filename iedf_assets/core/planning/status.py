@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.holding import holds_all, is_held
+from iedf_assets.core.planning.pending import is_finished
 from iedf_assets.core.publishing.gate import OVER_QUOTA
 from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found
@@ -100,7 +102,7 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
         (layers, int(book.needs_layers())),
         *((s, per_photo) for s in (edits, pairs, verdicts)),
     ):
-        if book.holds_all:
+        if holds_all(book):
             standing.held += undecided * rows
         else:
             standing.pending += undecided * rows
@@ -162,7 +164,7 @@ def _layers(book: Book, accepted: list[Source]) -> tuple[Standing, list[Source]]
         row = book.layers_row(source.source_id)
         if row is not None:
             _count(book, standing, row, "done")
-        elif all(book.is_held(slot) for slot in book.keys.slots(source.source_id)):
+        elif all(is_held(book, slot) for slot in book.keys.slots(source.source_id)):
             standing.held += 1
         else:
             _miss(standing, _why_layers(book, known.get(source.source_id)))
@@ -180,7 +182,7 @@ def _edits(book: Book, slots: list[Slot]) -> tuple[Standing, list[Slot]]:
         row = book.edits.get(slot.edit_key)
         if row is not None and row["status"] != "planned":
             _count(book, standing, row, "done")
-        elif book.is_held(slot):
+        elif is_held(book, slot):
             standing.held += 1
             continue
         else:
@@ -206,11 +208,11 @@ def _verdicts(book: Book, slots: list[Slot]) -> Standing:
     standing = Standing("dataset")
     for slot in slots:
         row = book.verdicts.get(slot.name)
-        if book.is_held(slot) and (row is None or row["status"] == "pending"):
+        if is_held(book, slot) and (row is None or row["status"] == "pending"):
             standing.held += 1
         elif row is None or row["status"] in {"pending", "withdrawn"}:
             standing.pending += 1
-        elif book.is_finished(slot, row) or row["status"] == "failed":
+        elif is_finished(book, slot, row) or row["status"] == "failed":
             _count(book, standing, row, "published")
         else:
             _miss(standing, _why_unfinished(book, row, slot))

@@ -4,6 +4,7 @@ import dagster as dg
 import polars as pl
 
 from iedf_assets.core.errors import InputsLostError
+from iedf_assets.core.planning.pending import wave_for
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.ingest import ingest, require_inputs
 from iedf_assets.core.storage.journal import Journal
@@ -38,7 +39,7 @@ def source_images_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsD
             found = require_inputs(category, found, book.sources, share)
         except InputsLostError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        wave = set(book.wave_for(found))
+        wave = set(wave_for(book, found))
         with Journal(factory.layout.journal("source_images", category)) as journal:
             rows = ingest(
                 factory.profile, book.category, found, book.sources, wave, journal, factory.progress(context)

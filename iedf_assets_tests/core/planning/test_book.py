@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.pending import unfinished
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found, find_files
@@ -62,13 +63,13 @@ def first_photos(plant: Plant) -> set[str]:
 
 def test_what_is_published_is_not_pending(plant: Plant) -> None:
     assert len(plant.samples()) == len(plant.slots)
-    assert book_of(plant).unfinished(found_in(plant)) == []
+    assert unfinished(book_of(plant), found_in(plant)) == []
 
 
 def test_files_that_only_look_younger_are_told_by_their_checksums(plant: Plant) -> None:
     for number in range(len(plant.slots)):
         os.utime(result_of(plant, number), (4e9, 4e9))
-    assert book_of(plant).unfinished(found_in(plant)) == []
+    assert unfinished(book_of(plant), found_in(plant)) == []
 
 
 @pytest.mark.parametrize("fault", ["a flipped byte", "a shorter file", "no file"])
@@ -80,7 +81,7 @@ def test_a_photo_whose_sample_is_damaged_is_pending(plant: Plant, fault: str) ->
     else:
         path.write_bytes(content[:-1] + (b"" if fault == "a shorter file" else bytes([content[-1] ^ 1])))
         os.utime(path, (4e9, 4e9))
-    assert book_of(plant).unfinished(found_in(plant)) == [photo_of(plant, 0)]
+    assert unfinished(book_of(plant), found_in(plant)) == [photo_of(plant, 0)]
 
 
 def test_a_photo_whose_edit_is_parked_is_not_pending_and_one_that_failed_once_is(plant: Plant) -> None:
@@ -91,7 +92,7 @@ def test_a_photo_whose_edit_is_parked_is_not_pending_and_one_that_failed_once_is
     for stage, rows in (("edited_images", plant.edits), ("dataset", plant.rows)):
         write_table(frame(rows.values(), stage), plant.layout.manifest(stage, CATEGORY))
     pending = photo_of(plant, plant.slots.index(second))
-    assert book_of(plant).unfinished(found_in(plant)) == [pending]
+    assert unfinished(book_of(plant), found_in(plant)) == [pending]
 
 
 def test_a_book_at_work_holds_the_rows_of_its_wave_alone(plant: Plant) -> None:

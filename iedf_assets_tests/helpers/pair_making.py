@@ -16,7 +16,7 @@ from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, e
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.publishing.gate import holds, judge_and_publish
+from iedf_assets.core.publishing.gate import Candidates, holds, judge_and_publish
 from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
@@ -126,18 +126,11 @@ class Plant:
     def judge(self, open_slots: Iterable[str] | None = None) -> list[Row]:
         """Run the gate on what is staged, and remember its rows."""
         opened = None if open_slots is None else set(open_slots)
-        rows = judge_and_publish(
-            self.profile,
-            self.category,
-            self.name,
-            self.layout,
-            self.slots,
-            self.edits,
-            self.pairs,
-            Rows.of(self.rows.values(), "dataset"),
-            opened,
-            silent,
+        previous = Rows.of(self.rows.values(), "dataset")
+        candidates = Candidates(
+            self.profile, self.layout, self.name, self.slots, self.edits, self.pairs, previous, opened
         )
+        rows = judge_and_publish(candidates, silent)
         self.rows = dict(rows)
         return list(rows.values())
 

@@ -8,7 +8,8 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.holding import holds_all, is_held
-from iedf_assets.core.publishing.gate import OVER_QUOTA, holds
+from iedf_assets.core.publishing.gate import holds
+from iedf_assets.core.publishing.numbering import OVER_QUOTA
 from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.journal import Row

@@ -23,7 +23,7 @@ import polars as pl
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.holding import holds_all, is_held
 from iedf_assets.core.planning.pending import is_finished
-from iedf_assets.core.publishing.gate import OVER_QUOTA
+from iedf_assets.core.publishing.numbering import OVER_QUOTA
 from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.journal import Row

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from iedf_assets.core.planning.accounts import accounts_of, survival_of
-from iedf_assets.core.publishing.gate import judge_and_publish
+from iedf_assets.core.publishing.gate import Candidates, judge_and_publish
 from iedf_assets.core.storage.keys import VERDICTS_VERSION
 from iedf_assets.core.storage.waves import close_wave
 from iedf_assets.defs.columns import column_schema
@@ -33,18 +33,17 @@ def dataset_asset(partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinit
         category = context.partition_key
         book = factory.book(category)
         at_work = book.at_work()
-        rows = judge_and_publish(
+        candidates = Candidates(
             factory.profile,
-            book.category,
-            category,
             factory.layout,
-            book.slots_of(book.editable),
-            at_work.edits,
-            at_work.pairs,
-            book.verdicts,
-            {slot.name for slot in book.slots_of(book.worked_on)},
-            factory.progress(context),
+            category,
+            slots=book.slots_of(book.editable),
+            edits=at_work.edits,
+            pairs=at_work.pairs,
+            previous=book.verdicts,
+            open_slots={slot.name for slot in book.slots_of(book.worked_on)},
         )
+        rows = judge_and_publish(candidates, factory.progress(context))
         close_wave(factory.layout, category)
         book = book.with_rows("dataset", rows)
         accounts = {

@@ -17,7 +17,7 @@ from iedf_assets.defs.assets.image_layers import image_layers_asset
 from iedf_assets.defs.assets.report import report_asset
 from iedf_assets.defs.assets.source_images import source_images_asset
 from iedf_assets.defs.category_loop import Listener
-from iedf_assets.defs.checks import build_checks
+from iedf_assets.defs.checks.build import build_checks
 from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions

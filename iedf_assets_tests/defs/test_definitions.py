@@ -14,7 +14,7 @@ from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.manifests import SCHEMAS
 from iedf_assets.defs.build import build_defs
-from iedf_assets.defs.checks import PAIR_CHECKS
+from iedf_assets.defs.checks.samples import PAIR_CHECKS
 from iedf_assets.defs.columns import DESCRIPTIONS
 from iedf_assets.defs.jobs import FACTORY, STAGE_JOBS
 

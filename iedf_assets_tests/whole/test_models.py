@@ -22,7 +22,7 @@ from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout, SampleKey
-from iedf_assets.defs.checks import edits_judged
+from iedf_assets.defs.checks.samples import edits_judged
 from iedf_assets.launching.environments import find_environment
 from iedf_assets_tests.helpers.runs import run
 

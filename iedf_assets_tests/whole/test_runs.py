@@ -12,7 +12,7 @@ from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.defs.checks import build_checks
+from iedf_assets.defs.checks.build import build_checks
 from iedf_assets_tests.helpers.bad_inputs import make_bad_inputs
 from iedf_assets_tests.helpers.runs import CHECKED, OBJECTS, PHYSICAL, put, run, tree, with_settings
 

@@ -28,7 +28,7 @@ from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.defs.checks import build_checks
+from iedf_assets.defs.checks.build import build_checks
 from iedf_assets.defs.instance import prepare_home
 
 pytestmark = pytest.mark.slow

@@ -9,13 +9,14 @@ import dagster as dg
 from iedf_assets.core.profile.schema import Profile, uses_models
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.assets.canaries import canaries_asset
-from iedf_assets.defs.assets.dataset import dataset_asset
+from iedf_assets.defs.assets.dataset import DATASET
 from iedf_assets.defs.assets.dataset_index import dataset_index_asset
-from iedf_assets.defs.assets.edit_pairs import edit_pairs_asset
-from iedf_assets.defs.assets.edited_images import edited_images_asset
-from iedf_assets.defs.assets.image_layers import image_layers_asset
+from iedf_assets.defs.assets.edit_pairs import EDIT_PAIRS
+from iedf_assets.defs.assets.edited_images import EDITED_IMAGES
+from iedf_assets.defs.assets.image_layers import IMAGE_LAYERS
 from iedf_assets.defs.assets.report import report_asset
-from iedf_assets.defs.assets.source_images import source_images_asset
+from iedf_assets.defs.assets.source_images import SOURCE_IMAGES
+from iedf_assets.defs.assets.stage import stage_asset
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.checks.build import build_checks
 from iedf_assets.defs.io_managers import ManifestIOManager
@@ -27,13 +28,7 @@ from iedf_assets.defs.sensors import build_schedule, build_sensor
 # Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-STAGE_ASSETS = (
-    source_images_asset,
-    image_layers_asset,
-    edited_images_asset,
-    edit_pairs_asset,
-    dataset_asset,
-)
+STAGES = (SOURCE_IMAGES, IMAGE_LAYERS, EDITED_IMAGES, EDIT_PAIRS, DATASET)
 
 
 def build_defs(
@@ -52,7 +47,7 @@ def build_defs(
     layout = Layout.of(profile)
     return dg.Definitions(
         assets=[
-            *(build(partitions) for build in STAGE_ASSETS),
+            *(stage_asset(stage, partitions) for stage in STAGES),
             dataset_index_asset(),
             canaries_asset(),
             report_asset(),

@@ -1,0 +1,60 @@
+"""What the assets of the stages have in common: each takes a category's open wave one step further."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+
+from iedf_assets.core.planning.book import Book
+from iedf_assets.defs.columns import column_schema
+from iedf_assets.defs.metadata import OWNERS, Metadata, result
+from iedf_assets.defs.resources import Factory
+
+Work = Callable[[dg.AssetExecutionContext, Factory, Book], tuple[Book, Metadata]]
+"""Does a stage's work for the category of a book; returns a book with the new rows, and what to show."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the graph, as an asset partitioned by category.
+
+    Attributes:
+        name: of the stage, its manifest and its asset.
+        after: the stage before it; None for the first.
+        version: of its output; raised by hand when the output for the same input changes.
+        pool: of which one step runs at a time, in whichever run; None for no bound.
+    """
+
+    name: str
+    after: str | None
+    group: str
+    kinds: frozenset[str]
+    version: int
+    description: str
+    work: Work
+    pool: str | None = None
+
+
+def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of a stage for a profile's categories."""
+
+    @dg.asset(
+        name=stage.name,
+        partitions_def=partitions,
+        deps=[stage.after] if stage.after else [],
+        group_name=stage.group,
+        kinds=set(stage.kinds),
+        owners=OWNERS,
+        pool=stage.pool,
+        code_version=str(stage.version),
+        metadata=column_schema(stage.name),
+        description=stage.description,
+    )
+    def asset(
+        context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.MaterializeResult[pl.LazyFrame]:
+        book, shown = stage.work(context, factory, factory.book(context.partition_key))
+        return result(book, stage.name, shown)
+
+    return asset

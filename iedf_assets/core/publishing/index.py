@@ -6,7 +6,6 @@ whatever order the categories ran in. Paths are relative to the outputs, so that
 
 import csv
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.joined import categories_on_disk, verdicts_of_all
 from iedf_assets.core.sources.fingerprints import Candidate, Twin, in_company, split_groups, split_of, twins
-from iedf_assets.core.storage.files import fsync_folder, temporary_beside, write_text
+from iedf_assets.core.storage.files import replacing, write_text
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.manifests import collected, read_rows
@@ -260,14 +259,5 @@ def _write_json(path: Path, value: Any) -> None:
 @contextmanager
 def _streamed(path: Path) -> Iterator[IO[str]]:
     """A text file, UTF-8, that takes its place atomically and durably when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path)
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_folder(path.parent)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield file

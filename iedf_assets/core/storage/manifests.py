@@ -1,7 +1,6 @@
 """The stages' tables: their columns, and reading and writing them as Parquet manifests plus journals."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any, Self, TypeVar
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.storage.files import fsync_folder, temporary_beside
+from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.naming import Layout
 
@@ -305,13 +304,5 @@ def _reading(what: str) -> Iterator[None]:
 
 def write_table(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Write a manifest atomically and durably, some rows at a time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path)
-    try:
+    with replacing(path) as temporary:
         table.lazy().sink_parquet(temporary, row_group_size=_BATCH_ROWS)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_folder(path.parent)

@@ -13,21 +13,23 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 # libyaml's parser, where PyYAML was built with it: ten times as fast, and the same values and lines.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# In a docstring: names, a colon and a text, whose further lines are indented more.
+_ATTRIBUTE = re.compile(r"^ {4}(\w[\w, ]*): (.*(?:\n {5,}.*)*)", re.MULTILINE)
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Put a docstring's texts into a section's JSON Schema, in place of titles that only repeat the names."""
-    summary, _, attributes = (inspect.getdoc(model) or "").partition("\n\nAttributes:\n")
-    schema["description"] = _one_line(summary)
-    schema.pop("title", None)
-    for prop in schema["properties"].values():
-        prop.pop("title", None)
-        if "$ref" in prop:  # a section's defaults stand with its keys
-            prop.pop("default", None)
-    # An attribute's line is indented once, the lines that go on with it twice.
-    for names, text in re.findall(r"^ {4}(\w[\w, ]*): (.*(?:\n {5,}.*)*)", attributes, re.MULTILINE):
-        for name in names.split(", "):
-            schema["properties"][name]["description"] = _one_line(text)
+    """Put the docstrings' texts into a section's JSON Schema, in place of titles that repeat the names."""
+    properties = schema["properties"]
+    for told in (schema, *properties.values()):
+        told.pop("title", None)
+    for section in (told for told in properties.values() if "$ref" in told):
+        section.pop("default", None)  # its defaults stand with its keys
+    for kind in (kind for kind in reversed(model.__mro__) if issubclass(kind, Strict)):
+        summary, _, attributes = (inspect.getdoc(kind) or "").partition("\n\nAttributes:\n")
+        schema["description"] = _one_line(summary)
+        for names, text in _ATTRIBUTE.findall(attributes):
+            for name in names.split(", "):
+                properties[name]["description"] = _one_line(text)
 
 
 def _one_line(text: str) -> str:

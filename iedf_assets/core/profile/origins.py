@@ -93,8 +93,9 @@ def _leaves(node: Any, above: Key) -> Iterator[tuple[Key, Any]]:
 
 def _holds(value: Any, key: Key) -> bool:
     for name in key:
-        entries = value.items() if isinstance(value, dict) else []
-        found = [child for known, child in entries if composed(known) == name]
+        entries = dict(enumerate(value)) if isinstance(value, list) else value
+        below = entries.items() if isinstance(entries, dict) else ()
+        found = [child for known, child in below if composed(known) == name]
         if not found:
             return False
         value = found[-1]
@@ -104,10 +105,18 @@ def _holds(value: Any, key: Key) -> bool:
 def _line_of(node: yaml.Node | None, key: Key) -> int | None:
     line = None
     for name in key:
-        entries = node.value if isinstance(node, yaml.MappingNode) else []
-        found = [(known, child) for known, child in entries if composed(known.value) == name]
+        found = [(at, child) for known, at, child in _entries(node) if known == name]
         if not found:
             return None
-        known, node = found[-1]  # of keys that stand there twice, the last holds
-        line = known.start_mark.line + 1
+        line, node = found[-1]  # of keys that stand there twice, the last holds
     return line
+
+
+def _entries(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:
+    """What stands right below a node: its key or its number in a list, the line from 1, and itself."""
+    if isinstance(node, yaml.MappingNode):
+        for known, child in node.value:
+            yield composed(known.value), known.start_mark.line + 1, child
+    elif isinstance(node, yaml.SequenceNode):
+        for number, child in enumerate(node.value):
+            yield str(number), child.start_mark.line + 1, child

@@ -37,7 +37,8 @@ from pathlib import Path
 import dagster as dg
 from iedf_assets.defs.build import build_defs
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.core.profile.profile import load_profile
+from iedf_assets.core.profile.fields import absolute
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.defs.instance import open_instance
 profile = load_profile(Path(sys.argv[1]))
 instance = open_instance(Layout.of(profile), absolute(profile.paths.instance))

@@ -2,11 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
 from iedf_assets.core import reasons
 from iedf_assets.core.judging.dataset_check import FILES
@@ -14,7 +13,6 @@ from iedf_assets.core.judging.lint import Code
 from iedf_assets.core.judging.pair_checks import CHECKS
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE
-from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS
 from iedf_assets.core.storage.manifests import SCHEMAS
@@ -80,19 +78,3 @@ def test_the_readme_names_every_category_of_the_default_profile() -> None:
     for name in READMES:
         text = (PROJECT_ROOT / name).read_text("utf-8")
         assert [category for category in categories if f"data/{category}" not in text] == []
-
-
-def test_the_default_profile_lists_every_key() -> None:
-    raw = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8"))
-    assert missing(Profile, raw) == []
-
-
-def missing(model: type[BaseModel], raw: dict[str, Any], above: str = "") -> list[str]:
-    found = []
-    for attribute, field in model.model_fields.items():
-        name, kind = field.alias or attribute, field.annotation
-        if name not in raw:
-            found.append(above + name)
-        elif isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Category:
-            found += missing(kind, raw[name], f"{above}{name}.")
-    return found

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from iedf_assets.cli.options import config_option, load, profile_options, settings_option
+from iedf_assets.cli.options import (
+    config_option,
+    folder_settings,
+    load,
+    origin_options,
+    profile_options,
+    profile_path,
+    settings_option,
+)
 from iedf_assets.core.errors import FactoryError, ProfileError
 from iedf_assets.core.profile.schema import Profile
 
@@ -207,6 +215,35 @@ def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags:
         ]
     profile = load(config, None, None, (*settings, *changes))
     serve_models(profile, kind, {**flags, "roots": flags["roots"] or None})
+
+
+@cli.command("profile")
+@origin_options
+@click.option("--category", metavar="NAME", help="What holds for this one, all of its own settings included.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a profile and nothing else.")
+def show(
+    *,
+    config: Path | None,
+    data: Path | None,
+    outputs: Path | None,
+    settings: tuple[str, ...],
+    category: str | None,
+    as_json: bool,
+    schema: bool,
+) -> None:
+    """Print every key of the profile with its value, and where that comes from.
+
+    That is the default, a line of the file, or --set, as which --data and --outputs count. The output can be
+    saved and used as a profile.
+    """
+    from iedf_assets.cli.commands.profile import schema_text, show_profile  # noqa: PLC0415
+
+    if schema:
+        click.echo(schema_text())
+        return
+    changes = (*settings, *folder_settings(data, outputs))
+    show_profile(profile_path(config), changes, category, as_json=as_json)
 
 
 @cli.command()

@@ -20,10 +20,18 @@ def load(config: Path | None, data: Path | None, outputs: Path | None, settings:
     Raises:
         ProfileError: it cannot be used.
     """
-    path = config or Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE)
+    return load_profile(profile_path(config), [*settings, *folder_settings(data, outputs)])
+
+
+def profile_path(config: Path | None) -> Path:
+    """The file of the profile: `--config`, else `IEDF_CONFIG`, else the default."""
+    return config or Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE)
+
+
+def folder_settings(data: Path | None, outputs: Path | None) -> list[str]:
+    """`--data` and `--outputs` as settings."""
     folders = {"paths.data": data, "paths.outputs": outputs}
-    given = [f"{key}={_quoted(folder)}" for key, folder in folders.items() if folder is not None]
-    return load_profile(path, [*settings, *given])
+    return [f"{key}={_quoted(folder)}" for key, folder in folders.items() if folder is not None]
 
 
 def settings_option(command: Command) -> Command:
@@ -38,14 +46,18 @@ def config_option(command: Command) -> Command:
     return click.option("--config", type=click.Path(path_type=Path), help=text)(command)
 
 
+def origin_options(command: Command) -> Command:
+    """Add `--config`, `--data`, `--outputs` and `--set`."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    outputs = click.option("--outputs", type=folder, help="The folder of the products.")
+    data = click.option("--data", type=folder, help="The folder of the photos.")
+    return config_option(data(outputs(settings_option(command))))
+
+
 def profile_options(command: Command) -> Command:
     """Add `--config`, `--data`, `--outputs` and `--set`; the command receives the profile as `profile`."""
-    folder = click.Path(file_okay=False, path_type=Path)
 
-    @config_option
-    @click.option("--data", type=folder, help="The folder of the photos.")
-    @click.option("--outputs", type=folder, help="The folder of the products.")
-    @settings_option
+    @origin_options
     @functools.wraps(command)
     def wrapped(
         *args: Any,

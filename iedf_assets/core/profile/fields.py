@@ -1,7 +1,9 @@
 """What all sections of a profile are made of."""
 
+import inspect
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,12 +13,33 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 # libyaml's parser, where PyYAML was built with it: ten times as fast, and the same values and lines.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# In a docstring: names, a colon and a text, whose further lines are indented more.
+_ATTRIBUTE = re.compile(r"^ {4}(\w[\w, ]*): (.*(?:\n {5,}.*)*)", re.MULTILINE)
+
+
+def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Put the docstrings' texts into a section's JSON Schema, in place of titles that repeat the names."""
+    properties = schema["properties"]
+    for told in (schema, *properties.values()):
+        told.pop("title", None)
+    for section in (told for told in properties.values() if "$ref" in told):
+        section.pop("default", None)  # its defaults stand with its keys
+    for kind in (kind for kind in reversed(model.__mro__) if issubclass(kind, Strict)):
+        summary, _, attributes = (inspect.getdoc(kind) or "").partition("\n\nAttributes:\n")
+        schema["description"] = _one_line(summary)
+        for names, text in _ATTRIBUTE.findall(attributes):
+            for name in names.split(", "):
+                properties[name]["description"] = _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("`", "").split())
 
 
 class Strict(BaseModel):
-    """A frozen model that knows all its keys."""
+    """A frozen model that knows all its keys; its docstring's attribute texts describe them in the schema."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe)
 
 
 def absolute(path: Path) -> Path:

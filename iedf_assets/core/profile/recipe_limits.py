@@ -9,7 +9,12 @@ from iedf_assets.core.profile.fields import Positive, Share, Strict
 
 
 class Move(Strict):
-    """Limits of a move: the shift as a share of the picture's width or height; the object's share of it."""
+    """Limits of a move.
+
+    Attributes:
+        min_shift, max_shift: the way, as a share of the picture's width or height.
+        max_area: the object's share of the picture.
+    """
 
     min_shift: Share = 0.12
     max_shift: Share = 0.40
@@ -17,7 +22,13 @@ class Move(Strict):
 
 
 class Scale(Strict):
-    """Limits of a scaling: factors of the sides, none from `max_smaller` to `min_larger`; its share."""
+    """Limits of a scaling: none from `max_smaller` to `min_larger`.
+
+    Attributes:
+        min_smaller, max_smaller: factor of the sides of an object that shrinks.
+        min_larger, max_larger: factor of the sides of one that grows.
+        max_area: the object's share of the picture.
+    """
 
     min_smaller: Positive = 0.55
     max_smaller: Positive = 0.80
@@ -27,27 +38,43 @@ class Scale(Strict):
 
 
 class Delete(Strict):
-    """Limits of a removal: the object's share of the picture."""
+    """Limits of a removal.
+
+    Attributes:
+        min_area, max_area: the object's share of the picture.
+    """
 
     min_area: Share = 0.005
     max_area: Share = 0.35
 
 
 class Recolor(Strict):
-    """Limits of a recolouring: the least distance in hue between the new colour and the old, degrees."""
+    """Limits of a recolouring.
+
+    Attributes:
+        min_hue_distance: between the new colour and the old, degrees.
+    """
 
     min_hue_distance: Annotated[float, Field(ge=0, le=180)] = 45.0
 
 
 class Identity(Strict):
-    """Limits of relighting or toning the subject: how strong, 0 to 1."""
+    """Limits of relighting or toning the subject.
+
+    Attributes:
+        min_strength, max_strength: how strong, 0 to 1.
+    """
 
     min_strength: Share = 0.5
     max_strength: Share = 0.8
 
 
 class Background(Strict):
-    """Limits of toning or defocusing the background: how strong, 0 to 1."""
+    """Limits of toning or defocusing the background.
+
+    Attributes:
+        min_strength, max_strength: how strong, 0 to 1.
+    """
 
     min_strength: Share = 0.4
     max_strength: Share = 0.9

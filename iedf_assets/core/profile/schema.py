@@ -62,10 +62,13 @@ class Profile(Strict):
     Attributes:
         seed: of all random choices.
         max_megapixels: larger photos are scaled down to this before anything else; it bounds what is
-        published.
-        wave: how many sources a run takes through all stages before the next lot; see `waves.wave_size`.
+            published.
+        wave: how many sources a run takes through all stages before the next lot; later lots grow, see
+            `waves.wave_size`.
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
+        categories: folder under `paths.data` → what happens to its photos; may set `filters`, `recipes`,
+            `workers`, `encoding` and `thresholds` for itself, in part or in whole.
     """
 
     seed: int = 20260101

@@ -13,6 +13,10 @@ class Paths(Strict):
     """Where things lie. Relative paths start at the project's folder.
 
     Attributes:
+        data: the photos, a folder for each category; only read.
+        outputs: the dataset, tables and reports.
+        staging: what stages hand on; null is `staging` in the outputs.
+        logs: what runs and workers tell.
         instance: settings of the Dagster instance: `dagster.yaml` keeps its storage with the outputs,
             `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
     """
@@ -89,7 +93,7 @@ class Encoding(Strict):
     """How a pair is written.
 
     Attributes:
-        jpeg_quality: of source and result alike.
+        jpeg_quality: of source and result alike, 4:4:4.
         margin: by how much an edit may reach beyond its mask, as a share of the picture's short side.
         feather: width of the soft rim of that margin, as a share of it.
     """

@@ -66,7 +66,7 @@ class Thresholds(Strict):
         max_mask_hole_share: holes over the silhouette with them.
         min_polarity: change in the mask over change elsewhere.
         min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
-        edited.
+            edited.
         min_structure: likeness of the gradients inside, of edits that keep the structure.
         min_sharpness: grain of the edit beside its surroundings'.
         max_recomposition_error: mean difference of the layers put together from the source, levels of 255.

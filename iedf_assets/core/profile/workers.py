@@ -11,7 +11,29 @@ from iedf_assets.core.profile.fields import Positive, Strict, absolute
 
 
 class ModelOptions(Strict):
-    """How a worker's model is loaded and run: see `iedf_assets.core.contract.ModelSettings`."""
+    """How a worker's model is loaded and run; the backend `qwen` alone takes notice of it.
+
+    Attributes:
+        cfg: true classifier-free guidance scale; 1 is without, as Lightning LoRAs want it.
+        resolution: of the layered model, the root of its working area: 640 or 1024 pixels.
+        layer_count: how many layers the layered model is asked for.
+        canvas_megapixels: area that the model works at; null is its own: 1.05 to edit, `resolution`² to
+            decompose.
+        negative_prompt: always given, since guidance does not run without.
+        dtype: of the weights.
+        device: `cpu`, `cuda`, `cuda:1` and so on, or `auto`: a GPU when there is one.
+        device_map: `balanced` spreads whole parts over the GPUs of a group; null is one GPU.
+        offload: `model` moves whole parts to the GPU when they are needed, `group` their blocks.
+        quantization: of the transformer: `int8` weights (torchao) or `fp8` storage.
+        attention: attention backend by diffusers' name; null is its default.
+        compile: compile the transformer's repeated blocks.
+        step_cache: what spares denoising steps that change little.
+        tiling: decode pictures in tiles, in less memory.
+        batch_size: edits denoised together, where the pipeline does that right.
+        lora: a Lightning LoRA's file; its scheduler comes with it; set `steps` and `cfg` to suit.
+        captions: name the objects by the checkpoint's own vision model.
+        judge: have the checkpoint's own vision model rate each edit.
+    """
 
     cfg: Annotated[float, Field(ge=1, le=20)] = 4.0
     resolution: Literal[640, 1024] = 640
@@ -101,7 +123,10 @@ class Worker(Strict):
 
     backend: Annotated[
         Literal["classical", "qwen", "mock"],
-        BeforeValidator(lambda name: "classical" if name == "opencv" else name),
+        BeforeValidator(
+            lambda name: "classical" if name == "opencv" else name,
+            json_schema_input_type=Literal["classical", "opencv", "qwen", "mock"],
+        ),
     ] = "classical"
     launcher: Literal["subprocess", "service", "ray"] = "subprocess"
     environment: str | None = None
@@ -161,7 +186,12 @@ class Worker(Strict):
 
 
 class Workers(Strict):
-    """The two model stages' workers."""
+    """The two model stages' workers.
+
+    Attributes:
+        layered: splits photos into layers.
+        edit: makes the edits.
+    """
 
     layered: Worker = Worker()
     edit: Worker = Worker()

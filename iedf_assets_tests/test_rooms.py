@@ -1,5 +1,6 @@
 """The order of the rooms is held by `lint-imports`: what breaks it fails."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -58,3 +59,23 @@ def test_a_room_without_a_place_and_an_import_that_runs_upwards_fail(
 def test_the_rooms_as_they_are_hold(house: Path) -> None:
     code, output = lint(house)
     assert code == 0, output
+
+
+def test_the_map_names_every_room_and_no_other() -> None:
+    table = (PROJECT_ROOT / "docs/architecture.md").read_text("utf-8").split("## The rooms")[1]
+    named = set(re.findall(r"^\| `((?:iedf_assets|model_envs)[\w/]*)` \|", table, re.MULTILINE))
+    below = [
+        path.parent
+        for root in ("iedf_assets/core", "model_envs")
+        for path in (PROJECT_ROOT / root).glob("*/__init__.py")
+    ]
+    below += [path.parent for path in (PROJECT_ROOT / "iedf_assets").glob("*/__init__.py")]
+    assert named == {path.relative_to(PROJECT_ROOT).as_posix() for path in below}
+
+
+def test_a_room_holds_no_more_than_one_can_see_at_once() -> None:
+    for root in ("iedf_assets", "model_envs"):
+        for folder in (path.parent for path in (PROJECT_ROOT / root).rglob("__init__.py")):
+            files = sorted(folder.glob("*.py"))
+            assert len(files) <= 16, folder
+            assert [file for file in files if file.read_text("utf-8").count("\n") > 400] == []

@@ -21,8 +21,16 @@ import numpy as np
 
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.recipe_limits import Background, Delete, Identity, Kinds, Move, Recolor, Scale
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import (
+    SUBTYPES,
+    Background,
+    Delete,
+    Identity,
+    Kinds,
+    Move,
+    Recolor,
+    Scale,
+)
 
 Recipe = dict[str, Any]
 Subject = Mapping[str, Any]

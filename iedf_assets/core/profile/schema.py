@@ -13,9 +13,8 @@ from pydantic import Field, model_validator
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import Positive, Strict, absolute
-from iedf_assets.core.profile.recipe_limits import Recipes
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
-from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Task
+from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.profile.workers import Workers
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.phrases import DIRECTIONS, PHRASES, STRENGTHS, Language
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.profile.recipe_limits import Recipes
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 
 SIZE = (600, 400)

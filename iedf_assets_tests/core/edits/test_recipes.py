@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.profile.recipe_limits import Delete, Identity, Move, Recipes, Recolor, Scale
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Delete, Identity, Move, Recipes, Recolor, Scale
 
 SEEDS = st.integers(0, 2**63)
 

@@ -1,6 +1,5 @@
 from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.recipe_limits import Recipes
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 
 
 def test_the_bank_holds_what_only_a_model_can_do() -> None:

@@ -14,8 +14,7 @@ from iedf_assets.core.pairs.finishing import composite
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.masks import edit_masks, region_alpha
-from iedf_assets.core.profile.recipe_limits import Recipes
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets.core.storage.files import content_hash
 from model_envs.edit.classical import Backend
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit

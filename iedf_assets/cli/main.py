@@ -36,9 +36,16 @@ def cli() -> None:
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
 @click.option("--force", type=click.Choice(STAGES), help="Make this stage, and what follows from it, anew.")
 @click.option("--retry-failed", is_flag=True, help="Try rows again that failed too often.")
+@click.option("--withdraw", is_flag=True, help="Even if it takes away much of what is published.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and about how long it would take.")
 def run(
-    *, profile: Profile, categories: tuple[str, ...], force: str | None, retry_failed: bool, dry_run: bool
+    *,
+    profile: Profile,
+    categories: tuple[str, ...],
+    force: str | None,
+    retry_failed: bool,
+    withdraw: bool,
+    dry_run: bool,
 ) -> None:
     """Take everything pending through all stages, category by category.
 
@@ -48,12 +55,13 @@ def run(
     if dry_run:
         from iedf_assets.cli.commands.status import show_plan  # noqa: PLC0415
 
-        if force or retry_failed:
-            raise click.UsageError("--dry-run says what a plain run would do: leave the other option out")
+        if force or retry_failed or withdraw:
+            raise click.UsageError("--dry-run says what a plain run would do: leave other options out")
         show_plan(profile, names)
         return
-    from iedf_assets.cli.commands.run import run_all  # noqa: PLC0415
+    from iedf_assets.cli.commands.run import letting_go, run_all  # noqa: PLC0415
 
+    profile = letting_go(profile) if withdraw else profile
     if not run_all(profile, names, force=force, retry=retry_failed):
         sys.exit(EXIT_FAILED)
 

@@ -1,9 +1,11 @@
 """Progress on the terminal: a bar with the time left, or plain lines where there is no terminal."""
 
+import sys
 import time
 from types import TracebackType
 from typing import Self
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -48,6 +50,15 @@ class TerminalProgress:
     def say(self, line: str) -> None:
         """Print a line above the bar."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def ask(self, question: str) -> bool:
+        """Ask a person; where there is none the answer is no."""
+        if not sys.stdin.isatty():
+            return False
+        self._bars.stop()
+        answer = click.confirm(question, err=True)
+        self._bars.start()
+        return answer
 
     def __call__(self, stage: str, category: str, done: int, total: int) -> None:
         """Show that `done` of `total` items of a stage are finished."""

@@ -4,6 +4,7 @@ FactoryError
 ├── ProfileError    a profile that cannot be used
 ├── SourceError     one photo that cannot be used; carries the reason of its manifest row
 ├── InputsLostError a category folder that vanished or lost most of its photos
+├── MassWithdrawalError a change that would take away more of what is published than may go unasked
 ├── LockedError     another run holds the category
 ├── WorkerError     a worker that did not start, died or broke its contract
 ├── SystematicError the same failure so often in a row that going on is pointless
@@ -44,6 +45,10 @@ class SourceError(FactoryError):
 
 class InputsLostError(FactoryError):
     """A category folder that vanished, or lost most of its photos at once."""
+
+
+class MassWithdrawalError(FactoryError):
+    """A change that would take away more of what is published than may go unasked."""
 
 
 class LockedError(FactoryError):

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.errors import FactoryError, MassWithdrawalError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished
+from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
@@ -40,12 +41,14 @@ class Outcome:
         waves: how many runs it took.
         counts: status → rows, by stage, as they stand now.
         error: why the category stopped; None when it went through.
+        asks: whether it stopped because it would take away much of what is published.
     """
 
     category: str
     waves: int = 0
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     error: str | None = None
+    asks: bool = False
 
     @property
     def failed_rows(self) -> int:
@@ -78,7 +81,7 @@ def run_category(
                 retry_failed(layout, name)
         _run_waves(profile, layout, outcome, waves)
     except FactoryError as error:
-        outcome.error = str(error)
+        outcome.error, outcome.asks = str(error), isinstance(error, MassWithdrawalError)
     outcome.counts = Book.open(profile, layout, name).counts()
     return outcome
 
@@ -90,6 +93,8 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
         look = _look(profile, layout, outcome, tries_before)
         if not look.untried and look.tidy:
             return
+        if before is None:
+            _require_few_withdrawals(profile, layout, outcome.category)
         # Other photos may have come or changed meanwhile.
         if before and before.untried.issubset(look.untried) and look.through <= before.through:
             count, example = len(look.untried), min(look.untried)
@@ -100,6 +105,11 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
         before = look
         waves.run(outcome.category)
         outcome.waves += 1
+
+
+def _require_few_withdrawals(profile: Profile, layout: Layout, category: str) -> None:
+    book = Book.open(profile, layout, category)
+    require_few_withdrawals(book, _require_found(book))
 
 
 class _Look(NamedTuple):

@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.errors import FactoryError, MassWithdrawalError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import failed_attempts, unfinished
+from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
@@ -58,7 +59,7 @@ def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
         due = []
         for name in profile.categories:
             look = look_at(profile, name, context.instance)
-            if (look.unfinished or look.behind) and not look.running:
+            if (look.unfinished or look.behind) and not look.running and not look.asks:
                 # Dagster asks for a key where there may be several requests; a new one every night.
                 run_key = f"{name}:{context.scheduled_execution_time.isoformat()}"
                 due.append(dg.RunRequest(run_key=run_key, partition_key=name))
@@ -77,11 +78,21 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
     if found is None:
         return Observation(None)
     book = Book.open(profile, layout, category)
+    waiting = unfinished(book, found)
     running = instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS, tags={PARTITION_TAG: category}), limit=1)
     return Observation(
         scan.fingerprint(found),
-        len(unfinished(book, found)),
+        len(waiting),
         sum(failed_attempts(book).values()),
         running=bool(running),
         behind=is_behind(layout, category),
+        asks=_asks(book, found) if waiting else None,
     )
+
+
+def _asks(book: Book, found: list[scan.Found]) -> str | None:
+    try:
+        require_few_withdrawals(book, found)
+    except MassWithdrawalError as error:
+        return error.problem
+    return None

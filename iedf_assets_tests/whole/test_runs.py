@@ -8,7 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from iedf_assets.cli.commands.run import LazyWaves, letting_go
+from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.planning import withdrawals
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
@@ -178,3 +181,27 @@ def test_the_index_tells_every_sample_with_paths_that_exist(profile: Profile, la
         assert all((layout.outputs / path).is_file() for path in paths)
         assert row["instruction_ch"]
         assert row["instruction_en"]
+
+
+@pytest.mark.slow
+def test_a_change_that_would_take_away_much_stops_and_asks(
+    profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withdrawals, "FEW", 2)
+    put(layout, PHYSICAL, "coffee")
+    assert run(profile)[0].went_through
+    before = tree(layout.dataset)
+    stricter = with_settings(profile, "thresholds.max_mask_share=0.01")
+
+    outcome, made = run(stricter)
+    assert outcome.asks
+    assert outcome.error
+    assert "2 of the 2 published samples" in outcome.error
+    assert made == {}
+    with pytest.raises(FactoryError, match="2 of the 2 published samples"):
+        LazyWaves(stricter, lambda *_: None).run(PHYSICAL)
+    assert tree(layout.dataset) == before
+
+    outcome, _ = run(letting_go(stricter))
+    assert outcome.counts["dataset"]["rejected"] == 2
+    assert tree(layout.dataset) == {}

@@ -35,11 +35,14 @@ class Limits(Strict):
         quotas: published samples by task, or by `task/scene`.
         max_edits: edits rendered; null for no limit.
         gpu_hours: spent by the two model stages; null for no limit.
+        max_withdrawn_share: a run that would take away more than this share of a category's published
+            samples, of at least twenty, stops and does nothing.
     """
 
     quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     max_edits: Annotated[int, Field(ge=0)] | None = None
     gpu_hours: Annotated[float, Field(ge=0)] | None = None
+    max_withdrawn_share: Share = 0.2
 
     @model_validator(mode="after")
     def _known_tasks(self) -> Self:

@@ -15,6 +15,7 @@ class Observation:
         attempts: how many attempts its failed rows have had, so that a retry counts as getting on.
         running: whether a run of it is queued or under way.
         behind: whether the index does not tell of its dataset as it is, since a run ended before that.
+        asks: what somebody has to say yes to before it is worked on; None when nothing is to be asked.
     """
 
     fingerprint: str | None
@@ -22,6 +23,7 @@ class Observation:
     attempts: int = 0
     running: bool = False
     behind: bool = False
+    asks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,13 @@ def _state(look: Observation) -> str:
 
 
 def _reason_to_wait(memory: Memory, category: str, look: Observation) -> str | None:
-    if look.fingerprint is None:
-        return "its folder cannot be read"
-    if look.unfinished == 0 and not look.behind:
-        return "nothing to do"
-    if look.running:
-        return "a run is under way"
-    if memory.seen.get(category) != look.fingerprint:
-        return "its files are still changing"
-    if memory.asked.get(category) == _state(look):
-        return "the last run did not get on; mend what it reports and run it by hand"
-    return None
+    stuck = "the last run did not get on; mend what it reports and run it by hand"
+    reasons = (
+        (look.fingerprint is None, "its folder cannot be read"),
+        (look.unfinished == 0 and not look.behind, "nothing to do"),
+        (look.asks is not None, look.asks),
+        (look.running, "a run is under way"),
+        (memory.seen.get(category) != look.fingerprint, "its files are still changing"),
+        (memory.asked.get(category) == _state(look), stuck),
+    )
+    return next((reason for waits, reason in reasons if waits), None)

@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from iedf_assets.core.errors import InputsLostError
+from iedf_assets.core.errors import InputsLostError, MassWithdrawalError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import wave_for
+from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.ingest import ingest, require_inputs
 from iedf_assets.core.storage.journal import Journal
@@ -19,7 +20,8 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     try:
         share = factory.profile.sources.max_loss_share
         found = require_inputs(book.name, found, book.sources, share)
-    except InputsLostError as error:
+        require_few_withdrawals(book, found)
+    except (InputsLostError, MassWithdrawalError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     wave = set(wave_for(book, found))
     with Journal(factory.layout.journal("source_images", book.name)) as journal:

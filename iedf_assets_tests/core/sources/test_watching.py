@@ -50,3 +50,12 @@ def test_the_memory_survives_its_cursor() -> None:
     memory = Memory(seen={"物理变化": "f"}, asked={"物理变化": "x"}, count=4)
     assert Memory.load(memory.dump()) == memory
     assert Memory.load(None) == Memory()
+
+
+def test_what_somebody_has_to_say_yes_to_is_told_and_not_run() -> None:
+    memory = Memory()
+    look = Observation("a", unfinished=5, asks="9 of the 20 published samples would be withdrawn")
+    for _ in range(3):
+        asks, waiting = decide(memory, {"x": look})
+        assert asks == []
+    assert waiting == ["x: 9 of the 20 published samples would be withdrawn"]

@@ -66,9 +66,7 @@ def test_too_many_are_asked_for_and_a_few_go(published: Change, monkeypatch: pyt
     monkeypatch.setattr(module, "FEW", 4)
     book, found = published("limits.max_withdrawn_share=0.25")
     require_few_withdrawals(book, found[1:])
-    with pytest.raises(
-        MassWithdrawalError, match=r"2 of the 4 published samples .* nothing"
-    ) as said:
+    with pytest.raises(MassWithdrawalError, match=r"2 of the 4 published samples .* nothing") as said:
         require_few_withdrawals(book, found[2:])
     assert "--withdraw" in said.value.remedy
     require_few_withdrawals(*published("seed=7", "limits.max_withdrawn_share=1"))

@@ -7,7 +7,7 @@ from iedf_assets.core.storage.manifests import NESTED, SCHEMAS
 # The same word means the same in every stage, so a column is described once.
 DESCRIPTIONS = {
     "path": "The file, relative to data/; identifies the row.",
-    "slot": "A planned edit: source, subtype and variant; identifies the row.",
+    "slot": "A planned edit: source, subtype and variant, and from its second try on the number of the try.",
     "key": "Hash of everything the row depends on; while it stays, nothing is made again.",
     "source_id": "Hash of the photo's bytes.",
     "edit_id": "Identity of the edit: source, recipe, backend and its revision.",

@@ -4,7 +4,7 @@ import dagster as dg
 
 from iedf_assets.core.errors import FactoryError, MassWithdrawalError
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.pending import failed_attempts, unfinished
+from iedf_assets.core.planning.pending import failed_attempts, unfinished, verdict_count
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
@@ -84,6 +84,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         scan.fingerprint(found),
         len(waiting),
         sum(failed_attempts(book).values()),
+        verdict_count(book),
         running=bool(running),
         behind=is_behind(layout, category),
         asks=_asks(book, found) if waiting else None,

@@ -111,17 +111,21 @@ class Plant:
 
     @property
     def slots(self) -> list[Slot]:
-        return [
-            slot
-            for name in self.photos
-            for slot in Keys(self.profile, self.category).slots(source_id_of(name))
-        ]
+        return [slot for name in self.photos for slot in self.keys.slots(source_id_of(name))]
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self.profile, self.category)
 
     def make(self) -> None:
         """Stage every pair of the plan that is not staged, and write the rows of the stages before."""
-        names = {source_id_of(name): name for name in PHOTOS}
         for slot in self.slots:
-            self._make(slot, names[slot.source_id])
+            self.make_slot(slot)
+
+    def make_slot(self, slot: Slot) -> None:
+        """`make` for one slot, at whichever try."""
+        names = {source_id_of(name): name for name in PHOTOS}
+        self._make(slot, names[slot.source_id])
 
     def judge(self, open_slots: Iterable[str] | None = None) -> list[Row]:
         """Run the gate on what is staged, and remember its rows."""
@@ -173,6 +177,8 @@ class Plant:
         recipe = {"subtype": subtype, "salt": self.salt, **RECIPES.get(subtype, {})}
         if subtype != "delete":
             recipe["variant"] = slot.variant
+        if slot.number > 1:
+            recipe["try"] = slot.number
         identity = edit_id(slot.source_id, recipe, self.category.workers.edit.identity())
         shared = {"edit_id": identity, "source_id": slot.source_id, "attempts": 1, "status": "done"}
         self.edits[slot.edit_key] = {

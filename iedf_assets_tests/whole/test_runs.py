@@ -205,3 +205,27 @@ def test_a_change_that_would_take_away_much_stops_and_asks(
     outcome, _ = run(letting_go(stricter))
     assert outcome.counts["dataset"]["rejected"] == 2
     assert tree(layout.dataset) == {}
+
+
+@pytest.mark.slow
+def test_an_edit_that_is_turned_down_is_tried_anew_until_none_is_left(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "coffee")
+    two = with_settings(profile, "tries=2", "thresholds.max_mask_share=0.01")
+    outcome, _ = run(two)
+    assert outcome.went_through, outcome.error
+    assert (outcome.waves, outcome.counts["dataset"]) == (2, {"rejected": 4})
+    rejects = [json.loads(path.read_text("utf-8")) for path in layout.reports.rglob("reasons.json")]
+    # A try that could only repeat an earlier one is not made.
+    assert {reject["try"] for reject in rejects} == {1, 2}
+    assert len({json.dumps(reject["recipe"]) for reject in rejects}) == len(rejects)
+
+    again, made = run(two)
+    assert (again.waves, made) == (0, {})
+    outcome, made = run(with_settings(profile, "tries=3", "thresholds.max_mask_share=0.01"))
+    assert (outcome.waves, outcome.counts["dataset"]) == (1, {"rejected": 6})
+    assert made.get("edited_images", 0) <= 2
+    outcome, made = run(with_settings(profile, "tries=3"))
+    assert outcome.counts["dataset"] == {"published": 2}
+    assert "edited_images" not in made

@@ -37,6 +37,7 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
             table.add_row(name if one.stage == STAGES[0] else "", one.stage, *(str(n or "") for n in counts))
         table.add_section()
     console.print(table)
+    _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
 
@@ -89,6 +90,18 @@ def _threads(profile: Profile, name: str, stage: str) -> int:
         return thread_count(profile.threads)
     # A model takes one photo at a time, on each group of devices.
     return max(1, len(worker.devices)) if worker.backend == "qwen" else thread_count(worker.threads)
+
+
+def _tell_slots(console: Console, found: dict[str, list[Standing]]) -> None:
+    """What became of the planned edits, where one may have had several tries."""
+    for name, standing in found.items():
+        slots = standing[-1].slots
+        if slots["tries"] > slots["planned"]:
+            console.print(
+                f"{name}: of {slots['planned']} edits {slots['filled']} are published, {slots['open']} open, "
+                f"{slots['given_up']} given up, in {slots['tries']} tries",
+                soft_wrap=True,
+            )
 
 
 def _tell_why(console: Console, found: dict[str, list[Standing]]) -> None:

@@ -26,13 +26,14 @@ class Account(NamedTuple):
 
 
 class Survival(NamedTuple):
-    """How much of a category is left after a stage, in sources up to `decomposed`, then in edits."""
+    """How much of a category is left after a stage: sources up to `decomposed`, slots, then their tries."""
 
     category: str
     found: int
     accepted: int
     decomposed: int
     planned: int
+    tries: int
     rendered: int
     finished: int
     published: int
@@ -67,23 +68,48 @@ def accounts_of(book: Book) -> list[Account]:
     ]
 
 
+class Slots(NamedTuple):
+    """How many slots are planned, filled by a sample, still open, and without one after their last try."""
+
+    planned: int
+    filled: int
+    open: int
+    given_up: int
+    tries: int
+
+
+def slots_of(book: Book) -> Slots:
+    """What became of the slots of a category's decomposed sources, and in how many tries."""
+    statuses = dict(book.verdicts.pick("slot", "status"))
+    ends: Counter[str] = Counter()
+    tries = 0
+    for source in book.editable:
+        for slot in book.keys.slots(source.source_id):
+            under_way = [statuses.get(one.name) for one in book.tries_of(slot)]
+            tries += len(under_way)
+            ends[under_way[-1] if under_way[-1] in {"published", "rejected"} else "open"] += 1
+    return Slots(ends.total(), ends["published"], ends["open"], ends["rejected"], tries)
+
+
 def survival_of(book: Book) -> Survival:
     """How many sources and edits of a category are left after each stage."""
     sources, needs_layers = book.sources.counts(), book.needs_layers()
     done = (
         {key for key, status in book.layers.pick("key", "status") if status == "done"} if needs_layers else ()
     )
-    decomposed = planned = 0
+    decomposed = planned = tries = 0
     for source in book.editable:
         if not needs_layers or book.keys.layers_key(source.source_id) in done:
             decomposed += 1
             planned += len(book.keys.slots(source.source_id))
+            tries += sum(1 for _ in book.slots_of([source]))
     return Survival(
         book.name,
         found=sum(sources.values()),
         accepted=sources.get("accepted", 0),
         decomposed=decomposed,
         planned=planned,
+        tries=tries,
         rendered=book.current("edited_images").counts().get("done", 0),
         finished=book.current("edit_pairs").counts().get("done", 0),
         published=book.verdicts.counts().get("published", 0),

@@ -10,6 +10,7 @@ import polars as pl
 
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.publishing.numbering import is_turned_down
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Keys, Slot, needed_level
 from iedf_assets.core.storage.manifests import Rows, read_rows
@@ -94,7 +95,7 @@ class Book:
 
     def at_work(self) -> Self:
         """The same book with those rows alone of the stages in between that belong to `worked_on`."""
-        slots = list(self.slots_of(self.worked_on))
+        slots = [slot for source in self.worked_on for slot in self.keys.tries(source.source_id)]
         judged = self.verdicts.only(slot.name for slot in slots).pick("pair_key")
         keys = {
             "image_layers": {slot.layers_key for slot in slots},
@@ -158,6 +159,13 @@ class Book:
         return {key for (key,) in filtered.pick("key")}
 
     @cached_property
+    def turned_down(self) -> dict[str, str]:
+        """Slot name → key of the verdict by which another try of it is due, if it has one left."""
+        rejected = self.verdicts.where(pl.col("status") == "rejected")
+        rows = rejected.pick("slot", "key", "status", "reason")
+        return {name: key for name, key, status, reason in rows if is_turned_down(status, reason)}
+
+    @cached_property
     def rendered(self) -> set[str]:
         """The keys of the edits that are more than planned."""
         return {key for key, status in self.edits.pick("key", "status") if status != "planned"}
@@ -177,9 +185,17 @@ class Book:
         return {stage: self.current(stage).counts() for stage in STAGES}
 
     def slots_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
-        """The planned edits of some sources."""
+        """The planned edits of some sources: of each the tries up to the one that counts now."""
         for source in sources:
-            yield from self.keys.slots(source.source_id)
+            for slot in self.keys.slots(source.source_id):
+                yield from self.tries_of(slot)
+
+    def tries_of(self, slot: Slot) -> Iterator[Slot]:
+        """The tries of a slot, from its first one, up to the one that counts now."""
+        yield slot
+        following = self.keys.next_try(slot)
+        if following and self.turned_down.get(slot.name) == slot.verdict_key:
+            yield from self.tries_of(following)
 
     def layers_row(self, source_id: str) -> Row | None:
         """The decomposition of a source under the present profile."""

@@ -42,6 +42,12 @@ def failed_attempts(book: Book) -> dict[str, int]:
     return dict(failed)
 
 
+def verdict_count(book: Book) -> int:
+    """How many verdicts there are, of all tries."""
+    counts = book.verdicts.counts()
+    return counts.get("published", 0) + counts.get("rejected", 0)
+
+
 def is_left_over(book: Book, found: Iterable[Found]) -> bool:
     """Whether something listed or published has to go: its file is gone, or its slot left the plan."""
     if book.sources.others(file.name for file in found):
@@ -89,11 +95,14 @@ def _through(book: Book) -> Callable[[str], bool]:
 
     def is_through(source_id: str) -> bool:
         return book.keys.layers_key(source_id) in given_up or all(
-            slot.verdict_key in settled
-            or not given_up.isdisjoint((slot.edit_key, slot.pair_key))
-            or is_held(book, slot)
-            for slot in book.keys.slots(source_id)
+            is_slot_through(slot) for slot in book.keys.slots(source_id)
         )
+
+    def is_slot_through(slot: Slot) -> bool:
+        if slot.verdict_key in settled:
+            *_, last = book.tries_of(slot)
+            return last.number == slot.number or is_slot_through(last)
+        return not given_up.isdisjoint((slot.edit_key, slot.pair_key)) or is_held(book, slot)
 
     return is_through
 
@@ -101,7 +110,7 @@ def _through(book: Book) -> Callable[[str], bool]:
 def _keys_of(book: Book, source_id: str) -> set[str]:
     """The keys of all rows of a source under the present profile."""
     return {
-        key for slot in book.keys.slots(source_id) for key in (slot.layers_key, slot.edit_key, slot.pair_key)
+        key for slot in book.keys.tries(source_id) for key in (slot.layers_key, slot.edit_key, slot.pair_key)
     }
 
 

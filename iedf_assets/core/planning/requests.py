@@ -13,6 +13,9 @@ from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
 
+# A slot's further tries draw nothing new.
+NO_OTHER_RECIPE = "no_other_recipe"
+
 
 def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
     """Decompositions still to be made for the sources worked on.
@@ -137,13 +140,6 @@ def attempts_of(row: Row | None) -> int:
 
 
 def _planned(book: Book, slot: Slot, layers: Row) -> Row:
-    width, height = layers["width"], layers["height"]
-    subject = layers["subject"] if slot.subtype.needs != "none" else {}
-    seed = seed_from(
-        "plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant
-    )
-    limits = getattr(book.category.recipes, slot.subtype.name)
-    drawn = recipes.draw(slot.subtype.name, seed, subject, width, height, limits)
     row: Row = {
         "key": slot.edit_key,
         "source_id": slot.source_id,
@@ -154,9 +150,15 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "variant": slot.variant,
         "attempts": 0,
     }
+    drawn = _drawn(book, slot, slot.number, layers)
     if isinstance(drawn, recipes.Unplannable):
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
-    chinese, english = instructions.write(drawn, subject, width, height, seed)
+    if drawn in [_drawn(book, slot, number, layers) for number in range(1, slot.number)]:
+        detail = "this subject allows no edit that was not tried before"
+        return {**row, "status": "rejected", "reason": NO_OTHER_RECIPE, "detail": detail, "recipe": None}
+    chinese, english = instructions.write(
+        drawn, _subject_of(slot, layers), layers["width"], layers["height"], _seed_of(book, slot, slot.number)
+    )
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
     return {
         **row,
@@ -166,6 +168,26 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "instruction_ch": chinese,
         "instruction_en": english,
     }
+
+
+def _drawn(book: Book, slot: Slot, number: int, layers: Row) -> recipes.Recipe | recipes.Unplannable:
+    """The recipe of one of a slot's tries; a model makes another picture of the same one, by another seed."""
+    limits = getattr(book.category.recipes, slot.subtype.name)
+    subject, size = _subject_of(slot, layers), (layers["width"], layers["height"])
+    drawn = recipes.draw(slot.subtype.name, _seed_of(book, slot, number), subject, *size, limits)
+    if number == 1 or isinstance(drawn, recipes.Unplannable) or book.category.workers.edit.backend != "qwen":
+        return drawn
+    return {**drawn, "try": number}
+
+
+def _subject_of(slot: Slot, layers: Row) -> recipes.Subject:
+    subject: recipes.Subject = layers["subject"] if slot.subtype.needs != "none" else {}
+    return subject
+
+
+def _seed_of(book: Book, slot: Slot, number: int) -> int:
+    told = ("plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant)
+    return seed_from(*told, *([number] if number > 1 else []))
 
 
 def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from iedf_assets.core.planning.accounts import slots_of
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.holding import holds_all, is_held
 from iedf_assets.core.planning.pending import is_finished
@@ -48,6 +49,7 @@ class Standing:
         failed: to be tried again.
         held: pending or stale, and held back by a limit.
         parked: failed too often; tried again with `--retry-failed`.
+        slots: of the last stage, whose rows are tries: what became of their slots, see `accounts.Slots`.
     """
 
     stage: str
@@ -59,6 +61,7 @@ class Standing:
     failed: int = 0
     parked: int = 0
     held: int = 0
+    slots: dict[str, int] = field(default_factory=dict)
 
     @property
     def to_make(self) -> int:
@@ -216,6 +219,7 @@ def _verdicts(book: Book, slots: list[Slot]) -> Standing:
             _count(book, standing, row, "published")
         else:
             _miss(standing, _why_unfinished(book, row, slot))
+    standing.slots = slots_of(book)._asdict()
     wanted = {slot.name for slot in slots}
     left = [
         slot for slot, row in book.verdicts.items() if row["status"] == "published" and slot not in wanted

@@ -48,7 +48,8 @@ def require_few_withdrawals(book: Book, found: Iterable[Found]) -> None:
 def withdrawals(book: Book, found: Iterable[Found]) -> Withdrawals:
     """What a run would take away: samples whose photo, slot or edit is another, or that pass no more."""
     there = {file.name for file in found}
-    slots = {slot.name: slot for slot in book.slots_of(one for one in book.editable if one.path in there)}
+    staying = (source.source_id for source in book.editable if source.path in there)
+    slots = {slot.name: slot for source_id in staying for slot in book.keys.tries(source_id)}
     published = book.verdicts.where(pl.col("status") == "published")
     leaving = 0
     judged_anew: list[Slot] = []

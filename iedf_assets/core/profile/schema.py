@@ -1,6 +1,6 @@
 """The profile as a whole: everything a run depends on. Unknown keys are errors.
 
-A category may narrow the profile's `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself;
+A category may have `tries`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of its own;
 when the profile is loaded these are merged, so that every `Category` carries its own complete settings.
 """
 
@@ -18,8 +18,9 @@ from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.profile.workers import Workers
 
+Tries = Annotated[int, Field(ge=1, le=20)]
 # What a category may set for itself; the rest of such a section comes from the profile.
-OVERRIDABLE = ("filters", "recipes", "workers", "encoding", "thresholds")
+OVERRIDABLE = ("tries", "filters", "recipes", "workers", "encoding", "thresholds")
 
 
 class Category(Strict):
@@ -29,11 +30,13 @@ class Category(Strict):
         task: the edit task; gives the default subtype.
         subtypes: how many edits of each subtype a source gets.
         scene: the folder below task and subtype that samples go to.
+        tries: how many tries each of its edits has; by default the profile's.
     """
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
+    tries: Tries = 1
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
@@ -66,8 +69,9 @@ class Profile(Strict):
             `waves.wave_size`.
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
-        categories: folder under `paths.data` → what happens to its photos; may set `filters`, `recipes`,
-            `workers`, `encoding` and `thresholds` for itself, in part or in whole.
+        tries: how many tries an edit has to pass the judge; the first that passes is published.
+        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `filters`,
+            `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
     """
 
     seed: int = 20260101
@@ -75,6 +79,7 @@ class Profile(Strict):
     wave: Annotated[int, Field(ge=1)] = 256
     threads: Annotated[int, Field(ge=0)] = 0
     max_attempts: Annotated[int, Field(ge=1)] = 3
+    tries: Tries = 1
     paths: Paths = Paths()
     limits: Limits = Limits()
     sources: Sources = Sources()

@@ -26,11 +26,11 @@ from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, numbered
+from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is_turned_down, numbered
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Slot
+from iedf_assets.core.storage.keys import Keys, Slot, name_of_try, try_of_name
 from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.leftovers import sweep
 from iedf_assets.core.storage.manifests import Rows
@@ -45,11 +45,12 @@ class Candidates:
 
     Attributes:
         name: of the category.
-        slots: of all sources that are in the plan.
+        slots: of all sources that are in the plan, at their first try.
         edits: rows of edited_images by key.
         pairs: rows of edit_pairs by key.
         previous: rows of dataset by slot, as the run before left them.
-        open_slots: names of the slots to judge now, None for all; the others keep their rows.
+        open_slots: names of the slots to judge now, with all their tries, None for all; the others keep
+            their rows.
     """
 
     profile: Profile
@@ -69,7 +70,15 @@ class Candidates:
     @cached_property
     def before(self) -> Rows:
         """The previous rows of the slots to judge."""
-        return self.previous if self.open_slots is None else self.previous.only(self.open_slots)
+        if self.open_slots is None:
+            return self.previous
+        numbers = range(1, self.category.tries + 1)
+        return self.previous.only(name_of_try(slot, number) for slot in self.open_slots for number in numbers)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys of the slots and of their later tries."""
+        return Keys(self.profile, self.category)
 
     @cached_property
     def reviews(self) -> dict[str, str]:
@@ -127,23 +136,37 @@ def holds(row: Row, layout: Layout, reviews: Mapping[str, str], pair: Row | None
 
 
 def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
-    """The rows that are judged now or are new, by slot, and those that stay what they were."""
-    known = {name for (name,) in candidates.previous.pick("slot")}
+    """The rows that are judged now or are new, by slot, and those that stay what they were.
+
+    When a try is turned down its slot goes on to the next one, which may be made already.
+    """
+    picked = candidates.previous.pick("slot", "status", "reason")
+    known = {name: is_turned_down(status, reason) for name, status, reason in picked}
     judged: dict[str, Row] = {}
     # Most of a large dataset stays: only its names are held.
     kept: list[str] = []
-    for slot in candidates.slots:
-        if candidates.open_slots is None or slot.name in candidates.open_slots:
-            before = candidates.before.get(slot.name)
-            row = judge(candidates, slot, before)
-            if row is not before:
+    for first in candidates.slots:
+        is_open = candidates.open_slots is None or first.name in candidates.open_slots
+        slot: Slot | None = first
+        while slot is not None:
+            row = _row(candidates, slot, is_open=is_open, is_known=slot.name in known)
+            if row is None:
+                kept.append(slot.name)
+                goes_on = known[slot.name]
+            else:
                 judged[slot.name] = row
-                continue
-        elif slot.name not in known:
-            judged[slot.name] = row_of(slot, candidates.category, status="pending")
-            continue
-        kept.append(slot.name)
+                goes_on = is_turned_down(row["status"], row["reason"])
+            slot = candidates.keys.next_try(slot) if goes_on else None
     return judged, candidates.previous.only(kept)
+
+
+def _row(candidates: Candidates, slot: Slot, *, is_open: bool, is_known: bool) -> Row | None:
+    """The new row of a slot; None when it keeps the one it had."""
+    if is_open:
+        before = candidates.before.get(slot.name)
+        row = judge(candidates, slot, before)
+        return None if row is before else row
+    return None if is_known else row_of(slot, candidates.category, status="pending")
 
 
 def judge(candidates: Candidates, slot: Slot, before: Row | None) -> Row:
@@ -169,8 +192,9 @@ def carry_out(candidates: Candidates, row: Row) -> None:
         edit["instruction_en"],
     )
     if row["status"] == "rejected":
-        told = ("slot", "reason", "detail", "failed_checks", "review")
-        reasons = {column: row[column] for column in told}
+        reasons = {column: row[column] for column in ("reason", "detail", "failed_checks", "review")}
+        slot, number = try_of_name(row["slot"])
+        reasons |= {"slot": slot, "try": number}
         reasons |= {"edit_id": row["edit_id"], "source_id": row["source_id"], "category": candidates.name}
         reasons |= {"tier": pair["tier"], "scores": pair["scores"], "recipe": edit["recipe"]}
         samples.keep_reject(layout, row["edit_id"], files, {**reasons, "pair_key": pair["key"]})

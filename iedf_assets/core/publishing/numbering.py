@@ -11,6 +11,11 @@ from iedf_assets.core.storage.naming import SampleKey
 DUPLICATE_EDIT, OVER_QUOTA = "duplicate_edit", "over_quota"
 
 
+def is_turned_down(status: str, reason: str | None) -> bool:
+    """Whether a verdict calls for another try; what only finds its quota full waits for room."""
+    return status == "rejected" and reason != OVER_QUOTA
+
+
 def numbered(
     judged: dict[str, Row],
     kept: Rows,

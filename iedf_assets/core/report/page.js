@@ -17,7 +17,7 @@ const WORDS = {
     accept: "Accept", reject: "Reject", clear: "Clear", reviewed: "A person said",
     review_note: "Reviews count in the next run.", score: "score", value: "value", limit: "limit", sample: "sample",
     outcome: "outcome", task: "task", reason: "reason", sources: "sources", found: "found", accepted: "accepted",
-    decomposed: "decomposed", planned: "edits planned", rendered: "rendered", finished: "finished",
+    decomposed: "decomposed", planned: "edits planned", tries: "tries", rendered: "rendered", finished: "finished",
     natural: "publication", recipe: "Recipe", source: "Photo",
     help: ["Keys", "Arrows: move in the grid", "Enter: open the pair", "j, k: next and previous pair",
       "← →: move the slider", "m: mask, d: difference", "a, r, c: accept, reject, clear (when served for review)",
@@ -32,7 +32,7 @@ const WORDS = {
     mask: "掩码", difference: "差异 ×4", close: "关闭", previous: "上一个", next: "下一个", failed: "未通过",
     accept: "接受", reject: "拒绝", clear: "清除", reviewed: "人工审核", review_note: "审核结果在下一次运行时生效。",
     score: "分数", value: "数值", limit: "阈值", sample: "样本", outcome: "结果", task: "任务", reason: "原因",
-    sources: "照片数", found: "找到", accepted: "接受", decomposed: "已分层", planned: "计划编辑", rendered: "已生成",
+    sources: "照片数", found: "找到", accepted: "接受", decomposed: "已分层", planned: "计划编辑", tries: "尝试", rendered: "已生成",
     finished: "已完成", natural: "发布顺序", recipe: "配方", source: "照片",
     help: ["快捷键", "方向键：在网格中移动", "回车：打开样本对", "j、k：下一个、上一个", "← →：移动滑块",
       "m：掩码，d：差异", "a、r、c：接受、拒绝、清除（审核模式）", "/：搜索，l：切换语言，Esc：关闭"],
@@ -283,7 +283,7 @@ function table(names, records) {
 
 function drawAccounts() {
   byId("survival").replaceChildren(table(
-    ["category", "found", "accepted", "decomposed", "planned", "rendered", "finished", "published"], data.survival));
+    ["category", "found", "accepted", "decomposed", "planned", "tries", "rendered", "finished", "published"], data.survival));
   byId("accounts").replaceChildren(table(["category", "outcome", "task", "reason", "sources"], data.accounts));
 }
 

@@ -13,6 +13,7 @@ class Observation:
         fingerprint: of its files' names, sizes and times; None when its folder cannot be read.
         unfinished: how many of its files still have to go through the stages.
         attempts: how many attempts its failed rows have had, so that a retry counts as getting on.
+        verdicts: how many there are of its edits, so that a further try counts as getting on.
         running: whether a run of it is queued or under way.
         behind: whether the index does not tell of its dataset as it is, since a run ended before that.
         asks: what somebody has to say yes to before it is worked on; None when nothing is to be asked.
@@ -21,6 +22,7 @@ class Observation:
     fingerprint: str | None
     unfinished: int = 0
     attempts: int = 0
+    verdicts: int = 0
     running: bool = False
     behind: bool = False
     asks: str | None = None
@@ -80,7 +82,7 @@ def decide(memory: Memory, looks: dict[str, Observation]) -> tuple[list[Ask], li
 
 
 def _state(look: Observation) -> str:
-    return f"{look.fingerprint}:{look.unfinished}:{look.attempts}"
+    return f"{look.fingerprint}:{look.unfinished}:{look.attempts}:{look.verdicts}"
 
 
 def _reason_to_wait(memory: Memory, category: str, look: Observation) -> str | None:

@@ -40,11 +40,16 @@ def seed_from(*parts: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place in the plan: the edit that a source gets for a subtype and a variant, and its keys."""
+    """A place in the plan, an edit that a source gets for a subtype and a variant, at one of its tries.
+
+    Attributes:
+        number: of the try, from 1.
+    """
 
     source_id: str
     subtype: Subtype
     variant: int
+    number: int
     layers_key: str
     edit_key: str
     pair_key: str
@@ -52,8 +57,19 @@ class Slot:
 
     @property
     def name(self) -> str:
-        """`<source_id>/<subtype>/<variant>`: stays the same whatever the keys become."""
-        return f"{self.source_id}/{self.subtype.name}/{self.variant}"
+        """`<source_id>/<subtype>/<variant>`, from the second try on with `/<number>`; not of the keys."""
+        return name_of_try(f"{self.source_id}/{self.subtype.name}/{self.variant}", self.number)
+
+
+def name_of_try(slot: str, number: int) -> str:
+    """The name of one of a slot's tries, from 1; the first bears the slot's own."""
+    return slot if number == 1 else f"{slot}/{number}"
+
+
+def try_of_name(name: str) -> tuple[str, int]:
+    """The inverse of `name_of_try`: the slot's own name, and the number of the try."""
+    *place, number = name.split("/")
+    return ("/".join(place), int(number)) if len(place) == 3 else (name, 1)
 
 
 def needed_level(category: Category) -> Needs:
@@ -84,31 +100,60 @@ class Keys:
 
     def __init__(self, profile: Profile, category: Category) -> None:
         level = [needed_level(category), largest_area(category)]
-        layered, edit = category.workers.layered.identity(), category.workers.edit.identity()
+        layered = category.workers.layered.identity()
         self._layers = digest("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
         self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.model_dump())
         self._edits = [
-            (SUBTYPES[name], variant, digest("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name,
-                                             variant, limits, category.scene, edit))
+            (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())
-            for limits in [getattr(category.recipes, name).model_dump()]
             for variant in range(count)
-        ]  # fmt: skip
+        ]
+        self._tries = category.tries
+
+    @staticmethod
+    def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
+        """What each try of an edit depends on besides its layers."""
+        limits = getattr(category.recipes, name).model_dump()
+        worker = category.workers.edit.identity()
+        told = ("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name, variant, limits,
+                category.scene, worker)  # fmt: skip
+        return [digest(*told, *([number] if number > 1 else [])) for number in range(1, category.tries + 1)]
 
     def layers_key(self, source_id: str) -> str:
         """Key of the decomposition of one source."""
         return _joined(self._layers, source_id)
 
     def slots(self, source_id: str) -> list[Slot]:
-        """All edits that the profile plans for a source, in a fixed order, with their keys."""
+        """All edits that the profile plans for a source, each at its first try, in a fixed order."""
         layers = self.layers_key(source_id)
-        found = []
-        for subtype, variant, settings in self._edits:
-            edit = _joined(settings, layers)
-            pair = _joined(self._pair, edit)
-            found.append(Slot(source_id, subtype, variant, layers, edit, pair, _joined(self._verdict, pair)))
-        return found
+        return [self._try(source_id, layers, place, 1) for place in range(len(self._edits))]
+
+    def tries(self, source_id: str) -> list[Slot]:
+        """All tries that the edits of a source may take."""
+        layers, numbers = self.layers_key(source_id), range(1, self._tries + 1)
+        return [
+            self._try(source_id, layers, place, number)
+            for place in range(len(self._edits))
+            for number in numbers
+        ]
+
+    def next_try(self, slot: Slot) -> Slot | None:
+        """The try that follows when this one is turned down; None when it was the last."""
+        if slot.number >= self._tries:
+            return None
+        place = next(
+            place
+            for place, (subtype, variant, _) in enumerate(self._edits)
+            if (subtype, variant) == (slot.subtype, slot.variant)
+        )
+        return self._try(slot.source_id, slot.layers_key, place, slot.number + 1)
+
+    def _try(self, source_id: str, layers: str, place: int, number: int) -> Slot:
+        subtype, variant, settings = self._edits[place]
+        edit = _joined(settings[number - 1], layers)
+        pair = _joined(self._pair, edit)
+        return Slot(source_id, subtype, variant, number, layers, edit, pair, _joined(self._verdict, pair))
 
 
 def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:

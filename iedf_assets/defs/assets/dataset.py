@@ -19,11 +19,11 @@ def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) ->
         factory.profile,
         factory.layout,
         book.name,
-        slots=book.slots_of(book.editable),
+        slots=(slot for source in book.editable for slot in book.keys.slots(source.source_id)),
         edits=at_work.edits,
         pairs=at_work.pairs,
         previous=book.verdicts,
-        open_slots={slot.name for slot in book.slots_of(book.worked_on)},
+        open_slots={slot.name for source in book.worked_on for slot in book.keys.slots(source.source_id)},
     )
     rows = judge_and_publish(candidates, factory.progress(context))
     close_wave(factory.layout, book.name)

@@ -67,6 +67,15 @@ def test_other_things_may_lie_beside_the_rooms_of_the_outputs(layout: Layout) ->
     claim_outputs(layout)
 
 
+def test_a_services_cache_may_lie_in_the_outputs_before_the_first_run(layout: Layout) -> None:
+    cache = layout.staging / "services" / "edit-8102"
+    claim(cache, "cache", "")
+    put(cache / "one" / "answer.json")
+    claim_outputs(layout)
+    put(layout.staging / "image_layers" / "notes.txt")
+    claim_outputs(layout)
+
+
 def test_outputs_of_a_version_without_marks_are_taken_over(layout: Layout) -> None:
     write_table(frame([], "dataset"), layout.manifest("dataset", "some"))
     put(layout.dataset / "semantic_edit/delete/mixed/00001.jpg")

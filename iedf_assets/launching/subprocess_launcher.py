@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.storage.files import temporary_beside, write_text
 from iedf_assets.core.storage.journal import Journal, journal_size, read_journal
-from iedf_assets.launching.deaths import Deaths, Request
+from iedf_assets.launching.deaths import Deaths, Request, WorkerDiedError
 from iedf_assets.launching.environments import Environment, worker_environment
-from iedf_assets.launching.pipes import WorkerClient, WorkerDiedError
+from iedf_assets.launching.pipes import WorkerClient
 from iedf_assets.launching.side_by_side import StoppedError, side_by_side
 from iedf_assets.launching.stage_work import StageWork
 

@@ -13,9 +13,9 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.storage.files import write_text
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.launching.deaths import Deaths, Request
+from iedf_assets.launching.deaths import TIMED_OUT, WORKER_DIED, Deaths, Request, WorkerDiedError
 from iedf_assets.launching.environments import Environment
-from iedf_assets.launching.pipes import TIMED_OUT, WORKER_DIED, LineMessageReader, WorkerDiedError
+from iedf_assets.launching.messages import LineMessageReader
 from iedf_assets.launching.ray.files import JobFiles
 from iedf_assets.launching.ray.head import Head
 from iedf_assets.launching.stage_work import StageWork

@@ -14,9 +14,8 @@ from typing import Any
 
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.storage.journal import Journal, Row
-from iedf_assets.launching.deaths import Request
+from iedf_assets.launching.deaths import Request, WorkerDiedError
 from iedf_assets.launching.environments import Environment, worker_environment
-from iedf_assets.launching.pipes import WorkerDiedError
 from iedf_assets.launching.ray.files import left_over
 from iedf_assets.launching.ray.head import connect
 from iedf_assets.launching.ray.jobs import RUNNING, ClusterJob, Share

@@ -30,7 +30,7 @@ class Engines:
         self._idle: asyncio.Queue[Engine] = asyncio.Queue()
         self._refusing = asyncio.Event()
         self._closed = False
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = _Background()
         self.last_error: str | None = None
 
     @property
@@ -49,7 +49,7 @@ class Engines:
         """Begin loading, or have the first requests do it."""
         for engine in self._all:
             if self._settings.preload:
-                self._in_background(self._load(engine))
+                self._background.begin(self._load(engine))
             else:
                 self._idle.put_nowait(engine)
 
@@ -61,9 +61,7 @@ class Engines:
     async def stop(self) -> None:
         """End everything."""
         self.refuse()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._background.end()
         await asyncio.gather(*(engine.kill() for engine in self._all))
 
     async def acquire(self) -> Engine:
@@ -78,7 +76,7 @@ class Engines:
             if engine.lives:
                 return engine
             # It died while it was idle, or was never started: loading takes none of the request's time.
-            self._in_background(self._load(engine))
+            self._background.begin(self._load(engine))
 
     async def _next(self) -> Engine:
         """The engine that is idle longest, loaded or not."""
@@ -110,13 +108,13 @@ class Engines:
         try:
             answer = await asyncio.wait_for(asyncio.shield(running), limit)
         except TimeoutError:
-            self._in_background(self._freed(engine, running))
+            self._background.begin(self._freed(engine, running))
             raise ServiceError("infer_timeout", f"not done within {limit:g} s; it was stopped") from None
         except asyncio.CancelledError:
-            self._in_background(self._freed(engine, running))
+            self._background.begin(self._freed(engine, running))
             raise
         except EngineDiedError as error:
-            self._in_background(self._load(engine))
+            self._background.begin(self._load(engine))
             raise ServiceError("infer_failed", str(error)) from error
         self._idle.put_nowait(engine)
         if "refused" in answer:
@@ -165,7 +163,21 @@ class Engines:
         if self._refusing.is_set():
             raise ServiceError("not_ready", f"the backend could not be loaded: {self.last_error}")
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+
+class _Background:
+    """Work that nobody waits for."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have it done beside the rest."""
         task = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Give up all of it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

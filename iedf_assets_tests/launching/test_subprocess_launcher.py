@@ -23,8 +23,7 @@ from iedf_assets.core.storage.journal import Journal, read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching import launch as launching
 from iedf_assets.launching import subprocess_launcher
-from iedf_assets.launching.deaths import MAX_DEATHS
-from iedf_assets.launching.pipes import WorkerDiedError
+from iedf_assets.launching.deaths import MAX_DEATHS, WorkerDiedError
 from iedf_assets_tests.helpers.requests import CATEGORY, requests
 from iedf_assets_tests.helpers.runs import put, run
 

@@ -30,7 +30,7 @@ from benchmarks.photos import varied
 from iedf_assets.core.contract import LayerRequest, ModelSettings
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.storage.files import content_hash, fresh_folder, place_file
-from iedf_assets.launching.replicas import BUSY_S
+from iedf_assets.launching.services.replicas import BUSY_S
 from iedf_assets_tests.helpers.serving import Running, serving
 from model_envs.layered.mock import Backend
 

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
@@ -23,6 +23,7 @@ from iedf_assets.core.errors import FactoryError, SystematicError, WorkerError
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal, Row
+from model_envs.backends import Backend
 from model_envs.requirements import differences
 from model_envs.stopping import STOP
 
@@ -31,23 +32,6 @@ ENVIRONMENTS = {"image_layers": "layered", "edited_images": "edit"}
 PROGRESS_INTERVAL_S = 0.5
 # Backends that run a model: they need their environment as it is pinned.
 MODEL_BACKENDS = frozenset({"qwen"})
-
-
-class Backend(Protocol):
-    """What does the work of a stage. Made once per process; `run` is called from several threads.
-
-    Attributes:
-        revision: fingerprint of its model; None when it has none.
-        loaded: what to tell of the model that it loaded; None when there is none.
-        readers: how many requests it takes at once when the profile does not say; None is one per core.
-    """
-
-    revision: str | None
-    loaded: str | None
-    readers: int | None
-
-    def run(self, request: Any, folder: Path) -> Row:
-        """Make one item: write its files into `folder`, return its row's own columns."""
 
 
 def load_backend(stage: str, name: str, settings: ModelSettings) -> Backend:

@@ -5,12 +5,27 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
+from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.launching.pipes import TIMED_OUT, WorkerDiedError
 
+# Why a worker died, as its rows say it.
+WORKER_DIED, TIMED_OUT = "worker_died", "timed_out"
 # Workers that die so often without finishing anything in between are not started again.
 MAX_DEATHS = 3
 Request = LayerRequest | EditRequest
+
+
+class WorkerDiedError(WorkerError):
+    """A worker that did not end by itself: it was killed, crashed or went silent.
+
+    Args:
+        reason: the word for the rows of what it was at: `worker_died` or `timed_out`.
+        at: keys of the requests that it had begun.
+    """
+
+    def __init__(self, reason: str, problem: str, remedy: str, at: frozenset[str]) -> None:
+        super().__init__(problem, remedy)
+        self.reason, self.at = reason, at
 
 
 class Settled(NamedTuple):

@@ -1,4 +1,4 @@
-"""Finding the interpreter of a model environment, and the variables that activating it would set."""
+"""Finding the interpreter of a model environment, and the variables that programs in it get."""
 
 import json
 import os
@@ -9,12 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.profile.checkpoints import checkpoint
 from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.workers import Worker
 
 # Where `make model-env` puts its environments.
 VENVS = PROJECT_ROOT / ".venvs"
 CONDA_TIMEOUT_S = 60
+# Weights come from local folders and nothing else; what the packages would fetch or tell is switched off.
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_TELEMETRY": "YES",
+    "PYTHONNOUSERSITE": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -23,11 +34,27 @@ class Environment:
 
     Attributes:
         python: its interpreter.
-        variables: what activation sets.
+        variables: what activation sets, and what else its programs are to get.
     """
 
     python: Path
     variables: dict[str, str]
+
+
+def worker_environment(worker: Worker, stage: Stage) -> Environment:
+    """Where a stage's workers run, with all the variables they get besides their starter's own.
+
+    Raises:
+        WorkerError: there is no such environment, or no model where the profile says.
+    """
+    if worker.backend == "qwen":
+        checkpoint(Path(worker.model_settings().model_dir), stage)
+    environment = find_environment(worker.environment)
+    variables = {**environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
+    if worker.backend != "qwen":
+        # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
+        variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return Environment(environment.python, variables)
 
 
 def find_environment(wanted: str | None) -> Environment:

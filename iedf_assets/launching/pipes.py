@@ -1,115 +1,32 @@
 """The Pipes client that runs workers: as child processes, each in a session of its own.
 
-Beyond Dagster's own subprocess client it reads messages by whole lines (of any length), fails when the
+Beyond Dagster's own subprocess client it reads messages by `messages.LineMessageReader`, fails when the
 closing message is missing, hands progress on while the worker runs, and leaves no process behind: the
 worker's whole process group ends on cancel and timeout, and by itself (see `model_envs.worker`) when this
 process dies.
 """
 
-import json
 import os
 import signal
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import dagster as dg
-from dagster_pipes import PipesParams
 
-from iedf_assets.core.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS
+from iedf_assets.core.contract import EXIT_SYSTEMATIC
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.launching.deaths import TIMED_OUT, WORKER_DIED, WorkerDiedError
+from iedf_assets.launching.messages import LineMessageReader
 
 POLL_S = 0.02
-# Why a worker died, as its rows say it.
-WORKER_DIED, TIMED_OUT = "worker_died", "timed_out"
 GRACE_S = 5.0
-
-
-class WorkerDiedError(WorkerError):
-    """A worker that did not end by itself: it was killed, crashed or went silent.
-
-    Args:
-        reason: the word for the rows of what it was at: `worker_died` or `timed_out`.
-        at: keys of the requests that it had begun.
-    """
-
-    def __init__(self, reason: str, problem: str, remedy: str, at: frozenset[str]) -> None:
-        super().__init__(problem, remedy)
-        self.reason, self.at = reason, at
-
-
-class LineMessageReader(dg.PipesMessageReader):
-    """Reads Pipes messages from a file, line by whole line.
-
-    A message that cannot be handled is kept as `fault` and does not stop the reading.
-
-    Args:
-        on_progress: called with (done, total) for each progress message; those go no further.
-        on_loaded: called with what a worker says when its model is loaded.
-        path: the file, which is there while messages are read; workers elsewhere have to see it too.
-    """
-
-    def __init__(self, on_progress: Report, on_loaded: Callable[[str], None], path: Path) -> None:
-        self._on_progress, self._on_loaded, self._path = on_progress, on_loaded, path
-        self.fault: str | None = None
-        self.heard_at = time.monotonic()
-        self.begun: set[str] = set()
-
-    @contextmanager
-    def read_messages(self, handler: dg.PipesMessageHandler) -> Iterator[PipesParams]:
-        """Follow the file while the block runs, and read what is left when it ends."""
-        stop = threading.Event()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch()
-        thread = threading.Thread(target=self._follow, args=(handler, stop), name="pipes-messages")
-        thread.start()
-        try:
-            yield {"path": str(self._path)}
-        finally:
-            stop.set()
-            thread.join()
-            self._path.unlink(missing_ok=True)
-
-    def no_messages_debug_text(self) -> str:
-        """What Dagster says when no message came."""
-        return "The worker sent no message through its messages file."
-
-    def _follow(self, handler: dg.PipesMessageHandler, stop: threading.Event) -> None:
-        unread = b""
-        with self._path.open("rb") as file:
-            while True:
-                last_look = stop.is_set()
-                chunk = file.read()
-                *lines, unread = (unread + chunk).split(b"\n")
-                for line in lines:
-                    self._handle(line, handler)
-                if last_look:
-                    return
-                if not chunk:
-                    stop.wait(POLL_S)
-
-    def _handle(self, line: bytes, handler: dg.PipesMessageHandler) -> None:
-        self.heard_at = time.monotonic()
-        try:
-            message: Any = json.loads(line)
-            payload = _custom_payload(message)
-            if PROGRESS in payload:
-                self._on_progress(int(payload[PROGRESS]["done"]), int(payload[PROGRESS]["total"]))
-            elif BEGUN in payload:
-                self.begun.add(str(payload[BEGUN]))
-            elif LOADED in payload:
-                self._on_loaded(str(payload[LOADED]))
-            else:
-                handler.handle_message(message)
-        except Exception as error:  # noqa: BLE001  # Dagster's handlers raise whatever the message provokes
-            self.fault = f"{type(error).__name__}: {error} in the message {line[:200]!r}"
 
 
 class WorkerClient:
@@ -154,7 +71,14 @@ class WorkerClient:
                 variables,
                 lambda: time.monotonic() - reader.heard_at > silence_s or bool(stop and stop.is_set()),
             )
-        at = frozenset(reader.begun)
+        self._require_done(code, frozenset(reader.begun), silence_s)
+        if reader.fault:
+            raise WorkerError(f"the worker sent a message that cannot be read: {reader.fault}")
+        if not session.message_handler.received_closed_message:
+            raise WorkerError(f"the worker ended without its closing message:\n{self._log_end()}")
+
+    def _require_done(self, code: int | None, at: frozenset[str], silence_s: float) -> None:
+        """See that a worker ended by itself, and well; see `run` for what is raised."""
         if code is None:
             raise WorkerDiedError(
                 TIMED_OUT,
@@ -172,10 +96,6 @@ class WorkerClient:
         if code != 0:
             kind = "stopped" if code == EXIT_SYSTEMATIC else f"ended with exit code {code}"
             raise WorkerError(f"the worker {kind}:\n{self._log_end()}", f"its whole output is in {self._log}")
-        if reader.fault:
-            raise WorkerError(f"the worker sent a message that cannot be read: {reader.fault}")
-        if not session.message_handler.received_closed_message:
-            raise WorkerError(f"the worker ended without its closing message:\n{self._log_end()}")
 
     def _run_process(
         self, command: list[str], variables: Mapping[str, str], is_silent: Callable[[], bool]
@@ -196,14 +116,6 @@ class WorkerClient:
     def _log_end(self, lines: int = 15) -> str:
         with self._log.open(encoding="utf-8", errors="replace") as file:
             return "".join(deque(file, lines)).strip()
-
-
-def _custom_payload(message: Any) -> dict[str, Any]:
-    """The payload of a custom message; empty for Dagster's own messages."""
-    if message.get("method") != "report_custom_message":
-        return {}
-    payload = message["params"]["payload"]
-    return payload if isinstance(payload, dict) else {}
 
 
 def _signal_name(code: int) -> str:

@@ -22,7 +22,7 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.launching.ray_launcher import connect
+from iedf_assets.launching.ray.head import connect
 from iedf_assets_tests.helpers.chaos import CATEGORY, RUN_S, Factory, undisturbed
 from iedf_assets_tests.helpers.serving import free_port
 

@@ -201,7 +201,7 @@ def qwen(profile: Profile, tiny: Path, tmp_path: Path) -> list[str]:
     folders = [
         f"paths.data={profile.paths.data}",
         f"paths.outputs={tmp_path / 'served'}",
-        f"paths.logs={tmp_path}",
+        f"paths.logs={tmp_path / 'run-logs'}",
     ]
     models = [f"workers.layered.model_dir={tiny / 'layered'}", f"workers.edit.model_dir={tiny / 'edit'}"]
     edits = [f"categories.{PHYSICAL}.subtypes={{physical: 1}}", "recipes.physical.max_area=1.0"]

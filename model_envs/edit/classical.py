@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from iedf_assets.core.contract import PROMPTED, EditRequest, ModelSettings
+from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_alpha, load_background, load_object, over
 from iedf_assets.core.pictures.masks import Box
-from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.journal import Row
+from model_envs.backends import WithoutModel, photo_of
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 from model_envs.layered.filling import fill
 
@@ -73,15 +73,8 @@ class Scene:
         )
 
 
-class Backend:
-    """Renders edits; holds no state."""
-
-    revision: str | None = None
-    loaded: str | None = None
-    readers: int | None = None
-
-    def __init__(self, settings: ModelSettings) -> None:
-        """There is no model to load."""
+class Backend(WithoutModel):
+    """Renders edits."""
 
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the edited pixels, and say where in the photo their upper left corner lies.
@@ -94,12 +87,7 @@ class Backend:
         render = _RENDERERS.get(request.recipe["subtype"])
         if render is None:
             raise WorkerError(f"the classical backend has no edit {request.recipe['subtype']!r}")
-        rgb = read_photo(
-            Path(request.path),
-            max_pixels=request.max_pixels,
-            max_megapixels=request.max_megapixels,
-            expected_id=request.source_id,
-        ).rgb
+        rgb = photo_of(request)
         patch, box = render(Scene(request, rgb))
         (folder / "picture.png").write_bytes(encode_png(patch))
         return {"status": "done", "x": box[1].start, "y": box[0].start}

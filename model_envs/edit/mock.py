@@ -4,20 +4,16 @@ from pathlib import Path
 
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.pictures.codecs import encode_png
-from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.journal import Row
+from model_envs.backends import WithoutModel, photo_of
 from model_envs.edit import classical
 
 
-class Backend:
+class Backend(WithoutModel):
     """Turns photos into their negatives; what is rendered from layers is."""
 
-    revision: str | None = None
-    loaded: str | None = None
-    readers: int | None = None
-
     def __init__(self, settings: ModelSettings) -> None:
-        """There is no model to load."""
+        super().__init__(settings)
         self._layered = classical.Backend(settings)
 
     def run(self, request: EditRequest, folder: Path) -> Row:
@@ -29,11 +25,6 @@ class Backend:
         """
         if request.recipe["subtype"] in classical.FROM_LAYERS:
             return self._layered.run(request, folder)
-        rgb = read_photo(
-            Path(request.path),
-            max_pixels=request.max_pixels,
-            max_megapixels=request.max_megapixels,
-            expected_id=request.source_id,
-        ).rgb
+        rgb = photo_of(request)
         (folder / "picture.png").write_bytes(encode_png(255 - rgb))
         return {"status": "done", "x": 0, "y": 0}

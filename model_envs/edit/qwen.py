@@ -1,32 +1,22 @@
 """The Qwen backend of edited_images: Qwen-Image-Edit, Edit-Plus (2509, 2511) and inpainting."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.checkpoints import EDIT_INPAINT, EDIT_PLUS
 from iedf_assets.core.storage.journal import Row
+from model_envs.backends import photo_of
 from model_envs.edit import classical
-from model_envs.qwen.denoising import (
-    BatchTooLargeError,
-    Memory,
-    Turnstile,
-    WorkingArea,
-    generators,
-    stop_between_steps,
-)
-from model_envs.qwen.loading import device_of, load_pipeline, loaded_in, made_with
-from model_envs.qwen.prompts import Reused
+from model_envs.qwen.backend import READERS, PipelineBackend
+from model_envs.qwen.denoising import BatchTooLargeError, Turnstile, generators
 from model_envs.qwen.vision import rating_of
 
 # The pipelines' own working area, pixels.
@@ -34,8 +24,6 @@ AREA = 1024 * 1024
 # Repainting reaches so far beyond the mask, as a share of the short side: what is cut off at the mask's edge
 # looks cut off.
 INPAINT_GROWTH = 0.03
-# Photos read ahead and results written behind, beside the one at the model.
-READERS = 3
 
 
 @dataclass(frozen=True)
@@ -53,8 +41,8 @@ class _Work:
     seed: int
 
 
-class Backend:
-    """Edits photos by their instructions; holds one model, at which one batch is at a time."""
+class Backend(PipelineBackend):
+    """Edits photos by their instructions."""
 
     def __init__(self, settings: ModelSettings) -> None:
         """Load the model.
@@ -62,22 +50,14 @@ class Backend:
         Raises:
             WorkerError: it cannot be loaded.
         """
-        begun = time.perf_counter()
-        self._settings = settings
-        self._pipe = load_pipeline("edited_images", settings)
-        reused = Reused(self._pipe)
-        self._memory = Memory(self._pipe, device_of(settings), settings.offload, reused.forget)
+        super().__init__("edited_images", settings, AREA)
         self._layered = classical.Backend(settings)
         kind = type(self._pipe).__name__
         # Edit-Plus takes one prompt at a time.
         size = 1 if kind == EDIT_PLUS else settings.batch_size
         self._turnstile = Turnstile(self._render, size)
         self._inpaints = kind == EDIT_INPAINT
-        self._whole_area = settings.canvas_megapixels * 1e6 if settings.canvas_megapixels else AREA
-        self._made_with = made_with(self._pipe, settings)
-        self.revision: str | None = settings.revision
-        self.loaded: str | None = loaded_in(self._pipe, settings, begun)
-        self.readers: int | None = READERS + size - 1
+        self.readers = READERS + size - 1
 
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the model's picture at the photo's size, raw, and say how it was made.
@@ -89,12 +69,7 @@ class Backend:
         """
         if request.recipe["subtype"] in classical.FROM_LAYERS:
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
-        rgb = read_photo(
-            Path(request.path),
-            max_pixels=request.max_pixels,
-            max_megapixels=request.max_megapixels,
-            expected_id=request.source_id,
-        ).rgb
+        rgb = photo_of(request)
         mask = _repainted(request, rgb) if self._inpaints and request.local else None
         work = _Work(rgb, mask, request.instruction, request.seed)
         canvas, made, batch = self._turnstile(rgb.shape, work)
@@ -104,25 +79,13 @@ class Backend:
             "status": "done",
             "x": 0,
             "y": 0,
-            "made_with": {
-                **self._made_with,
-                "seed": request.seed,
-                "canvas": [canvas.width, canvas.height],
-                "upscaling": round(canvas.upscaling, 4),
-                "batch": batch,
-                "fallbacks": list(self._memory.fallbacks),
-            },
+            "made_with": self._told(request.seed, canvas, batch=batch),
         }
         if self._settings.judge:
             row["judged"] = self._turnstile(
                 ("judge", request.key), _Judged(rgb, picture, request.instruction)
             )
         return row
-
-    @property
-    def _area(self) -> int:
-        """Pixels of a canvas."""
-        return round(self._whole_area * self._memory.canvas_share)
 
     def _render(self, works: list[Any]) -> list[Any]:
         """Results of a batch: (canvas, pixels on it, how many were made together), or ratings."""
@@ -148,10 +111,7 @@ class Backend:
             "negative_prompt": [settings.negative_prompt] * len(works)
             if several
             else settings.negative_prompt,
-            "true_cfg_scale": settings.cfg,
-            "num_inference_steps": settings.steps,
             "generator": generators([work.seed for work in works]),
-            "callback_on_step_end": stop_between_steps,
         }
         if self._inpaints:
             white = np.full((height, width), 255, np.uint8)
@@ -159,8 +119,7 @@ class Backend:
             arguments |= {"mask_image": masks if several else masks[0], "strength": 1.0}
         else:
             arguments |= {"width": canvas.width, "height": canvas.height}
-        with torch.inference_mode(), WorkingArea(self._pipe, area / AREA):
-            made = self._pipe(**arguments).images
+        made = self._images(area, **arguments)
         return canvas, [np.asarray(image.convert("RGB"), np.uint8) for image in made]
 
     def _rate(self, work: "_Judged") -> dict[str, int] | None:

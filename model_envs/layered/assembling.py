@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
-from iedf_assets.core.pictures.layers import BACKGROUND
+from iedf_assets.core.pictures.layers import BACKGROUND, mean_absolute_error, recompose
 from iedf_assets.core.storage.journal import Row
 from model_envs.layered.choosing import Candidate, fitted, flattened, largest_piece
 from model_envs.layered.matting import own_colours
@@ -20,6 +20,12 @@ from model_envs.layered.matting import own_colours
 HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
 COLOUR_CLUSTERS = 4
 COLOUR_SAMPLES = 2500
+NO_SUBJECT = "no_salient_object"
+
+
+def without_subject(detail: str) -> Row:
+    """The columns of a photo in which nothing is an object; it is filtered."""
+    return {"status": "filtered", "reason": NO_SUBJECT, "detail": detail}
 
 
 def far_from(mask: Pixels) -> NDArray[np.bool_]:
@@ -69,6 +75,13 @@ def assembled(
         background_layer(completed(hole), hole, folder),
         object_layer(rgb, alpha, (x, y, w, h), folder),
     ]
+    return row
+
+
+def measured(rgb: Pixels, row: Row, folder: Path) -> Row:
+    """The columns of a decomposition with how well its layers recompose, where it has any."""
+    if row["layers"]:
+        row["recomposition_error"] = round(mean_absolute_error(rgb, recompose(rgb, folder, row)), 4)
     return row
 
 

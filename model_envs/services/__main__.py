@@ -19,9 +19,10 @@ import uvicorn
 
 from iedf_assets.core.errors import FactoryError, ProfileError
 from iedf_assets.core.profile.checkpoints import checkpoint
-from model_envs.services.app import Service, own_identity, service_app
 from model_envs.services.logs import set_up_logs
 from model_envs.services.settings import STAGES, ServiceSettings
+from model_envs.services.web.application import service_app
+from model_envs.services.web.service import Service, own_identity
 from model_envs.worker import MODEL_BACKENDS, backend_class
 
 _log = logging.getLogger("iedf.service")

@@ -5,9 +5,10 @@ import sys
 import tempfile
 from typing import Any
 
-from model_envs.services.app import Service, service_app
+from model_envs.services.errors import STATUS
 from model_envs.services.settings import PORTS, Kind, ServiceSettings
-from model_envs.services.wire import STATUS
+from model_envs.services.web.application import service_app
+from model_envs.services.web.service import Service
 
 _HEAD = """# The services' API
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from iedf_assets.core.storage.staged import file_sizes
 from model_envs.services.cache import Cache, Entry
-from model_envs.services.engines import Engines
+from model_envs.services.engines.pool import Engines
+from model_envs.services.errors import ServiceError
 from model_envs.services.metrics import Metrics
 from model_envs.services.settings import ServiceSettings
-from model_envs.services.wire import ServiceError
 
 _log = logging.getLogger(__name__)
 

@@ -17,15 +17,14 @@ from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import SourceError, StorageError
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error
-from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.journal import Row
+from model_envs.backends import photo_of
 from model_envs.edit import classical
-from model_envs.layered.assembling import assembled_from
+from model_envs.layered.assembling import assembled_from, without_subject
 from model_envs.layered.choosing import candidates, flattened
 
 Post = Callable[[dict[str, Any]], dict[str, Any]]
 """Sends the body of `/infer`, without its request id, and returns the answer."""
-NO_SUBJECT = "no_salient_object"
 
 
 def layers_by_contract(request: LayerRequest, post: Post, folder: Path, *, by_path: bool) -> Row:
@@ -34,7 +33,7 @@ def layers_by_contract(request: LayerRequest, post: Post, folder: Path, *, by_pa
     Raises:
         SourceError: the photo cannot be read, or the answer's layers are not of its size.
     """
-    rgb = _photo(request)
+    rgb = photo_of(request)
     body = {"sample_id": request.source_id, **_sent("image", rgb, folder, by_path=by_path)}
     answer = post(body | _wanted(by_path=by_path))
     layers = [_received(layer, "rgba", "RGBA", rgb) for layer in answer["layers"]]
@@ -45,7 +44,7 @@ def layers_by_contract(request: LayerRequest, post: Post, folder: Path, *, by_pa
         row["recomposition_error"] = round(mean_absolute_error(rgb, flattened(layers)), 4)
     ranked = candidates(layers)
     if not ranked or not ranked[0].is_object:
-        return {**row, "status": "filtered", "reason": NO_SUBJECT, "detail": "no layer is an object"}
+        return row | without_subject("no layer is an object")
     return row | assembled_from(rgb, layers, ranked[0], request, folder)
 
 
@@ -60,7 +59,7 @@ def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path:
     """
     if request.recipe["subtype"] in classical.FROM_LAYERS:
         return classical.Backend(ModelSettings()).run(request, folder) | {"backend": "classical"}
-    rgb = _photo(request)
+    rgb = photo_of(request)
     # Without a mask the contract has the middle edited; an edit of everything says so.
     mask = (
         decode(Path(request.layers_folder) / "mask.png") if request.local else np.full_like(rgb[..., 0], 255)
@@ -75,15 +74,6 @@ def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path:
     _remove_sent(folder)
     (folder / "picture.png").write_bytes(encode_png(picture))
     return {"status": "done", "x": 0, "y": 0}
-
-
-def _photo(request: LayerRequest | EditRequest) -> Pixels:
-    return read_photo(
-        Path(request.path),
-        max_pixels=request.max_pixels,
-        max_megapixels=request.max_megapixels,
-        expected_id=request.source_id,
-    ).rgb
 
 
 def _sent(what: str, pixels: Pixels, folder: Path, *, by_path: bool) -> dict[str, str]:

@@ -22,8 +22,8 @@ from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.sources import scan
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching.environments import Environment, find_environment
-from iedf_assets.launching.ray_launcher import connect
-from iedf_assets.launching.replicas import KINDS, ServicePool
+from iedf_assets.launching.ray.head import connect
+from iedf_assets.launching.services.pool import KINDS, ServicePool
 from model_envs.requirements import pins
 from model_envs.worker import ENVIRONMENTS
 

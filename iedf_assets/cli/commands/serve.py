@@ -12,8 +12,7 @@ from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.nesting import SERVICES, require_apart
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.launching.environments import find_environment
-from iedf_assets.launching.launch import OFFLINE
+from iedf_assets.launching.environments import OFFLINE, find_environment
 from model_envs.services.settings import PORTS, Kind
 
 

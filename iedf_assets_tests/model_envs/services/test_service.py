@@ -1,71 +1,22 @@
 """A real service: one process that serves, one engine, requests over loopback."""
 
-import base64
 import contextlib
 import json
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import httpx
 import numpy as np
 import psutil
 import pytest
-from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets_tests.helpers.asking import COFFEE, LARGE, body, code, metric, packed, unpacked
 from iedf_assets_tests.helpers.serving import Running, serving, start
 
 pytestmark = pytest.mark.slow
-COFFEE = data.coffee()
-# What the classical backend is busy with for seconds.
-LARGE = np.asarray(cv2.resize(COFFEE, (4200, 2800), interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def packed(pixels: Pixels) -> str:
-    return base64.b64encode(encode_png(pixels)).decode()
-
-
-def unpacked(text: str) -> Pixels:
-    flag = cv2.IMREAD_UNCHANGED
-    return np.asarray(cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), flag), np.uint8)
-
-
-def body(request_id: str, picture: Pixels = COFFEE, **more: Any) -> dict[str, Any]:
-    # Any format is taken; a large PNG would keep the tests busy themselves.
-    image = base64.b64encode(encode_jpeg(picture, 90)).decode() if picture is LARGE else packed(picture)
-    return {"request_id": request_id, "image_b64": image, **more}
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["detail"]["code"]
-
-
-def metric(service: Running, name: str, **labels: str) -> float:
-    lines = service.get("/metrics").text.splitlines()
-    wanted = [line for line in lines if line.startswith(f"iedf_{name}{{")]
-    return sum(
-        float(line.rpartition(" ")[2])
-        for line in wanted
-        if all(f'{key}="{value}"' in line for key, value in labels.items())
-    )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("services")
-
-
-@pytest.fixture(scope="module")
-def root(folder: Path) -> Path:
-    path = folder / "root"
-    path.mkdir()
-    (path / "coffee 杯.jpg").write_bytes(encode_jpeg(COFFEE, 95))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -91,22 +42,6 @@ def test_health_and_readiness_say_what_the_contract_says(layered: Running) -> No
     ready = layered.get("/readyz")
     assert ready.status_code == 200
     assert ready.json() == {"ready": True, "backend": "classical", "last_error": None}
-
-
-def test_it_is_not_ready_before_its_backend_is_loaded(folder: Path) -> None:
-    service = start("edit", folder, "--backend", "mock", "--cache-dir", str(folder / "early"))
-    seen = []
-    try:
-        deadline = time.monotonic() + 30
-        while (200, True) not in seen:
-            assert time.monotonic() < deadline
-            with contextlib.suppress(httpx.ConnectError):
-                answer = service.get("/readyz")
-                assert service.get("/healthz").status_code == 200
-                seen.append((answer.status_code, answer.json()["ready"]))
-    finally:
-        service.end()
-    assert set(seen) == {(503, False), (200, True)}
 
 
 def test_layers_are_of_the_pictures_size_and_show_it_when_they_are_put_together(layered: Running) -> None:
@@ -300,69 +235,6 @@ def test_bodies_and_pictures_are_bounded(folder: Path, root: Path) -> None:
         assert code(streamed) == (413, "too_large")
         assert code(service.post("/infer", body("b2", COFFEE[:150, :150]))) == (422, "invalid_input")
         assert service.post("/infer", body("b3", COFFEE[:100, :100])).status_code == 200
-
-
-def test_told_to_end_it_finishes_what_runs_and_refuses_what_waits(folder: Path, root: Path) -> None:
-    arguments = ["--backend", "classical", "--cache-dir", str(folder / "end"), "--root", str(root)]
-    with (
-        serving("edit", folder, *arguments, "--max-concurrency", "1") as service,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        engine = psutil.Process(service.process.pid).children()[0]
-        medium = LARGE[:1200, :1600]
-        running = pool.submit(service.post, "/infer", body("running", medium))
-        deadline = time.monotonic() + 10
-        while not metric(service, "running"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        waiting = pool.submit(service.post, "/infer", body("waiting", COFFEE))
-        while not metric(service, "queue_length"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        service.process.send_signal(signal.SIGTERM)
-        assert code(waiting.result()) == (503, "not_ready")
-        assert running.result().status_code == 200
-        service.process.wait(timeout=10)
-        assert not engine.is_running()
-
-
-def test_killed_it_leaves_no_engine(folder: Path) -> None:
-    with serving("edit", folder, "--backend", "mock", "--cache-dir", str(folder / "kill")) as service:
-        engine = psutil.Process(service.process.pid).children()[0]
-        service.process.kill()
-        engine.wait(timeout=5)
-        assert not engine.is_running()
-
-
-def test_what_was_kept_is_known_after_a_restart_and_the_oldest_goes_first(folder: Path) -> None:
-    env = {"EDIT_CACHE_MB": "1", "EDIT_CACHE_DIR": str(folder / "kept")}
-    with serving("edit", folder, "--backend", "mock", env=env) as service:
-        first = service.post("/infer", body("first")).json()
-    with serving("edit", folder, "--backend", "mock", env=env) as service:
-        assert service.post("/infer", body("first")).json() == first
-        assert metric(service, "images_total") == 0
-        for number in range(3):
-            service.post("/infer", body(f"more{number}"))
-        kept = sorted(path.name for path in (folder / "kept").iterdir())
-        assert "first" not in kept
-        assert "more2" in kept
-        assert sum(file.stat().st_size for file in (folder / "kept").rglob("*.png")) < 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("arguments", "env", "status", "says"),
-    [
-        (["--model-dir", "/nowhere"], {}, 1, "/nowhere"),
-        ([], {"EDIT_MAX_QUEUE": "many"}, 2, "EDIT_MAX_QUEUE"),
-        (["--max-concurrency", "0"], {}, 2, "max-concurrency"),
-    ],
-)
-def test_what_cannot_be_served_is_told_and_ends(
-    folder: Path, arguments: list[str], env: dict[str, str], status: int, says: str
-) -> None:
-    service = start("edit", folder, *arguments, env=env)
-    assert service.process.wait(timeout=30) == status
-    assert says in service.log.read_text("utf-8")
 
 
 def test_a_taken_port_is_told(folder: Path, edit: Running) -> None:

@@ -2,72 +2,78 @@
 
 import base64
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
-
-from iedf_assets.core.contract import EditRequest, LayerRequest, Stage
+from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.parallel import Report
 from iedf_assets.core.pictures.photos import MAX_FILE_BYTES
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import place_file
 from iedf_assets.core.storage.item_loop import run_requests
-from iedf_assets.core.storage.journal import Journal, Row
-from iedf_assets.core.storage.naming import Layout
-from iedf_assets.launching.replicas import ServiceDownError, ServicePool
+from iedf_assets.core.storage.journal import Journal, Row, journal_size, read_journal
+from iedf_assets.launching.deaths import Request
+from iedf_assets.launching.services.errors import ServiceDownError
+from iedf_assets.launching.services.pool import ServicePool
+from iedf_assets.launching.side_by_side import side_by_side
+from iedf_assets.launching.stage_work import StageWork
+from iedf_assets.launching.subprocess_launcher import launch_processes
 from model_envs.services.translating import edit_by_contract, layers_by_contract
 
 _MASKS = frozenset({"mask.png", "alpha.png"})
 
 
-def work_through_services(
-    context: dg.AssetExecutionContext,
-    layout: Layout,
-    worker: Worker,
-    stage: Stage,
-    requests: Sequence[LayerRequest | EditRequest],
-    report: Report,
-    stop: threading.Event,
-    budget_s: float | None,
-) -> None:
-    """Have services make `requests`; their rows are in the stage's journal when this returns.
-
-    Args:
-        stop: gives up what is under way when it is set.
-        budget_s: seconds of work after which no item is begun any more; None for no end.
+def launch_through_services(work: StageWork) -> None:
+    """Have services make everything; the profile's fallback makes what they leave when none comes back.
 
     Raises:
-        ServiceDownError: no service can be used; rows finished before are kept.
+        ServiceDownError: no service can be used, and there is no fallback; rows finished before are kept.
         SystematicError: see `run_requests`.
     """
-    pool = ServicePool.of(stage, worker, tell=context.log.warning, stop=stop)
-    with pool, Journal(layout.journal(stage, context.partition_key)) as journal:
+    start = journal_size(work.journal)
+    try:
+        # On a thread of its own, so that an interruption of this one ends what is under way.
+        side_by_side([lambda stop: _work_off(work, stop)])
+    except ServiceDownError as error:
+        fallback = work.worker.service.fallback
+        if fallback is None:
+            raise
+        finished = {row.get("key") for row in read_journal(work.journal, start)}
+        left = [request for request in work.requests if request.key not in finished]
+        work.context.log.warning("%s; the fallback %s makes %d", error.problem, fallback, len(left))
+        own = {"launcher": "subprocess", "backend": fallback, "environment": None, "devices": ()}
+        worker = work.worker.model_copy(update=own)
+        launch_processes(replace(work, worker=worker, requests=left, budget_s=None))
+
+
+def _work_off(work: StageWork, stop: threading.Event) -> None:
+    """Have services make everything; gives up what is under way when `stop` is set."""
+    worker, log = work.worker, work.context.log
+    pool = ServicePool.of(work.stage, worker, tell=log.warning, stop=stop)
+    with pool, Journal(work.journal) as journal:
         places = pool.places()
-        context.log.info("services: %s, %d requests at once", ", ".join(worker.endpoints), places)
+        log.info("services: %s, %d requests at once", ", ".join(worker.endpoints), places)
         run_requests(
-            requests,
-            _Remote(pool, worker, context.run.run_id).make,
+            work.requests,
+            _Remote(pool, worker, work.run).make,
             journal,
             threads=worker.service.parallel or places,
             max_failures_in_a_row=worker.max_failures_in_a_row,
-            report=report,
-            budget_s=budget_s,
+            report=work.report,
+            budget_s=work.budget_s,
         )
 
 
 class _Remote:
     """Makes items by services, as a backend would."""
 
-    def __init__(self, pool: ServicePool, worker: Worker, run_id: str) -> None:
-        self._pool, self._worker, self._run_id = pool, worker, run_id
+    def __init__(self, pool: ServicePool, worker: Worker, run: str) -> None:
+        self._pool, self._worker, self._run = pool, worker, run
         self._by_path = worker.service.send_mode == "path"
         self._revision = worker.model_settings().revision or None
 
-    def make(self, request: LayerRequest | EditRequest, folder: Path) -> Row:
+    def make(self, request: Request, folder: Path) -> Row:
         """Make one item: its files into `folder`; returns its row's own columns.
 
         Raises:
@@ -85,11 +91,11 @@ class _Remote:
             return row | layers_by_contract(request, infer, folder, by_path=self._by_path)
         return row | edit_by_contract(request, infer, folder, by_path=self._by_path)
 
-    def _request_id(self, request: LayerRequest | EditRequest) -> str:
+    def _request_id(self, request: Request) -> str:
         """The same for all tries of a run, so that nothing is made twice; another one in the next run."""
-        return f"{request.key}.{self._run_id[:8]}"
+        return f"{request.key}.{self._run}"
 
-    def _item(self, request: LayerRequest | EditRequest, folder: Path) -> Row:
+    def _item(self, request: Request, folder: Path) -> Row:
         item = {
             name: value for name, value in asdict(request).items() if name not in {"output", "row", "inputs"}
         }

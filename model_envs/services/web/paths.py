@@ -1,11 +1,9 @@
-"""What a request brings along: paths that stay below the roots, and pictures in base64."""
+"""Paths that a request names, which have to stay below the roots."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_envs.services.wire import ServiceError
+from model_envs.services.errors import ServiceError
 
 
 def inside(roots: Sequence[Path], text: str, what: str) -> Path:
@@ -42,18 +40,6 @@ def picture_path(roots: Sequence[Path], text: str, what: str) -> Path:
     if not path.is_file():
         raise ServiceError("invalid_input", f"{what} is no file")
     return path
-
-
-def unpacked(text: str, what: str) -> bytes:
-    """The bytes behind base64.
-
-    Raises:
-        ServiceError: `invalid_input`: it is none.
-    """
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ServiceError("invalid_input", f"{what} is no base64: {error}") from error
 
 
 def stamp(path: Path) -> list[int]:

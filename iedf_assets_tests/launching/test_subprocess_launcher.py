@@ -22,8 +22,8 @@ from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.journal import Journal, read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching import launch as launching
-from iedf_assets.launching.deaths import MAX_DEATHS
-from iedf_assets.launching.pipes import WorkerDiedError
+from iedf_assets.launching import subprocess_launcher
+from iedf_assets.launching.deaths import MAX_DEATHS, WorkerDiedError
 from iedf_assets_tests.helpers.requests import CATEGORY, requests
 from iedf_assets_tests.helpers.runs import put, run
 
@@ -66,7 +66,7 @@ class Workers:
 
 @pytest.fixture
 def launch(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker, int], list[tuple[int, int]]]:
-    monkeypatch.setattr(launching, "WorkerClient", Workers)
+    monkeypatch.setattr(subprocess_launcher, "WorkerClient", Workers)
     Workers.jobs, Workers.deaths, Workers.error = [], [], None
     progress: list[tuple[int, int]] = []
 

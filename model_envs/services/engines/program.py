@@ -1,11 +1,11 @@
-"""An engine: a process that holds a backend and makes one request at a time.
+"""What runs in an engine: a process that holds a backend and makes one request at a time.
 
-Started by the service as `python -m model_envs.services.engine`, so that a request that takes too long can
-really be ended. It reads a job per line (JSON) from standard input and answers a line on standard output;
-whatever else prints lands in the log. When standard input closes, the service is gone and the engine ends
-its process group.
+Started by the service as `python -m model_envs.services.engines.program`, so that a request that takes too
+long can really be ended. It reads a job per line (JSON) from standard input and answers a line on standard
+output; whatever else prints lands in the log. When standard input closes, the service is gone and the engine
+ends its process group.
 
-A job is `{"make": "item" | "layers" | "edit", ...}`, see `model_envs.services.making`. An answer is
+A job is `{"make": "item" | "layers" | "edit", ...}`, see `model_envs.services.engines.making`. An answer is
 `{"done": ...}`, `{"refused": reason}`, `{"failed": reason}` or `{"stopped": true}`; the first line says
 `{"loaded": ...}` or `{"failed": ...}`.
 """
@@ -26,7 +26,7 @@ import cv2
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import FactoryError, SourceError
 from iedf_assets.core.storage.files import fresh_folder
-from model_envs.services.making import RefusedError, make
+from model_envs.services.engines.making import RefusedError, make
 from model_envs.stopping import STOP
 from model_envs.worker import MODEL_BACKENDS, load_backend
 
@@ -38,7 +38,7 @@ class Interrupted(BaseException):  # so that no backend's `except Exception` kee
     """The request at work is to be given up."""
 
 
-class Engine:
+class Loop:
     """The loop of the process.
 
     Args:
@@ -121,7 +121,7 @@ def main() -> int:
     # Whatever else prints must not reach the service as an answer.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return Engine(json.loads(sys.argv[1]), out).run()
+    return Loop(json.loads(sys.argv[1]), out).run()
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.journal import Journal, read_journal
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.launching import ray_launcher
 from iedf_assets.launching.deaths import MAX_DEATHS
-from iedf_assets.launching.ray_launcher import Cluster
+from iedf_assets.launching.environments import Environment
+from iedf_assets.launching.ray import launcher
+from iedf_assets.launching.stage_work import StageWork
 from iedf_assets_tests.helpers.requests import CATEGORY, requests
 
 
@@ -71,9 +72,9 @@ def cluster(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Pretended:
     folder = layout.jobs
     folder.mkdir(parents=True)
     pretended = Pretended(folder)
-    monkeypatch.setattr(ray_launcher, "connect", lambda _address: pretended)
-    monkeypatch.setattr(ray_launcher, "POLL_S", 0.01)
-    monkeypatch.setattr("iedf_assets.launching.ray_launcher.dg.open_pipes_session", no_pipes)
+    monkeypatch.setattr(launcher, "connect", lambda _address: pretended)
+    monkeypatch.setattr(launcher, "POLL_S", 0.01)
+    monkeypatch.setattr("iedf_assets.launching.ray.jobs.dg.open_pipes_session", no_pipes)
     return pretended
 
 
@@ -89,11 +90,11 @@ def work(layout: Layout, cluster: Pretended) -> Callable[..., list[tuple[int, in
             partition_key=CATEGORY, run=SimpleNamespace(run_id="0123456789"), log=logging.getLogger()
         )
         progress: list[tuple[int, int]] = []
-        Cluster(context, layout, worker, "image_layers", Path("python"), {}, budget_s).work_off(
-            list(requests(layout, count)),
-            lambda done, total: progress.append((done, total)),
-            threading.Event(),
-        )
+        asked = StageWork(
+            context, layout, worker, "image_layers", requests(layout, count),
+            lambda done, total: progress.append((done, total)), budget_s,
+        )  # fmt: skip
+        launcher.work_off(asked, Environment(Path("python"), {}), threading.Event())
         assert list(cluster.folder.iterdir()) == list(left)
         return progress
 

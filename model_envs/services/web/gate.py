@@ -10,9 +10,9 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from model_envs.services.errors import ServiceError
 from model_envs.services.metrics import Metrics
 from model_envs.services.settings import ServiceSettings
-from model_envs.services.wire import ServiceError
 
 _log = logging.getLogger("iedf.requests")
 # What is answered to anybody.

@@ -13,7 +13,8 @@ import pytest
 from iedf_assets.cli.commands.doctor import _service
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.profile.workers import ServiceClient, Worker
-from iedf_assets.launching.replicas import ServiceDownError, ServicePool
+from iedf_assets.launching.services.errors import ServiceDownError
+from iedf_assets.launching.services.pool import ServicePool
 from iedf_assets_tests.helpers.serving import free_port
 
 Answer = tuple[int, str]
@@ -71,8 +72,9 @@ class Replica:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iedf_assets.launching.replicas.PROBE_S", 0.05)
-    monkeypatch.setattr("iedf_assets.launching.replicas.BUSY_S", 0.02)
+    monkeypatch.setattr("iedf_assets.launching.services.probing.PROBE_S", 0.05)
+    monkeypatch.setattr("iedf_assets.launching.services.patience.HUSH_S", 0.1)
+    monkeypatch.setattr("iedf_assets.launching.services.replicas.BUSY_S", 0.02)
 
 
 @pytest.fixture

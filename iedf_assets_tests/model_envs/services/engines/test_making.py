@@ -19,7 +19,7 @@ from model_envs.edit import classical as classical_edit
 from model_envs.edit import mock as mock_edit
 from model_envs.layered import classical as classical_layers
 from model_envs.layered import mock as mock_layers
-from model_envs.services.making import RefusedError, make
+from model_envs.services.engines.making import RefusedError, make
 from model_envs.services.translating import edit_by_contract, layers_by_contract
 
 COFFEE = np.ascontiguousarray(data.coffee()[::2, ::2])

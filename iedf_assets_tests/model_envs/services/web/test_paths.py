@@ -1,12 +1,11 @@
-import base64
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_envs.services.paths import inside, picture_path, unpacked
-from model_envs.services.wire import ServiceError
+from model_envs.services.errors import ServiceError
+from model_envs.services.web.paths import inside, picture_path
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +49,3 @@ def test_no_path_ever_leads_outside(root: Path, parts: list[str]) -> None:
     except ServiceError:
         return
     assert found.resolve().is_relative_to(root.resolve())
-
-
-@given(data=st.binary(max_size=300))
-def test_base64_comes_back_as_it_was(data: bytes) -> None:
-    assert unpacked(base64.b64encode(data).decode(), "x") == data
-
-
-@pytest.mark.parametrize("text", ["a", "====", "é", "data:image/png;base64,AAAA", "AA AA"])
-def test_what_is_no_base64_is_refused(text: str) -> None:
-    with pytest.raises(ServiceError):
-        unpacked(text, "image_b64")

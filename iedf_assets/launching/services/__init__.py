@@ -1,0 +1,1 @@
+"""Work that running services do: their clients, not the services (see model_envs). Begin at `launcher.py`."""

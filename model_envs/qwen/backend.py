@@ -1,0 +1,69 @@
+"""What the backends of both stages do alike with their pipeline: hold it, run it, and tell what it did."""
+
+import time
+from typing import Any
+
+import torch
+
+from iedf_assets.core.contract import ModelSettings
+from iedf_assets.core.pictures.canvas import Canvas
+from model_envs.qwen.denoising import Memory, WorkingArea, stop_between_steps
+from model_envs.qwen.loading import device_of, load_pipeline, loaded_in, made_with
+from model_envs.qwen.prompts import Reused
+
+# Photos read ahead and results written behind, beside the one at the model.
+READERS = 3
+
+
+class PipelineBackend:
+    """A backend that holds one pipeline, at which one batch is at a time.
+
+    Args:
+        own_area: on which the pipeline works when it is told nothing else, pixels.
+
+    Raises:
+        WorkerError: the model cannot be loaded.
+    """
+
+    def __init__(self, stage: str, settings: ModelSettings, own_area: int) -> None:
+        begun = time.perf_counter()
+        self._settings, self._own_area = settings, own_area
+        self._pipe = load_pipeline(stage, settings)
+        reused = Reused(self._pipe)
+        self._memory = Memory(self._pipe, device_of(settings), settings.offload, reused.forget)
+        self._whole_area = settings.canvas_megapixels * 1e6 if settings.canvas_megapixels else own_area
+        self._made_with = made_with(self._pipe, settings)
+        self.revision: str | None = settings.revision
+        self.loaded: str | None = loaded_in(self._pipe, settings, begun)
+        self.readers: int | None = READERS
+
+    @property
+    def _area(self) -> int:
+        """Pixels of a canvas, as memory still allows."""
+        return round(self._whole_area * self._memory.canvas_share)
+
+    def _images(self, area: int, **arguments: Any) -> Any:
+        """What the pipeline makes on a canvas of `area` pixels.
+
+        Raises:
+            Stopped: the worker is to stop.
+            torch.OutOfMemoryError: it does not fit.
+        """
+        with torch.inference_mode(), WorkingArea(self._pipe, area / self._own_area):
+            return self._pipe(
+                **arguments,
+                true_cfg_scale=self._settings.cfg,
+                num_inference_steps=self._settings.steps,
+                callback_on_step_end=stop_between_steps,
+            ).images
+
+    def _told(self, seed: int, canvas: Canvas, **more: Any) -> dict[str, Any]:
+        """How a picture was made, for its row."""
+        return {
+            **self._made_with,
+            "seed": seed,
+            "canvas": [canvas.width, canvas.height],
+            "upscaling": round(canvas.upscaling, 4),
+            **more,
+            "fallbacks": list(self._memory.fallbacks),
+        }

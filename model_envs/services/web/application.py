@@ -1,0 +1,37 @@
+"""The application of a service: the gate before its routes, and what begins and ends with it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from model_envs.services.web.failures import handle_failures
+from model_envs.services.web.gate import Gate
+from model_envs.services.web.routes import add_routes
+from model_envs.services.web.service import Service
+
+TITLES = {"layered": "Layered service", "edit": "Edit service"}
+
+
+def service_app(service: Service) -> FastAPI:
+    """The application of a service."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.engines.start()
+        yield
+        await service.engines.stop()
+        service.cache.close()
+
+    # The interactive pages would fetch their scripts from elsewhere.
+    app = FastAPI(
+        title=TITLES[service.settings.kind],
+        version=service.info().version,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(Gate, settings=service.settings, metrics=service.metrics)
+    handle_failures(app)
+    add_routes(app, service)
+    return app

@@ -49,6 +49,7 @@ class ServicePool:
         self._options, self._expected, self._stop = options, expected, stop
         self._replicas = Replicas(kind, endpoints, Patience(kind, options.wait_sec, tell))
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._own: set[asyncio.Future[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="services", daemon=True)
 
@@ -123,11 +124,25 @@ class ServicePool:
         return self._wait(self._sender.send(route, body))
 
     def _wait(self, work: Coroutine[Any, Any, _T]) -> _T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        future = asyncio.run_coroutine_threadsafe(self._owned(work), self._loop)
         try:
             return future.result()
         except CancelledError:
             raise ServiceDownError("stopped") from None
+
+    async def _owned(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Work as one of the pool's own tasks."""
+        task = self._begun(work)
+        try:
+            return await task
+        finally:
+            task.cancel()
+
+    def _begun(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.ensure_future(work)
+        self._own.add(task)
+        task.add_done_callback(self._own.discard)
+        return task
 
     async def _open(self) -> None:
         timeout = httpx.Timeout(self._options.timeout_sec, connect=CONNECT_S)
@@ -138,21 +153,22 @@ class ServicePool:
         self._sender = Sender(self._replicas, self._client, self._options)
         probe = Probe(self._replicas, self._client, self._expected, self._options.token_variable)
         watches = [probe.watch(replica) for replica in self._replicas.all]
-        self._background = [asyncio.ensure_future(one) for one in (*watches, self._heed_stop())]
+        for one in (*watches, self._heed_stop()):
+            self._begun(one)
 
     async def _close(self) -> None:
-        self._cancel_all()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        own = self._own.copy()
+        self._cancel_own()
+        await asyncio.gather(*own, return_exceptions=True)
         await self._client.aclose()
 
-    def _cancel_all(self) -> None:
-        own = asyncio.current_task()
-        for task in asyncio.all_tasks():
-            if task is not own:
-                task.cancel()
+    def _cancel_own(self) -> None:
+        """Cancel what the pool began; connections that it opens end with it, in their own order."""
+        for task in self._own.copy():
+            task.cancel()
 
     async def _heed_stop(self) -> None:
         # Set by another thread, so there is nothing of asyncio's to wait for.
         while not self._stop.is_set():  # noqa: ASYNC110
             await asyncio.sleep(_STOP_POLL_S)
-        self._cancel_all()
+        self._cancel_own()

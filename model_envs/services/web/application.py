@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from model_envs.services.web.failures import handle_failures
-from model_envs.services.web.gate import Gate
+from model_envs.services.web.guard import Guard
 from model_envs.services.web.routes import add_routes
 from model_envs.services.web.service import Service
 
@@ -31,7 +31,7 @@ def service_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Gate, settings=service.settings, metrics=service.metrics)
+    app.add_middleware(Guard, settings=service.settings, metrics=service.metrics)
     handle_failures(app)
     add_routes(app, service)
     return app

@@ -23,7 +23,7 @@ ROUTES = OPEN | {"/infer", "/items", "/info", "/metrics", "/openapi.json"}
 BODY_S = 120.0
 
 
-class Gate:
+class Guard:
     """ASGI middleware around all routes."""
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: Metrics) -> None:

@@ -8,8 +8,8 @@ from iedf_assets.core.contract import LayerRequest, ModelSettings
 from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.journal import Row
+from model_envs.background.filling import fill
 from model_envs.layered.assembling import assembled, far_from
-from model_envs.layered.filling import fill
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined
 from model_envs.layered.shadows import with_shadow

@@ -17,6 +17,7 @@ from typing import Any
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 LAYERED = "QwenImageLayeredPipeline"
 EDIT = "QwenImageEditPipeline"
@@ -24,6 +25,9 @@ EDIT_PLUS = "QwenImageEditPlusPipeline"
 EDIT_INPAINT = "QwenImageEditInpaintPipeline"
 # The pipeline classes that each stage's worker can load.
 CLASSES = {"image_layers": (LAYERED,), "edited_images": (EDIT, EDIT_PLUS, EDIT_INPAINT)}
+
+# Names the folder of small networks, where it is not `models/` of the project.
+MODELS_VARIABLE = "IEDF_MODELS"
 
 _INDEX = "model_index.json"
 _WEIGHTED = ("transformer", "text_encoder", "vae")
@@ -93,6 +97,11 @@ def inspect(folder: Path) -> Checkpoint:
     return Checkpoint(
         folder, class_name, fingerprint(folder), sum(file.stat().st_size for file in files), components
     )
+
+
+def small_network() -> Path:
+    """Where the small segmentation network is that set-up brings, or would be."""
+    return Path(os.environ.get(MODELS_VARIABLE) or PROJECT_ROOT / "models").absolute() / "u2netp.onnx"
 
 
 def fingerprint(path: Path) -> str:

@@ -126,30 +126,44 @@ def find_objects(network: Network, rgb: Pixels, opinions: Opinions) -> list[Foun
     if not opinions.sees_subject:
         return []
     mean = opinions.mean
-    found = [_found(network, rgb, part, opinions) for part in parts(mean > 0.5)[:MOST]]
+    found = [_found(network, rgb, part, opinions) for part in parts(mean > 0.5)]
     return sorted(found, key=lambda one: -one.share)
 
 
 def parts(mask: Bools) -> list[Bools]:
-    """The parts of a mask that do not touch, bool (H, W) each, the largest first.
+    """The parts of a mask that do not touch, bool (H, W) each, the largest first and at most `MOST`.
 
     What is too small for an object goes to the nearest one beside it, or is left out.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    large = [n for n in range(1, count) if areas[n - 1] >= SMALLEST * mask.size]
-    large.sort(key=lambda n: -areas[n - 1])
-    whole = [labels == n for n in large]
-    if len(large) == count - 1 or not large:
-        return whole
-    distances = np.stack([cv2.distanceTransform((~one).astype(np.uint8), cv2.DIST_L2, 5) for one in whole])
-    reach = BESIDE * max(mask.shape)
-    for crumb in sorted(set(range(1, count)) - set(large)):
-        place = labels == crumb
-        nearest = [float(distance[place].min()) for distance in distances]
-        if min(nearest) <= reach:
-            whole[int(np.argmin(nearest))] |= place
-    return whole
+    areas = stats[:, cv2.CC_STAT_AREA]
+    large = [n for n in range(1, count) if areas[n] >= SMALLEST * mask.size]
+    large = sorted(large, key=lambda n: -areas[n])[:MOST]
+    crumbs = [n for n in range(1, count) if areas[n] < SMALLEST * mask.size]
+    if large and crumbs:
+        labels = np.asarray(labels, np.int32).copy()
+        _adopt(labels, large, crumbs)
+    return [labels == n for n in large]
+
+
+def _adopt(labels: NDArray[np.int32], large: list[int], crumbs: list[int]) -> None:
+    """Give crumbs the label of the large part beside them, in place."""
+    away = np.where(np.isin(labels, large), np.uint8(0), np.uint8(1))
+    distance, owner = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(np.isin(labels, crumbs))
+    # Of each crumb the pixel that is nearest to a large part, and the pixel of that part: owners are numbered
+    # by the pixels that they stand on.
+    order = np.argsort(distance[rows, columns], kind="stable")
+    rows, columns = rows[order], columns[order]
+    crumb, first = np.unique(labels[rows, columns], return_index=True)
+    label_of = np.zeros(int(owner.max()) + 1, labels.dtype)
+    label_of[owner[away == 0]] = labels[away == 0]
+    replaced = np.arange(int(labels.max()) + 1, dtype=labels.dtype)
+    for name, place in zip(crumb, first, strict=True):
+        row, column = rows[place], columns[place]
+        if distance[row, column] <= BESIDE * max(labels.shape):
+            replaced[name] = label_of[owner[row, column]]
+    labels[:] = replaced[labels]
 
 
 def together(found: list[Found]) -> Found:
@@ -178,12 +192,19 @@ def _found(network: Network, rgb: Pixels, part: Bools, opinions: Opinions) -> Fo
         again = np.zeros_like(own)
         again[box] = network.ask(np.ascontiguousarray(rgb[box])).probability
         again *= within(part, NEAR / 2 * float(np.sqrt(np.count_nonzero(part))))
-        if iou(again > 0.5, part) >= CONFIRMS:
+        # Holes, a wheel's for instance, are what a finer look may find.
+        if iou(_filled(again > 0.5), _filled(part)) >= CONFIRMS:
             probability = np.asarray(SECOND_WEIGHT * again + (1 - SECOND_WEIGHT) * own, np.float32)
             mask = np.asarray(probability > 0.5)
             cell = max(box[0].stop - box[0].start, box[1].stop - box[1].start) / network.family.side
     others = (opinions.mean > 0.5) & ~part & ~mask
     return Found(probability, cell, opinions.agreement(mask, np.asarray(others)))
+
+
+def _filled(mask: Bools) -> Bools:
+    """A mask without holes."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(mask.shape, np.uint8), outlines, -1, 1, cv2.FILLED) > 0
 
 
 def _territory(part: Bools, opinions: Opinions) -> Bools:

@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model-env demo test test-all check dev bench
+.PHONY: help setup models model-env demo test test-all check dev bench
 
 help:
 	@echo "make demo      sample photos in, a dataset out (sets everything up)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests"
 	@echo "make check     format, lint, order of rooms, types"
+	@echo "make models    the small segmentation network in models/; part of setting up"
 	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
 
@@ -23,7 +24,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev,postgres,ray]'
 	@touch $@
 
-setup: $(STAMP)
+setup: $(STAMP) models
+
+# Says so where there is no network, and goes on.
+models: $(STAMP)
+	@$(BIN)/python -m model_envs.fetching
 
 # The same pins as model_envs/*/environment.yml, which conda takes.
 .venvs/iedf-%/.installed: model_envs/%/environment.yml model_envs/requirements.py

@@ -188,7 +188,9 @@ def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
 @cli.command()
 @click.argument("kind", type=click.Choice(["layered", "edit"]))
 @click.option(
-    "--backend", type=click.Choice(["mock", "classical", "opencv", "qwen"]), help="What does the work."
+    "--backend",
+    type=click.Choice(["mock", "classical", "opencv", "onnx", "qwen"]),
+    help="What does the work.",
 )
 @click.option("--model-dir", type=FOLDER, help="A local checkpoint, for the backend qwen.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")

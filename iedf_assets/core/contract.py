@@ -88,10 +88,11 @@ class EditRequest:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How a model is loaded and run; the classical backend takes no notice of it.
+    """How a model is loaded and run; `classical` takes no notice of it, `onnx` of its file alone.
 
     Attributes:
         model_dir: the checkpoint's folder, absolute.
+        model_file: the segmentation network's file, absolute, of the backend `onnx`.
         revision: fingerprint of the checkpoint, as the orchestrator saw it.
         steps: denoising steps.
         cfg: true classifier-free guidance scale; 1 is without.
@@ -115,6 +116,7 @@ class ModelSettings:
     """
 
     model_dir: str = ""
+    model_file: str = ""
     revision: str = ""
     steps: int = 40
     cfg: float = 4.0

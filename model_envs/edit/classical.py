@@ -20,8 +20,8 @@ from iedf_assets.core.pictures.layers import load_alpha, load_background, load_o
 from iedf_assets.core.pictures.masks import Box
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of
+from model_envs.background.filling import fill
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
-from model_envs.layered.filling import fill
 
 # What every backend renders from the layers: no model moves a thing by so many pixels, and a layer keeps its
 # own.

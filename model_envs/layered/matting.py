@@ -18,17 +18,22 @@ MAP_ROWS = 32_000
 HAZE, CORE = 0.2, 0.8
 
 
-def full_alpha(rgb: Pixels, small_mask: Pixels) -> Pixels:
-    """The soft alpha of a subject, uint8 (H, W), from its mask at a smaller size.
+def full_alpha(rgb: Pixels, small_mask: Pixels, rim: float = RIM) -> Pixels:
+    """The soft alpha of a subject, uint8 (H, W), from its mask or its probability at a smaller size.
 
     A guided filter (K. He, J. Sun, X. Tang, "Guided Image Filtering", TPAMI 2013; its subsampled form of
     2015) with the photo as the colour guide, worked only around the subject. Thin haze becomes 0, and what is
     nearly solid 255.
+
+    Args:
+        rgb: the photo, uint8 (H, W, 3).
+        small_mask: uint8 (h, w), 0-255.
+        rim: how wide of the mask's edge alpha is decided anew, in pixels of `small_mask`.
     """
     height, width = rgb.shape[:2]
     factor = max(height / small_mask.shape[0], width / small_mask.shape[1])
     coarse = cv2.resize(small_mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    reach = max(2, round(RIM * factor))
+    reach = max(2, round(rim * factor))
     x, y, w, h = cv2.boundingRect(coarse)
     top, left = max(0, y - 2 * reach), max(0, x - 2 * reach)
     box = np.s_[top : y + h + 2 * reach, left : x + w + 2 * reach]

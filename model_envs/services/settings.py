@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from iedf_assets.core.contract import ModelSettings, Stage
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.checkpoints import network_settings
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 Kind = Literal["layered", "edit"]
@@ -28,7 +29,7 @@ class ServiceSettings(BaseModel):
     """How a service runs. Each field is an environment variable: `EDIT_MAX_QUEUE` and so on.
 
     Attributes:
-        backend: `mock`, `classical` (`opencv` is another name of it) or `qwen`.
+        backend: `mock`, `classical` (`opencv` is another name of it), `onnx` (layered alone) or `qwen`.
         model_dir: the checkpoint's folder; stands for `model.model_dir`.
         device: stands for `model.device`.
         cache_dir: where answers are kept, a folder per request id.
@@ -52,7 +53,7 @@ class ServiceSettings(BaseModel):
 
     kind: Kind
     backend: Annotated[
-        Literal["mock", "classical", "qwen"], BeforeValidator(lambda name: _SYNONYMS.get(name, name))
+        Literal["mock", "classical", "onnx", "qwen"], BeforeValidator(lambda name: _SYNONYMS.get(name, name))
     ] = "classical"
     model_dir: str | None = None
     device: str | None = None
@@ -111,12 +112,18 @@ class ServiceSettings(BaseModel):
         return settings
 
     def model_settings(self) -> ModelSettings:
-        """How the model is to be loaded and run; its folder is absolute."""
+        """How the model is to be loaded and run; its folder and file are absolute.
+
+        Raises:
+            WorkerError: the backend `onnx` has no network.
+        """
         told = dict(self.model)
         if self.model_dir:
             told["model_dir"] = str(Path(self.model_dir).expanduser().absolute())
         if self.device:
             told["device"] = self.device
+        if self.backend == "onnx":
+            return network_settings(Path(told["model_file"]) if told.get("model_file") else None)
         return ModelSettings(**told)
 
 

@@ -15,7 +15,8 @@ from rich.table import Table
 
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import FactoryError
-from iedf_assets.core.profile.checkpoints import checkpoint
+from iedf_assets.core.pictures.subjects import family_of
+from iedf_assets.core.profile.checkpoints import checkpoint, small_network
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.workers import Worker
@@ -74,6 +75,7 @@ def examine(profile: Profile) -> bool:
         lambda: _outputs(layout),
         lambda: _workers(profile),
         lambda: _models(profile),
+        lambda: _networks(profile),
         lambda: _dagster(layout),
     ]
     findings = [finding for examination in examinations for finding in examination()]
@@ -210,6 +212,27 @@ def _models(profile: Profile) -> Iterator[Finding]:
                 continue
             seen.add((stage, worker))
             yield from _model(stage, worker)
+
+
+def _networks(profile: Profile) -> Iterator[Finding]:
+    """The segmentation networks that the profile uses, and the small one, which set-up brings."""
+    small, subject = small_network(), "small segmentation network"
+    if small.is_file():
+        yield Finding(subject, str(small))
+    else:
+        yield Finding(subject, f"{small} is not there", "make models, where there is a network")
+    named = {category.workers.layered for category in profile.categories.values()}
+    for worker in sorted((one for one in named if one.backend == "onnx"), key=str):
+        # A service looks after its own.
+        if worker.launcher == "service":
+            continue
+        try:
+            family, _ = family_of(Path(worker.model_settings().model_file))
+        except FactoryError as error:
+            yield Finding("network of image_layers", error.problem, error.remedy)
+            continue
+        where = worker.model_file or "the small one"
+        yield Finding("network of image_layers", f"{where}: {family.name}, {family.side} pixels")
 
 
 def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:

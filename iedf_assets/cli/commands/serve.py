@@ -31,7 +31,7 @@ def serve_models(profile: Profile, kind: Kind, flags: dict[str, Any]) -> None:
     told |= {name.upper(): _text(value) for name, value in flags.items() if value is not None}
     require_apart({**profile.folders, "the cache": Path(told["CACHE_DIR"]).absolute()}, profile.categories)
     worker = getattr(profile.workers, kind)
-    # The mock and the classical backend need no model's environment.
+    # Only a model of torch's needs an environment of its own.
     own_environment = worker.environment if worker.backend == "qwen" else f"iedf-{kind}"
     environment = find_environment(own_environment if told["BACKEND"] == "qwen" else None)
     given = {prefix + name: text for name, text in told.items()}
@@ -46,7 +46,8 @@ def _of_profile(profile: Profile, kind: Kind, port_flag: int | None) -> dict[str
     worker, layout = getattr(profile.workers, kind), Layout.of(profile)
     ports = (urlsplit(address).port for address in worker.endpoints)
     port = str(port_flag or os.environ.get(f"{kind.upper()}_PORT") or next(filter(None, ports), PORTS[kind]))
-    settings = asdict(worker.model_settings()) if worker.backend == "qwen" else {}
+    settings = asdict(worker.model_settings()) if worker.backend in {"qwen", "onnx"} else {}
+    engines = len(worker.devices) or 1 if worker.backend == "qwen" else thread_count(worker.threads)
     # Photos and layers lie here; whatever else is asked for is refused.
     roots = [layout.data, layout.staging]
     return {
@@ -55,7 +56,7 @@ def _of_profile(profile: Profile, kind: Kind, port_flag: int | None) -> dict[str
         "MODEL_DIR": settings.get("model_dir", ""),
         "DEVICE": settings.get("device", ""),
         "DEVICES": ";".join(worker.devices),
-        "MAX_CONCURRENCY": str(len(worker.devices) or 1 if settings else thread_count(worker.threads)),
+        "MAX_CONCURRENCY": str(engines),
         "PORT": port,
         "ROOTS": _text(roots),
         "CACHE_DIR": str(layout.staging / SERVICES / f"{kind}-{port}"),

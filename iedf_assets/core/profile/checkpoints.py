@@ -17,6 +17,7 @@ from typing import Any
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.profile.fields import PROJECT_ROOT, absolute
 
 LAYERED = "QwenImageLayeredPipeline"
 EDIT = "QwenImageEditPipeline"
@@ -25,6 +26,9 @@ EDIT_INPAINT = "QwenImageEditInpaintPipeline"
 # The pipeline classes that each stage's worker can load.
 CLASSES = {"image_layers": (LAYERED,), "edited_images": (EDIT, EDIT_PLUS, EDIT_INPAINT)}
 
+# Names the folder of small networks, where it is not `models/` of the project.
+MODELS_VARIABLE = "IEDF_MODELS"
+
 _INDEX = "model_index.json"
 _WEIGHTED = ("transformer", "text_encoder", "vae")
 # A fingerprint reads so many bytes from each end of a weight file: all of 58 GB would take a minute.
@@ -32,7 +36,16 @@ _SAMPLE = 1 << 16
 FRESH_S = 20
 _MAX_HEADER = 1 << 27
 # What of a model's settings changes no picture, or is told by a fingerprint instead.
-_NOT_IDENTITY = {"model_dir", "revision", "device", "device_map", "offload", "compile", "batch_size"}
+_NOT_IDENTITY = {
+    "model_dir",
+    "model_file",
+    "revision",
+    "device",
+    "device_map",
+    "offload",
+    "compile",
+    "batch_size",
+}
 _REMEDY = "point model_dir to a complete local copy of the model's repository; nothing is downloaded"
 
 
@@ -95,6 +108,29 @@ def inspect(folder: Path) -> Checkpoint:
     )
 
 
+def small_network() -> Path:
+    """Where the small segmentation network is that set-up brings, or would be."""
+    return Path(os.environ.get(MODELS_VARIABLE) or PROJECT_ROOT / "models").absolute() / "u2netp.onnx"
+
+
+def network_settings(named: Path | None) -> ModelSettings:
+    """What a worker is told of its segmentation network: the file, and the fingerprint of its content.
+
+    Args:
+        named: the file that the profile names; None is the small one.
+
+    Raises:
+        WorkerError: it is not there.
+    """
+    path = absolute(named) if named else small_network()
+    if not path.is_file():
+        raise WorkerError(
+            f"the segmentation network {path} is not there",
+            "make models brings the small one; model_file names another; the backend classical needs none",
+        )
+    return ModelSettings(model_file=str(path), revision=fingerprint(path))
+
+
 def fingerprint(path: Path) -> str:
     """A hash of a checkpoint's or a LoRA's content, 16 hexadecimal digits.
 
@@ -112,6 +148,8 @@ def identity(backend: str, settings: ModelSettings) -> list[Any]:
     Raises:
         WorkerError: there is no LoRA where the settings say.
     """
+    if backend == "onnx":
+        return [backend, settings.revision]
     if backend != "qwen":
         return [backend]
     options = {name: value for name, value in asdict(settings).items() if name not in _NOT_IDENTITY}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from iedf_assets.core.contract import ModelSettings
-from iedf_assets.core.profile.checkpoints import fingerprint, identity
+from iedf_assets.core.profile.checkpoints import fingerprint, identity, network_settings
 from iedf_assets.core.profile.fields import Positive, Strict, absolute
 
 
@@ -104,13 +104,15 @@ class Worker(Strict):
     """One worker: a process that loads a model once and runs many requests.
 
     Attributes:
-        backend: what does the work; `opencv` is another name of `classical`, `mock` is for trying the wiring.
+        backend: what does the work; `onnx`, a segmentation network, splits photos and edits none; `opencv` is
+            another name of `classical`, `mock` is for trying the wiring.
         launcher: how work reaches it: a `subprocess` of this run, a running `service`, a `ray` cluster.
         environment: the interpreter: null for this one, else the name of a conda environment or of one that
             `make model-env` made, or the folder of a virtual or conda environment.
         threads: pictures worked on at once; 0 means one per CPU core.
         item_timeout_s: seconds without any finished picture after which the worker is stopped.
         max_failures_in_a_row: so many equal failures one after another stop the stage.
+        model_file: the network of the backend `onnx`; null is the small one that set-up brings.
         model_dir: the checkpoint's folder, for the backend `qwen`; nothing is ever downloaded.
         devices: groups of GPUs as `CUDA_VISIBLE_DEVICES` names them, such as `["0,1", "2,3"]`: one worker
             each, which share the work. Empty is one worker that sees all.
@@ -122,10 +124,10 @@ class Worker(Strict):
     """
 
     backend: Annotated[
-        Literal["classical", "qwen", "mock"],
+        Literal["onnx", "classical", "qwen", "mock"],
         BeforeValidator(
             lambda name: "classical" if name == "opencv" else name,
-            json_schema_input_type=Literal["classical", "opencv", "qwen", "mock"],
+            json_schema_input_type=Literal["onnx", "classical", "opencv", "qwen", "mock"],
         ),
     ] = "classical"
     launcher: Literal["subprocess", "service", "ray"] = "subprocess"
@@ -134,6 +136,7 @@ class Worker(Strict):
     item_timeout_s: Positive = 600.0
     max_failures_in_a_row: Annotated[int, Field(ge=1)] = 20
     model_dir: Path | None = None
+    model_file: Path | None = None
     devices: tuple[Annotated[str, Field(pattern=r"^[\w-]+(,[\w-]+)*$")], ...] = ()
     steps: Annotated[int, Field(ge=1, le=200)] = 40
     model: ModelOptions = ModelOptions()
@@ -160,8 +163,12 @@ class Worker(Strict):
         """What the worker is told of its model, with the fingerprint of its checkpoint.
 
         Raises:
-            WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
+            WorkerError: there is no model at `model_dir`, no network at `model_file`, or no LoRA at `lora`.
         """
+        if self.backend == "onnx":
+            if self.launcher == "service" and self.revision:
+                return ModelSettings(revision=self.revision)
+            return network_settings(self.model_file)
         if self.backend != "qwen":
             return ModelSettings()
         lora = str(absolute(self.model.lora)) if self.model.lora else None
@@ -180,7 +187,7 @@ class Worker(Strict):
         """What of this worker changes its output.
 
         Raises:
-            WorkerError: there is no model at `model_dir`, or no LoRA at `lora`.
+            WorkerError: there is no model at `model_dir`, no network at `model_file`, or no LoRA at `lora`.
         """
         return identity(self.backend, self.model_settings())
 
@@ -195,3 +202,11 @@ class Workers(Strict):
 
     layered: Worker = Worker()
     edit: Worker = Worker()
+
+    @model_validator(mode="after")
+    def _fit_for_their_stages(self) -> Self:
+        if self.edit.backend == "onnx":
+            raise ValueError(
+                "the backend onnx finds objects and makes no edits: workers.edit.backend is another"
+            )
+        return self

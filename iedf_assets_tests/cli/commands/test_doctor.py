@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iedf_assets.cli.commands.doctor import fits
+from iedf_assets.cli.commands.doctor import Finding, _networks, fits
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.workers import Worker
+from iedf_assets_tests.helpers.networks import put_network
 
 GIB = 2**30
 H200, RTX = ("NVIDIA H200", 139 * GIB), ("NVIDIA RTX 4090", 24 * GIB)
@@ -46,3 +49,28 @@ def test_what_does_not_fit_says_what_is_short_and_what_helps(
     found = fits("edited_images", worker(model, **settings), WEIGHTS, gpus)
     assert said in found.state
     assert found.remedy
+
+
+def networks(**layered: Any) -> list[Finding]:
+    settings = [f"workers.layered.{key}={value}" for key, value in layered.items()]
+    return list(_networks(load_profile(DEFAULT_PROFILE, settings)))
+
+
+def test_the_small_network_is_told_whether_it_is_used_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [finding.remedy for finding in networks()] == [""]
+    monkeypatch.setenv("IEDF_MODELS", str(tmp_path))
+    (missing,) = networks()
+    assert str(tmp_path) in missing.state
+    assert "make models" in missing.remedy
+
+
+def test_the_network_of_the_profile_is_read(tmp_path: Path) -> None:
+    found = networks(backend="onnx", model_file=put_network(tmp_path / "n.onnx", 1024))[-1]
+    assert "ISNet, 1024 pixels" in found.state
+    assert found.remedy == ""
+    unknown = networks(backend="onnx", model_file=put_network(tmp_path / "o.onnx", 512))[-1]
+    assert "no known family" in unknown.state
+    assert "1x3x320x320" in unknown.remedy
+    assert "is not there" in networks(backend="onnx", model_file=tmp_path / "p.onnx")[-1].state

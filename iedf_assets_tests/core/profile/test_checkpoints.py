@@ -3,9 +3,13 @@ import struct
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.profile.checkpoints import checkpoint, fingerprint, inspect
+from iedf_assets.core.profile.checkpoints import checkpoint, fingerprint, identity, inspect
+from iedf_assets.core.profile.workers import Worker, Workers
+from iedf_assets_tests.helpers.networks import put_network
 
 CLASS = "QwenImageEditPlusPipeline"
 PARTS = ("transformer", "text_encoder", "vae", "scheduler", "tokenizer", "processor")
@@ -134,3 +138,48 @@ def test_a_single_file_has_a_fingerprint_too(tmp_path: Path) -> None:
     assert fingerprint(lora) != one
     with pytest.raises(WorkerError, match="no model at"):
         fingerprint(tmp_path / "none.safetensors")
+
+
+def test_another_network_is_another_identity_wherever_it_lies(tmp_path: Path) -> None:
+    gains = {"one": 8.0, "other": 7.0, "copy": 8.0}
+    one, other, copy = (put_network(tmp_path / f"{name}.onnx", gain=gain) for name, gain in gains.items())
+    told = [
+        Worker.model_validate({"backend": "onnx", "model_file": path}).identity()
+        for path in (one, other, copy)
+    ]
+    assert told[0] == told[2] != told[1]
+    assert told[0][0] == "onnx"
+
+
+def test_the_small_network_lies_where_the_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker.model_validate({"backend": "onnx"})
+    monkeypatch.setenv("IEDF_MODELS", str(tmp_path))
+    with pytest.raises(WorkerError, match="is not there") as caught:
+        worker.identity()
+    assert "make models" in caught.value.remedy
+    put_network(tmp_path / "u2netp.onnx")
+    settings = worker.model_settings()
+    assert settings.model_file == str(tmp_path / "u2netp.onnx")
+    assert settings.revision
+
+
+def test_services_elsewhere_tell_the_network_by_its_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IEDF_MODELS", str(tmp_path))
+    elsewhere = {"launcher": "service", "endpoints": ["http://127.0.0.1:1"], "revision": "abc"}
+    assert Worker.model_validate({"backend": "onnx", **elsewhere}).identity() == ["onnx", "abc"]
+
+
+def test_a_networks_file_changes_no_other_backends_identity(tmp_path: Path) -> None:
+    path = put_network(tmp_path / "n.onnx")
+    assert Worker.model_validate({"model_file": path}).identity() == ["classical"]
+    settings = ModelSettings(revision="r", model_file=str(path))
+    assert identity("qwen", settings) == identity("qwen", ModelSettings(revision="r"))
+
+
+def test_edits_are_made_by_another_backend() -> None:
+    with pytest.raises(ValidationError, match="makes no edits"):
+        Workers.model_validate({"edit": {"backend": "onnx"}})

@@ -5,7 +5,7 @@ from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
 from model_envs.layered.saliency import find_subject, reduced
-from model_envs.layered.shadows import with_shadow
+from model_envs.layered.shadows import Bools, ground_shadow, with_shadow
 
 SIZE = (200, 300)
 
@@ -66,3 +66,47 @@ def test_the_saucer_of_the_coffee_takes_its_shadow_along_and_the_rocket_has_none
     assert 0.05 < np.count_nonzero(gained) / np.count_nonzero(saucer) < 0.3
     assert coffee[gained].mean() < 0.4 * coffee[saucer == 0].mean()
     assert np.array_equal(with_shadow(rocket, body), body)
+
+
+def no_others() -> Bools:
+    return np.zeros(SIZE, np.bool_)
+
+
+def standing() -> tuple[Pixels, Pixels, Pixels]:
+    """A post on warm ground, its shadow beside its foot, and a dark bush behind its head."""
+    thing, shade = np.zeros(SIZE, np.uint8), np.zeros(SIZE, np.uint8)
+    cv2.rectangle(thing, (130, 30), (165, 150), 255, -1)
+    cv2.ellipse(shade, (175, 150), (40, 8), 0, 0, 360, 255, -1)
+    bush = np.zeros(SIZE, np.uint8)
+    cv2.circle(bush, (185, 50), 24, 255, -1)
+    rgb = (ground(190).astype(np.float32) * (1.0, 0.85, 0.65)).astype(np.uint8)
+    rgb = darkened(rgb, shade | bush, 0.3)
+    rgb[thing > 0] = (60, 70, 200)
+    return rgb, thing, shade
+
+
+def test_a_shadow_on_the_ground_is_found_at_the_foot_and_not_at_the_head() -> None:
+    rgb, thing, shade = standing()
+    found = ground_shadow(rgb, thing, no_others())
+    shown = (shade > 0) & (thing == 0)
+    assert np.count_nonzero(found & shown) > 0.8 * np.count_nonzero(shown)
+    assert not found[:120].any()
+    assert not (found & (thing > 0)).any()
+
+
+def test_what_is_dark_and_of_another_colour_is_no_shadow() -> None:
+    rgb, thing, shade = standing()
+    rgb[(shade > 0) & (thing == 0)] = (10, 50, 20)
+    assert not ground_shadow(rgb, thing, no_others()).any()
+
+
+def test_another_object_at_the_foot_is_no_shadow() -> None:
+    rgb, thing, shade = standing()
+    assert not ground_shadow(rgb, thing, np.asarray(shade > 0)).any()
+
+
+def test_an_object_whose_foot_is_out_of_the_picture_has_no_shadow() -> None:
+    rgb, thing, _ = standing()
+    thing[150:, 130:165] = 255
+    assert not ground_shadow(rgb, thing, no_others()).any()
+    assert not ground_shadow(rgb, np.zeros(SIZE, np.uint8), no_others()).any()

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.checkpoints import network_settings
+from iedf_assets_tests.helpers.networks import put_network
 from model_envs.services.settings import Kind, ServiceSettings
 
 
@@ -43,3 +45,13 @@ def test_each_service_reads_its_own_variables() -> None:
 def test_a_variable_that_cannot_be_used_is_named(name: str, value: Any) -> None:
     with pytest.raises(ProfileError, match="EDIT_" + ("" if name == "MODEL" else name)):
         ServiceSettings.from_environment("edit", {f"EDIT_{name}": value})
+
+
+def test_the_network_of_the_backend_onnx_is_the_small_one_unless_another_is_named(tmp_path: Path) -> None:
+    settings = ServiceSettings.from_environment("layered", {"LAYERED_BACKEND": "onnx"})
+    assert settings.model_settings() == network_settings(None)
+    path = put_network(tmp_path / "n.onnx")
+    named = {"LAYERED_BACKEND": "onnx", "LAYERED_MODEL": json.dumps({"model_file": str(path)})}
+    told = ServiceSettings.from_environment("layered", named).model_settings()
+    assert told == network_settings(path)
+    assert told.revision

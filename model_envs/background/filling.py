@@ -16,9 +16,9 @@ import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
-from model_envs.layered.completion import Bools, complete, spread
-from model_envs.layered.pasting import paste
-from model_envs.layered.shifts import find_pieces, fit
+from model_envs.background.completion import Bools, complete, spread
+from model_envs.background.pasting import paste
+from model_envs.background.shifts import find_pieces, fit
 
 # The surroundings reach this share of the hole's longer side beyond it, at least so many pixels, and hold at
 # least so many known pixels per one of the hole.

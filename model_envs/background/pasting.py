@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
-from model_envs.layered.completion import Bools, Floats, spread
-from model_envs.layered.membrane import Links, even_out
-from model_envs.layered.shifts import Pieces
+from model_envs.background.completion import Bools, Floats, spread
+from model_envs.background.membrane import Links, even_out
+from model_envs.background.shifts import Pieces
 
 # Jumps of this many levels are edges rather than shades; they count half, greater ones less.
 EDGE = 16.0

@@ -1,0 +1,229 @@
+"""The objects of a photo, from what a segmentation network says of it.
+
+1. The network is asked three times: of the photo, of its mirror image, and of the photo within a reflected
+   border. Their mean is a better map than any of them, and where they differ it is not to be trusted.
+2. What does not touch is an object of its own; crumbs go to the object that they lie beside.
+3. An object that takes a part of the photo only is looked at again, alone: there the network's grid is finer.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.pictures.subjects import Floats, Network
+
+Bools = NDArray[np.bool_]
+
+# Objects are found at this size; their edges are decided at the photo's own, by whoever cuts them out.
+LOOKED_AT = 1280
+BORDER = 0.15
+# An object's least share of the picture; a crumb's reach to one, as a share of the long side.
+SMALLEST, BESIDE = 0.001, 0.025
+MOST = 12
+# A second look: what is shown around the object, as a share of its longer side; the largest share of the
+# picture at which it is worth its time; the least number of the photo's pixels per one of the network's;
+# how well it has to agree with the first.
+AROUND, WORTH_A_LOOK, PIXELS_EACH, CONFIRMS = 0.3, 0.7, 0.75, 0.85
+SECOND_WEIGHT = 2 / 3
+# Opinions of an object are compared within this of it, as a share of the square root of its area.
+NEAR = 0.25
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What a network says of a photo when it is asked in three ways.
+
+    Attributes:
+        first: of the photo as it is, float32 (H, W), 0 to 1.
+        others: of the mirrored and of the bordered photo, in the photo's own place.
+        maximum: of the first raw answer: how sure it is that there is a subject at all.
+        sees_subject: whether there is one.
+        cell: a pixel of the network's answer in the photo's, the longer of its sides.
+    """
+
+    first: Floats
+    others: tuple[Floats, Floats]
+    maximum: float
+    sees_subject: bool
+    cell: float
+
+    @property
+    def mean(self) -> Floats:
+        """Of all three, float32 (H, W)."""
+        return np.asarray((self.first + self.others[0] + self.others[1]) / 3, np.float32)
+
+    def agreement(self, mask: Bools, others: Bools) -> float:
+        """How far the opinions agree with an object's mask, 0 to 1: the mean IoU around it.
+
+        Args:
+            mask: bool (H, W).
+            others: where other objects are, bool (H, W); that does not count, nor what is far from the mask.
+        """
+        reach = NEAR * float(np.sqrt(np.count_nonzero(mask)))
+        near = within(mask, reach) & ~others
+        answers = [(opinion > 0.5) & near for opinion in (self.first, *self.others)]
+        return float(np.mean([iou(mask, answer) for answer in answers]))
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object of a photo.
+
+    Attributes:
+        probability: float32 (h, w), 0 to 1, at the size that it was looked at; 0 away from the object.
+        cell: how much of that size one pixel of the network's answer takes.
+        confidence: how far the network agrees with itself about it, 0 to 1.
+    """
+
+    probability: Floats
+    cell: float
+    confidence: float
+
+    @property
+    def mask(self) -> Bools:
+        """Bool (h, w)."""
+        return np.asarray(self.probability > 0.5)
+
+    @property
+    def share(self) -> float:
+        """Of the picture."""
+        return float(self.mask.mean())
+
+
+def looked_at(rgb: Pixels) -> Pixels:
+    """The photo at the size at which objects are found: its long side at most `LOOKED_AT` pixels."""
+    height, width = rgb.shape[:2]
+    factor = LOOKED_AT / max(height, width)
+    if factor >= 1:
+        return rgb
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def opinions_of(network: Network, rgb: Pixels) -> Opinions:
+    """Ask a network three times of one photo, uint8 (H, W, 3)."""
+    height, width = rgb.shape[:2]
+    answer = network.ask(rgb)
+    mirrored = network.ask(np.ascontiguousarray(rgb[:, ::-1])).probability[:, ::-1]
+    down, across = round(BORDER * height), round(BORDER * width)
+    bordered = cv2.copyMakeBorder(rgb, down, down, across, across, cv2.BORDER_REFLECT)
+    inner = network.ask(np.asarray(bordered, np.uint8)).probability[down:, across:][:height, :width]
+    cell = max(height, width) / network.family.side
+    return Opinions(answer.probability, (mirrored, inner), answer.maximum, answer.sees_subject, cell)
+
+
+def find_objects(network: Network, rgb: Pixels, opinions: Opinions) -> list[Found]:
+    """The objects of a photo as it was looked at, the largest first; none when it has no subject.
+
+    Args:
+        rgb: uint8 (h, w, 3).
+        opinions: of that photo.
+    """
+    if not opinions.sees_subject:
+        return []
+    mean = opinions.mean
+    found = [_found(network, rgb, part, opinions) for part in parts(mean > 0.5)]
+    return sorted(found, key=lambda one: -one.share)
+
+
+def parts(mask: Bools) -> list[Bools]:
+    """The parts of a mask that do not touch, bool (H, W) each, the largest first and at most `MOST`.
+
+    What is too small for an object goes to the nearest one beside it, or is left out.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    large = [n for n in range(1, count) if areas[n] >= SMALLEST * mask.size]
+    large = sorted(large, key=lambda n: -areas[n])[:MOST]
+    crumbs = [n for n in range(1, count) if areas[n] < SMALLEST * mask.size]
+    if large and crumbs:
+        labels = np.asarray(labels, np.int32).copy()
+        _adopt(labels, large, crumbs)
+    return [labels == n for n in large]
+
+
+def _adopt(labels: NDArray[np.int32], large: list[int], crumbs: list[int]) -> None:
+    """Give crumbs the label of the large part beside them, in place."""
+    away = np.where(np.isin(labels, large), np.uint8(0), np.uint8(1))
+    distance, owner = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(np.isin(labels, crumbs))
+    # Of each crumb the pixel that is nearest to a large part, and the pixel of that part: owners are numbered
+    # by the pixels that they stand on.
+    order = np.argsort(distance[rows, columns], kind="stable")
+    rows, columns = rows[order], columns[order]
+    crumb, first = np.unique(labels[rows, columns], return_index=True)
+    label_of = np.zeros(int(owner.max()) + 1, labels.dtype)
+    label_of[owner[away == 0]] = labels[away == 0]
+    replaced = np.arange(int(labels.max()) + 1, dtype=labels.dtype)
+    for name, place in zip(crumb, first, strict=True):
+        row, column = rows[place], columns[place]
+        if distance[row, column] <= BESIDE * max(labels.shape):
+            replaced[name] = label_of[owner[row, column]]
+    labels[:] = replaced[labels]
+
+
+def together(found: list[Found]) -> Found:
+    """The whole group as one object, as sure as its least sure part."""
+    probability = np.max([one.probability for one in found], axis=0)
+    return Found(probability, max(one.cell for one in found), min(one.confidence for one in found))
+
+
+def iou(one: Bools, other: Bools) -> float:
+    """The intersection of two masks over their union; 1 when both are empty."""
+    union = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / union if union else 1.0
+
+
+def within(mask: Bools, reach: float) -> Bools:
+    """Where a mask is, and what is no further from it than `reach` pixels."""
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= reach)
+
+
+def _found(network: Network, rgb: Pixels, part: Bools, opinions: Opinions) -> Found:
+    """One part as an object, by a second look where that is of use."""
+    own = opinions.mean * _territory(part, opinions)
+    mask, probability, cell = part, own, opinions.cell
+    box = _looked_at_again(part, network.family.side)
+    if box is not None:
+        again = np.zeros_like(own)
+        again[box] = network.ask(np.ascontiguousarray(rgb[box])).probability
+        again *= within(part, NEAR / 2 * float(np.sqrt(np.count_nonzero(part))))
+        # Holes, a wheel's for instance, are what a finer look may find.
+        if iou(_filled(again > 0.5), _filled(part)) >= CONFIRMS:
+            probability = np.asarray(SECOND_WEIGHT * again + (1 - SECOND_WEIGHT) * own, np.float32)
+            mask = np.asarray(probability > 0.5)
+            cell = max(box[0].stop - box[0].start, box[1].stop - box[1].start) / network.family.side
+    others = (opinions.mean > 0.5) & ~part & ~mask
+    return Found(probability, cell, opinions.agreement(mask, np.asarray(others)))
+
+
+def _filled(mask: Bools) -> Bools:
+    """A mask without holes."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(mask.shape, np.uint8), outlines, -1, 1, cv2.FILLED) > 0
+
+
+def _territory(part: Bools, opinions: Opinions) -> Bools:
+    """Where a part's soft rim may lie: nearer to it than to any other part."""
+    rest = (opinions.mean > 0.5) & ~part
+    reach = within(part, 4 * opinions.cell)
+    if not rest.any():
+        return reach
+    own, other = (
+        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) for mask in (part, np.asarray(rest))
+    )
+    return np.asarray(reach & (own < other))
+
+
+def _looked_at_again(part: Bools, side: int) -> Box | None:
+    """What to look at again of a part; None when that would show no more than was seen."""
+    mask = part.astype(np.uint8)
+    _, _, width, height = cv2.boundingRect(mask)
+    box = grown_box(mask, round(AROUND * max(width, height)))
+    rows, columns = (one.stop - one.start for one in box)
+    fine = max(rows, columns) >= PIXELS_EACH * side
+    return box if fine and rows * columns <= WORTH_A_LOOK * part.size else None

@@ -1,0 +1,66 @@
+"""From what a network knows of an object to its outline in the photo: thin parts, soft edges, holes."""
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.objects import Bools, Found
+from model_envs.layered.matting import full_alpha
+
+# What the network holds possible, if hardly likely: there its grid is too coarse for a leg or a pole.
+POSSIBLE = 0.1
+# How far around a pixel its background is looked at, in cells of the network's answer; by how many deviations
+# of that background, and at least by how much of Lab, it has to differ from it.
+AROUND, DEVIATIONS, VISIBLE = 6.0, 2.5, 6.0
+# How steeply what is likely becomes certain: an object is solid, only its edge is soft.
+STEEPNESS = 5.0
+# What is smaller than this share of the object and lies apart from it is dust.
+DUST = 0.002
+
+
+def alpha_of(rgb: Pixels, small: Pixels, found: Found, others: Bools) -> Pixels:
+    """The soft alpha of an object at the photo's own size, uint8 (H, W).
+
+    Args:
+        rgb: the photo, uint8 (H, W, 3).
+        small: as it was looked at, uint8 (h, w, 3).
+        others: where other objects are, bool (h, w); nothing of them is taken.
+    """
+    added = thin_parts(small, found) & ~others
+    solid = np.clip((found.probability - 0.5) * STEEPNESS + 0.5, 0, 1)
+    solid[added] = 1
+    alpha = full_alpha(rgb, np.rint(solid * 255).astype(np.uint8), rim=found.cell)
+    return _without_dust(alpha)
+
+
+def thin_parts(small: Pixels, found: Found) -> Bools:
+    """What hangs together with the object, is held possible by the network, and is clearly not background.
+
+    Background is what lies around each pixel and is not held likely to be the object: its mean colour in Lab,
+    and the deviation from it.
+    """
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    sigma = AROUND * found.cell
+    # Beyond a few cells everything is impossible, whatever its colour.
+    outside = np.where(found.probability < 0.3, np.float32(1), np.float32(0))
+    outside = np.asarray(cv2.erode(outside, np.ones((3, 3), np.uint8)), np.float32)
+    weight = np.maximum(cv2.GaussianBlur(outside, (0, 0), sigma), 1e-3)
+    mean = cv2.GaussianBlur(lab * outside[..., None], (0, 0), sigma) / weight[..., None]
+    distance = np.linalg.norm(lab - mean, axis=2)
+    deviation = np.sqrt(cv2.GaussianBlur(distance**2 * outside, (0, 0), sigma) / weight)
+    foreign = distance > DEVIATIONS * deviation + VISIBLE
+    candidates = (foreign & (found.probability > POSSIBLE)) | found.mask
+    _, labels = cv2.connectedComponents(candidates.astype(np.uint8))
+    own = np.unique(labels[found.mask])
+    return np.asarray(np.isin(labels, own[own > 0]) & ~found.mask)
+
+
+def _without_dust(alpha: Pixels) -> Pixels:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0).astype(np.uint8))
+    if count < 3:
+        return alpha
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    dust = areas < DUST * areas.sum()
+    alpha[dust[labels]] = 0
+    return alpha

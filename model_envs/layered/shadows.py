@@ -55,7 +55,7 @@ def with_shadow(rgb: Pixels, mask: Pixels) -> Pixels:
 def ground_shadow(rgb: Pixels, mask: Pixels, others: Bools) -> Bools:
     """The shadow on the ground at an object's foot, bool (H, W): the ground's own colour, darkened.
 
-    There is none where the foot is not seen, nor one that goes on beyond the picture.
+    There is none where the foot is not seen.
 
     Args:
         rgb: uint8 (H, W, 3), at a reduced size.
@@ -70,9 +70,7 @@ def ground_shadow(rgb: Pixels, mask: Pixels, others: Bools) -> Bools:
     around[: round(top + (1 - FOOT) * height)] = False
     if not around.any():
         return nothing
-    shadow = _shadow(rgb, mask, around, _darkened(rgb, around), GROUNDED)
-    edge = np.concatenate([shadow[0], shadow[-1], shadow[:, 0], shadow[:, -1]])
-    return nothing if edge.any() else shadow
+    return _shadow(rgb, mask, around, _darkened(rgb, around), GROUNDED)
 
 
 def _around(mask: Pixels) -> Bools:

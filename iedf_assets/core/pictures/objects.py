@@ -186,19 +186,19 @@ def within(mask: Bools, reach: float) -> Bools:
 def _found(network: Network, rgb: Pixels, part: Bools, opinions: Opinions) -> Found:
     """One part as an object, by a second look where that is of use."""
     own = opinions.mean * _territory(part, opinions)
+    others = np.asarray((opinions.mean > 0.5) & ~part)
     mask, probability, cell = part, own, opinions.cell
     box = _looked_at_again(part, network.family.side)
     if box is not None:
         again = np.zeros_like(own)
         again[box] = network.ask(np.ascontiguousarray(rgb[box])).probability
-        again *= within(part, NEAR / 2 * float(np.sqrt(np.count_nonzero(part))))
+        again *= within(part, NEAR / 2 * float(np.sqrt(np.count_nonzero(part)))) & ~others
         # Holes, a wheel's for instance, are what a finer look may find.
         if iou(_filled(again > 0.5), _filled(part)) >= CONFIRMS:
             probability = np.asarray(SECOND_WEIGHT * again + (1 - SECOND_WEIGHT) * own, np.float32)
             mask = np.asarray(probability > 0.5)
             cell = max(box[0].stop - box[0].start, box[1].stop - box[1].start) / network.family.side
-    others = (opinions.mean > 0.5) & ~part & ~mask
-    return Found(probability, cell, opinions.agreement(mask, np.asarray(others)))
+    return Found(probability, cell, opinions.agreement(mask, others))
 
 
 def _filled(mask: Bools) -> Bools:

@@ -4,6 +4,8 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.subjects import Network
+from iedf_assets_tests.helpers.networks import real_network
 from model_envs.layered.saliency import find_subject, reduced
 from model_envs.layered.shadows import Bools, ground_shadow, with_shadow
 
@@ -56,6 +58,19 @@ def test_a_dark_surrounding_is_no_shadow() -> None:
     rgb = ground(15)
     rgb[thing > 0] = (200, 60, 40)
     assert np.array_equal(with_shadow(rgb, thing), thing)
+
+
+@pytest.mark.slow
+def test_the_ground_shadow_of_the_coffee_lies_below_its_saucer_and_the_rocket_has_none() -> None:
+    coffee, rocket = (reduced(photo) for photo in (data.coffee(), data.rocket()))
+    network = Network(real_network())
+    saucer, body = (
+        np.where(network.ask(photo).probability > 0.5, 255, 0).astype(np.uint8) for photo in (coffee, rocket)
+    )
+    found = ground_shadow(coffee, saucer, np.zeros(saucer.shape, np.bool_))
+    assert 0.02 < np.count_nonzero(found) / np.count_nonzero(saucer) < 0.2
+    assert coffee[found].mean() < 0.5 * coffee[saucer == 0].mean()
+    assert not ground_shadow(rocket, body, np.zeros(body.shape, np.bool_)).any()
 
 
 @pytest.mark.slow

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 # `make test` looks at fewer examples than `make test-all`.
 with contextlib.suppress(ImportError):  # the models' environments have no hypothesis
@@ -20,7 +21,7 @@ with contextlib.suppress(ImportError):  # the models' environments have no hypot
 def profile(tmp_path: Path) -> Profile:
     """The default profile with data, outputs and logs below a temporary folder."""
     folders = {"data": "data", "outputs": "outputs", "logs": "logs"}
-    return load_profile(DEFAULT_PROFILE, [f"paths.{key}={tmp_path / name}" for key, name in folders.items()])
+    return load_profile(CLASSICAL, [f"paths.{key}={tmp_path / name}" for key, name in folders.items()])
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.resources import PARTITION_TAG
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 PEOPLE, OBJECTS, PHYSICAL = "人物物体一致性", "物体一致性", "物理变化"
 
@@ -157,7 +158,7 @@ def test_wave_after_wave_is_asked_for_until_none_is_left(
     layout: Layout, instance: dg.DagsterInstance
 ) -> None:
     paths = [f"paths.{name}={getattr(layout, name)}" for name in ("data", "outputs", "logs")]
-    profile = load_profile(DEFAULT_PROFILE, [*paths, "wave=1"])
+    profile = load_profile(CLASSICAL, [*paths, "wave=1"])
     look = Looks(profile, instance)
     put(layout, OBJECTS, "a", "b")
     look()

@@ -22,10 +22,10 @@ from skimage import data
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.profile.fields import PROJECT_ROOT
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE
 from iedf_assets.core.storage.files import TEMPORARY_PREFIX, content_hash
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.resources import PARTITION_TAG
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 CATEGORY = "物理变化"
 SUBJECTS = ("astronaut", "coffee", "chelsea", "rocket")
@@ -98,7 +98,7 @@ class Factory:
         Args:
             worker: settings of both workers that are not the usual ones.
         """
-        profile = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8")) | {"wave": 100}
+        profile = yaml.safe_load(CLASSICAL.read_text("utf-8")) | {"wave": 100}
         profile["sources"]["near_duplicate_bits"] = -1
         profile["filters"] |= {"min_width": 64, "min_height": 64}
         profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "recolor": 1}

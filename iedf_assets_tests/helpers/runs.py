@@ -7,10 +7,11 @@ from skimage import data
 
 from iedf_assets.cli.commands.run import LazyWaves
 from iedf_assets.core.pictures.codecs import encode_jpeg
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Outcome, run_category
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 CHECKED = "ASSET_CHECK_EVALUATION"
 PHYSICAL, OBJECTS = "物理变化", "物体一致性"
@@ -57,4 +58,4 @@ def tree(folder: Path) -> dict[str, bytes]:
 def with_settings(profile: Profile, *settings: str) -> Profile:
     paths = profile.paths
     folders = [f"paths.data={paths.data}", f"paths.outputs={paths.outputs}", f"paths.logs={paths.logs}"]
-    return load_profile(DEFAULT_PROFILE, [*folders, *settings])
+    return load_profile(CLASSICAL, [*folders, *settings])

@@ -15,7 +15,7 @@ import pytest
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import this_host
@@ -24,6 +24,7 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching import launch as launching
 from iedf_assets.launching import subprocess_launcher
 from iedf_assets.launching.deaths import MAX_DEATHS, WorkerDiedError
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.requests import CATEGORY, requests
 from iedf_assets_tests.helpers.runs import put, run
 
@@ -210,7 +211,7 @@ def test_a_missing_environment_is_named_before_any_worker_starts(
 @pytest.mark.slow
 def test_a_killed_workers_photos_are_made_by_the_next_one(profile: Profile, layout: Layout) -> None:
     settings = [f"paths.{key}={getattr(profile.paths, key)}" for key in ("data", "outputs", "logs")]
-    profile = load_profile(DEFAULT_PROFILE, [
+    profile = load_profile(CLASSICAL, [
         *settings, 'workers.layered.devices=["0", "1"]', "workers.layered.threads=1",
         "sources.near_duplicate_bits=-1",
     ])  # fmt: skip

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from iedf_assets.cli.main import cli
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import put
 from iedf_assets_tests.helpers.serving import start
 
@@ -32,7 +33,7 @@ def files(folder: Path) -> set[str]:
 
 
 def test_no_command_touches_what_is_not_ours(layout: Layout, tmp_path: Path) -> None:
-    config = ["--data", str(layout.data), "--outputs", str(layout.outputs)]
+    config = ["--config", str(CLASSICAL), "--data", str(layout.data), "--outputs", str(layout.outputs)]
     config += ["--set", f"paths.logs={layout.logs}"]
 
     def iedf(*arguments: str) -> int:

@@ -17,6 +17,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import scan
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import run, tree
 
 OUTPUTS = Path(__file__).parents[1] / "fixtures" / "outputs-of-0.1.0.tar.xz"
@@ -47,7 +48,7 @@ def older(profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nothing_is_to_be_done(older: Profile, layout: Layout) -> None:
-    options = ["--data", str(layout.data), "--outputs", str(layout.outputs)]
+    options = ["--config", str(CLASSICAL), "--data", str(layout.data), "--outputs", str(layout.outputs)]
     told = CliRunner().invoke(cli, ["run", "--dry-run", *options]).output
     assert "nothing to do" in told
     books = [Book.open(older, layout, name) for name in older.categories]

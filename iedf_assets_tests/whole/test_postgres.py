@@ -17,6 +17,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.instance import prepare_home
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import CHECKED, OBJECTS, PHYSICAL, put
 from iedf_assets_tests.helpers.serving import free_port
 
@@ -64,7 +65,8 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def start(profile: Profile, category: str) -> subprocess.Popen[str]:
     paths = [f"paths.{key}={getattr(profile.paths, key)}" for key in ("data", "outputs", "logs")]
     told = [part for setting in (*paths, f"paths.instance={SETTINGS}") for part in ("--set", setting)]
-    command = [sys.executable, "-m", "iedf_assets.cli", "run", "--category", category, *told]
+    command = [sys.executable, "-m", "iedf_assets.cli", "run", "--config", str(CLASSICAL)]
+    command += ["--category", category, *told]
     return subprocess.Popen(
         command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from iedf_assets.cli.reviewing import HOST, review_app
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.report.building import build_report
@@ -20,6 +20,7 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import read_reviews
 from iedf_assets_tests.helpers.browser import Browser
 from iedf_assets_tests.helpers.pair_making import Plant
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 pytestmark = pytest.mark.slow
 CARDS = "document.querySelectorAll('.card').length"
@@ -30,9 +31,7 @@ MANY = 10_000
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Profile, Layout, Path]:
     """Eight samples and a reject of two categories, and their report."""
     home = tmp_path_factory.mktemp("report")
-    profile = load_profile(
-        DEFAULT_PROFILE, [f"paths.{key}={home / key}" for key in ("data", "outputs", "logs")]
-    )
+    profile = load_profile(CLASSICAL, [f"paths.{key}={home / key}" for key in ("data", "outputs", "logs")])
     layout = Layout.of(profile)
     for name in ("物体一致性", "人物物体一致性"):
         plant = Plant(profile, layout, name)

@@ -25,11 +25,11 @@ from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.fields import PROJECT_ROOT
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.checks.build import build_checks
 from iedf_assets.defs.instance import prepare_home
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def put(layout: Layout, category: str, name: str, content: bytes) -> None:
 
 
 def profile_file(layout: Layout, folder: Path) -> Path:
-    raw = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8"))
+    raw = yaml.safe_load(CLASSICAL.read_text("utf-8"))
     raw["paths"] |= {"data": str(layout.data), "outputs": str(layout.outputs), "logs": str(layout.logs)}
     raw["workers"]["layered"]["threads"] = 1
     path = folder / "profile.yaml"

@@ -60,6 +60,7 @@ class Backend:
         mask = np.where(alpha >= 128, 255, 0).astype(np.uint8)
         alpha[far_from(mask)] = 0
         row = assembled(rgb, alpha, mask, lambda hole: fill(rgb, hole, seed=request.seed), request, folder)
+        row["subject"]["others"] = boxes_of(found, best, rgb.shape[1] / small.shape[1])
         return measured(rgb, row, folder)
 
 
@@ -67,6 +68,16 @@ def chosen(found: list[Found]) -> Found | None:
     """The object that edits are made of: the largest that the network is quite sure of, else the surest."""
     objects = [one for one in found if one.confidence >= SURE and one.share <= LARGEST and one.mask.any()]
     return max(objects, key=lambda one: (min(one.confidence, QUITE_SURE), one.share), default=None)
+
+
+def boxes_of(found: list[Found], best: Found, scale: float) -> list[list[int]]:
+    """Where the other things of a photo are: x, y, width and height of each, pixels of the photo."""
+    boxes = []
+    for one in found:
+        if one is not best and one.confidence >= SURE and (one.mask & ~best.mask).any():
+            x, y, width, height = cv2.boundingRect((one.mask & ~best.mask).astype(np.uint8))
+            boxes.append([round(side * scale) for side in (x, y, width, height)])
+    return sorted(boxes)
 
 
 def _others(found: list[Found], best: Found) -> Bools:

@@ -7,7 +7,9 @@ from rich.console import Console
 from iedf_assets.cli.commands.run import run_all
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.codecs import encode_png
+from iedf_assets.core.profile.checkpoints import small_network
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.workers import Workers
 from iedf_assets.core.storage.files import write_bytes
 from iedf_assets.core.storage.naming import Layout
 
@@ -22,6 +24,14 @@ def run_demo(profile: Profile) -> bool:
     """Fill empty categories with scikit-image's own photos, run everything, say where to look."""
     layout = Layout.of(profile)
     console = Console()
+    asked = any(category.workers.layered.uses_small_network for category in profile.categories.values())
+    if asked and not small_network().is_file():
+        console.print(
+            f"the segmentation network {small_network()} is not there, so the backend classical finds the "
+            "objects, much worse; `make models` brings it",
+            soft_wrap=True,
+        )
+        profile = without_network(profile)
     for category, names in SAMPLES.items():
         if category in profile.categories and not _has_files(layout, category):
             for name in names:
@@ -33,6 +43,22 @@ def run_demo(profile: Profile) -> bool:
     console.print(f"look at {layout.dataset}, and at {layout.reports / 'index.csv'}", soft_wrap=True)
     console.print("the UI: make dev", soft_wrap=True)
     return went_through
+
+
+def without_network(profile: Profile) -> Profile:
+    """The profile with the backend `classical` where it would ask the small segmentation network."""
+
+    def changed(workers: Workers) -> Workers:
+        if not workers.layered.uses_small_network:
+            return workers
+        layered = workers.layered.model_copy(update={"backend": "classical"})
+        return workers.model_copy(update={"layered": layered})
+
+    categories = {
+        name: category.model_copy(update={"workers": changed(category.workers)})
+        for name, category in profile.categories.items()
+    }
+    return profile.model_copy(update={"workers": changed(profile.workers), "categories": categories})
 
 
 def _has_files(layout: Layout, category: str) -> bool:

@@ -13,7 +13,7 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ FACTOR_STEP = 0.05
 _DARKEST, _LIGHTEST = 0.45, 0.82
 # Hue and chroma of the colours that a subject is given; sRGB may allow less chroma at its lightness.
 _PAINTS = ((27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (2, 0.17))
+# The share of another thing's box that a moved or grown subject may cover.
+_OVERLAP = 0.02
 # A fainter result would hardly be called by its colour's name.
 _MIN_CHROMA = 0.08
 # A pale subject gets a quieter colour than a vivid one: chroma at most this much, and this share of its own.
@@ -88,8 +90,8 @@ def draw(
 
     Args:
         subtype: its name.
-        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255);
-            empty for an edit of the whole picture.
+        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255),
+            and perhaps the boxes of the `others`; empty for an edit of the whole picture.
         width, height: of the picture, pixels.
         limits: the profile's `recipes` section of that subtype.
 
@@ -143,9 +145,13 @@ def _move(
         ("width", width, {"left": subject["x"], "right": beside}, cut.left or cut.right),
         ("height", height, {"up": subject["y"], "down": below}, cut.top or cut.bottom),
     )
-    # What a border cuts off may not come into view, so the subject only moves along that border.
-    for extent, length, rooms, crosses_border in axes:
-        spans = {name: _percents(room, length, limits) for name, room in rooms.items()}
+    # What a border cuts off may not come into view, so the subject only moves along that border. Where the
+    # other things of the photo are known, it is not lifted off the ground, nor put onto one of them.
+    for extent, length, rooms, crosses_border in axes[: 1 if "others" in subject else 2]:
+        spans = {
+            name: _clear(_percents(room, length, limits), name, length, subject)
+            for name, room in rooms.items()
+        }
         feasible = {name: span for name, span in spans.items() if span and not crosses_border}
         if feasible:
             direction, percent = _shift(rng, feasible, math.ceil(100 * subject[extent] / length))
@@ -160,14 +166,53 @@ def _move(
     return Unplannable("no_room", f"room to move, pixels: {rooms}; cut by the border: {cut}")
 
 
-def _shift(rng: random.Random, spans: dict[str, range], extent: int) -> tuple[str, int]:
+def _clear(span: Sequence[int], direction: str, length: int, subject: Subject) -> Sequence[int]:
+    """Those percentages of a direction that put the subject onto none of the photo's other things."""
+    if not subject.get("others"):
+        return span
+
+    def is_clear(percent: int) -> bool:
+        shift = _shift_px(direction, percent, length)
+        across = direction in {"left", "right"}
+        return not _meets_others(subject, shift if across else 0, 0 if across else shift, 1.0, (0.0, 0.0))
+
+    return [percent for percent in span if is_clear(percent)]
+
+
+def _meets_others(subject: Subject, dx: float, dy: float, factor: float, anchor: tuple[float, float]) -> bool:
+    """Whether the subject's box, scaled about a point and shifted, covers over 2 % of another thing's box.
+
+    What the box covers already, as of things that it stands among, does not count.
+    """
+    old = (subject["x"], subject["y"], subject["x"] + subject["width"], subject["y"] + subject["height"])
+    ax, ay = anchor
+    new = (
+        ax + factor * (old[0] - ax) + dx,
+        ay + factor * (old[1] - ay) + dy,
+        ax + factor * (old[2] - ax) + dx,
+        ay + factor * (old[3] - ay) + dy,
+    )
+    return any(
+        _shared(new, box) - _shared(old, box) > _OVERLAP * box[2] * box[3] for box in subject["others"]
+    )
+
+
+def _shared(area: tuple[float, float, float, float], box: Sequence[int]) -> float:
+    """The pixels that an area (left, top, right, bottom) and a box (x, y, width, height) share."""
+    x, y, width, height = box
+    across = min(area[2], x + width) - max(area[0], x)
+    down = min(area[3], y + height) - max(area[1], y)
+    return max(across, 0) * max(down, 0)
+
+
+def _shift(rng: random.Random, spans: dict[str, Sequence[int]], extent: int) -> tuple[str, int]:
     """A direction and a percentage: away from the old place altogether if possible, else rather far.
 
     Args:
         spans: the percentages that each direction allows.
         extent: of the object along them, in percent.
     """
-    away = {name: span[max(extent - span.start, 0) :] for name, span in spans.items()}
+    away = {name: [percent for percent in span if percent >= extent] for name, span in spans.items()}
     farther = {name: span[len(span) // 2 :] for name, span in spans.items()}
     chosen = {name: span for name, span in away.items() if span} or farther
     direction = rng.choice(list(chosen))
@@ -198,7 +243,11 @@ def _scale(
         return (
             _inside(subject["x"], right, factor, anchor["anchor_x"], width)
             and _inside(subject["y"], bottom, factor, anchor["anchor_y"], height)
-        )  # fmt: skip
+            and not (
+                subject.get("others")
+                and _meets_others(subject, 0, 0, factor, (anchor["anchor_x"], anchor["anchor_y"]))
+            )
+        )
 
     smaller = _steps(limits.min_smaller, limits.max_smaller, FACTOR_STEP)
     larger = [factor for factor in _steps(limits.min_larger, limits.max_larger, FACTOR_STEP) if fits(factor)]

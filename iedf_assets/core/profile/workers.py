@@ -100,6 +100,15 @@ class RayCluster(Strict):
     alive_sec: Annotated[float, Field(ge=2)] = 60.0
 
 
+Backend = Annotated[
+    Literal["onnx", "classical", "qwen", "mock"],
+    BeforeValidator(
+        lambda name: "classical" if name == "opencv" else name,
+        json_schema_input_type=Literal["onnx", "classical", "opencv", "qwen", "mock"],
+    ),
+]
+
+
 class Worker(Strict):
     """One worker: a process that loads a model once and runs many requests.
 
@@ -123,13 +132,7 @@ class Worker(Strict):
         service: how they are talked to.
     """
 
-    backend: Annotated[
-        Literal["onnx", "classical", "qwen", "mock"],
-        BeforeValidator(
-            lambda name: "classical" if name == "opencv" else name,
-            json_schema_input_type=Literal["onnx", "classical", "opencv", "qwen", "mock"],
-        ),
-    ] = "classical"
+    backend: Backend = "classical"
     launcher: Literal["subprocess", "service", "ray"] = "subprocess"
     environment: str | None = None
     threads: Annotated[int, Field(ge=0)] = 0
@@ -179,6 +182,12 @@ class Worker(Strict):
         return ModelSettings(model_dir=str(folder), revision=fingerprint(folder), **options)
 
     @property
+    def uses_small_network(self) -> bool:
+        """Whether it works with the segmentation network that set-up brings."""
+        elsewhere = self.launcher == "service" and self.revision
+        return self.backend == "onnx" and self.model_file is None and not elsewhere
+
+    @property
     def gpus_together(self) -> int:
         """How many GPUs work on one item."""
         return max((group.count(",") + 1 for group in self.devices), default=1)
@@ -192,6 +201,12 @@ class Worker(Strict):
         return identity(self.backend, self.model_settings())
 
 
+class LayeredWorker(Worker):
+    """The worker that splits photos: by default with the small network that set-up brings."""
+
+    backend: Backend = "onnx"
+
+
 class Workers(Strict):
     """The two model stages' workers.
 
@@ -200,7 +215,7 @@ class Workers(Strict):
         edit: makes the edits.
     """
 
-    layered: Worker = Worker()
+    layered: LayeredWorker = LayeredWorker()
     edit: Worker = Worker()
 
     @model_validator(mode="after")

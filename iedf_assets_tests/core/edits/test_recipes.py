@@ -241,3 +241,36 @@ def test_limits_between_two_steps_are_held() -> None:
     recipe = recipes.draw("identity", 3, thing, 600, 400, Identity(min_strength=0.51, max_strength=0.53))
     assert isinstance(recipe, dict)
     assert 0.51 <= recipe["strength"] <= 0.53
+
+
+def box_of(thing: dict[str, Any], recipe: recipes.Recipe) -> tuple[float, float, float, float]:
+    """Where a recipe puts the subject's box: left, top, right, bottom."""
+    factor, ax, ay = recipe.get("factor", 1.0), recipe.get("anchor_x", 0.0), recipe.get("anchor_y", 0.0)
+    left, top = ax + factor * (thing["x"] - ax), ay + factor * (thing["y"] - ay)
+    left, top = left + recipe.get("dx", 0), top + recipe.get("dy", 0)
+    return left, top, left + factor * thing["width"], top + factor * thing["height"]
+
+
+@given(st.sampled_from(["move", "scale"]), scenes(), st.lists(scenes(), max_size=3), SEEDS)
+def test_where_other_things_are_known_a_subject_is_put_onto_none_and_not_lifted(
+    subtype: str, scene: Any, others: list[Any], seed: int
+) -> None:
+    thing, width, height = scene
+    boxes = [
+        [other["x"] % width, other["y"] % height, other["width"], other["height"]] for other, _, _ in others
+    ]
+    recipe = drawn(subtype, ({**thing, "others": boxes}, width, height), seed)
+    if recipe is None:
+        return
+    assert recipe.get("dy", 0) == 0
+    old = (thing["x"], thing["y"], thing["x"] + thing["width"], thing["y"] + thing["height"])
+    new = box_of(thing, recipe)
+    for x, y, box_width, box_height in boxes:
+
+        def covered(area: tuple[float, float, float, float], box: tuple[int, int, int, int]) -> float:
+            across = min(area[2], box[0] + box[2]) - max(area[0], box[0])
+            down = min(area[3], box[1] + box[3]) - max(area[1], box[1])
+            return max(across, 0) * max(down, 0)
+
+        box = (x, y, box_width, box_height)
+        assert covered(new, box) - covered(old, box) <= 0.02 * box_width * box_height + 1e-6

@@ -16,7 +16,7 @@ from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import lint_tree
 from iedf_assets.core.judging.pair_checks import MAKING, outside_checks
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.publishing.index import write_index
@@ -24,6 +24,7 @@ from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 DELETE = "semantic_edit/delete/mixed"
 IDENTITY = "consistency_edit/identity/mixed"
@@ -34,7 +35,7 @@ CATEGORIES = ("人物物体一致性", "物体一致性", "物理变化")
 
 def publish_all(home: Path) -> tuple[Profile, Layout]:
     paths = [f"paths.{key}={home / key}" for key in ("data", "outputs", "logs")]
-    profile = load_profile(DEFAULT_PROFILE, paths)
+    profile = load_profile(CLASSICAL, paths)
     layout = Layout.of(profile)
     for name in CATEGORIES:
         plant = Plant(profile, layout, name, PHOTOS[:2])

@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.planning.accounts import OUTCOMES, accounts_of, survival_of
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import Rows
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 CATEGORY = "物理变化"
-PROFILE = load_profile(DEFAULT_PROFILE)
+PROFILE = load_profile(CLASSICAL)
 LAYOUT = Layout.of(PROFILE)
 SLOT_STATUSES = ("published", "rejected", "failed", "pending", None)
 FATES = st.tuples(

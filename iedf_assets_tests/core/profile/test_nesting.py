@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 PHYSICAL = "物理变化"
 
 
 def load(folder: Path, **places: str) -> Profile:
     paths = {"data": "data", "outputs": "outputs", "logs": "logs", **places}
-    return load_profile(DEFAULT_PROFILE, [f"paths.{key}={folder / place}" for key, place in paths.items()])
+    return load_profile(CLASSICAL, [f"paths.{key}={folder / place}" for key, place in paths.items()])
 
 
 @pytest.mark.parametrize(

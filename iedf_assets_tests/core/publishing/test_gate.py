@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs import samples
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant, tree
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 OBJECTS = "物体一致性"
 CHANGES = "物理变化"
@@ -28,12 +29,12 @@ PEOPLE = "人物物体一致性"
 def changed(profile: Profile, *changes: str) -> Profile:
     folders = {key: getattr(profile.paths, key) for key in ("data", "outputs", "logs")}
     paths = [f"paths.{key}={path}" for key, path in folders.items()]
-    return load_profile(DEFAULT_PROFILE, [*paths, *changes])
+    return load_profile(CLASSICAL, [*paths, *changes])
 
 
 def plant_in(folder: Path, name: str, *changes: str) -> Plant:
     folders = [f"paths.{key}={folder / key}" for key in ("data", "outputs", "logs")]
-    profile = load_profile(DEFAULT_PROFILE, [*folders, *changes])
+    profile = load_profile(CLASSICAL, [*folders, *changes])
     plant = Plant(profile, Layout.of(profile), name)
     plant.make()
     return plant

@@ -14,7 +14,7 @@ from iedf_assets.core import reasons
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import ingest as stage
 from iedf_assets.core.sources.fingerprints import perceptual_hash
@@ -25,6 +25,7 @@ from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import Rows, scan_table, write_table
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.bad_inputs import ACCEPTED, encoded, make_bad_inputs, photos
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 CATEGORY = "物体一致性"
 
@@ -65,7 +66,7 @@ def run(
 ) -> dict[str, Row]:
     """Rows by path, having been through a manifest as between two runs."""
     if settings:
-        profile = load_profile(DEFAULT_PROFILE, [f"paths.data={layout.data}", *settings])
+        profile = load_profile(CLASSICAL, [f"paths.data={layout.data}", *settings])
     with Journal(layout.journal("source_images", CATEGORY)) as journal:
         rows = ingest(
             profile,

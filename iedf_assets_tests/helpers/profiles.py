@@ -1,0 +1,5 @@
+"""Profiles that tests run by."""
+
+from pathlib import Path
+
+CLASSICAL = Path(__file__).parents[1] / "fixtures" / "classical.yaml"

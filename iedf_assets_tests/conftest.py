@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,16 @@ with contextlib.suppress(ImportError):  # the models' environments have no hypot
     from hypothesis import settings
 
     settings.register_profile("fast", max_examples=40)
+
+
+ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, their modules are not so much as imported: that takes seconds."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return True if ALL_SLOW.search(collection_path.read_text("utf-8")) else None
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """Fixtures that all tests share."""
 
 import contextlib
+import os
 import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if ALL_SLOW.search(collection_path.read_text("utf-8")) else None
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker per core; half as many again for slow tests, which mostly wait for processes of their own."""
+    cores = os.cpu_count() or 1
+    return cores if config.getoption("markexpr") == "not slow" else cores + (cores + 1) // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole factories first: none is to begin when everything else is done."""
+    items.sort(key=lambda item: "whole" not in item.path.parts)
+
+
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
     """The default profile with data, outputs and logs below a temporary folder."""
@@ -40,7 +54,27 @@ def layout(profile: Profile) -> Layout:
     return Layout.of(profile)
 
 
+@pytest.fixture
+def already_run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Puts photos and a finished run over them, of the default profile, where `profile` has its folders."""
+
+    def copy(*names: str) -> None:
+        from iedf_assets_tests.helpers.runs import finished
+
+        shutil.copytree(finished(tmp_path_factory, *names), tmp_path, dirs_exist_ok=True)
+
+    return copy
+
+
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs set DAGSTER_HOME; it is put back."""
     monkeypatch.setenv("DAGSTER_HOME", "")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_disk() -> Iterator[None]:
+    """No test outlives a power cut, so none waits for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield

@@ -137,8 +137,17 @@ def _known_by(layout: Layout) -> Callable[[Path], bool]:
     return lambda room: ours or _is_empty(room)
 
 
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(path.is_file() or path.is_symlink() for path in folder.rglob("*"))
+def _is_empty(room: Path) -> bool:
+    """Whether there are only folders in a room, and such as bear a mark, as a service's cache does."""
+    if not room.is_dir():
+        return False
+    files = (path for path in room.rglob("*") if path.is_file() or path.is_symlink())
+    return all(_bears_mark(file.parent, room) for file in files)
+
+
+def _bears_mark(folder: Path, room: Path) -> bool:
+    """Whether a folder, or one that it lies in below the room, bears our mark."""
+    return folder != room and (read_mark(folder) is not None or _bears_mark(folder.parent, room))
 
 
 def other_users(layout: Layout) -> list[Path | None]:

@@ -30,8 +30,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if ALL_SLOW.search(collection_path.read_text("utf-8")) else None
 
 
+@pytest.hookimpl(optionalhook=True)  # the models' environments have no xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker per core; half as many again for slow tests, which mostly wait for processes of their own."""
+    """One worker per core; half as many again for slow tests, which mostly wait for their processes."""
     cores = os.cpu_count() or 1
     return cores if config.getoption("markexpr") == "not slow" else cores + (cores + 1) // 2
 

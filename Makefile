@@ -62,7 +62,7 @@ setup: .venv/.demo
 	@touch $@
 
 .venvs/iedf-edit/.tested: .venvs/iedf-edit/.installed
-	$(call install,$(@D),--constraint constraints.txt pytest)
+	$(call install,$(@D),--constraint constraints.txt pytest pytest-xdist)
 	@touch $@
 
 model-env: .venvs/iedf-layered/.installed .venvs/iedf-edit/.installed
@@ -81,7 +81,7 @@ test-slow: .venv/.test model-env test-models
 
 # The tests of the model backends run where torch is; warnings there are other packages' own.
 test-models: .venvs/iedf-edit/.tested
-	.venvs/iedf-edit/bin/python -m pytest -o filterwarnings= iedf_assets_tests/model_envs/qwen
+	.venvs/iedf-edit/bin/python -m pytest --numprocesses auto -o filterwarnings= iedf_assets_tests/model_envs/qwen
 
 test-all: EXAMPLES := default
 test-all: test test-slow

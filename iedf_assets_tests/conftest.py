@@ -34,7 +34,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker per core; half as many again for slow tests, which mostly wait for their processes."""
     cores = os.cpu_count() or 1
-    return cores if config.getoption("markexpr") == "not slow" else cores + (cores + 1) // 2
+    return cores + (cores + 1) // 2 if config.getoption("markexpr") == "slow" else cores
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,10 @@
 """Fixtures that all tests share."""
 
 import contextlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,28 @@ with contextlib.suppress(ImportError):  # the models' environments have no hypot
     settings.register_profile("fast", max_examples=40)
 
 
+ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, their modules are not so much as imported: that takes seconds."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return True if ALL_SLOW.search(collection_path.read_text("utf-8")) else None
+
+
+@pytest.hookimpl(optionalhook=True)  # the models' environments have no xdist
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker per core; half as many again for slow tests, which mostly wait for their processes."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2 if config.getoption("markexpr") == "slow" else cores
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole factories first: none is to begin when everything else is done."""
+    items.sort(key=lambda item: "whole" not in item.path.parts)
+
+
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
     """The default profile with data, outputs and logs below a temporary folder."""
@@ -30,7 +56,27 @@ def layout(profile: Profile) -> Layout:
     return Layout.of(profile)
 
 
+@pytest.fixture
+def already_run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Puts photos and a finished run over them, of the default profile, where `profile` has its folders."""
+
+    def copy(*names: str) -> None:
+        from iedf_assets_tests.helpers.runs import finished
+
+        shutil.copytree(finished(tmp_path_factory, *names), tmp_path, dirs_exist_ok=True)
+
+    return copy
+
+
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs set DAGSTER_HOME; it is put back."""
     monkeypatch.setenv("DAGSTER_HOME", "")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_disk() -> Iterator[None]:
+    """No test outlives a power cut, so none waits for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import psutil
+import pytest
 import yaml
 from skimage import data
 
@@ -26,6 +27,7 @@ from iedf_assets.core.storage.files import TEMPORARY_PREFIX, content_hash
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.resources import PARTITION_TAG
 from iedf_assets_tests.helpers.profiles import CLASSICAL
+from iedf_assets_tests.helpers.shared import made_once
 
 CATEGORY = "物理变化"
 SUBJECTS = ("astronaut", "coffee", "chelsea", "rocket")
@@ -185,6 +187,18 @@ def undisturbed(base: Path, photos: int, backend: str = "classical") -> Factory:
     process = factory.start()
     assert process.wait(timeout=RUN_S) == 0, factory.log()
     return factory
+
+
+def left_alone(factory: pytest.TempPathFactory, photos: int) -> tuple[Factory, float]:
+    """An undisturbed factory, made once, and how long its run took, seconds."""
+
+    def make(base: Path) -> None:
+        begun = time.monotonic()
+        undisturbed(base, photos)
+        (base / "seconds").write_text(str(time.monotonic() - begun))
+
+    base = made_once(factory, f"left-alone-{photos}", make)
+    return Factory(base), float((base / "seconds").read_text())
 
 
 def play(seed: int, base: Path, reference: Factory, run_s: float, faults: Sequence[str] = ()) -> Round:

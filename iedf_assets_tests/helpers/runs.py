@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import pytest
 from skimage import data
 
 from iedf_assets.cli.commands.run import LazyWaves
@@ -12,6 +13,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Outcome, run_category
 from iedf_assets_tests.helpers.profiles import CLASSICAL
+from iedf_assets_tests.helpers.shared import made_once
 
 CHECKED = "ASSET_CHECK_EVALUATION"
 PHYSICAL, OBJECTS = "物理变化", "物体一致性"
@@ -45,6 +47,20 @@ class Ticks:
 def run(profile: Profile, category: str = PHYSICAL) -> tuple[Outcome, dict[str, int]]:
     waves = Ticks(profile)
     return run_category(profile, category, waves), waves.made
+
+
+def finished(factory: pytest.TempPathFactory, *names: str) -> Path:
+    """A folder with photos of `PHYSICAL` below `data`, and their run below `outputs` and `logs`."""
+
+    def make(base: Path) -> None:
+        profile = load_profile(
+            settings=[f"paths.{name}={base / name}" for name in ("data", "outputs", "logs")]
+        )
+        put(Layout.of(profile), PHYSICAL, *names)
+        outcome, _ = run(profile)
+        assert outcome.went_through, outcome.error
+
+    return made_once(factory, "run-" + "-".join(names), make)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -1,11 +1,10 @@
 """Whatever happens to a run, the factory ends like one that was left alone."""
 
-import time
 from pathlib import Path
 
 import pytest
 
-from iedf_assets_tests.helpers.chaos import FULL_DISK, Factory, can_mount, play, undisturbed
+from iedf_assets_tests.helpers.chaos import FULL_DISK, Factory, can_mount, left_alone, play
 
 pytestmark = pytest.mark.slow
 PHOTOS = 12
@@ -20,9 +19,8 @@ ROUNDS = {
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Factory, float]:
-    begun = time.monotonic()
-    factory = undisturbed(tmp_path_factory.mktemp("chaos") / "undisturbed", PHOTOS)
-    return factory, time.monotonic() - begun
+    """A factory that was left alone, and how long its run took, seconds."""
+    return left_alone(tmp_path_factory, PHOTOS)
 
 
 def test_an_undisturbed_factory_publishes_and_leaves_nothing_behind(reference: tuple[Factory, float]) -> None:

@@ -1,14 +1,14 @@
 """Runs that a limit ends, and that go on when it is raised."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.helpers.runs import PHYSICAL, put, run, with_settings
+from iedf_assets_tests.helpers.runs import PHYSICAL, finished, put, run, with_settings
 
 pytestmark = pytest.mark.slow
 
@@ -19,19 +19,18 @@ def samples(layout: Layout) -> dict[str, bytes]:
     return {row["edit_id"]: (layout.outputs / row["result_image_path"]).read_bytes() for row in rows}
 
 
-def unlimited(profile: Profile, folder: Path) -> dict[str, bytes]:
-    other = with_settings(profile, f"paths.outputs={folder / 'unlimited'}")
-    outcome, _ = run(other)
-    assert outcome.went_through
-    return samples(Layout.of(other))
+@pytest.fixture
+def unlimited(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What comes of the coffee and the rocket without a limit."""
+    home = finished(tmp_path_factory, "coffee", "rocket")
+    return samples(Layout.of(load_profile(settings=[f"paths.outputs={home / 'outputs'}"])))
 
 
 def test_edits_in_steps_come_to_the_same_as_all_at_once(
-    profile: Profile, layout: Layout, tmp_path: Path
+    profile: Profile, layout: Layout, unlimited: dict[str, bytes]
 ) -> None:
     put(layout, PHYSICAL, "coffee", "rocket")
-    expected = unlimited(profile, tmp_path)
-    assert len(expected) == 4
+    assert len(unlimited) == 4
     for limit, done in ((1, 1), (3, 3), (3, 3), (9, 4)):
         limited = with_settings(profile, f"limits.max_edits={limit}")
         outcome, made = run(limited)
@@ -40,11 +39,11 @@ def test_edits_in_steps_come_to_the_same_as_all_at_once(
         book = Book.open(limited, layout, PHYSICAL)
         assert book.edits.counts() == {"done": done}
         assert bool(book.allowance.reached) == (limit < 4)
-    assert samples(layout) == expected
+    assert samples(layout) == unlimited
 
 
 def test_a_quota_holds_and_raising_it_publishes_without_making_anything_again(
-    profile: Profile, layout: Layout, tmp_path: Path
+    profile: Profile, layout: Layout, unlimited: dict[str, bytes]
 ) -> None:
     put(layout, PHYSICAL, "coffee", "rocket")
     limited = with_settings(profile, "limits.quotas={structural_edit/mixed: 3}")
@@ -68,4 +67,4 @@ def test_a_quota_holds_and_raising_it_publishes_without_making_anything_again(
     assert made.get("edited_images", 0) <= 2
     (layout.data / PHYSICAL / "astronaut" / "astronaut.jpg").unlink()
     assert run(with_settings(profile, "sources.max_loss_share=1"))[0].went_through
-    assert samples(layout) == unlimited(profile, tmp_path)
+    assert samples(layout) == unlimited

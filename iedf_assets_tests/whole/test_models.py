@@ -25,6 +25,7 @@ from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.checks.samples import edits_judged
 from iedf_assets.launching.environments import find_environment
 from iedf_assets_tests.helpers.runs import run
+from iedf_assets_tests.helpers.shared import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -44,10 +45,11 @@ CLASSICAL = "{backend: classical, environment: null, model_dir: null}"
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoints")
-    python = find_environment("iedf-edit").python
-    subprocess.run([str(python), str(TINY), str(folder)], check=True, cwd=PROJECT_ROOT, capture_output=True)
-    return folder
+    def make(folder: Path) -> None:
+        command = [str(find_environment("iedf-edit").python), str(TINY), str(folder)]
+        subprocess.run(command, check=True, cwd=PROJECT_ROOT, capture_output=True)
+
+    return made_once(tmp_path_factory, "checkpoints", make)
 
 
 def put(layout: Layout, category: str, *names: str, copies: int = 1) -> None:

@@ -23,7 +23,7 @@ from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching.ray.head import connect
-from iedf_assets_tests.helpers.chaos import CATEGORY, RUN_S, Factory, undisturbed
+from iedf_assets_tests.helpers.chaos import CATEGORY, RUN_S, Factory, left_alone
 from iedf_assets_tests.helpers.serving import free_port
 
 pytestmark = pytest.mark.slow
@@ -123,7 +123,8 @@ def ray() -> Iterator[Ray]:
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Factory:
-    return undisturbed(tmp_path_factory.mktemp("ray") / "subprocesses", PHOTOS)
+    factory, _ = left_alone(tmp_path_factory, PHOTOS)
+    return factory
 
 
 def on_cluster(ray: Ray, reference: Factory, base: Path, **options: Any) -> Factory:

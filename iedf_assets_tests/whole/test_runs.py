@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -20,33 +21,10 @@ from iedf_assets_tests.helpers.bad_inputs import make_bad_inputs
 from iedf_assets_tests.helpers.runs import CHECKED, OBJECTS, PHYSICAL, put, run, tree, with_settings
 
 
-def test_photos_become_a_clean_dataset_once_and_one_more_photo_is_one_more_source(
-    profile: Profile, layout: Layout
-) -> None:
-    put(layout, PHYSICAL, "coffee")
-    outcome, made = run(profile)
-    assert outcome.went_through, outcome.error
-    assert outcome.counts["dataset"] == {"published": 2}
-    assert made["image_layers"] == 1
-    assert made["edited_images"] == made["edit_pairs"] == 2
-    assert check_dataset(layout.dataset).clean
-    first = tree(layout.dataset)
-
-    again, made = run(profile)
-    assert (again.waves, made) == (0, {})
-
-    put(layout, PHYSICAL, "rocket")
-    outcome, made = run(profile)
-    assert outcome.went_through, outcome.error
-    assert (made["source_images"], made["image_layers"], made["edited_images"]) == (1, 1, 2)
-    assert outcome.counts["dataset"] == {"published": 4}
-    assert check_dataset(layout.dataset).clean
-    after = tree(layout.dataset)
-    assert {name: after[name] for name in first} == first
-
+def assert_runs_succeeded_and_were_checked(layout: Layout, count: int) -> None:
     with dg.DagsterInstance.from_config(str(layout.dagster_home)) as instance:
         runs = instance.get_runs()
-        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * count
         events = [entry.dagster_event for entry in instance.all_logs(runs[0].run_id) if entry.dagster_event]
     partitions = dg.StaticPartitionsDefinition(["物理变化"])
     checks = [event.asset_check_evaluation_data for event in events if event.event_type_value == CHECKED]
@@ -55,15 +33,46 @@ def test_photos_become_a_clean_dataset_once_and_one_more_photo_is_one_more_sourc
     assert [check.check_name for check in checks if not check.passed] == []
 
 
+def test_photos_become_a_clean_dataset_once(profile: Profile, layout: Layout) -> None:
+    put(layout, PHYSICAL, "coffee")
+    outcome, made = run(profile)
+    assert outcome.went_through, outcome.error
+    assert outcome.counts["dataset"] == {"published": 2}
+    assert made["image_layers"] == 1
+    assert made["edited_images"] == made["edit_pairs"] == 2
+    assert check_dataset(layout.dataset).clean
+    again, made = run(profile)
+    assert (again.waves, made) == (0, {})
+    assert_runs_succeeded_and_were_checked(layout, 1)
+
+
 @pytest.mark.slow
-def test_thresholds_re_judge_without_rendering_and_numbers_return(profile: Profile, layout: Layout) -> None:
-    put(layout, PHYSICAL, "rocket")
+def test_one_more_photo_is_one_more_source(profile: Profile, layout: Layout) -> None:
+    put(layout, PHYSICAL, "coffee")
     run(profile)
+    first = tree(layout.dataset)
+    put(layout, PHYSICAL, "rocket")
+    outcome, made = run(profile)
+    assert outcome.went_through, outcome.error
+    assert (made["source_images"], made["image_layers"], made["edited_images"]) == (1, 1, 2)
+    assert outcome.counts["dataset"] == {"published": 4}
+    assert check_dataset(layout.dataset).clean
+    after = tree(layout.dataset)
+    assert {name: after[name] for name in first} == first
+    assert_runs_succeeded_and_were_checked(layout, 2)
+
+
+@pytest.mark.slow
+def test_thresholds_re_judge_without_rendering_and_numbers_return(
+    profile: Profile, layout: Layout, already_run: Callable[..., None]
+) -> None:
+    already_run("coffee", "rocket")
     before = tree(layout.dataset)
     strict = with_settings(profile, "thresholds.min_changed_share_inside=1")
     outcome, made = run(strict)
     assert outcome.counts["dataset"].get("published", 0) == 0
-    assert set(made) <= {"dataset"}
+    # The photos are copies, which are looked at again.
+    assert set(made) <= {"source_images", "dataset"}
     assert tree(layout.dataset) == {}
     outcome, made = run(profile)
     assert set(made) <= {"dataset"}
@@ -72,10 +81,9 @@ def test_thresholds_re_judge_without_rendering_and_numbers_return(profile: Profi
 
 @pytest.mark.slow
 def test_a_photo_that_is_gone_takes_its_samples_with_it_and_gets_its_numbers_back(
-    profile: Profile, layout: Layout
+    profile: Profile, layout: Layout, already_run: Callable[..., None]
 ) -> None:
-    put(layout, PHYSICAL, "coffee", "rocket")
-    run(profile)
+    already_run("coffee", "rocket")
     before = tree(layout.dataset)
     shutil.move(layout.data / PHYSICAL / "rocket", layout.data / "aside")
     outcome, _ = run(profile)
@@ -88,16 +96,18 @@ def test_a_photo_that_is_gone_takes_its_samples_with_it_and_gets_its_numbers_bac
 
 
 @pytest.mark.slow
-def test_waves_do_not_change_what_comes_out(profile: Profile, layout: Layout, tmp_path: Path) -> None:
-    put(layout, PHYSICAL, "coffee", "rocket", "astronaut")
-    outcome, _ = run(with_settings(profile, "wave=1"))
-    assert outcome.waves == 3
-    in_waves = {content for name, content in tree(layout.dataset).items() if name.endswith(".jpg")}
-    other = with_settings(profile, f"paths.outputs={tmp_path / 'other'}")
-    run(other)
-    assert {
-        content for name, content in tree(Layout.of(other).dataset).items() if name.endswith(".jpg")
-    } == in_waves
+def test_waves_do_not_change_what_comes_out(
+    profile: Profile, layout: Layout, tmp_path: Path, already_run: Callable[..., None]
+) -> None:
+    already_run("coffee", "rocket")
+    other = with_settings(profile, f"paths.outputs={tmp_path / 'other'}", "wave=1")
+    outcome, _ = run(other)
+    assert outcome.waves == 2
+    at_once, in_waves = (
+        {content for name, content in tree(folder).items() if name.endswith(".jpg")}
+        for folder in (layout.dataset, Layout.of(other).dataset)
+    )
+    assert in_waves == at_once
 
 
 @pytest.mark.slow
@@ -120,9 +130,10 @@ def test_a_run_that_ended_before_the_index_was_written_is_made_good_by_the_next(
 
 
 @pytest.mark.slow
-def test_a_deleted_output_is_made_again_alike(profile: Profile, layout: Layout) -> None:
-    put(layout, PHYSICAL, "rocket")
-    run(profile)
+def test_a_deleted_output_is_made_again_alike(
+    profile: Profile, layout: Layout, already_run: Callable[..., None]
+) -> None:
+    already_run("coffee", "rocket")
     before = tree(layout.dataset)
     victim = next(layout.dataset.rglob("*_result.jpg"))
     victim.unlink()
@@ -147,9 +158,10 @@ def test_thirty_kinds_of_bad_input_end_with_thirty_reasons_and_a_green_run(
 
 
 @pytest.mark.slow
-def test_a_vanished_folder_stops_the_category_and_withdraws_nothing(profile: Profile, layout: Layout) -> None:
-    put(layout, PHYSICAL, "rocket")
-    run(profile)
+def test_a_vanished_folder_stops_the_category_and_withdraws_nothing(
+    profile: Profile, layout: Layout, already_run: Callable[..., None]
+) -> None:
+    already_run("coffee", "rocket")
     before = tree(layout.dataset)
     shutil.rmtree(layout.data / PHYSICAL)
     outcome, _ = run(profile)
@@ -170,11 +182,12 @@ def test_a_second_run_of_a_category_is_kept_out(profile: Profile, layout: Layout
 
 
 @pytest.mark.slow
-def test_the_index_tells_every_sample_with_paths_that_exist(profile: Profile, layout: Layout) -> None:
-    put(layout, PHYSICAL, "rocket")
-    run(profile)
+def test_the_index_tells_every_sample_with_paths_that_exist(
+    layout: Layout, already_run: Callable[..., None]
+) -> None:
+    already_run("coffee", "rocket")
     rows = [json.loads(line) for line in layout.index.read_text("utf-8").splitlines()]
-    assert len(rows) == 2
+    assert len(rows) == 4
     for row in rows:
         paths = [row["src_image_path"], row["result_image_path"], *row["mask_paths"]]
         paths.append(row["metadata"]["allowed_region_mask_path"])

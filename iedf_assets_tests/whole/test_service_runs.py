@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.runs import put, run, tree
 from iedf_assets_tests.helpers.serving import Running, serving, start
+from iedf_assets_tests.helpers.shared import made_once
 from iedf_assets_tests.whole.test_models import QWEN, SMALL, tiny
 
 __all__ = ["tiny"]
 
 PHYSICAL = "物理变化"
+PHOTOS = ("coffee", "astronaut", "chelsea")
 SUBTYPES = f"categories.{PHYSICAL}.subtypes={{move: 1, delete: 1, recolor: 1}}"
 
 
@@ -73,15 +75,38 @@ def same(one: Profile, other: Profile) -> None:
     assert tree(Layout.of(one).dataset) == tree(Layout.of(other).dataset)
 
 
+@pytest.fixture
+def through_pipes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Profile]:
+    """The profile of a backend's run through pipes over `PHOTOS`, made once; not to be changed."""
+
+    def profile_in(base: Path, backend: str) -> Profile:
+        own = load_profile(settings=[f"paths.data={base / 'data'}", f"paths.outputs={base / 'own'}"])
+        return load_profile(settings=settings_of(own, backend, base / "outputs"))
+
+    def of(backend: str) -> Profile:
+        def make(base: Path) -> None:
+            made = profile_in(base, backend)
+            put(Layout.of(made), PHYSICAL, *PHOTOS)
+            assert run(made)[0].went_through
+
+        return profile_in(made_once(tmp_path_factory, f"pipes-{backend}", make), backend)
+
+    return of
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["path", "base64"])
 @pytest.mark.parametrize("backend", ["classical", "mock"])
 def test_a_run_through_services_equals_one_through_pipes(
-    profile: Profile, layout: Layout, tmp_path: Path, backend: str, mode: str
+    profile: Profile,
+    layout: Layout,
+    tmp_path: Path,
+    through_pipes: Callable[[str], Profile],
+    backend: str,
+    mode: str,
 ) -> None:
-    put(layout, PHYSICAL, "coffee", "astronaut", "chelsea")
-    pipes = load_profile(settings=settings_of(profile, backend, tmp_path / "pipes"))
-    assert run(pipes)[0].went_through
+    put(layout, PHYSICAL, *PHOTOS)
+    pipes = through_pipes(backend)
     settings = settings_of(profile, backend, tmp_path / "served")
     modes = [f"workers.{stage}.service.send_mode={mode}" for stage in ("layered", "edit")]
     with services(settings, tmp_path / "logs", "--max-concurrency", "2") as (layered, edit):
@@ -98,11 +123,10 @@ def own(backend: str) -> list[str]:
 
 @pytest.mark.slow
 def test_a_service_that_is_killed_costs_nothing_when_it_comes_back(
-    profile: Profile, layout: Layout, tmp_path: Path
+    profile: Profile, layout: Layout, tmp_path: Path, through_pipes: Callable[[str], Profile]
 ) -> None:
-    put(layout, PHYSICAL, "coffee", "astronaut", "chelsea", "rocket")
-    pipes = load_profile(settings=settings_of(profile, "classical", tmp_path / "pipes"))
-    assert run(pipes)[0].went_through
+    put(layout, PHYSICAL, *PHOTOS)
+    pipes = through_pipes("classical")
     settings = settings_of(profile, "classical", tmp_path / "served")
     told = [part for setting in settings for part in ("--set", setting)]
     with services(settings, tmp_path / "logs", "--max-concurrency", "1") as (layered, edit):

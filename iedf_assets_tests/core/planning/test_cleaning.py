@@ -1,6 +1,7 @@
 """What is cleaned up: what nothing refers to, and nothing else."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import STAGED, Layout
-from iedf_assets_tests.helpers.runs import put, run, tree
+from iedf_assets_tests.helpers.runs import run, tree
 
 PHYSICAL = "物理变化"
 
@@ -58,10 +59,9 @@ def test_temporary_files_of_dead_processes_go_and_those_of_living_ones_stay(
 
 @pytest.mark.slow
 def test_after_a_change_of_settings_the_superseded_go_and_nothing_is_made_anew(
-    profile: Profile, layout: Layout
+    profile: Profile, layout: Layout, already_run: Callable[..., None]
 ) -> None:
-    put(layout, PHYSICAL, "coffee", "chelsea")
-    assert run(profile)[0].went_through
+    already_run("coffee", "rocket")
     assert find_waste(layout, books(profile), superseded=True) == []
     other = profile.model_copy(update={"categories": {**profile.categories, PHYSICAL: changed(profile)}})
     assert run(other)[0].went_through

@@ -1,14 +1,24 @@
 import csv
 import json
+import shutil
 import threading
 from collections import Counter
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS, is_behind, write_index
+from iedf_assets.core.publishing.index import (
+    INDEX_COLUMNS,
+    QA_COLUMNS,
+    IndexSummary,
+    is_behind,
+    write_index,
+)
 from iedf_assets.core.storage.journal import Journal
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout
@@ -32,6 +42,52 @@ def plants_of(profile: Profile, layout: Layout, order: tuple[str, ...] = CATEGOR
     return plants
 
 
+def profile_in(home: Path) -> Profile:
+    return load_profile(DEFAULT_PROFILE, [f"paths.{key}={home / key}" for key in ("data", "outputs", "logs")])
+
+
+def copied(planted: dict[str, Plant], profile: Profile) -> dict[str, Plant]:
+    layout = Layout.of(profile)
+    shutil.copytree(planted[CATEGORIES[0]].layout.outputs, layout.outputs)
+    return {
+        name: replace(
+            plant, profile=profile, layout=layout,
+            edits=deepcopy(plant.edits), pairs=deepcopy(plant.pairs), rows=deepcopy(plant.rows),
+        )
+        for name, plant in planted.items()
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plant]:
+    """The three categories of `plants_of`; not to be changed."""
+    profile = profile_in(tmp_path_factory.mktemp("planted"))
+    return plants_of(profile, Layout.of(profile))
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """Plants and their index; not to be changed."""
+
+    plants: dict[str, Plant]
+    layout: Layout
+    summary: IndexSummary
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory, planted: dict[str, Plant]) -> Indexed:
+    profile = profile_in(tmp_path_factory.mktemp("indexed"))
+    plants = copied(planted, profile)
+    layout = Layout.of(profile)
+    return Indexed(plants, layout, write_index(profile, layout))
+
+
+@pytest.fixture
+def plants(profile: Profile, planted: dict[str, Plant]) -> dict[str, Plant]:
+    """A copy of `planted` that a test may change."""
+    return copied(planted, profile)
+
+
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
@@ -41,12 +97,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_index_lists_every_sample_with_paths_that_exist(profile: Profile, layout: Layout) -> None:
-    plants = plants_of(profile, layout)
-    write_index(profile, layout)
-    entries = read_jsonl(layout.index)
+def test_the_index_lists_every_sample_with_paths_that_exist(indexed: Indexed) -> None:
+    entries = read_jsonl(indexed.layout.index)
     keys = [entry["sample_key"] for entry in entries]
-    assert keys == sorted(key for plant in plants.values() for key in plant.samples())
+    assert keys == sorted(key for plant in indexed.plants.values() for key in plant.samples())
     for entry in entries:
         assert tuple(entry) == INDEX_COLUMNS
         place = [entry[column] for column in ("edit_task", "subtype", "scene", "sample_id")]
@@ -55,19 +109,17 @@ def test_the_index_lists_every_sample_with_paths_that_exist(profile: Profile, la
         named = [metadata["allowed_region_mask_path"], *entry["mask_paths"]]
         named += [metadata["result_mask_path"]] if entry["edit_task"] == "structural_edit" else []
         for path in (entry["src_image_path"], entry["result_image_path"], *named):
-            assert (layout.outputs / path).is_file()
+            assert (indexed.layout.outputs / path).is_file()
         assert metadata["source_path"].startswith(entry["dataset_category"] + "/")
         assert metadata["recipe"]["subtype"] == entry["subtype"]
         assert (metadata["width"], metadata["height"], metadata["backend"]) == (160, 128, "classical")
-        folder = layout.dataset / entry["sample_key"]
+        folder = indexed.layout.dataset / entry["sample_key"]
         assert folder.with_name(f"{folder.name}_CH.txt").read_text("utf-8") == entry["instruction_ch"]
         assert entry["tier"] == "composited"
 
 
-def test_the_csv_says_the_same_with_quotes_commas_and_chinese(profile: Profile, layout: Layout) -> None:
-    plants_of(profile, layout)
-    write_index(profile, layout)
-    rows, entries = read_csv(layout.reports / "index.csv"), read_jsonl(layout.index)
+def test_the_csv_says_the_same_with_quotes_commas_and_chinese(indexed: Indexed) -> None:
+    rows, entries = read_csv(indexed.layout.reports / "index.csv"), read_jsonl(indexed.layout.index)
     assert tuple(rows[0]) == INDEX_COLUMNS
     assert '"' in rows[0]["instruction_en"]
     assert "," in rows[0]["instruction_en"]
@@ -77,15 +129,13 @@ def test_the_csv_says_the_same_with_quotes_commas_and_chinese(profile: Profile, 
         assert plain == entry
 
 
-def test_counts_add_up_and_the_rate_is_published_by_judged(profile: Profile, layout: Layout) -> None:
-    plants = plants_of(profile, layout)
-    summary = write_index(profile, layout)
-    for name, plant in plants.items():
-        assert summary.counts[name] == dict(Counter(plant.statuses()))
-        assert sum(summary.counts[name].values()) == len(plant.slots)
-    assert summary.counts[CATEGORIES[1]] == {"failed": 1, "published": 3}
-    assert summary.counts[CATEGORIES[2]] == {"pending": 1, "published": 7}
-    assert json.loads((layout.qa / "qa_summary.json").read_text("utf-8")) == {
+def test_counts_add_up_and_the_rate_is_published_by_judged(indexed: Indexed) -> None:
+    for name, plant in indexed.plants.items():
+        assert indexed.summary.counts[name] == dict(Counter(plant.statuses()))
+        assert sum(indexed.summary.counts[name].values()) == len(plant.slots)
+    assert indexed.summary.counts[CATEGORIES[1]] == {"failed": 1, "published": 3}
+    assert indexed.summary.counts[CATEGORIES[2]] == {"pending": 1, "published": 7}
+    assert json.loads((indexed.layout.qa / "qa_summary.json").read_text("utf-8")) == {
         "total": 14,
         "passed": 13,
         "failed": 1,
@@ -93,13 +143,11 @@ def test_counts_add_up_and_the_rate_is_published_by_judged(profile: Profile, lay
     }
 
 
-def test_scores_cover_every_judged_pair_a_reject_without_a_number(profile: Profile, layout: Layout) -> None:
-    plants = plants_of(profile, layout)
-    write_index(profile, layout)
-    rows = read_csv(layout.qa / "qa_scores.csv")
+def test_scores_cover_every_judged_pair_a_reject_without_a_number(indexed: Indexed) -> None:
+    rows = read_csv(indexed.layout.qa / "qa_scores.csv")
     assert tuple(rows[0]) == QA_COLUMNS
     assert len(rows) == 14
-    reject = plants[CATEGORIES[0]].rows[plants[CATEGORIES[0]].slots[0].name]
+    reject = indexed.plants[CATEGORIES[0]].rows[indexed.plants[CATEGORIES[0]].slots[0].name]
     (found,) = [row for row in rows if row["passed"] == "false"]
     assert (found["sample_id"], found["sample_key"], found["edit_id"]) == ("", "", reject["edit_id"])
     assert json.loads(found["details"])["failed_checks"] == reject["failed_checks"]
@@ -107,8 +155,10 @@ def test_scores_cover_every_judged_pair_a_reject_without_a_number(profile: Profi
     assert all(float(row["mse_outside_region"]) == 0 for row in rows)
 
 
-def test_withdrawn_samples_are_in_no_list_and_still_counted(profile: Profile, layout: Layout) -> None:
-    plant = plants_of(profile, layout)[CATEGORIES[2]]
+def test_withdrawn_samples_are_in_no_list_and_still_counted(
+    profile: Profile, layout: Layout, plants: dict[str, Plant]
+) -> None:
+    plant = plants[CATEGORIES[2]]
     plant.photos = PHOTOS[:2]
     plant.judge()
     plant.save()
@@ -128,8 +178,8 @@ def test_the_order_of_the_categories_changes_no_byte(tmp_path: Path, profile: Pr
     assert found[0] == found[1]
 
 
-def test_rows_still_in_a_journal_count(profile: Profile, layout: Layout) -> None:
-    plant = plants_of(profile, layout)[CATEGORIES[1]]
+def test_rows_still_in_a_journal_count(profile: Profile, layout: Layout, plants: dict[str, Plant]) -> None:
+    plant = plants[CATEGORIES[1]]
     before = write_index(profile, layout)
     row = plant.rows[plant.slots[1].name] | {"status": "pending"}
     with Journal(layout.journal("dataset", plant.name)) as journal:
@@ -139,10 +189,10 @@ def test_rows_still_in_a_journal_count(profile: Profile, layout: Layout) -> None
     assert after.counts[plant.name] == {"pending": 1, "published": 3}
 
 
+@pytest.mark.usefixtures("plants")
 def test_while_edits_are_made_anew_the_index_keeps_what_it_said_of_them(
     profile: Profile, layout: Layout
 ) -> None:
-    plants_of(profile, layout)
     write_index(profile, layout)
     before = layout.index.read_bytes()
     for name in CATEGORIES:
@@ -152,8 +202,8 @@ def test_while_edits_are_made_anew_the_index_keeps_what_it_said_of_them(
     assert layout.index.read_bytes() == before
 
 
+@pytest.mark.usefixtures("plants")
 def test_a_source_has_one_split_whatever_category_it_lies_in(profile: Profile, layout: Layout) -> None:
-    plants_of(profile, layout)
     for share, expected in ((0.0, {"train"}), (1.0, {"validation"}), (0.5, {"train", "validation"})):
         sources = profile.sources.model_copy(update={"validation_share": share})
         write_index(profile.model_copy(update={"sources": sources}), layout)
@@ -165,11 +215,9 @@ def test_a_source_has_one_split_whatever_category_it_lies_in(profile: Profile, l
         assert set().union(*splits.values()) <= expected
 
 
-def test_the_same_photo_in_two_categories_is_a_twin(profile: Profile, layout: Layout) -> None:
-    plants_of(profile, layout)
-    summary = write_index(profile, layout)
-    assert len(summary.twins) == len(PHOTOS) * 3
-    written = json.loads((layout.reports / "twins.json").read_text("utf-8"))
+def test_the_same_photo_in_two_categories_is_a_twin(indexed: Indexed) -> None:
+    assert len(indexed.summary.twins) == len(PHOTOS) * 3
+    written = json.loads((indexed.layout.reports / "twins.json").read_text("utf-8"))
     assert written[0] == {
         "first": f"{CATEGORIES[0]}/astronaut.png",
         "second": f"{CATEGORIES[1]}/astronaut.png",
@@ -177,8 +225,8 @@ def test_the_same_photo_in_two_categories_is_a_twin(profile: Profile, layout: La
     }
 
 
+@pytest.mark.usefixtures("plants")
 def test_lint_tells_damage_orphans_and_strays(profile: Profile, layout: Layout) -> None:
-    plants_of(profile, layout)
     assert write_index(profile, layout).lint == []
     folder = layout.dataset / "semantic_edit/delete/mixed"
     damaged = folder / "00001_result.jpg"
@@ -228,8 +276,8 @@ def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_writt
     assert is_behind(layout, CATEGORIES[2])
 
 
+@pytest.mark.usefixtures("plants")
 def test_several_at_once_write_one_whole_index(profile: Profile, layout: Layout) -> None:
-    plants_of(profile, layout)
     threads = [threading.Thread(target=write_index, args=(profile, layout)) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -14,6 +14,7 @@ from PIL import Image
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.profile.checkpoints import fingerprint
 from iedf_assets.core.storage.files import content_hash
+from iedf_assets_tests.helpers.shared import made_once
 from model_envs.stopping import STOP
 
 if importlib.util.find_spec("torch") is None:
@@ -30,10 +31,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sys.path.insert(0, str(Path(__file__).parent))
     import tiny as builder
 
-    folder = tmp_path_factory.mktemp("checkpoints")
-    for name in builder.CLASSES:
-        builder.build(folder, name)
-    return folder
+    def make(folder: Path) -> None:
+        for name in builder.CLASSES:
+            builder.build(folder, name)
+
+    return made_once(tmp_path_factory, "checkpoints", make)
 
 
 @pytest.fixture

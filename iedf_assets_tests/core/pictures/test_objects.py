@@ -78,6 +78,7 @@ def test_things_that_do_not_touch_are_objects_of_their_own_and_a_group(network: 
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_thing_of_two_percent_is_seen_more_finely_the_second_time(network: Network) -> None:
     photo = lawn(900, 1280)
     thing, mask = cup(network, 200)
@@ -89,6 +90,7 @@ def test_a_thing_of_two_percent_is_seen_more_finely_the_second_time(network: Net
     assert iou(found.mask, truth) > max(0.92, iou(np.asarray(opinions.first > 0.5), truth))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gravel", "grass"])
 def test_a_texture_holds_no_object(network: Network, name: str) -> None:
     assert found_in(network, np.dstack([getattr(data, name)()] * 3)) == []

@@ -27,7 +27,9 @@ def network() -> Network:
     return Network(real_network())
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize(
+    "name", [name if name == "rocket" else pytest.param(name, marks=pytest.mark.slow) for name in SUBJECTS]
+)
 def test_the_subject_of_a_photo_is_found(network: Network, name: str) -> None:
     photo: Pixels = getattr(data, name)()
     answer = network.ask(photo)
@@ -41,12 +43,14 @@ def test_the_subject_of_a_photo_is_found(network: Network, name: str) -> None:
     assert all(answer.probability[int(y * height), int(x * width)] < 0.2 for x, y in outside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["grass", "gravel"])
 def test_textures_have_no_subject(network: Network, name: str) -> None:
     texture = getattr(data, name)()
     assert not network.ask(np.dstack([texture] * 3)).sees_subject
 
 
+@pytest.mark.slow
 def test_the_tiniest_photos_are_answered(network: Network) -> None:
     for shape in ((1, 1), (1, 400), (400, 1)):
         answer = network.ask(np.zeros((*shape, 3), np.uint8))
@@ -55,6 +59,7 @@ def test_the_tiniest_photos_are_answered(network: Network) -> None:
         assert not answer.sees_subject
 
 
+@pytest.mark.slow
 def test_threads_get_the_same_answers_as_one(network: Network) -> None:
     photos = [getattr(data, name)() for name in SUBJECTS]
     alone = [network.ask(photo).probability for photo in photos]

@@ -70,6 +70,7 @@ def test_the_layers_recompose_to_the_photo(backend: Backend, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_same_photo_gives_the_same_bytes(backend: Backend, tmp_path: Path) -> None:
     photo = cv2.resize(data.rocket(), (320, 213), interpolation=cv2.INTER_AREA).astype(np.uint8)
     written: list[dict[str, bytes]] = []
@@ -80,6 +81,7 @@ def test_the_same_photo_gives_the_same_bytes(backend: Backend, tmp_path: Path) -
     assert written[0] == written[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gravel", "grass"])
 def test_a_photo_in_which_nothing_stands_out_is_filtered_with_figures(
     backend: Backend, tmp_path: Path, name: str
@@ -90,6 +92,7 @@ def test_a_photo_in_which_nothing_stands_out_is_filtered_with_figures(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", "gradient", "noise", "pixel"])
 def test_made_up_pictures_without_a_subject_are_filtered(backend: Backend, tmp_path: Path, kind: str) -> None:
     ramp = np.linspace(0, 255, 300, dtype=np.uint8)

@@ -148,9 +148,9 @@ class ClusterJob:
             self._head.stop(self._id)
 
     def lives(self) -> bool:
-        """Whether it is still on the cluster, as far as can be told."""
+        """Whether it is at work, as far as can be told; one that waits for room ends without having begun."""
         with contextlib.suppress(WorkerError):
-            return self._head.status(self._id) in RUNNING
+            return self._head.status(self._id) == "RUNNING"
         return False
 
     def close(self) -> None:

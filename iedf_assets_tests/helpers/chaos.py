@@ -100,14 +100,14 @@ class Factory:
         Args:
             worker: settings of both workers that are not the usual ones.
         """
-        profile = yaml.safe_load(CLASSICAL.read_text("utf-8")) | {"wave": 100}
-        profile["sources"]["near_duplicate_bits"] = -1
-        profile["filters"] |= {"min_width": 64, "min_height": 64}
+        profile = yaml.safe_load(CLASSICAL.read_text("utf-8")) | {
+            "wave": 100,
+            "sources": {"near_duplicate_bits": -1},
+            "filters": {"min_width": 64, "min_height": 64},
+            "paths": {name: str(self.base / name) for name in ("data", "outputs", "logs")},
+            "workers": {name: {"backend": self.backend, **worker} for name in ("layered", "edit")},
+        }
         profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "recolor": 1}
-        folders = {name: str(self.base / name) for name in ("data", "outputs", "logs")}
-        profile["paths"] |= folders
-        for settings in profile["workers"].values():
-            settings.update({"backend": self.backend, **worker})
         if self.backend == "mock":
             profile["categories"][CATEGORY]["thresholds"] = LENIENT
         self.profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")

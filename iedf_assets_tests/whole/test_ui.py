@@ -73,7 +73,7 @@ def put(layout: Layout, category: str, name: str, content: bytes) -> None:
 
 def profile_file(layout: Layout, folder: Path) -> Path:
     raw = yaml.safe_load(CLASSICAL.read_text("utf-8"))
-    raw["paths"] |= {"data": str(layout.data), "outputs": str(layout.outputs), "logs": str(layout.logs)}
+    raw["paths"] = {"data": str(layout.data), "outputs": str(layout.outputs), "logs": str(layout.logs)}
     raw["workers"]["layered"]["threads"] = 1
     path = folder / "profile.yaml"
     path.write_text(yaml.safe_dump(raw, allow_unicode=True), "utf-8")

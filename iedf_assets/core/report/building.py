@@ -28,7 +28,7 @@ from iedf_assets.core.storage.ownership import is_item
 
 THUMB_SIDE, THUMB_QUALITY = 240, 80
 DIGITS = 5
-_PAGE = ("index.html", "page.css", "page.js")
+_PAGE = ("index.html", "page.css", "words.js", "page.js")
 _TEXTS = (
     "edit_id", "sample_key", "category", "task", "subtype", "scene", "status", "reason", "detail", "review",
     "tier", "instruction_ch", "instruction_en", "source_path",

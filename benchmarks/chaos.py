@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from iedf_assets_tests.helpers.chaos import play, undisturbed
+from iedf_assets_tests.helpers.chaos import play
+from iedf_assets_tests.helpers.factories import undisturbed
 
 
 def main(rounds: int = 10, photos: int = 60, seed: int = 0, backend: str = "classical") -> bool:

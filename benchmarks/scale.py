@@ -25,7 +25,7 @@ import yaml
 
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE
-from iedf_assets_tests.helpers.chaos import LENIENT
+from iedf_assets_tests.helpers.factories import LENIENT
 
 CATEGORY = "物理变化"
 MIB = 2**20

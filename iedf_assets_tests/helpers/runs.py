@@ -10,6 +10,7 @@ from iedf_assets.cli.commands.run import LazyWaves
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Outcome, run_category
 from iedf_assets_tests.helpers.profiles import CLASSICAL
@@ -53,9 +54,8 @@ def finished(factory: pytest.TempPathFactory, *names: str) -> Path:
     """A folder with photos of `PHYSICAL` below `data`, and their run below `outputs` and `logs`."""
 
     def make(base: Path) -> None:
-        profile = load_profile(
-            settings=[f"paths.{name}={base / name}" for name in ("data", "outputs", "logs")]
-        )
+        folders = [f"paths.{name}={base / name}" for name in ("data", "outputs", "logs")]
+        profile = load_profile(CLASSICAL, folders)
         put(Layout.of(profile), PHYSICAL, *names)
         outcome, _ = run(profile)
         assert outcome.went_through, outcome.error
@@ -63,9 +63,10 @@ def finished(factory: pytest.TempPathFactory, *names: str) -> Path:
     return made_once(factory, "run-" + "-".join(names), make)
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def tree(folder: Path) -> dict[str, str]:
+    """Relative path → hash of each file; contents would take a failure hours to tell apart."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
+        str(path.relative_to(folder)): content_hash(path.read_bytes())
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

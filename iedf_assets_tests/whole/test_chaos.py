@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from iedf_assets_tests.helpers.chaos import FULL_DISK, Factory, can_mount, left_alone, play
+from iedf_assets_tests.helpers.chaos import play
+from iedf_assets_tests.helpers.factories import Factory, left_alone
+from iedf_assets_tests.helpers.faults import FULL_DISK, can_mount
 
 pytestmark = pytest.mark.slow
 PHOTOS = 12

@@ -8,6 +8,7 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import PHYSICAL, finished, put, run, with_settings
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ def samples(layout: Layout) -> dict[str, bytes]:
 def unlimited(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What comes of the coffee and the rocket without a limit."""
     home = finished(tmp_path_factory, "coffee", "rocket")
-    return samples(Layout.of(load_profile(settings=[f"paths.outputs={home / 'outputs'}"])))
+    return samples(Layout.of(load_profile(CLASSICAL, [f"paths.outputs={home / 'outputs'}"])))
 
 
 def test_edits_in_steps_come_to_the_same_as_all_at_once(

@@ -23,7 +23,7 @@ from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching.ray.head import connect
-from iedf_assets_tests.helpers.chaos import CATEGORY, RUN_S, Factory, left_alone
+from iedf_assets_tests.helpers.factories import CATEGORY, RUN_S, Factory, left_alone
 from iedf_assets_tests.helpers.serving import free_port
 
 pytestmark = pytest.mark.slow

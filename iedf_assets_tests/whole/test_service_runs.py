@@ -18,6 +18,7 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import put, run, tree
 from iedf_assets_tests.helpers.serving import Running, serving, start
 from iedf_assets_tests.helpers.shared import made_once
@@ -47,7 +48,7 @@ def services(settings: list[str], folder: Path, *flags: str) -> Iterator[tuple[R
 
 def through(settings: list[str], layered: Running, edit: Running, *more: str) -> Profile:
     return load_profile(
-        settings=[
+        CLASSICAL, [
             *settings,
             "workers.layered.launcher=service", f"workers.layered.endpoints=['{layered.address}']",
             "workers.edit.launcher=service", f"workers.edit.endpoints=['{edit.address}']", *more,
@@ -80,8 +81,8 @@ def through_pipes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
     """The profile of a backend's run through pipes over `PHOTOS`, made once; not to be changed."""
 
     def profile_in(base: Path, backend: str) -> Profile:
-        own = load_profile(settings=[f"paths.data={base / 'data'}", f"paths.outputs={base / 'own'}"])
-        return load_profile(settings=settings_of(own, backend, base / "outputs"))
+        own = load_profile(CLASSICAL, [f"paths.data={base / 'data'}", f"paths.outputs={base / 'own'}"])
+        return load_profile(CLASSICAL, settings_of(own, backend, base / "outputs"))
 
     def of(backend: str) -> Profile:
         def make(base: Path) -> None:

@@ -11,6 +11,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.manifests import Rows
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import put, run
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def profile_of(base: Path, *settings: str) -> Profile:
     folders = [f"paths.{key}={base / key}" for key in ("data", "outputs", "logs")]
-    return load_profile(settings=[*folders, SUBTYPES, *settings])
+    return load_profile(CLASSICAL, [*folders, SUBTYPES, *settings])
 
 
 def standing_of(profile: Profile) -> dict[str, Standing]:

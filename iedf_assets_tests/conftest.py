@@ -18,7 +18,7 @@ from iedf_assets_tests.helpers.profiles import CLASSICAL
 with contextlib.suppress(ImportError):  # the models' environments have no hypothesis
     from hypothesis import settings
 
-    settings.register_profile("fast", max_examples=40)
+    settings.register_profile("fast", max_examples=20)
 
 
 ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)

@@ -158,6 +158,7 @@ dg.materialize([made], instance=dg.DagsterInstance.ephemeral())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [

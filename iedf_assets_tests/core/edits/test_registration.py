@@ -60,6 +60,7 @@ def test_a_models_shift_and_zoom_are_found_to_a_tenth_of_a_pixel(
     assert found.pixels == pytest.approx(abs(shift), abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_undone_lies_on_its_source_again(name: str) -> None:
     photo = photo_of(name)

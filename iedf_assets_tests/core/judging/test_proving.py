@@ -28,6 +28,7 @@ def outputs(profile: Profile, layout: Layout) -> Path:
     return layout.outputs
 
 
+@pytest.mark.slow
 def test_every_canary_is_found_and_the_dataset_is_not_touched(outputs: Path, tmp_path: Path) -> None:
     before = tree(outputs / "dataset")
     steps: list[tuple[int, int]] = []

@@ -375,6 +375,7 @@ def disturbed(plant: Plant) -> None:
     plant.make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_file_and_run_again_gives_the_undisturbed_tree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int

@@ -168,6 +168,7 @@ def test_withdrawn_samples_are_in_no_list_and_still_counted(
     assert summary.lint == []
 
 
+@pytest.mark.slow
 def test_the_order_of_the_categories_changes_no_byte(tmp_path: Path, profile: Profile) -> None:
     found = []
     for home, order in (("a", CATEGORIES), ("b", CATEGORIES[::-1])):

@@ -13,6 +13,7 @@ def reference(a: Pixels, b: Pixels) -> float:
     return float(structural_similarity(a, b, channel_axis=2, data_range=255))
 
 
+@pytest.mark.slow
 @given(
     size=st.tuples(st.integers(7, 140), st.integers(7, 140)),
     at=st.tuples(st.floats(0, 1), st.floats(0, 1)),

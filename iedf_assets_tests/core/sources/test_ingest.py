@@ -106,6 +106,7 @@ def test_every_bad_input_ends_with_its_reason(profile: Profile, layout: Layout, 
             assert row["status"] == ("failed" if row["reason"] in reasons.PASSING else "filtered")
 
 
+@pytest.mark.slow
 def test_threads_change_nothing(profile: Profile, layout: Layout, folder: Path) -> None:
     make_bad_inputs(folder)
     one, four = (run(profile, layout, settings=(f"threads={threads}",)) for threads in (1, 4))

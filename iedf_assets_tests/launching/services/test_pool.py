@@ -112,6 +112,7 @@ def test_an_answer_comes_back_and_the_token_goes_along(replica: Replica) -> None
     assert replica.headers == [f"Bearer {TOKEN}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [(0, ""), (503, error("not_ready")), (502, "<html>"), (200, "no json")])
 def test_trouble_of_the_connection_is_tried_again(replica: Replica, trouble: Answer) -> None:
     replica.answers = [trouble, trouble, OK]
@@ -139,6 +140,7 @@ def test_what_would_fail_again_is_not_tried_again(replica: Replica, status: int,
     assert (caught.value.reason, replica.asked) == (code, 1)
 
 
+@pytest.mark.slow
 def test_a_full_queue_uses_up_no_try(replica: Replica) -> None:
     replica.answers = [(429, error("queue_full"))] * 5 + [OK]
     with pool(replica.address, max_retries=0) as services:
@@ -146,6 +148,7 @@ def test_a_full_queue_uses_up_no_try(replica: Replica) -> None:
     assert replica.asked == 6
 
 
+@pytest.mark.slow
 def test_replicas_share_the_work_and_the_idle_one_gets_more(replica: Replica) -> None:
     other = Replica()
     replica.gate.clear()
@@ -171,6 +174,7 @@ def test_replicas_share_the_work_and_the_idle_one_gets_more(replica: Replica) ->
         other.end()
 
 
+@pytest.mark.slow
 def test_when_one_dies_the_other_goes_on(replica: Replica) -> None:
     other = Replica()
     with pool(replica.address, other.address, max_retries=5) as services:

@@ -54,6 +54,7 @@ PHOTOS: dict[str, Callable[[], tuple[Pixels, Pixels]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [name if name == "grass" else pytest.param(name, marks=pytest.mark.slow) for name in PHOTOS],
@@ -88,6 +89,7 @@ def test_contrast_has_the_value_of_its_formula() -> None:
     assert contrast_ratio(photo, hole) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     height=st.integers(8, 60),
@@ -149,6 +151,7 @@ def test_a_gradient_goes_on_through_the_hole_without_a_rim() -> None:
     assert across[rim].mean() < 1.15 * across[hole == 0].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "box",
     [

@@ -65,6 +65,7 @@ def test_the_mask_covers_the_subject_and_not_its_surroundings(
     assert all(mask[int(y * height), int(x * width)] == 0 for x, y in outside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name == "gravel" else pytest.param(name, marks=pytest.mark.slow) for name in TEXTURES]
 )
@@ -85,6 +86,7 @@ def test_made_up_pictures_without_a_subject_are_filtered(tmp_path: Path, kind: s
     assert decompose(put(tmp_path, photo), tmp_path / "out")["status"] == "filtered"
 
 
+@pytest.mark.slow
 def test_the_layers_recompose_to_the_photo(tmp_path: Path) -> None:
     photo = data.rocket()
     row = decompose(put(tmp_path, photo), tmp_path / "out")

@@ -43,9 +43,7 @@ def decompose(backend: Backend, photo: Pixels, folder: Path, level: str = "mask"
     return {**backend.run(request, folder), "source_id": request.source_id}
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "rocket" else pytest.param(name, marks=pytest.mark.slow) for name in SUBJECTS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in SUBJECTS])
 def test_the_mask_covers_the_subject_and_not_its_surroundings(
     backend: Backend, tmp_path: Path, name: str
 ) -> None:

@@ -64,6 +64,7 @@ def test_an_item_gives_the_backends_own_row_and_files(backend: Any, photo: Path,
     assert names == {path.name: path.read_bytes() for path in (tmp_path / "own").iterdir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{"level": 7}, {"key": None}, {"max_pixels": "many"}, {"seed": "x"}, {"path": 3}, {"max_megapixels": 0}],

@@ -122,6 +122,13 @@ class Plant:
         for slot in self.slots:
             self.make_slot(slot)
 
+    def put_photos(self) -> None:
+        """Lay files where the photos' paths lead; what is in them nobody reads."""
+        for name in self.photos:
+            path = self.layout.data / self.name / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(name.encode())
+
     def make_slot(self, slot: Slot) -> None:
         """`make` for one slot, at whichever try."""
         names = {source_id_of(name): name for name in PHOTOS}

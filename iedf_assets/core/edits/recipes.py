@@ -168,8 +168,6 @@ def _move(
 
 def _clear(span: Sequence[int], direction: str, length: int, subject: Subject) -> Sequence[int]:
     """Those percentages of a direction that put the subject onto none of the photo's other things."""
-    if not subject.get("others"):
-        return span
 
     def is_clear(percent: int) -> bool:
         shift = _shift_px(direction, percent, length)
@@ -193,7 +191,8 @@ def _meets_others(subject: Subject, dx: float, dy: float, factor: float, anchor:
         ay + factor * (old[3] - ay) + dy,
     )
     return any(
-        _shared(new, box) - _shared(old, box) > _OVERLAP * box[2] * box[3] for box in subject["others"]
+        _shared(new, box) - _shared(old, box) > _OVERLAP * box[2] * box[3]
+        for box in subject.get("others", ())
     )
 
 
@@ -243,10 +242,7 @@ def _scale(
         return (
             _inside(subject["x"], right, factor, anchor["anchor_x"], width)
             and _inside(subject["y"], bottom, factor, anchor["anchor_y"], height)
-            and not (
-                subject.get("others")
-                and _meets_others(subject, 0, 0, factor, (anchor["anchor_x"], anchor["anchor_y"]))
-            )
+            and not _meets_others(subject, 0, 0, factor, (anchor["anchor_x"], anchor["anchor_y"]))
         )
 
     smaller = _steps(limits.min_smaller, limits.max_smaller, FACTOR_STEP)

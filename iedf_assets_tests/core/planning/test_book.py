@@ -14,7 +14,7 @@ from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import frame, read_rows, write_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.core.storage.waves import begin_wave
-from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant
+from iedf_assets_tests.helpers.pair_making import Plant
 
 CATEGORY = "物体一致性"
 
@@ -26,10 +26,7 @@ def plant(profile: Profile, layout: Layout) -> Plant:
     plant.make()
     plant.judge()
     plant.save()
-    for name in PHOTOS:
-        path = layout.data / CATEGORY / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
+    plant.put_photos()
     settings = sources_settings(profile, plant.category)
     known = read_rows(layout, "source_images", CATEGORY)
     rows = [{**known[file.name], "key": row_key(settings, file)} for file in found_in(plant)]

@@ -11,7 +11,7 @@ from iedf_assets.core.planning.withdrawals import require_few_withdrawals, withd
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import Found, find_files
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant
+from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.runs import with_settings
 
 CATEGORY = "物体一致性"
@@ -24,10 +24,7 @@ def published(profile: Profile, layout: Layout) -> Callable[..., tuple[Book, lis
     plant.make()
     plant.judge()
     plant.save()
-    for name in PHOTOS:
-        path = layout.data / CATEGORY / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
+    plant.put_photos()
 
     def changed(*settings: str) -> tuple[Book, list[Found]]:
         changed = with_settings(profile, *settings)

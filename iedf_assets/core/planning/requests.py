@@ -156,10 +156,13 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
     if drawn in [_drawn(book, slot, number, layers) for number in range(1, slot.number)]:
         detail = "this subject allows no edit that was not tried before"
         return {**row, "status": "rejected", "reason": NO_OTHER_RECIPE, "detail": detail, "recipe": None}
-    chinese, english = instructions.write(
-        drawn, _subject_of(slot, layers), layers["width"], layers["height"], _seed_of(book, slot, slot.number)
-    )
+    # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
+    seed = _seed_of(book, slot, slot.number)
+    if phrasing := instructions.phrasing_of(drawn, seed, book.category.plain_share):
+        drawn = {**drawn, "phrasing": phrasing}
+    size = layers["width"], layers["height"]
+    chinese, english = instructions.write(drawn, _subject_of(slot, layers), *size, seed)
     return {
         **row,
         "status": "planned",

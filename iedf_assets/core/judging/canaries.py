@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.edits.agreement import LANGUAGES
-from iedf_assets.core.edits.instructions import phrases_of, worded
+from iedf_assets.core.edits.instructions import worded
+from iedf_assets.core.edits.phrases import key_of, phrases_of
 from iedf_assets.core.edits.readings import read
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures import colour_names
@@ -223,7 +224,8 @@ def _wrong_direction(pair: Specimen, _other: Specimen, _rng: np.random.Generator
         reading = read(pair.files[role].decode("utf-8").strip(), language)
         if reading is None:
             return None
-        text = worded(turned, language, reading.name, phrases_of(turned, language)[0])
+        phrase = phrases_of(key_of(turned), language, reading.phrasing)[0]
+        text = worded(turned, language, reading.name, phrase)
         files[role] = f"{text}\n".encode()
     return Fault(files, turned)
 

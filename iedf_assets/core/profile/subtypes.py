@@ -14,8 +14,10 @@
 | portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | composited |
 | new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | global |
 | restyle | style_edit | none | everything | everything | none | global |
+| contrast, brightness, color_tone | style_edit | none | no file | everything | none | stated |
 
-From `physical` on, only a model can do it; `configs/edits.yaml` has their kinds and phrases. The mask is
+From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. An
+edit of the tier `stated` is a function of the whole picture, `iedf_assets.core.edits.stated`. The mask is
 always of the source: white is the source region whose content changes. The allowed region is widened to
 whole JPEG blocks when a pair is finished.
 """
@@ -29,10 +31,11 @@ from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import Positive, Share, Strict
 
 Needs = Literal["layers", "mask", "none"]
+Percent = Annotated[int, Field(ge=1, le=90)]
 Task = Literal[
     "consistency_edit", "semantic_edit", "structural_edit", "style_edit", "text_edit", "portrait_attribute"
 ]
-Tier = Literal["composited", "raw", "global"]
+Tier = Literal["composited", "raw", "stated", "global"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ def _whole(name: str, task: Task) -> Subtype:
     return Subtype(name, task, "none", "everything", "global", needs_model=True)
 
 
+def _stated(name: str) -> Subtype:
+    """What a stated function makes of the whole picture."""
+    return Subtype(name, "style_edit", "none", "everything", "stated")
+
+
 SUBTYPES = {
     subtype.name: subtype
     for subtype in (
@@ -88,6 +96,9 @@ SUBTYPES = {
         _whole("pose", "consistency_edit"),
         _whole("viewpoint", "consistency_edit"),
         _whole("restyle", "style_edit"),
+        _stated("contrast"),
+        _stated("brightness"),
+        _stated("color_tone"),
     )
 }
 
@@ -179,6 +190,23 @@ class Background(Strict):
     max_strength: Share = 0.9
 
 
+class Stated(Strict):
+    """Limits of an edit of the whole picture by a stated function.
+
+    Attributes:
+        min_percent, max_percent: how much, whole percent.
+    """
+
+    min_percent: Percent = 12
+    max_percent: Percent = 35
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_percent > self.max_percent:
+            raise ValueError(f"min_percent {self.min_percent} is more than max_percent {self.max_percent}")
+        return self
+
+
 class Kinds(Strict):
     """Limits of what only a model can do.
 
@@ -211,11 +239,17 @@ class Recipes(Strict):
     pose: Kinds = Kinds()
     viewpoint: Kinds = Kinds()
     restyle: Kinds = Kinds()
+    contrast: Stated = Stated()
+    brightness: Stated = Stated()
+    color_tone: Stated = Stated()
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Self:
-        for name, entry in bank().items():
-            unknown = sorted(set(getattr(self, name).kinds) - set(entry.kinds))
+        # The file is not read where nothing of it is asked for.
+        asked = {name: value.kinds for name, value in self if isinstance(value, Kinds) and value.kinds}
+        for name, kinds in asked.items():
+            entry = bank().edits[name]
+            unknown = sorted(set(kinds) - set(entry.kinds))
             if unknown:
                 known = ", ".join(entry.kinds)
                 raise ValueError(f"{name} has no kind {', '.join(unknown)}; configs/edits.yaml has {known}")

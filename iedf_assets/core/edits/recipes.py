@@ -15,15 +15,13 @@
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from iedf_assets.core.edits.paints import paints_for
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.body_colour import bears, looks_like_skin
+from iedf_assets.core.pictures.body_colour import looks_like_skin
 from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.subtypes import (
     SUBTYPES,
@@ -53,21 +51,12 @@ IDENTITY_KINDS = (
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = 0.05
 FACTOR_STEP = 0.05
-# OKLab lightness of what is painted; how far a body's is changed for it, and how far within a name it comes.
-_DARKEST, _LIGHTEST = 0.42, 0.88
-_LIFT, _INSET = 0.24, 0.06
 # The share of an object that its body's colour must cover, and what of it may look like skin.
 _LEAST_BODY, _MOST_SKIN = 0.6, 0.04
-# Hue and chroma of the colours that a subject is given; sRGB may allow less chroma at its lightness.
-_PAINTS = ((27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (2, 0.17))
+# How far apart the middle half of a body's pixels may be in OKLab lightness.
+_WIDEST = 0.22
 # The share of another thing's box that a moved or grown subject may cover.
 _OVERLAP = 0.02
-# Names that nobody asks for.
-_NOT_ASKED_FOR = ("olive", "beige")
-# A fainter result would hardly be called by its colour's name.
-_MIN_CHROMA = 0.08
-# A pale subject gets a quieter colour than a vivid one: chroma at most this much, and this share of its own.
-_QUIET, _VIVIDNESS = 0.12, 0.4
 
 
 @dataclass(frozen=True)
@@ -293,76 +282,19 @@ def _recolor(
 ) -> Recipe | Unplannable:
     """Another colour for a thing of one colour, whose name most of its pixels will bear."""
     body = subject.get("body")
-    lightness, chroma, hue = colour_names.lch_of(subject["colour"])
     if looks_like_skin(subject["colour"]) or (body and body["skin"] > _MOST_SKIN):
         return Unplannable("no_body_colour", "part of it could be skin, whose colour nobody changes")
     if body and body["share"] < _LEAST_BODY:
         detail = f"its commonest colour covers {body['share']:.0%} of it, less than {_LEAST_BODY:.0%}"
         return Unplannable("no_body_colour", detail)
-    dark, middle, light = (
-        min(max(value, 0.05), 0.99) for value in (body["lightness"] if body else [lightness] * 3)
-    )
-    old = colour_names.name_of(subject["colour"]).key
-    paints = []
-    for new_hue, wanted in _PAINTS:
-        if chroma >= colour_names.ACHROMATIC and (
-            colour_names.hue_distance(hue, new_hue) < limits.min_hue_distance
-        ):
-            continue
-        new_chroma = round(min(wanted, _QUIET + _VIVIDNESS * chroma), 3)
-        shades = [shade for shade in _shades(new_hue, new_chroma) if not bears(old, shade.key)]
-        reached = [_painted(shade, new_chroma, (dark, middle, light)) for shade in shades]
-        paints += [paint for paint in reached if paint]
+    if body and body["lightness"][-1] - body["lightness"][0] > _WIDEST:
+        return Unplannable("no_body_colour", "its commonest colour goes from dark to light, as fur does")
+    lightness, _, hue = colour_names.lch_of(subject["colour"])
+    levels = tuple(body["lightness"]) if body else (lightness,) * 3
+    paints = paints_for(subject["colour"], levels, limits.min_hue_distance)
     if not paints:
         return Unplannable("no_colour", f"no colour is {limits.min_hue_distance} degrees from hue {hue:.0f}")
     return rng.choice(paints)
-
-
-@dataclass(frozen=True)
-class _Shade:
-    """What of a hue is called by one name: OKLab lightness from `darkest` to `lightest`."""
-
-    key: str
-    hue: int
-    darkest: float
-    lightest: float
-
-
-@cache
-def _shades(hue: int, chroma: float) -> list[_Shade]:
-    """The names that a hue has at a chroma, as far as sRGB shows it well enough, from dark to light."""
-    shades: dict[str, _Shade] = {}
-    for level in np.arange(_DARKEST, _LIGHTEST + 0.005, 0.01).tolist():
-        shown = _shown(hue, level, chroma)
-        key = colour_names.name_of_lch(level, shown, hue).key
-        if shown >= _MIN_CHROMA and key not in _NOT_ASKED_FOR:
-            shades[key] = replace(shades.get(key, _Shade(key, hue, level, level)), lightest=level)
-    return list(shades.values())
-
-
-def _shown(hue: int, lightness: float, chroma: float) -> float:
-    """A chroma, or the greatest that sRGB has there."""
-    return min(chroma, float(colour_names.greatest_chroma(hue, np.array([lightness], np.float32))[0]))
-
-
-def _painted(shade: _Shade, chroma: float, lightness: tuple[float, float, float]) -> Recipe | None:
-    """The recipe that brings most of a body to a shade; None when it is too far from it.
-
-    Args:
-        lightness: that a quarter, a half and three quarters of the body's pixels stay below.
-    """
-    middle = lightness[1]
-    inset = min(_INSET, (shade.lightest - shade.darkest) / 2)
-    target = min(max(middle, shade.darkest + inset), shade.lightest - inset)
-    gamma = 1.0 if target == middle else round(math.log(target) / math.log(middle), 3)
-    levels = [level**gamma for level in lightness]
-    names = [
-        colour_names.name_of_lch(level, _shown(shade.hue, level, chroma), shade.hue).key for level in levels
-    ]
-    if abs(target - middle) > _LIFT or not all(bears(name, shade.key) for name in names):
-        return None
-    shown = round(_shown(shade.hue, target, chroma), 3)
-    return {"colour": shade.key, "hue": shade.hue, "chroma": shown, "gamma": gamma}
 
 
 def _identity(

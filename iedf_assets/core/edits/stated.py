@@ -17,7 +17,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from iedf_assets.core.pictures.codecs import Pixels
@@ -27,7 +26,7 @@ KINDS = {
     "contrast": ("higher", "lower"),
     "color_tone": ("warmer", "cooler"),
 }
-_CODES = np.arange(256, dtype=np.float64)
+_CODES = np.arange(256, dtype=np.float64)[:, None]
 
 
 def applied(recipe: Mapping[str, Any], rgb: Pixels) -> Pixels:
@@ -40,19 +39,23 @@ def applied(recipe: Mapping[str, Any], rgb: Pixels) -> Pixels:
     Returns:
         A new picture, uint8 (H, W, 3).
     """
+    return np.asarray(cv2.LUT(rgb, table_of(recipe, rgb)), np.uint8)
+
+
+def table_of(recipe: Mapping[str, Any], rgb: Pixels) -> Pixels:
+    """What each code of each channel becomes, uint8 (1, 256, 3), in a picture."""
     subtype, kind, share = recipe["subtype"], recipe["kind"], recipe["percent"] / 100
     more, less = 1 + share, 1 - share
-    if subtype == "brightness":
-        gain = more if kind == "brighter" else less
-        codes = _CODES[:, None] * np.array([gain] * 3)
-    elif subtype == "contrast":
+    if subtype == "contrast":
         middle = _mean_grey(rgb)
-        scaled = middle + (_CODES - middle) * (more if kind == "higher" else less)
-        codes = np.repeat(scaled[:, None], 3, axis=1)
+        codes = middle + (_CODES - middle) * (more if kind == "higher" else less)
+    elif subtype == "brightness":
+        codes = _CODES * (more if kind == "brighter" else less)
     else:
-        gains = [1 + share / 2, 1, less] if kind == "warmer" else [less, 1, 1 + share / 2]
-        codes = _CODES[:, None] * np.array(gains)
-    return np.asarray(cv2.LUT(rgb, _table(codes)), np.uint8)
+        gains = (1 + share / 2, 1, less) if kind == "warmer" else (less, 1, 1 + share / 2)
+        codes = _CODES * np.array(gains)
+    table: Pixels = np.clip(np.floor(codes + 0.5), 0, 255).astype(np.uint8)
+    return np.broadcast_to(table, (256, 3))[None].copy()
 
 
 def is_complete(recipe: Mapping[str, Any] | None) -> bool:
@@ -64,8 +67,3 @@ def is_complete(recipe: Mapping[str, Any] | None) -> bool:
 def _mean_grey(rgb: Pixels) -> int:
     histogram = np.array(Image.fromarray(rgb).convert("L").histogram(), np.int64)
     return int((histogram @ np.arange(256)) / histogram.sum() + 0.5)
-
-
-def _table(codes: NDArray[np.float64]) -> Pixels:
-    """A table for `cv2.LUT`, (1, 256, 3), of codes (256, 3)."""
-    return np.clip(np.floor(codes + 0.5), 0, 255).astype(np.uint8)[None]

@@ -40,7 +40,7 @@ FAMILIES: tuple[dict[str, tuple[str, ...]], ...] = (
 _SKIN_WORDS = ("brown", "orange", "beige", "dark_brown")
 # Distances in chromaticity, chroma over lightness, up to which a pixel has a colour, and from which it has
 # another; in units of the colour's own, or of `_PLAIN` where that is fainter.
-_SAME, _OTHER, _PLAIN = 0.3, 0.6, 0.12
+_SAME, _OTHER, _PLAIN = 0.3, 0.6, 0.16
 # Another hue tells a material better than another saturation, which highlights change as well.
 _HUE_WEIGHT = 1.6
 # Chromaticity is ruled by noise below this lightness.
@@ -51,6 +51,8 @@ _BELOW, _ABOVE = (0.30, 0.45), (0.20, 0.35)
 _GREYISH = (0.03, 0.06)
 # Skin in OKLCh: lightness, chroma, hue in degrees. Wood, sand and fur lie there as well.
 _SKIN = ((0.35, 0.93), (0.025, 0.12), (25.0, 82.0))
+# From this OKLCh chroma on a colour is no skin's, nor are its shades.
+_VIVID = 0.08
 _BITS = 5
 _BINS = 1 << _BITS
 _QUARTILES = (0.25, 0.5, 0.75)
@@ -63,7 +65,8 @@ class Body:
     Attributes:
         colour: RGB 0-255, the median of the pixels that have it.
         share: of the object's pixels that have it, 0 to 1.
-        skin: the share of the object's pixels whose colour could be skin, 0 to 1.
+        skin: the share of the object's pixels whose colour could be skin, 0 to 1; shades of a vivid body's
+            own colour do not count.
         lightness: OKLab lightness that a quarter, a half and three quarters of its pixels stay below.
     """
 
@@ -134,12 +137,13 @@ def body_of(rgb: Pixels, mask: Pixels) -> Body:
     middle = max(candidates, key=lambda candidate: float(weights @ _likeness(lab, candidate)))
     middle = _median(lab, weights * (_likeness(lab, middle) > 0.5))
     having = weights * (_likeness(lab, middle) > 0.5)
+    doubtful = weights - having if math.hypot(middle[1], middle[2]) >= _VIVID else weights
     red, green, blue = colour_names.from_oklab(middle.astype(np.float32).reshape(1, 1, 3))[0, 0].tolist()
     dark, half, light = (round(_quantile(lab[:, 0], having, part), 4) for part in _QUARTILES)
     return Body(
         colour=(red, green, blue),
         share=round(float(having.sum()), 4),
-        skin=round(skin_share(rgb, mask), 4),
+        skin=round(float(doubtful @ _is_skin(lab)), 4),
         lightness=(dark, half, light),
     )
 

@@ -101,8 +101,11 @@ class Thresholds(Strict):
     raw: RawTier = RawTier()
     global_: Annotated[GlobalTier, Field(alias="global")] = GlobalTier()
 
-    def of(self, tier: Tier) -> OutsideTier | GlobalTier:
-        """A tier's section."""
-        sections: dict[Tier, OutsideTier | GlobalTier]
-        sections = {"composited": self.composited, "raw": self.raw, "global": self.global_}
-        return sections[tier]
+    @property
+    def max_stated_error(self) -> float:
+        """What a stated edit may differ by from what its recipe states; no matter of taste, so no key."""
+        return 0.0
+
+    def of(self, tier: Tier) -> OutsideTier | None:
+        """What the outside must hold in a tier; None where there is no outside."""
+        return {"composited": self.composited, "raw": self.raw}.get(tier)

@@ -13,6 +13,7 @@ from iedf_assets.core.judging.pair_checks import (
     NO_OUTSIDE,
     OUTSIDE_BOUNDS,
     POLARITY,
+    STATED,
     bounds_of,
     judge,
 )
@@ -35,7 +36,7 @@ PAIR_CHECKS = {
     ),
     "edits_effective": (
         "Each edit did what its recipe says. Protects from no-ops, wrong directions and swapped files.",
-        ("no_op", EFFECT, "structure"),
+        ("no_op", EFFECT, "structure", STATED),
     ),
     "edits_seamless": (
         "Each edit fades into its surroundings and is as sharp. Protects from hard pastes and enlargement.",

@@ -103,7 +103,7 @@ class Keys:
         layered = category.workers.layered.identity()
         self._layers = digest("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
-        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.model_dump())
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())

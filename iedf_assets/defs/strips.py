@@ -30,7 +30,7 @@ def layers_strip(book: Book) -> Metadata:
     for source in book.worked_on:
         layers = book.layers_row(source.source_id)
         if layers and layers["status"] == "done" and source.path in photos:
-            mask = book.layout.staged("image_layers", layers["key"]) / "mask.png"
+            mask = book.layout.staged("image_layers", layers["key"]) / layers["objects"][0]["mask"]
             rows.append((Path(photos[source.path]), mask))
     return _strip("pictures: photo, subject", rows, spotlight=True)
 

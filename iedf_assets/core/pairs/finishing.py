@@ -35,7 +35,7 @@ class PairRequest:
         recipe: see `iedf_assets.core.edits.recipes`.
         edit_folder: holds `picture.png`, the edited pixels.
         x, y: where the upper left corner of that picture lies in the source, pixels.
-        layers_folder: holds `mask.png`, the subject's silhouette in the source; None for an edit of all.
+        silhouette: file of the object's silhouette in the source; None for an edit of all.
         made_with: what a model made the picture with; None for a picture that lies where it belongs already.
         judged: the judge's ratings, if it was asked.
         quality: JPEG quality of both files.
@@ -59,7 +59,7 @@ class PairRequest:
     edit_folder: str
     x: int
     y: int
-    layers_folder: str | None
+    silhouette: str | None
     made_with: dict[str, Any] | None
     judged: dict[str, int] | None
     quality: int
@@ -95,7 +95,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
         expected_id=request.source_id,
     ).rgb
     height, width = source.shape[:2]
-    silhouette = _silhouette(request.layers_folder, width, height)
+    silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
     alpha = region_alpha(subtype, silhouette, result_mask, reach, request.feather)
@@ -200,14 +200,13 @@ def _blend(source: Pixels, patch: Pixels, alpha: Pixels) -> Pixels:
     return blended
 
 
-def _silhouette(layers_folder: str | None, width: int, height: int) -> Pixels:
-    if layers_folder is None:
+def _silhouette(file: str | None, width: int, height: int) -> Pixels:
+    if file is None:
         return np.zeros((height, width), np.uint8)
-    path = Path(layers_folder) / "mask.png"
-    mask = decode(path)
+    mask = decode(Path(file))
     if mask.shape != (height, width):
         raise StorageError(
-            f"{path} has shape {mask.shape}, but the photo is {width}x{height}",
+            f"{file} has shape {mask.shape}, but the photo is {width}x{height}",
             "delete its folder and run again",
         )
     return mask

@@ -16,6 +16,8 @@ from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
 SOURCES_VERSION = 1
 LAYERS_VERSION = 2
+# The same of what a network or a model sees in a photo, beside the former.
+OBJECTS_VERSION = 2
 PLAN_VERSION = 1
 EDITS_VERSION = 1
 PAIRS_VERSION = 4
@@ -101,7 +103,9 @@ class Keys:
     def __init__(self, profile: Profile, category: Category) -> None:
         level = [needed_level(category), largest_area(category)]
         layered = category.workers.layered.identity()
-        self._layers = digest("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
+        told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
+        seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "qwen"} else []
+        self._layers = digest(*told, *seen)
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
         self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [

@@ -35,14 +35,15 @@ def layers_sane(book: Book) -> Verdict:
     cases = []
     thresholds = book.category.thresholds
     looked_at, worst = 0, 0.0
-    columns = ("source_id", "status", "recomposition_error", "subject")
-    for source_id, status, error, subject in book.current("image_layers").pick(*columns):
+    columns = ("source_id", "status", "recomposition_error", "objects")
+    for source_id, status, error, objects in book.current("image_layers").pick(*columns):
         if status != "done":
             continue
         looked_at, worst = looked_at + 1, max(worst, error or 0.0)
         if error and error > thresholds.max_recomposition_error:
             cases.append((source_id, f"recomposition error {error:.2f} levels"))
-        if not thresholds.min_mask_share <= subject["area_share"] <= thresholds.max_mask_share:
-            cases.append((source_id, f"mask covers {subject['area_share']:.2%} of the picture"))
+        share = objects[0]["area_share"]
+        if not thresholds.min_mask_share <= share <= thresholds.max_mask_share:
+            cases.append((source_id, f"mask covers {share:.2%} of the picture"))
     more = {"max_recomposition_error": thresholds.max_recomposition_error, "worst_recomposition_error": worst}
     return Verdict(looked_at, cases, more)

@@ -58,7 +58,7 @@ def staged(folder: Path, source: Pixels, subtype: str, **changes: Any) -> PairRe
     request = PairRequest(
         key="k", edit_id="e", source_id=content_hash(photo), path=str(folder / "photo.png"),
         max_pixels=10**8, max_megapixels=16, subtype=subtype, recipe=RECIPES[subtype],
-        edit_folder=str(folder), x=0, y=0, layers_folder=str(folder),
+        edit_folder=str(folder), x=0, y=0, silhouette=str(folder / "mask.png"),
         quality=95, margin=0.015, feather=0.6, recomposition_error=0.25,
         made_with=None, judged=None,
         instruction_ch="改", instruction_en="Change it", output=str(folder / "pair"), row={},

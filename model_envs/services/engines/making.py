@@ -10,10 +10,12 @@ import numpy as np
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.layers import BACKGROUND
+from iedf_assets.core.pictures.layers import load_object
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.keys import seed_from
+from model_envs.background.behind import hole_of
+from model_envs.background.filling import fill
 
 # The edge of a mask is mixed over so many pixels, as a share of the picture's short side.
 FEATHER = 0.004
@@ -77,7 +79,7 @@ def _layers(
     )  # fmt: skip
     row = backend.run(request, folder)
     own = sorted(folder.glob("layer_[0-9]*.png"), key=lambda file: int(file.stem.rpartition("_")[2]))
-    layers = [decode(file) for file in own] or _full_size(rgb, folder, row)
+    layers = [decode(file) for file in own] or _full_size(rgb, folder, row, request.seed)
     for file in folder.iterdir():
         file.unlink()
     for number, layer in enumerate(layers):
@@ -86,20 +88,20 @@ def _layers(
     return {"width": width, "height": height, "layers": len(layers)}
 
 
-def _full_size(rgb: Pixels, folder: Path, row: dict[str, Any]) -> list[Pixels]:
+def _full_size(rgb: Pixels, folder: Path, row: dict[str, Any], seed: int) -> list[Pixels]:
     """A decomposition's layers, each uint8 (H, W, 4); the photo alone where nothing stands out."""
     opaque = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-    whole = [opaque]
-    for layer in row.get("layers") or []:
-        pixels = decode(folder / layer["file"])
-        place = np.s_[layer["y"] : layer["y"] + layer["height"], layer["x"] : layer["x"] + layer["width"]]
-        if layer["name"] == BACKGROUND:
-            whole[0][place][..., :3] = pixels
-            continue
+    layered = [one for one in row.get("objects") or [] if one["layer"] and not one["parts"]]
+    sheets, hole = [], np.zeros(rgb.shape[:2], np.uint8)
+    for one in layered:
+        pixels, x, y = load_object(folder, one)
         sheet = np.zeros_like(opaque)
-        sheet[place] = pixels
-        whole.append(sheet)
-    return whole
+        sheet[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
+        sheets.append(sheet)
+        hole |= sheet[..., 3]
+    if layered:
+        opaque[..., :3] = fill(rgb, hole_of(hole), seed=seed)
+    return [opaque, *sheets]
 
 
 def _edit(
@@ -112,7 +114,7 @@ def _edit(
     request = EditRequest(
         key=identity, edit_id=identity, source_id=identity, path=job["image"],
         max_megapixels=max_pixels / 1e6, max_pixels=max_pixels, recipe={"subtype": PROMPTED},
-        instruction=prompt, local=True, layers={}, layers_folder=str(folder), margin_px=0,
+        instruction=prompt, local=True, object={"mask": "mask.png"}, layers_folder=str(folder), margin_px=0,
         seed=seed_from("edit", identity, prompt), output="",
     )  # fmt: skip
     row = backend.run(request, folder)

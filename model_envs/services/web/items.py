@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from iedf_assets.core.pictures.layers import files_of
 from iedf_assets.core.storage.keys import digest
 from model_envs.services.errors import ServiceError
 from model_envs.services.web.packing import fingerprint, packed, unpacked
@@ -74,13 +75,18 @@ def _unpack(asked: ItemRequest, wanted: dict[str, Any], work: Path) -> None:
 
 
 def _require_plain_names(wanted: dict[str, Any]) -> None:
-    """See that no layer of an item names a file elsewhere.
+    """See that no picture of an item's object lies elsewhere.
 
     Raises:
-        ServiceError: `invalid_input`: one does.
+        ServiceError: `invalid_input`: one does, or it is no object.
     """
-    layers = wanted.get("layers")
-    for layer in (layers.get("layers") if isinstance(layers, dict) else None) or []:
-        name = layer.get("file") if isinstance(layer, dict) else None
+    one = wanted.get("object")
+    if not one:
+        return
+    try:
+        names = files_of(one)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ServiceError("invalid_input", "item.object is no object of a photo") from error
+    for name in names:
         if not isinstance(name, str) or name != Path(name).name or name.startswith("."):
-            raise ServiceError("invalid_input", "item.layers has a layer whose file is no plain name")
+            raise ServiceError("invalid_input", "item.object has a file whose name is no plain one")

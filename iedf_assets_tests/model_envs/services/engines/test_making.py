@@ -199,7 +199,7 @@ def test_a_foreign_service_gets_prompt_and_mask_and_its_picture_is_taken_raw(
     request = EditRequest(
         key="k", edit_id="e", source_id=content_hash(photo.read_bytes()), path=str(photo), max_megapixels=1,
         max_pixels=MAX_PIXELS, recipe={"subtype": "recolor"}, instruction="Make it blue.", local=local,
-        layers={}, layers_folder=str(layers), margin_px=1, seed=1, output="",
+        object={"mask": "mask.png"}, layers_folder=str(layers), margin_px=1, seed=1, output="",
     )  # fmt: skip
     folder = tmp_path / "out"
     folder.mkdir()
@@ -215,7 +215,7 @@ def test_a_foreign_service_gets_prompt_and_mask_and_its_picture_is_taken_raw(
 def test_the_mock_turns_a_photo_into_its_negative(photo: Path, tmp_path: Path) -> None:
     request = EditRequest(
         key="k", edit_id="e", source_id=content_hash(photo.read_bytes()), path=str(photo), max_megapixels=1,
-        max_pixels=MAX_PIXELS, recipe={"subtype": "recolor"}, instruction="", local=True, layers={},
+        max_pixels=MAX_PIXELS, recipe={"subtype": "recolor"}, instruction="", local=True, object={},
         layers_folder="", margin_px=1, seed=1, output="",
     )  # fmt: skip
     row = mock_edit.Backend(ModelSettings()).run(request, tmp_path)

@@ -13,9 +13,9 @@
 | upscaling | the model worked at a much smaller size | a soft patch in a sharp photo |
 | judged | the model's own judge rates it low | edits that miss the point |
 | seam | the change ends in a step | hard pastes |
-| object | a second opinion misses a piece of the mask or has one more, or two things hang by a neck | half objects, slabs |
-| remainder | beside the mask lies what looks like the object, or in it what looks like its background | ghosts |
-| place | the object ends up on another, off the ground, or off a border that cut it off | things that float |
+| object | a second opinion has another piece, or two things hang by a neck | half objects, slabs |
+| remainder | beside it lies what looks like the object, or in it what does not | ghosts |
+| place | the object ends up on another, off the ground, or off a border | things that float |
 | effect | the pixels do not do what the recipe says | wrong directions, swapped files |
 | instruction | a text says something else than recipe, picture or the other language | wrong texts |
 | no_outside | nothing lies outside, so that nothing outside could be checked | masks of everything |
@@ -68,12 +68,18 @@ INSIDE_BOUNDS = (
     Bound("mask_area", "mask_share", "min_mask_share", better="object_share"),
     Bound("mask_area", "mask_share", "max_mask_share", better="object_share"),
     Bound("mask_shape", "mask_largest_share", "min_mask_largest_share"),
-    Bound("mask_shape", "mask_hole_share", "max_mask_hole_share"),
+    Bound("mask_shape", "mask_hole_share", "max_mask_hole_share", better="filled_holes"),
     Bound("no_op", "changed_share_inside", "min_changed_share_inside"),
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
     Bound(SHARPNESS, "sharpness", "min_sharpness", required=False, better="scaled_sharpness"),
-    Bound("recomposition", "recomposition_error", "max_recomposition_error", required=False),
+    Bound(
+        "recomposition",
+        "recomposition_error",
+        "max_recomposition_error",
+        required=False,
+        better="recomposition_thin",
+    ),
     Bound("registration", "raw_shift", "max_raw_shift", required=False),
     Bound("registration", "raw_zoom", "max_raw_zoom", required=False),
     Bound("upscaling", "upscaling", "max_upscaling", required=False),

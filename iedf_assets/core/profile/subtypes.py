@@ -7,7 +7,7 @@
 | delete | semantic_edit | layers | the object | the object + margin | none | object, remainder |
 | recolor | semantic_edit | mask | the object | the object + margin | none | object |
 | identity | consistency_edit | mask | the subject | the subject + margin | none | object |
-| background | consistency_edit | mask | the background | all but the subject | none | object, by its complement |
+| background | consistency_edit | mask | the background | all but the subject | none | object |
 | physical | structural_edit | mask | the object | the object + 4 margins | none | none |
 | replace, add | semantic_edit | mask | the object | the object + 4 margins | none | none |
 | write | text_edit | mask | the object | the object + margin | none | none |
@@ -18,7 +18,8 @@
 From `physical` on, only a model can do it; `configs/edits.yaml` has their kinds and phrases. The last four
 are of the tier `global`, all others of `composited`. The mask is always of the source: white is the source
 region whose content changes. The allowed region is widened to whole JPEG blocks when a pair is finished.
-Which of the checks `object`, `remainder` and `place` judge a mask is in the last column.
+Which of the checks `object`, `remainder` and `place` judge a mask is in the last column; a background's is
+judged by its complement.
 """
 
 from dataclasses import dataclass

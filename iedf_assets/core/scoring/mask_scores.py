@@ -1,4 +1,4 @@
-"""What is measured of a mask as a whole object, and of its new place, as far as its subtype is judged by it."""
+"""What is measured of a mask as a whole object, and of its new place, where its subtype is judged by it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ Measures = dict[str, float | None]
 
 MASK_SCORES = (
     "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
-    "remainder", "swallowed", "overlap", "lift", "detached_borders",
+    "remainder", "swallowed", "filled_holes", "overlap", "lift", "detached_borders",
 )  # fmt: skip
 
 
@@ -30,6 +30,7 @@ class Company:
         confidence: of the network that found it, 0 to 1.
         parts: things that its mask is meant to show.
         others: uint8 (H, W), nonzero on other objects.
+        own: uint8 (H, W), nonzero on the object without its shadow; None where the mask shows none.
         opinions: a second opinion of the picture, at the size of `looked_at_in`.
         measured: what was measured of the mask before, which is not measured again.
     """
@@ -37,6 +38,7 @@ class Company:
     confidence: float | None = None
     parts: int | None = None
     others: Pixels | None = None
+    own: Pixels | None = None
     opinions: Opinions | None = None
     measured: Mapping[str, float | None] | None = None
 
@@ -60,16 +62,20 @@ def mask_scores(
         found["object_share"] = np.count_nonzero(silhouette) / silhouette.size
     if company.parts is not None and company.parts > 1:
         found["object_parts"] = float(company.parts)
+    own = silhouette if company.own is None else company.own
     others = _others(silhouette, company)
     if "object" in subtype.mask_checks and silhouette.any():
         found["object_confidence"] = company.confidence
-        found["object_agreement"] = _agreement(silhouette, company)
+        found["object_agreement"] = _agreement(own, company)
         # Of what is meant to be several things, or only left alone, a neck is no fault.
         several = of_background or (company.parts or 1) > 1
-        found["neck_step"] = None if several else neck_step(source, silhouette)
-    if "remainder" in subtype.mask_checks and silhouette.any():
-        remainders = find_remainders(source, silhouette, others)
-        found |= asdict(remainders) if remainders else {}
+        found["neck_step"] = None if several else neck_step(source, own)
+    if subtype.mask_checks and silhouette.any():
+        shadow = np.asarray(cv2.bitwise_and(silhouette, cv2.bitwise_not(own)), np.uint8)
+        remainders = find_remainders(source, own, shadow if others is None else others | shadow)
+        told = asdict(remainders) if remainders else {}
+        wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
+        found |= {name: told[name] for name in wanted if name in told}
     if "place" in subtype.mask_checks and result_mask is not None:
         standing = find_standing(source, silhouette, result_mask, others)
         if standing is not None:

@@ -2,10 +2,11 @@
 
 - Along its outline an object differs from what lies behind it. Where a mask cuts through the object, or
   through the background, there is no step of colour.
+- A hole that shows the background, as a wheel's does, is rightly one; one in the object's colours is not.
 - What lies outside, is connected to such a stretch of the outline and has colours of the inside rather than
   of the surroundings is a remainder: boots, an arm. The same inside out is background that was swallowed.
 
-An object in the colours of its background shows none of the three.
+An object in the colours of its background shows none of these.
 """
 
 import math
@@ -44,11 +45,13 @@ class Remainders:
         outline_unseen: share of the outline without a step of colour, 0 to 1.
         remainder: largest part outside that looks like the object.
         swallowed: largest part inside that looks like the surroundings, 0 to 1.
+        filled_holes: holes that look like the object, over mask and all holes, 0 to 1.
     """
 
     outline_unseen: float
     remainder: float
     swallowed: float
+    filled_holes: float
 
 
 def find_remainders(source: Pixels, mask: Pixels, others: Pixels | None = None) -> Remainders | None:
@@ -69,7 +72,7 @@ def find_remainders(source: Pixels, mask: Pixels, others: Pixels | None = None) 
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     inside = _reduced(mask[box], (columns, rows))
     taken = np.zeros_like(inside) if others is None else _reduced(others[box], (columns, rows))
-    area = np.count_nonzero(inside)
+    area = float(np.count_nonzero(inside))
     depth, distance = (_distance(which) for which in (inside, ~inside))
     outside = ~inside & ~taken & (distance <= FAR * math.sqrt(area))
     surroundings = outside & (distance > LEAST * math.sqrt(area))
@@ -81,8 +84,17 @@ def find_remainders(source: Pixels, mask: Pixels, others: Pixels | None = None) 
     cuts = cv2.dilate((rim & (step < FAINT)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     left = _touching(outside & (likely > LIKELY), cuts & (distance <= 2.5) & ~inside)
     took = _touching(inside & (likely < -LIKELY), cuts & inside)
-    unseen = np.count_nonzero(rim & (step < SEEN)) / max(np.count_nonzero(rim), 1)
-    return Remainders(unseen, left / area, took / area)
+    unseen = float(np.mean(step[rim] < SEEN)) if rim.any() else 0.0
+    holes = _holes(inside)
+    alike = float(np.count_nonzero(holes & (likely > 0)))
+    return Remainders(unseen, left / area, took / area, alike / (area + np.count_nonzero(holes)))
+
+
+def _holes(inside: Bools) -> Bools:
+    """What a mask encloses, bool (h, w)."""
+    free = cv2.copyMakeBorder((~inside).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
+    cv2.floodFill(free, None, (0, 0), 0)
+    return np.asarray(free[1:-1, 1:-1] > 0)
 
 
 def _reduced(mask: Pixels, size: tuple[int, int]) -> Bools:

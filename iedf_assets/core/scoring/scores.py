@@ -44,12 +44,14 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 | outline_unseen | share of the mask's outline without a step of colour | 0 to 1 |
 | remainder | largest part outside that hangs on the mask and looks like it, over the mask | 0 or more |
 | swallowed | largest part of the mask that looks like what lies outside | 0 to 1 |
+| filled_holes | holes of the mask that look like the object, over the mask with all holes | 0 to 1 |
 | overlap | most that the object newly covers of another, over the smaller | 0 to 1 |
 | lift | way of the object's lowest row, over the height; 0 when it touches no ground | 0 to 1 |
 | detached_borders | borders that cut the object off before and no longer do | 0 to 4 |
 
 `core.pairs.finishing` and `core.judging.inspection` add what pixels alone do not tell:
-`instruction_faults` and, where they are known, `recomposition_error` (levels of 255) of the layers; of a
+`instruction_faults` and, where they are known, `recomposition_error` (levels of 255) of the layers, and
+`recomposition_thin`, the same for an object whose outline takes as much of the picture as a thin one's; of a
 model's picture `upscaling` (pixels of the pair per pixel of the model's canvas), `raw_shift` and `raw_zoom`
 against the source before it was registered (shares; 1 when no alignment was found); `judge_instruction` and
 `judge_preservation` (1 to 5).

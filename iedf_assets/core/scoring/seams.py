@@ -32,6 +32,9 @@ STEP = 2
 # share of the edge has to lie in the picture and off the edit, at so many of the places.
 ASIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-0.6, -0.6), (0.6, -0.6), (-0.6, 0.6), (0.6, 0.6))
 SHOWN, ENOUGH_PLACES = 0.5, 2
+# Of the places the quieter ones count, and however rough they are, no more than this, ΔE: other things' edges
+# are no texture.
+QUIET_PLACES, MOST_TEXTURE = 25, 2.5
 
 Lines = NDArray[np.float64]
 
@@ -87,13 +90,13 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
 
 
 def texture_step(source: Pixels, edited: Pixels, reach: int) -> float | None:
-    """The step that the source's own texture has along the same lines laid elsewhere: the median of places.
+    """The step that the source's own texture has along the same lines laid elsewhere, where it is quieter.
 
     Args:
         source, edited, reach: as of `seam`.
 
     Returns:
-        0 or more, ΔE*ab; None when there is no room for the lines elsewhere.
+        0 to `MOST_TEXTURE`, ΔE*ab; None when there is no room for the lines elsewhere.
     """
     edge = _edge(edited, reach)
     if edge is None:
@@ -115,7 +118,9 @@ def texture_step(source: Pixels, edited: Pixels, reach: int) -> float | None:
         if enough.any():
             steps = _steps(means)
             found.append(_along(steps - _nearer(steps), enough, CUT_SHARE))
-    return max(float(np.median(found)), 0.0) if len(found) >= ENOUGH_PLACES else None
+    if len(found) < ENOUGH_PLACES:
+        return None
+    return float(np.clip(np.percentile(found, QUIET_PLACES), 0, MOST_TEXTURE))
 
 
 def _edge(edited: Pixels, reach: int) -> _Edge | None:

@@ -17,7 +17,7 @@ from iedf_assets.core.storage.files import content_hash
 # The network is asked of a picture this small, its long side in pixels, for it sees no more.
 SIDE = 640
 # Pairs of one source follow each other; of so many pictures the opinions are kept.
-KEPT = 8
+KEPT = 24
 
 
 class SecondOpinion:

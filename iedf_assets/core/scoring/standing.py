@@ -18,6 +18,8 @@ BAND, FOOT = 0.25, 0.2
 # other stands on a ground.
 ANOTHER = 12.0
 SIDE = 192
+# What is smaller than this share of the picture is no object that could be covered.
+LEAST_THING = 0.005
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,9 @@ def touches_ground(source: Pixels, mask: Pixels) -> bool:
 def _covered(mask: Pixels, there: Pixels, others: Pixels) -> float:
     count, labels, stats, _ = cv2.connectedComponentsWithStats((others > 0).astype(np.uint8))
     newly = np.bincount(labels[(there > 0) & (mask == 0)], minlength=count)[1:]
-    smaller = np.minimum(stats[1:, cv2.CC_STAT_AREA], np.count_nonzero(there))
-    return float((newly / np.maximum(smaller, 1)).max(initial=0.0))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    shares = newly / np.maximum(np.minimum(areas, np.count_nonzero(there)), 1)
+    return float(shares[areas >= LEAST_THING * mask.size].max(initial=0.0))
 
 
 def _borders(mask: Pixels) -> Bools:

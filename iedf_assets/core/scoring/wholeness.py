@@ -46,7 +46,7 @@ def object_agreement(mask: Bools, others: Bools | None, opinions: Opinions) -> f
     apart = other_objects(mask, opinions) if others is None else others
     near = within(mask, NEAR * area**0.5) & ~apart
     side = 2 * max(1, int(PIECE * area**0.5)) + 1
-    piece = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    piece = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
     answers = [opinion > 0.5 for opinion in (opinions.first, *opinions.others)]
     missing = min(_missing(answer & near & ~mask, mask, piece) for answer in answers)
     extra = min(max(_pieces(mask & ~answer, piece)[1], default=0) for answer in answers)
@@ -100,7 +100,7 @@ def _missing(which: Bools, mask: Bools, piece: Pixels) -> int:
     for number in np.argsort(areas)[::-1]:
         beside = within(labels == number + 1, len(piece) // 2 + 2)
         if np.count_nonzero(outline & beside) >= HANGS * areas[number] ** 0.5:
-            return areas[number]
+            return int(areas[number])
     return 0
 
 

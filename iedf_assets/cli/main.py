@@ -140,6 +140,7 @@ def edit(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.option("--tier", type=click.Choice(get_args(Tier)), help="Judge all pairs in it.")
 @click.option("--index", type=click.Path(path_type=Path), help="The index; else ../reports/index.jsonl.")
+@click.option("--deep", is_flag=True, help="Ask the network about every mask, whatever the index says.")
 @config_option
 @settings_option
 def check(
@@ -148,13 +149,14 @@ def check(
     as_json: bool,
     tier: str | None,
     index: Path | None,
+    deep: bool,
     config: Path | None,
     settings: tuple[str, ...],
 ) -> None:
     """Lint and judge any DATASET tree in the naming spec. Exits 0 clean, 1 with findings, 2 for bad usage."""
     from iedf_assets.cli.commands.check import check_tree  # noqa: PLC0415
 
-    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json):
+    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json, deep=deep):
         sys.exit(EXIT_FAILED)
 
 

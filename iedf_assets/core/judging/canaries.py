@@ -4,81 +4,37 @@ Each fault is written as files, by the same codecs as any pair; the judge never 
 judged with its index and as a bare tree, and a fault is found when a check fails, not when one has not run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
 from iedf_assets.core.edits.agreement import LANGUAGES
-from iedf_assets.core.edits.instructions import worded
-from iedf_assets.core.edits.phrases import key_of, phrases_of
-from iedf_assets.core.edits.readings import read
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.edits.stated import applied, is_complete
+from iedf_assets.core.judging.mask_canaries import MASK_CANARIES
+from iedf_assets.core.judging.specimens import (
+    Canary,
+    Fault,
+    Injector,
+    Specimen,
+    masks,
+    pictures,
+    retold,
+    spoilt,
+)
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
 from iedf_assets.core.pictures.masks import edit_masks
 from iedf_assets.core.profile.subtypes import SUBTYPES
 
-QUALITY, WORSE_QUALITY = 95, 90
+WORSE_QUALITY = 90
 SHIFT_PX, ZOOM, WARMTH = 0.5, 0.003, 0.02
 SEAM_LEVELS, SEAM_REACH = 16, 0.008
 LEAK_SIDE, LEAK_LEVELS, LEAK_AWAY = 10, 60, 48
 KEPT_BYTES = 0.6
 MORE = 1.1
-# Files that change the copy: role → content.
-Files = dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class Specimen:
-    """A good pair that a fault is put into.
-
-    Attributes:
-        source, result: uint8 (H, W, 3), as they decode.
-        mask, allowed: uint8 (H, W), 0 or 255; all white where there are no such files.
-        files: role → content of each of its files.
-        recipe: the complete one.
-    """
-
-    source: Pixels
-    result: Pixels
-    mask: Pixels
-    allowed: Pixels
-    files: Files
-    recipe: Recipe
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What a canary changes.
-
-    Attributes:
-        files: role → new content.
-        recipe: what the index is to say, so that it agrees with the texts; None leaves it as it is.
-    """
-
-    files: Files
-    recipe: Recipe | None = None
-
-
-Injector = Callable[[Specimen, Specimen, np.random.Generator], Fault | None]
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A class of faults.
-
-    Attributes:
-        strength: how large the fault is, in words.
-        inject: makes it in a specimen, with the help of another one; None when it does not apply.
-    """
-
-    name: str
-    strength: str
-    inject: Injector = field(repr=False)
 
 
 def opposite(recipe: Recipe) -> Recipe | None:
@@ -103,27 +59,14 @@ def _stated(pair: Specimen) -> Pixels | None:
     return applied(pair.recipe, pair.source) if is_complete(pair.recipe) else None
 
 
-def _pictures(**pictures: Pixels) -> Fault:
-    """New pictures, written as such files are."""
-    return Fault({
-        role: encode_jpeg(pixels, QUALITY) if pixels.ndim == 3 else encode_png(pixels)
-        for role, pixels in pictures.items()
-    })  # fmt: skip
-
-
 def _result(result: Pixels) -> Fault:
     """Another result beside the very source that was published."""
-    return _pictures(result=result)
-
-
-def _spoilt(pair: Specimen, result: Pixels) -> Fault:
-    """Another result. Both files are encoded once and alike, so that they differ by the fault alone."""
-    return _pictures(source=pair.source, result=result)
+    return pictures(result=result)
 
 
 def _masks(pair: Specimen, mask: Pixels) -> Fault | None:
     """Another mask; None for what has none."""
-    return _pictures(mask=mask, mask_inverse=255 - mask) if "mask" in pair.files else None
+    return masks(mask) if "mask" in pair.files else None
 
 
 def _no_op(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -136,14 +79,14 @@ def _shaded(picture: Pixels, levels: int) -> Pixels:
 
 def _brighter(levels: int) -> Injector:
     def inject(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-        return _spoilt(pair, _shaded(pair.result, levels))
+        return spoilt(pair, _shaded(pair.result, levels))
 
     return inject
 
 
 def _warm_cast(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
     gains = np.array([1 + WARMTH, 1, 1 - WARMTH])
-    return _spoilt(pair, np.clip(np.rint(pair.result * gains), 0, 255).astype(np.uint8))
+    return spoilt(pair, np.clip(np.rint(pair.result * gains), 0, 255).astype(np.uint8))
 
 
 def _warped(pair: Specimen, factor: float, shift: float) -> Fault:
@@ -157,7 +100,7 @@ def _warped(pair: Specimen, factor: float, shift: float) -> Fault:
     warped = cv2.warpAffine(
         pair.result, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )
-    return _spoilt(pair, np.asarray(warped, np.uint8))
+    return spoilt(pair, np.asarray(warped, np.uint8))
 
 
 def _shifted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -193,7 +136,7 @@ def _hard_seam(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
     # Darker where the step would be lost in white.
     step = -SEAM_LEVELS if pair.result[pasted > 0].mean() > 128 else SEAM_LEVELS
     shaded = _shaded(pair.result, step)
-    return _spoilt(pair, np.where(pasted[..., None] > 0, shaded, pair.result).astype(np.uint8))
+    return spoilt(pair, np.where(pasted[..., None] > 0, shaded, pair.result).astype(np.uint8))
 
 
 def _leak(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
@@ -211,7 +154,7 @@ def _leak(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault |
     result[square] = np.where(
         result[square] > 127, result[square] - LEAK_LEVELS, result[square] + LEAK_LEVELS
     )
-    return _spoilt(pair, result)
+    return spoilt(pair, result)
 
 
 def _re_encoded(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -231,17 +174,8 @@ def _swapped_languages(pair: Specimen, _other: Specimen, _rng: np.random.Generat
 def _wrong_direction(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
     """Texts and index ask for the opposite: only the picture can tell."""
     turned = opposite(pair.recipe)
-    if turned is None:
-        return None
-    files = {}
-    for role, language in LANGUAGES.items():
-        reading = read(pair.files[role].decode("utf-8").strip(), language)
-        if reading is None:
-            return None
-        phrase = phrases_of(key_of(turned), language, reading.phrasing)[0]
-        text = worded(turned, language, reading.name, phrase)
-        files[role] = f"{text}\n".encode()
-    return Fault(files, turned)
+    files = retold(pair, turned) if turned else None
+    return Fault(files, turned) if files else None
 
 
 def _wrong_amount(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
@@ -273,9 +207,7 @@ def _region_left_out(pair: Specimen, _other: Specimen, _rng: np.random.Generator
 
 def _wrong_file(pair: Specimen, other: Specimen, _rng: np.random.Generator) -> Fault:
     size = pair.result.shape[1::-1]
-    return _pictures(
-        result=np.asarray(cv2.resize(other.result, size, interpolation=cv2.INTER_AREA), np.uint8)
-    )
+    return pictures(result=np.asarray(cv2.resize(other.result, size, interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def _truncated(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -306,6 +238,7 @@ CANARIES: Mapping[str, Canary] = {
         Canary("region_left_out", "a stated edit but for the middle 25th", _region_left_out),
         Canary("wrong_file", "another sample's result", _wrong_file),
         Canary("truncated", "the result's last 40 % are gone", _truncated),
+        *MASK_CANARIES,
     )
 }
 

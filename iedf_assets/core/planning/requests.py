@@ -3,6 +3,8 @@
 All look rows up by their keys, so they take a book as `Book.at_work` gives it.
 """
 
+from pathlib import Path
+
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.pairs.finishing import PairRequest
@@ -189,6 +191,9 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         x=edit["x"],
         y=edit["y"],
         silhouette=str(folder / silhouette_file(one, slot.subtype)) if one else None,
+        object=one,
+        others=_others(layers.get("objects") or [], one, folder),
+        asks=_asks(book, slot, one),
         made_with=edit["made_with"],
         judged=edit["judged"],
         quality=encoding.jpeg_quality,
@@ -207,6 +212,21 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         },
         inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
     )
+
+
+def _others(objects: list[Row], one: Row, folder: Path) -> list[str] | None:
+    """The files of the other objects' silhouettes; None where nobody looked for others."""
+    if "others" not in one and len(objects) < 2:
+        return None
+    own = {one["number"], *(one["parts"] or [])}
+    return [str(folder / each["mask"]) for each in objects if not each["parts"] and each["number"] not in own]
+
+
+def _asks(book: Book, slot: Slot, one: Row) -> bool:
+    """Whether a second opinion says more of an object than is known, and counts."""
+    wanted = book.category.thresholds.min_object_agreement is not None
+    judged = "object" in slot.subtype.mask_checks
+    return bool(one) and judged and wanted and one.get("confidence") is None
 
 
 def _inputs(book: Book, edit: Row) -> dict[str, dict[str, str]]:

@@ -1,25 +1,27 @@
 """The table of edit subtypes: task, needs, which mask means what; and the limits of their recipes.
 
-| subtype | task | needs | mask (white) | allowed region | result mask | tier |
+| subtype | task | needs | mask (white) | allowed region | result mask | mask judged by |
 |---|---|---|---|---|---|---|
-| move | structural_edit | layers | the object as it was | both places + margin | as it ends up | composited |
-| scale | structural_edit | layers | the object as it was | both + margin | as it ends up | composited |
-| delete | semantic_edit | layers | the object | the object + margin | none | composited |
-| recolor | semantic_edit | mask | the object | the object + margin | none | composited |
-| identity | consistency_edit | mask | the subject | the subject + margin | none | composited |
-| background | consistency_edit | mask | the background | all but the subject | none | composited |
-| physical | structural_edit | mask | the object | the object + 4 margins | none | composited |
-| replace, add | semantic_edit | mask | the object | the object + 4 margins | none | composited |
-| write | text_edit | mask | the object | the object + margin | none | composited |
-| portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | composited |
-| new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | global |
-| restyle | style_edit | none | everything | everything | none | global |
-| contrast, brightness, color_tone | style_edit | none | no file | everything | none | stated |
+| move | structural_edit | layers | the object as it was | both places + margin | as it ends up | all three |
+| scale | structural_edit | layers | the object as it was | both + margin | as it ends up | all three |
+| delete | semantic_edit | layers | the object | the object + margin | none | object, remainder |
+| recolor | semantic_edit | mask | the object | the object + margin | none | object |
+| identity | consistency_edit | mask | the subject | the subject + margin | none | object |
+| background | consistency_edit | mask | the background | all but the subject | none | object |
+| physical | structural_edit | mask | the object | the object + 4 margins | none | none |
+| replace, add | semantic_edit | mask | the object | the object + 4 margins | none | none |
+| write | text_edit | mask | the object | the object + margin | none | none |
+| portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | none |
+| new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | none |
+| restyle | style_edit | none | everything | everything | none | none |
+| contrast, brightness, color_tone | style_edit | none | no file | everything | none | none |
 
-From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. An
-edit of the tier `stated` is a function of the whole picture, `iedf_assets.core.edits.stated`. The mask is
-always of the source: white is the source region whose content changes. The allowed region is widened to
-whole JPEG blocks when a pair is finished.
+From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. What
+needs no mask is of the tier `global`, all others are `composited`; but the last three are `stated`, a
+function of the whole picture, `iedf_assets.core.edits.stated`. The mask is always of the source: white is the
+source region whose content changes. The allowed region is widened to whole JPEG blocks when a pair is
+finished. Which of the checks `object`, `remainder` and `place` judge a mask is in the last column; a
+background's is judged by its complement.
 """
 
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ Task = Literal[
     "consistency_edit", "semantic_edit", "structural_edit", "style_edit", "text_edit", "portrait_attribute"
 ]
 Tier = Literal["composited", "raw", "stated", "global"]
+MaskCheck = Literal["object", "remainder", "place"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Subtype:
         keeps_structure: whether what the mask shows stays the same thing in other light or colour.
         needs_model: whether the classical backend cannot do it.
         spread: how many margins the edit may reach beyond its mask: a new thing has another outline.
+        mask_checks: which checks tell whether the mask, or its complement, is one whole object.
     """
 
     name: str
@@ -61,6 +65,20 @@ class Subtype:
     keeps_structure: bool = False
     needs_model: bool = False
     spread: float = 1.0
+    mask_checks: tuple[MaskCheck, ...] = ()
+
+
+def _relocating(name: str) -> Subtype:
+    """What puts an object elsewhere, or makes it another size."""
+    checks: tuple[MaskCheck, ...] = ("object", "remainder", "place")
+    return Subtype(
+        name, "structural_edit", "layers", "object", "composited", relocates=True, mask_checks=checks
+    )
+
+
+def _toning(name: str, task: Task, mask_of: Literal["object", "background"]) -> Subtype:
+    """What gives an object or its background other light or colour."""
+    return Subtype(name, task, "mask", mask_of, "composited", keeps_structure=True, mask_checks=("object",))
 
 
 def _drawn(name: str, task: Task, spread: float = 4.0) -> Subtype:
@@ -81,12 +99,14 @@ def _stated(name: str) -> Subtype:
 SUBTYPES = {
     subtype.name: subtype
     for subtype in (
-        Subtype("move", "structural_edit", "layers", "object", "composited", relocates=True),
-        Subtype("scale", "structural_edit", "layers", "object", "composited", relocates=True),
-        Subtype("delete", "semantic_edit", "layers", "object", "composited"),
-        Subtype("recolor", "semantic_edit", "mask", "object", "composited", keeps_structure=True),
-        Subtype("identity", "consistency_edit", "mask", "object", "composited", keeps_structure=True),
-        Subtype("background", "consistency_edit", "mask", "background", "composited", keeps_structure=True),
+        _relocating("move"),
+        _relocating("scale"),
+        Subtype(
+            "delete", "semantic_edit", "layers", "object", "composited", mask_checks=("object", "remainder")
+        ),
+        _toning("recolor", "semantic_edit", "object"),
+        _toning("identity", "consistency_edit", "object"),
+        _toning("background", "consistency_edit", "background"),
         _drawn("physical", "structural_edit"),
         _drawn("replace", "semantic_edit"),
         _drawn("add", "semantic_edit"),

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from iedf_assets.core.judging.inspection_cache import inspect_published, known_of
+from iedf_assets.core.judging.inspection_cache import inspect_published, known_of, measured_of
 from iedf_assets.core.judging.lint import Issue, list_tree
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.parallel import Report, silent, thread_count
@@ -39,7 +39,8 @@ QA_COLUMNS = ("sample_id", "passed", *_MEASURES, "details", "edit_id", "sample_k
 _WAIT_S = 600.0
 # What is read for the index, and for the scores.
 _INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
-            "model_revision", "made_with", "tier", "width", "height", "source_path")  # fmt: skip
+            "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
+            "checksums")  # fmt: skip
 _SCORED = ("status", "reason", "detail", "failed_checks", "tier", "scores")
 
 
@@ -202,6 +203,8 @@ def _entry(layout: Layout, folder: str, row: Row) -> Row:
     }
     if row["made_with"]:
         metadata["made_with"] = json.loads(row["made_with"])
+    if measured := measured_of(row["scores"], row["checksums"]):
+        metadata["measured"] = asdict(measured)
     if known.result_mask:
         metadata["result_mask_path"] = layout.relative(known.result_mask)
     values = {

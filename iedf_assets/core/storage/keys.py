@@ -108,7 +108,7 @@ class Keys:
         seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "qwen"} else []
         self._layers = digest(*told, *seen)
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
-        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.model_dump())
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())

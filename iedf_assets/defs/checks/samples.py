@@ -11,8 +11,11 @@ from iedf_assets.core.judging.pair_checks import (
     INSTRUCTION,
     JUDGED,
     NO_OUTSIDE,
+    OBJECT,
     OUTSIDE_BOUNDS,
+    PLACE,
     POLARITY,
+    REMAINDER,
     STATED,
     bounds_of,
     judge,
@@ -33,6 +36,10 @@ PAIR_CHECKS = {
     "masks_sane": (
         "Each mask is one thing of sensible size, where the change lies. Protects from inverted masks.",
         ("mask_area", "mask_shape", POLARITY),
+    ),
+    "masks_whole": (
+        "Each mask is one whole object, left nothing of it behind, and the object ends up where it can be.",
+        (OBJECT, REMAINDER, PLACE),
     ),
     "edits_effective": (
         "Each edit did what its recipe says. Protects from no-ops, wrong directions and swapped files.",

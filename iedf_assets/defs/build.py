@@ -23,7 +23,7 @@ from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions
 from iedf_assets.defs.resources import factory_resource
-from iedf_assets.defs.sensors import build_schedule, build_sensor
+from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor
 
 # Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -55,7 +55,7 @@ def build_defs(
         asset_checks=build_checks(partitions, with_models=uses_models(profile)),
         jobs=build_jobs(),
         sensors=[build_sensor(profile)],
-        schedules=[build_schedule(profile)],
+        schedules=[build_schedule(profile), build_judging()],
         resources={
             "factory": factory_resource(profile, listener),
             "io_manager": ManifestIOManager(layout),

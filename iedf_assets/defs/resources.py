@@ -1,7 +1,7 @@
 """The factory as the assets see it: profile, folders, the lock of a run's category, and progress."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import dagster as dg
@@ -22,10 +22,24 @@ PARTITION_TAG = "dagster/partition"
 class Factory:
     """What every asset and check of a run works with."""
 
-    def __init__(self, profile: Profile, listener: Listener | None = None) -> None:
+    def __init__(
+        self, profile: Profile, listener: Listener | None = None, categories: Sequence[str] = ()
+    ) -> None:
         self.profile = profile
         self.layout = Layout.of(profile)
         self._listener = listener
+        self._categories = categories
+
+    @property
+    def asked_for(self) -> list[str]:
+        """The categories that a run without a partition is about.
+
+        Raises:
+            ProfileError: the profile has no such category.
+        """
+        for name in self._categories:
+            self.profile.category(name)
+        return list(self._categories or self.profile.categories)
 
     def book(self, category: str) -> Book:
         """What is known of a category right now, read afresh from disk."""
@@ -53,7 +67,7 @@ def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.R
     """The resource `factory`: as long as a run, it holds its category's lock and watches for dead runs."""
 
     def provide(context: dg.InitResourceContext) -> Iterator[Factory]:
-        factory = Factory(profile, listener)
+        factory = Factory(profile, listener, context.resource_config["categories"])
         claim_outputs(factory.layout)
         if context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
@@ -68,4 +82,13 @@ def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.R
                 stack.enter_context(watching_for_dead_runs(context.instance))
             yield factory
 
-    return dg.ResourceDefinition(provide, description="Profile, folders, the category's lock, progress.")
+    categories = dg.Field(
+        [str],
+        default_value=[],
+        description="Of a run without a partition: the categories that its checks judge; [] for all.",
+    )
+    return dg.ResourceDefinition(
+        provide,
+        config_schema={"categories": categories},
+        description="Profile, folders, the category's lock, progress.",
+    )

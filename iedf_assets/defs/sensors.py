@@ -11,7 +11,7 @@ from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.watching import Memory, Observation, decide
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.defs.jobs import FACTORY
+from iedf_assets.defs.jobs import FACTORY, JUDGE
 from iedf_assets.defs.resources import PARTITION_TAG
 
 IN_PROGRESS = [
@@ -66,6 +66,16 @@ def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
         return due or dg.SkipReason("no category has unfinished photos")
 
     return nightly
+
+
+def build_judging() -> dg.ScheduleDefinition:
+    """A nightly schedule that makes nothing and judges all there is."""
+    return dg.ScheduleDefinition(
+        name="nightly_judging",
+        job_name=JUDGE,
+        cron_schedule="0 4 * * *",
+        description="Every night at four, all checks on what lies on disk, though nothing was made.",
+    )
 
 
 def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Observation:

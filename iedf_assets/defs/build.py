@@ -19,6 +19,7 @@ from iedf_assets.defs.assets.source_images import SOURCE_IMAGES
 from iedf_assets.defs.assets.stage import stage_asset
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.checks.build import build_checks
+from iedf_assets.defs.inputs import input_assets, observe_job
 from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions
@@ -47,13 +48,14 @@ def build_defs(
     layout = Layout.of(profile)
     return dg.Definitions(
         assets=[
+            *input_assets(partitions),
             *(stage_asset(stage, partitions) for stage in STAGES),
             dataset_index_asset(),
             canaries_asset(),
             report_asset(),
         ],
         asset_checks=build_checks(partitions, with_models=uses_models(profile)),
-        jobs=build_jobs(),
+        jobs=[*build_jobs(), observe_job(profile)],
         sensors=[build_sensor(profile)],
         schedules=[build_schedule(profile), build_judging()],
         resources={

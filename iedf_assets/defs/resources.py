@@ -13,6 +13,7 @@ from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import claim_outputs
 from iedf_assets.defs.category_loop import Listener
+from iedf_assets.defs.inputs import report_inputs
 from iedf_assets.defs.instance import PROCESS_TAG, this_process, watching_for_dead_runs
 
 LOG_INTERVAL_S = 5.0
@@ -79,6 +80,8 @@ def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.R
             lock = factory.layout.category_lock(category)
             stack.enter_context(exclusive(lock, subject=f"the category {category}"))
             if context.instance:
+                # Before the first step, whose materialization is of these versions.
+                report_inputs(context.instance, profile, category)
                 stack.enter_context(watching_for_dead_runs(context.instance))
             yield factory
 

@@ -8,7 +8,7 @@ import dagster as dg
 from iedf_assets.core.judging.proving import Detection, as_json, prove, worst_rates
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.files import write_text
-from iedf_assets.defs.metadata import OWNERS, records_table
+from iedf_assets.defs.metadata import GROUP, OWNERS, records_table
 from iedf_assets.defs.resources import Factory
 
 CANARIES_VERSION = 1
@@ -26,7 +26,7 @@ def canaries_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         deps=["dataset_index"],
-        group_name="publish",
+        group_name=GROUP,
         kinds={"json"},
         owners=OWNERS,
         code_version=str(CANARIES_VERSION),

@@ -38,7 +38,6 @@ def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) ->
 DATASET = Stage(
     name="dataset",
     after="edit_pairs",
-    group="publish",
     kinds=frozenset({"polars", "file"}),
     version=VERDICTS_VERSION,
     description="Applies the thresholds to the measured pairs and publishes what passes under the naming "

@@ -34,7 +34,6 @@ def _generate(context: dg.AssetExecutionContext, factory: Factory, book: Book) -
 EDITED_IMAGES = Stage(
     name="edited_images",
     after="image_layers",
-    group="generate",
     kinds=frozenset({"opencv", "python"}),
     version=EDITS_VERSION,
     description="Plans the edits of each source (recipe and bilingual instruction, drawn from the seed), "

@@ -28,7 +28,6 @@ def _decompose(context: dg.AssetExecutionContext, factory: Factory, book: Book) 
 IMAGE_LAYERS = Stage(
     name="image_layers",
     after="source_images",
-    group="decompose",
     kinds=frozenset({"opencv", "python"}),
     version=LAYERS_VERSION,
     description="RGBA layers, a completed background and a main mask of each accepted source, as far as "

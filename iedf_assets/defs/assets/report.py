@@ -3,7 +3,7 @@
 import dagster as dg
 
 from iedf_assets.core.report.building import build_report
-from iedf_assets.defs.metadata import OWNERS
+from iedf_assets.defs.metadata import GROUP, OWNERS
 from iedf_assets.defs.resources import Factory
 
 REPORT_VERSION = 1
@@ -14,7 +14,7 @@ def report_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         deps=["dataset_index"],
-        group_name="publish",
+        group_name=GROUP,
         kinds={"html"},
         owners=OWNERS,
         code_version=str(REPORT_VERSION),

@@ -37,7 +37,6 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
 SOURCE_IMAGES = Stage(
     name="source_images",
     after=None,
-    group="ingest",
     kinds=frozenset({"polars", "pillow"}),
     version=SOURCES_VERSION,
     description="Scans `data/<category>/`, decodes, filters and fingerprints: a manifest row for every "

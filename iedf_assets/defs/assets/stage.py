@@ -8,7 +8,8 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
-from iedf_assets.defs.metadata import OWNERS, Metadata, result
+from iedf_assets.defs.inputs import PHOTOS, SETTINGS
+from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result
 from iedf_assets.defs.resources import Factory
 
 Work = Callable[[dg.AssetExecutionContext, Factory, Book], tuple[Book, Metadata]]
@@ -21,14 +22,13 @@ class Stage:
 
     Attributes:
         name: of the stage, its manifest and its asset.
-        after: the stage before it; None for the first.
+        after: the stage before it; None for the first, which the photos are before.
         version: of its output; raised by hand when the output for the same input changes.
         pool: of which one step runs at a time, in whichever run; None for no bound.
     """
 
     name: str
     after: str | None
-    group: str
     kinds: frozenset[str]
     version: int
     description: str
@@ -42,8 +42,8 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
     @dg.asset(
         name=stage.name,
         partitions_def=partitions,
-        deps=[stage.after] if stage.after else [],
-        group_name=stage.group,
+        deps=[stage.after or PHOTOS, SETTINGS],
+        group_name=GROUP,
         kinds=set(stage.kinds),
         owners=OWNERS,
         pool=stage.pool,

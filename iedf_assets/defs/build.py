@@ -17,6 +17,7 @@ from iedf_assets.defs.assets.image_layers import IMAGE_LAYERS
 from iedf_assets.defs.assets.report import report_asset
 from iedf_assets.defs.assets.source_images import SOURCE_IMAGES
 from iedf_assets.defs.assets.stage import stage_asset
+from iedf_assets.defs.automation import build_follower
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.checks.build import build_checks
 from iedf_assets.defs.inputs import input_assets, observe_job
@@ -28,6 +29,8 @@ from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor
 
 # Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+# Links to the source, built in one place.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 STAGES = (SOURCE_IMAGES, IMAGE_LAYERS, EDITED_IMAGES, EDIT_PAIRS, DATASET)
 
@@ -56,7 +59,7 @@ def build_defs(
         ],
         asset_checks=build_checks(partitions, with_models=uses_models(profile)),
         jobs=[*build_jobs(), observe_job(profile)],
-        sensors=[build_sensor(profile)],
+        sensors=[build_sensor(profile), build_follower()],
         schedules=[build_schedule(profile), build_judging()],
         resources={
             "factory": factory_resource(profile, listener),

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -25,6 +25,15 @@ def row_counts(book: Book, stage: str) -> Metadata:
     told = rows.where(pl.col("reason").is_not_null())
     reasons = {"reasons": reasons_table(told)} if told else {}
     return {"dagster/row_count": len(rows), **rows.counts(), **reasons}
+
+
+def source_of(function: Callable[..., Any]) -> Metadata:
+    """Where the code of an asset stands, as the UI links it."""
+    place = function.__code__
+    reference = dg.LocalFileCodeReference(
+        file_path=place.co_filename, line_number=place.co_firstlineno, label=function.__module__
+    )
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def reasons_table(rows: Rows) -> dg.TableMetadataValue:

@@ -8,7 +8,8 @@ import dagster as dg
 from iedf_assets.core.judging.proving import Detection, as_json, prove, worst_rates
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.files import write_text
-from iedf_assets.defs.metadata import GROUP, OWNERS, records_table
+from iedf_assets.defs.automation import FOLLOWS_WEEKLY, PROVED
+from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
 
 CANARIES_VERSION = 1
@@ -29,6 +30,9 @@ def canaries_asset() -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"json"},
         owners=OWNERS,
+        automation_condition=FOLLOWS_WEEKLY,
+        freshness_policy=PROVED,
+        metadata=source_of(canaries_asset),
         code_version=str(CANARIES_VERSION),
         description="Puts known faults into copies of samples, judges the copies, and reports what was "
         "found. The dataset itself is not touched.",

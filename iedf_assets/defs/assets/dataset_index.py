@@ -8,7 +8,8 @@ import dagster as dg
 from iedf_assets.core.memory import give_back
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.defs.metadata import GROUP, OWNERS, records_table
+from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
 
 INDEX_VERSION = 1  # raised when the index says something else of the same dataset
@@ -22,6 +23,8 @@ def dataset_index_asset() -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"csv", "json"},
         owners=OWNERS,
+        automation_condition=FOLLOWS,
+        metadata=source_of(dataset_index_asset),
         code_version=str(INDEX_VERSION),
         description="Merges all categories into `reports/index.csv` and `index.jsonl`, the scores of every "
         "judged pair, lint findings, and photos that appear in several categories.",

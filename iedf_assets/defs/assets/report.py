@@ -3,7 +3,8 @@
 import dagster as dg
 
 from iedf_assets.core.report.building import build_report
-from iedf_assets.defs.metadata import GROUP, OWNERS
+from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
 
 REPORT_VERSION = 1
@@ -17,6 +18,8 @@ def report_asset() -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"html"},
         owners=OWNERS,
+        automation_condition=FOLLOWS,
+        metadata=source_of(report_asset),
         code_version=str(REPORT_VERSION),
         description="A static page that opens from disk: all pairs, published and rejected, with before and "
         "after, masks, scores against their thresholds, reasons and accounts.",

@@ -9,7 +9,7 @@ import polars as pl
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
 from iedf_assets.defs.inputs import PHOTOS, SETTINGS
-from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result
+from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
 
 Work = Callable[[dg.AssetExecutionContext, Factory, Book], tuple[Book, Metadata]]
@@ -48,7 +48,7 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
         owners=OWNERS,
         pool=stage.pool,
         code_version=str(stage.version),
-        metadata=column_schema(stage.name),
+        metadata={**column_schema(stage.name), **source_of(stage.work)},
         description=stage.description,
     )
     def asset(

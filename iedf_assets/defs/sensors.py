@@ -1,6 +1,7 @@
 """Automation: a sensor that asks for runs when there is work, and nightly schedules."""
 
 import dagster as dg
+from tzlocal import get_localzone_name
 
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
@@ -75,6 +76,7 @@ def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
     @dg.schedule(
         job_name=FACTORY,
         cron_schedule="0 2 * * *",
+        execution_timezone=zone_of(profile),
         name="nightly",
         description="Every night at two, a run of each category in which something is to be done.",
     )
@@ -91,12 +93,18 @@ def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
     return nightly
 
 
-def build_judging() -> dg.ScheduleDefinition:
+def zone_of(profile: Profile) -> str:
+    """The time zone of the schedules: the profile's, else the machine's."""
+    return profile.automation.timezone or get_localzone_name()
+
+
+def build_judging(profile: Profile) -> dg.ScheduleDefinition:
     """A nightly schedule that makes nothing and judges all there is."""
     return dg.ScheduleDefinition(
         name="nightly_judging",
         job_name=JUDGE,
         cron_schedule="0 4 * * *",
+        execution_timezone=zone_of(profile),
         description="Every night at four, all checks on what lies on disk, though nothing was made.",
     )
 

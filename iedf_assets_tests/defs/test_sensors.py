@@ -10,8 +10,10 @@ import dagster as dg
 import numpy as np
 import pytest
 from skimage import data
+from tzlocal import reload_localzone
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
@@ -278,3 +280,16 @@ def test_the_schedule_asks_for_every_category_with_unfinished_photos(
     assert nightly(look) == [OBJECTS, PHYSICAL]
     run(look.profile, instance, OBJECTS)
     assert nightly(look) == [PHYSICAL]
+
+
+def test_schedules_run_in_the_machines_zone_or_the_profiles(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Lisbon")
+    reload_localzone()
+    there = profile.model_copy(update={"automation": Automation(timezone="Asia/Shanghai")})
+    for one, zone in ((profile, "Europe/Lisbon"), (there, "Asia/Shanghai")):
+        schedules = build_defs(one).get_repository_def().schedule_defs
+        assert {schedule.execution_timezone for schedule in schedules} == {zone}
+    monkeypatch.undo()
+    reload_localzone()

@@ -9,6 +9,7 @@ from iedf_assets.core.judging.proving import Detection, as_json, prove, worst_ra
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.files import write_text
 from iedf_assets.defs.automation import FOLLOWS_WEEKLY, PROVED
+from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
 
@@ -41,9 +42,9 @@ def canaries_asset() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: CanaryConfig, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
         layout, profile = factory.layout, factory.profile
-        with tempfile.TemporaryDirectory(prefix="iedf-canaries-") as work:
+        with told_plainly(), tempfile.TemporaryDirectory(prefix="iedf-canaries-") as work:
             found = prove(
-                layout.outputs,
+                factory.ready().layout.outputs,
                 Path(work),
                 per_class=config.per_class,
                 seed=profile.seed,

@@ -9,6 +9,7 @@ from iedf_assets.core.memory import give_back
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
 
@@ -32,7 +33,8 @@ def dataset_index_asset() -> dg.AssetsDefinition:
     def dataset_index(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
-        summary = write_index(factory.profile, factory.layout)
+        with told_plainly():
+            summary = write_index(factory.ready().profile, factory.layout)
         totals: Counter[str] = Counter()
         for counts in summary.counts.values():
             totals.update(counts)

@@ -4,6 +4,7 @@ import dagster as dg
 
 from iedf_assets.core.report.building import build_report
 from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
 
@@ -25,7 +26,8 @@ def report_asset() -> dg.AssetsDefinition:
         "after, masks, scores against their thresholds, reasons and accounts.",
     )
     def report(factory: dg.ResourceParam[Factory]) -> dg.MaterializeResult[None]:
-        page = build_report(factory.profile, factory.layout)
+        with told_plainly():
+            page = build_report(factory.ready().profile, factory.layout)
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(str(page)),

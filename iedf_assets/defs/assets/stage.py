@@ -8,6 +8,7 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
+from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.inputs import PHOTOS, SETTINGS
 from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
@@ -47,6 +48,9 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
         kinds=set(stage.kinds),
         owners=OWNERS,
         pool=stage.pool,
+        # Of what is not an error of ours: a disk or a database that was busy.
+        retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         code_version=str(stage.version),
         metadata={**column_schema(stage.name), **source_of(stage.work)},
         description=stage.description,
@@ -54,7 +58,8 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
     def asset(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[pl.LazyFrame]:
-        book, shown = stage.work(context, factory, factory.book(context.partition_key))
-        return result(book, stage.name, shown)
+        with told_plainly():
+            book, shown = stage.work(context, factory, factory.book(context.partition_key))
+            return result(book, stage.name, shown)
 
     return asset

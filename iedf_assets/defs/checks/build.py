@@ -20,6 +20,7 @@ from iedf_assets.defs.checks.whole import (
     index_matches_dataset,
     look_at_verdicts,
 )
+from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import records_table
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.strips import labelled
@@ -99,6 +100,16 @@ def _judged(
     wanted: dict[str, dg.AssetCheckSeverity],
 ) -> dict[str, Verdict]:
     """The wanted verdicts on the run's category, each written down; without one, on all in one."""
+    with told_plainly():
+        return _looked(context, factory, look, wanted)
+
+
+def _looked(
+    context: dg.AssetCheckExecutionContext,
+    factory: Factory,
+    look: Callable[[Book], dict[str, Verdict]],
+    wanted: dict[str, dg.AssetCheckSeverity],
+) -> dict[str, Verdict]:
     if context.has_partition_key:
         category = context.partition_key
         return _keep(factory, category, look(factory.book(category)), wanted)
@@ -134,7 +145,8 @@ def _whole_check(asset: str, look: Callable[[Factory], Verdict]) -> dg.AssetChec
 
     @dg.asset_check(asset=asset, name=look.__name__, description=look.__doc__)
     def check(factory: dg.ResourceParam[Factory]) -> dg.AssetCheckResult:
-        return _result(look(factory), ERROR)
+        with told_plainly():
+            return _result(look(factory.ready()), ERROR)
 
     return check
 
@@ -149,7 +161,8 @@ def _all_categories_pass(asset: str, names: list[str]) -> dg.AssetChecksDefiniti
         op_tags=LAST,
     )
     def all_categories_pass(factory: dg.ResourceParam[Factory]) -> dg.AssetCheckResult:
-        return _result(look_at_verdicts(factory, names), ERROR)
+        with told_plainly():
+            return _result(look_at_verdicts(factory.ready(), names), ERROR)
 
     return all_categories_pass
 

@@ -23,4 +23,6 @@ STAGED_FILES_MISSING = "staged_files_missing"
 STAGED_FILES_DAMAGED = "staged_files_damaged"
 
 PASSING = frozenset({READ_ERROR, OUT_OF_MEMORY, CHANGED_WHILE_READING, CHANGED_SINCE_SCAN})
+# A file that no decoder makes a picture of.
+BROKEN = frozenset({UNREADABLE, TRUNCATED, CORRUPTED, TOO_LARGE, SYMLINK_OUTSIDE})
 DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})

@@ -38,7 +38,6 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
 EDIT_PAIRS = Stage(
     name="edit_pairs",
     after="edited_images",
-    group="finish",
     kinds=frozenset({"opencv", "pillow"}),
     version=PAIRS_VERSION,
     description="Composites each edit through a feathered alpha, encodes source and result once and "

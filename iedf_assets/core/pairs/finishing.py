@@ -4,21 +4,24 @@ Source and result are encoded from the same decoded pixels with the same setting
 same pixels wherever no block of the edit lies, whatever the photo's own format was.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
-from iedf_assets.core.errors import StorageError, WorkerError
+from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.scoring.scores import Scores, measure
+from iedf_assets.core.storage.item_loop import attempt, attempted
 from iedf_assets.core.storage.journal import Row
 
 
@@ -120,6 +123,25 @@ def finish(request: PairRequest, folder: Path) -> Row:
     scores |= making
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
+
+
+def finished_apart(request: PairRequest, apart: Apart, timeout_s: float) -> Row:
+    """The row of a pair that is finished in a child process, whatever becomes of it.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    begun = time.perf_counter()
+    try:
+        return dict(apart.call(f"{__name__}:finished", asdict(request), timeout_s))
+    except SourceError as error:
+        outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
+        return attempted(request, outcome, time.perf_counter() - begun)
+
+
+def finished(asked: dict[str, Any]) -> Row:
+    """The row of a pair, made here; what `finished_apart` calls."""
+    return attempt(PairRequest(**asked), finish)
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

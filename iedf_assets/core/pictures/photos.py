@@ -21,6 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.memory import claim_pixels
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.containers import Container, orientation, take_apart
 from iedf_assets.core.pictures.srgb import to_srgb
@@ -37,6 +38,8 @@ from iedf_assets.core.reasons import (
 from iedf_assets.core.storage.files import content_hash
 
 MAX_FILE_BYTES = 2 << 30
+# No JPEG has longer sides, and a pair is written as JPEG.
+MAX_SIDE = 65_500
 # Sizes are checked here, against the profile's own bound and before anything is decoded. Pillow's bound is
 # fixed, and between one and two times of it a warning, so it is switched off for good.
 Image.MAX_IMAGE_PIXELS = None
@@ -155,6 +158,9 @@ def _decode(container: Container, source_id: str, size: int, max_pixels: int, ma
     width, height = picture.size
     if width * height > max_pixels:
         raise SourceError(TOO_LARGE, f"{width}x{height} pixels, more than {max_pixels}")
+    if max(width, height) > MAX_SIDE:
+        raise SourceError(TOO_LARGE, f"{width}x{height} pixels, a side of more than {MAX_SIDE}")
+    claim_pixels(width * height)
     mode, target = picture.mode, working_size(width, height, max_megapixels)
     if isinstance(picture, JpegImageFile) and target != picture.size:
         # libjpeg halves exactly while decoding, as long as the result is not smaller than the target.

@@ -35,8 +35,8 @@ async def item(service: Service, asked: ItemRequest) -> ItemAnswer:
         if asked.return_b64:
             files = {name: await asyncio.to_thread(packed, made.folder / name) for name in made.names}
         return ItemAnswer(
-            request_id=asked.request_id, runtime=made.seconds, row=made.told["row"], names=made.names,
-            files=files, cache_dir=str(made.folder),
+            request_id=asked.request_id, runtime=service.runtime, seconds=made.seconds,
+            row=made.told["row"], names=made.names, files=files, cache_dir=str(made.folder),
         )  # fmt: skip
 
 
@@ -48,8 +48,8 @@ def _placed(service: Service, asked: ItemRequest, wanted: dict[str, Any]) -> lis
     """
     stamps = []
     for key, brought in (("path", asked.source_b64), ("layers_folder", asked.files)):
-        if brought is None and wanted.get(key):
-            if not isinstance(wanted[key], str):
+        if brought is None and key in wanted:
+            if not isinstance(wanted[key], str) or not wanted[key]:
                 raise ServiceError("invalid_input", f"item.{key} has to be a path")
             place = inside(service.settings.roots, wanted[key], f"item.{key}")
             wanted[key] = str(place)
@@ -80,7 +80,10 @@ def _require_plain_names(wanted: dict[str, Any]) -> None:
         ServiceError: `invalid_input`: one does.
     """
     layers = wanted.get("layers")
-    for layer in (layers.get("layers") if isinstance(layers, dict) else None) or []:
+    listed = layers.get("layers") if isinstance(layers, dict) else None
+    if not isinstance(listed, list | None):
+        raise ServiceError("invalid_input", "item.layers.layers has to be a list")
+    for layer in listed or []:
         name = layer.get("file") if isinstance(layer, dict) else None
         if not isinstance(name, str) or name != Path(name).name or name.startswith("."):
             raise ServiceError("invalid_input", "item.layers has a layer whose file is no plain name")

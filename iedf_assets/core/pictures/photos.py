@@ -66,6 +66,10 @@ _UPRIGHT: dict[int, Callable[[Any], Any]] = {
 }
 
 
+Look = Callable[[Container, Pixels], None]
+"""Sees a file and its pixels as stored, uint8 (H, W, 3), and raises a SourceError when they are not sound."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """One photo as the factory works on it.
@@ -89,7 +93,12 @@ class Photo:
 
 
 def read_photo(
-    path: Path, *, max_pixels: int, max_megapixels: float, expected_id: str | None = None
+    path: Path,
+    *,
+    max_pixels: int,
+    max_megapixels: float,
+    expected_id: str | None = None,
+    look: Look | None = None,
 ) -> Photo:
     """Read a JPEG, PNG, WebP, TIFF, GIF, BMP or AVIF file.
 
@@ -99,6 +108,7 @@ def read_photo(
         max_pixels: a picture with more is not decoded.
         max_megapixels: a larger one is scaled down to this, keeping its shape.
         expected_id: the `source_id` that it had when it was scanned.
+        look: refuses what the decoder lets pass, such as `soundness.require_sound`.
 
     Raises:
         SourceError: the photo cannot be used; the reason is one of `iedf_assets.core.reasons`.
@@ -110,7 +120,7 @@ def read_photo(
     # Decoders meet hostile bytes here and raise what they please (struct.error, zlib.error, IndexError,
     # AssertionError, ...), so this is the one place where any error of theirs becomes the photo's reason.
     try:
-        return _decode(take_apart(data), source_id, len(data), max_pixels, max_megapixels)
+        return _decode(take_apart(data), source_id, len(data), max_pixels, max_megapixels, look)
     except SourceError:
         raise
     except MemoryError as error:
@@ -153,7 +163,14 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(container: Container, source_id: str, size: int, max_pixels: int, max_megapixels: float) -> Photo:
+def _decode(
+    container: Container,
+    source_id: str,
+    size: int,
+    max_pixels: int,
+    max_megapixels: float,
+    look: Look | None,
+) -> Photo:
     picture = _DECODERS[container.format](io.BytesIO(container.data))
     width, height = picture.size
     if width * height > max_pixels:
@@ -167,6 +184,8 @@ def _decode(container: Container, source_id: str, size: int, max_pixels: int, ma
         picture.draft(None, target)
     picture.load()
     rgb = to_srgb(picture, container.icc or picture.info.get("icc_profile") or b"")
+    if look is not None:
+        look(container, rgb)
     if target != (rgb.shape[1], rgb.shape[0]):
         rgb = np.asarray(cv2.resize(rgb, target, interpolation=cv2.INTER_AREA))
     turn = orientation(container.exif or picture.info.get("exif") or b"")

@@ -14,6 +14,7 @@ from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.pictures.photos import Photo, read_photo
+from iedf_assets.core.pictures.soundness import require_sound
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.sections import Filters
 from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
@@ -201,7 +202,9 @@ def shown(asked: list[Any]) -> Row:
     if problem is not None:
         raise SourceError(*problem)
     try:
-        photo = read_photo(Path(path), max_pixels=max_pixels, max_megapixels=max_megapixels)
+        photo = read_photo(
+            Path(path), max_pixels=max_pixels, max_megapixels=max_megapixels, look=require_sound
+        )
         return _columns(photo, Filters(**told))
     except MemoryError as error:
         raise SourceError(OUT_OF_MEMORY, "not enough memory to look at it") from error

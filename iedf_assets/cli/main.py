@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -17,6 +17,7 @@ from iedf_assets.cli.options import (
 )
 from iedf_assets.core.errors import FactoryError, ProfileError
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.subtypes import Tier
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -137,7 +138,7 @@ def edit(
 @cli.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-@click.option("--tier", type=click.Choice(["composited", "raw", "global"]), help="Judge all pairs in it.")
+@click.option("--tier", type=click.Choice(get_args(Tier)), help="Judge all pairs in it.")
 @click.option("--index", type=click.Path(path_type=Path), help="The index; else ../reports/index.jsonl.")
 @click.option("--deep", is_flag=True, help="Ask the network about every mask, whatever the index says.")
 @config_option

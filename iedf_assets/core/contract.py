@@ -88,11 +88,12 @@ class EditRequest:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How a model is loaded and run; `classical` takes no notice of it, `onnx` of its file alone.
+    """How a model is loaded and run; `onnx` takes notice of its file, runtime and device only.
 
     Attributes:
         model_dir: the checkpoint's folder, absolute.
         model_file: the segmentation network's file, absolute, of the backend `onnx`.
+        runtime: what runs the network of the backend `onnx`: `opencv` or `onnxruntime`.
         revision: fingerprint of the checkpoint, as the orchestrator saw it.
         steps: denoising steps.
         cfg: true classifier-free guidance scale; 1 is without.
@@ -117,6 +118,7 @@ class ModelSettings:
 
     model_dir: str = ""
     model_file: str = ""
+    runtime: str = "opencv"
     revision: str = ""
     steps: int = 40
     cfg: float = 4.0

@@ -12,6 +12,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.thumbnails import data_uri, load_small, strip
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.naming import SampleKey
 from iedf_assets.defs.metadata import Metadata
@@ -36,15 +37,15 @@ def layers_strip(book: Book) -> Metadata:
 
 
 def pairs_strip(book: Book) -> Metadata:
-    """Source, mask and result of a few of the pairs of a book at work."""
+    """Source, mask (where there is one) and result of a few of the pairs of a book at work."""
     keys = [slot.pair_key for slot in book.slots_of(book.worked_on)]
     done = [key for key in keys if key in book.pairs and book.pairs[key]["status"] == "done"]
-    folders = [book.layout.staged("edit_pairs", key) for key in done]
-    return _strip("pictures: source, mask, result", [_triple(folder) for folder in folders])
+    folders = [(book.layout.staged("edit_pairs", key), book.pairs[key]["tier"]) for key in done]
+    return _strip("pictures: source, mask, result", [_files(folder, tier) for folder, tier in folders])
 
 
 def samples_strip(book: Book) -> Metadata:
-    """Source, mask and result of the newest samples as they lie in the dataset."""
+    """Source, mask (where there is one) and result of the newest samples as they lie in the dataset."""
     published = (key for key, status in book.verdicts.pick("sample_key", "status") if status == "published")
     newest = nlargest(ROWS, map(SampleKey.parse, published), key=lambda key: key.number)[::-1]
     return _strip(
@@ -61,11 +62,14 @@ def cases_strip(dataset: Path, samples: list[str]) -> Metadata:
 
 
 def _sample_files(dataset: Path, key: SampleKey) -> tuple[Path, ...]:
-    return tuple(dataset / key.file(role) for role in ("source", "mask", "result"))
+    known = SUBTYPES.get(key.subtype)
+    roles = ("source", "result") if known and known.tier == "stated" else ("source", "mask", "result")
+    return tuple(dataset / key.file(role) for role in roles)
 
 
-def _triple(folder: Path) -> tuple[Path, ...]:
-    return folder / "source.jpg", folder / "mask.png", folder / "result.jpg"
+def _files(folder: Path, tier: str) -> tuple[Path, ...]:
+    names = ("source.jpg", "result.jpg") if tier == "stated" else ("source.jpg", "mask.png", "result.jpg")
+    return tuple(folder / name for name in names)
 
 
 def _strip(caption: str, rows: Sequence[tuple[Path, ...]], *, spotlight: bool = False) -> Metadata:

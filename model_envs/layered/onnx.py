@@ -37,10 +37,10 @@ class Backend:
         """Load the network.
 
         Raises:
-            WorkerError: the file is not there, or is no network that is known.
+            WorkerError: the file is not there, is no network that is known, or its runtime cannot run it.
         """
         path = Path(settings.model_file)
-        self._network = Network(path)
+        self._network = Network(path, settings.runtime, settings.device)
         self.revision: str | None = settings.revision
         self.loaded = f"{self._network.family.name} from {path.name}"
 

@@ -123,7 +123,8 @@ class ServiceSettings(BaseModel):
         if self.device:
             told["device"] = self.device
         if self.backend == "onnx":
-            return network_settings(Path(told["model_file"]) if told.get("model_file") else None)
+            file = Path(told["model_file"]) if told.get("model_file") else None
+            return network_settings(file, told.get("runtime", "opencv"), told.get("device", "auto"))
         return ModelSettings(**told)
 
 

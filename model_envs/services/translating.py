@@ -58,7 +58,7 @@ def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path:
         SourceError: the photo cannot be read, or the answer is not of its size.
         StorageError: the mask is absent or damaged.
     """
-    if request.recipe["subtype"] in classical.FROM_LAYERS:
+    if request.recipe["subtype"] in classical.WITHOUT_MODEL:
         return classical.Backend(ModelSettings()).run(request, folder) | {"backend": "classical"}
     rgb = photo_of(request)
     # Without a mask the contract has the middle edited; an edit of everything says so.

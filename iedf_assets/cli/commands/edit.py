@@ -126,6 +126,7 @@ def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -
         category = Category(
             task=SUBTYPES[subtype].task,
             subtypes={subtype: 1},
+            plain_share=profile.plain_share,
             filters=profile.filters,
             recipes=profile.recipes,
             workers=profile.workers,

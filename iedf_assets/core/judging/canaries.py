@@ -12,6 +12,7 @@ import numpy as np
 
 from iedf_assets.core.edits.agreement import LANGUAGES
 from iedf_assets.core.edits.recipes import Recipe
+from iedf_assets.core.edits.stated import applied, is_complete
 from iedf_assets.core.judging.mask_canaries import MASK_CANARIES
 from iedf_assets.core.judging.specimens import (
     Canary,
@@ -33,6 +34,7 @@ SHIFT_PX, ZOOM, WARMTH = 0.5, 0.003, 0.02
 SEAM_LEVELS, SEAM_REACH = 16, 0.008
 LEAK_SIDE, LEAK_LEVELS, LEAK_AWAY = 10, 60, 48
 KEPT_BYTES = 0.6
+MORE = 1.1
 
 
 def opposite(recipe: Recipe) -> Recipe | None:
@@ -46,9 +48,25 @@ def opposite(recipe: Recipe) -> Recipe | None:
         hue = (recipe["hue"] + 180) % 360
         return recipe | {"hue": hue, "colour": colour_names.name_of_lch(0.6, 0.15, hue).key}
     kinds = [("warm", "cool"), ("brighten", "darken"), ("relight_left", "relight_right")]
+    kinds += [("higher", "lower"), ("brighter", "darker"), ("warmer", "cooler")]
     others = dict(kinds) | {two: one for one, two in kinds}
     kind = others.get(recipe.get("kind", ""))
     return recipe | {"kind": kind} if kind else None
+
+
+def _stated(pair: Specimen) -> Pixels | None:
+    """What a stated edit makes of the published source; None of any other edit."""
+    return applied(pair.recipe, pair.source) if is_complete(pair.recipe) else None
+
+
+def _result(result: Pixels) -> Fault:
+    """Another result beside the very source that was published."""
+    return pictures(result=result)
+
+
+def _masks(pair: Specimen, mask: Pixels) -> Fault | None:
+    """Another mask; None for what has none."""
+    return masks(mask) if "mask" in pair.files else None
 
 
 def _no_op(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -93,22 +111,22 @@ def _zoomed(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Faul
     return _warped(pair, 1 + ZOOM, 0.0)
 
 
-def _mask_inverted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-    return masks(255 - pair.mask)
+def _mask_inverted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _masks(pair, 255 - pair.mask)
 
 
-def _mask_empty(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-    return masks(np.zeros_like(pair.mask))
+def _mask_empty(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _masks(pair, np.zeros_like(pair.mask))
 
 
-def _mask_full(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-    return masks(np.full_like(pair.mask, 255))
+def _mask_full(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _masks(pair, np.full_like(pair.mask, 255))
 
 
 def _hard_seam(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
     """What was edited and a rim around it in another shade, without a feather, within the allowed region."""
     subtype = SUBTYPES[pair.recipe["subtype"]]
-    if subtype.mask_of == "background":
+    if subtype.mask_of == "background" or subtype.tier == "stated":
         return None
     mask, result_mask = edit_masks(subtype, pair.mask, pair.recipe)
     edited = mask if result_mask is None else mask | result_mask
@@ -160,6 +178,33 @@ def _wrong_direction(pair: Specimen, _other: Specimen, _rng: np.random.Generator
     return Fault(files, turned) if files else None
 
 
+def _wrong_amount(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    """A stated edit by a tenth more; a plain text does not say so exactly that it would be one."""
+    if _stated(pair) is None or pair.recipe.get("phrasing") == "plain":
+        return None
+    more = pair.recipe | {"percent": pair.recipe["percent"] * MORE}
+    return _result(applied(more, pair.source))
+
+
+def _left_out(pair: Specimen, part: Any) -> Fault | None:
+    """A stated edit that leaves a part of the picture as it was."""
+    wanted = _stated(pair)
+    if wanted is None:
+        return None
+    wanted[part] = pair.source[part]
+    return None if np.array_equal(wanted, applied(pair.recipe, pair.source)) else _result(wanted)
+
+
+def _channel_left_out(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _left_out(pair, np.s_[..., 0])
+
+
+def _region_left_out(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    height, width = pair.mask.shape
+    middle = np.s_[2 * height // 5 : 3 * height // 5, 2 * width // 5 : 3 * width // 5]
+    return _left_out(pair, middle)
+
+
 def _wrong_file(pair: Specimen, other: Specimen, _rng: np.random.Generator) -> Fault:
     size = pair.result.shape[1::-1]
     return pictures(result=np.asarray(cv2.resize(other.result, size, interpolation=cv2.INTER_AREA), np.uint8))
@@ -188,6 +233,9 @@ CANARIES: Mapping[str, Canary] = {
         Canary("swapped_pair", "source and result exchanged", _swapped_pair),
         Canary("swapped_languages", "CH and EN exchanged", _swapped_languages),
         Canary("wrong_direction", "texts and index say the opposite", _wrong_direction),
+        Canary("wrong_amount", "a stated edit by a tenth more", _wrong_amount),
+        Canary("channel_left_out", "a stated edit of green and blue alone", _channel_left_out),
+        Canary("region_left_out", "a stated edit but for the middle 25th", _region_left_out),
         Canary("wrong_file", "another sample's result", _wrong_file),
         Canary("truncated", "the result's last 40 % are gone", _truncated),
         *MASK_CANARIES,

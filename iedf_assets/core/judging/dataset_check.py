@@ -10,6 +10,7 @@ run. Some need more than the files:
 | all of the outside of a structural edit | the allowed region, which the index names |
 | effect | the recipe, from the index or from an instruction that can be read |
 | instruction | an instruction in words that can be read |
+| stated | the recipe, from the index or from an instruction that can be read |
 | object | what the index carries of it, or the small network, which is asked without an index only |
 
 Without an index nobody vouches for where a moved object ended up, so the checks of the outside of a
@@ -45,6 +46,8 @@ from iedf_assets.core.judging.pair_checks import (
     POLARITY,
     SEAM,
     SHARPNESS,
+    STATED,
+    WHOLE_TIERS,
     bounds_of,
     judge,
     outside_checks,
@@ -179,7 +182,7 @@ def judge_sample(
         return PairVerdict(inspection.sample, tier, files, tuple(checks), {})
     found = judge(scores, tier, thresholds)
     not_run = _not_run(inspection, scores, found, tier, thresholds)
-    if NO_OUTSIDE in found and scores["outside_share"] and tier != "global":
+    if NO_OUTSIDE in found and scores["outside_share"] and tier not in WHOLE_TIERS:
         # Something lies outside, but nobody knows what may have changed there.
         found.remove(NO_OUTSIDE)
     failed = (*files, *(check for check in found if check not in not_run))
@@ -206,7 +209,7 @@ def _not_run(
         not_run = set(found) & set(CONSISTENCY_CHECKS)
     else:
         not_run = set()
-    not_run |= missing & set(OPTIONAL)
+    not_run |= missing & {*OPTIONAL, STATED}
     return tuple(check for check in CHECKS if check in not_run)
 
 

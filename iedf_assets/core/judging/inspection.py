@@ -24,9 +24,10 @@ from PIL.PngImagePlugin import PngImageFile
 
 from iedf_assets.core.edits.agreement import faults, readings, stated_recipe
 from iedf_assets.core.edits.recipes import Recipe, in_pixels
+from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.judging.lint import Code, Issue
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels, quality_of
 from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
@@ -34,6 +35,7 @@ from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
 from iedf_assets.core.scoring.mask_scores import Company
 from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
 from iedf_assets.core.scoring.second_opinion import SecondOpinion
+from iedf_assets.core.scoring.stated import measure_stated
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import REQUIRED, SampleKey
@@ -139,13 +141,16 @@ def inspect_sample(
             pictures[role] = reading.region(path)
             paths[role] = path
     reading.compare(pictures, paths)
-    company = _company(paths, known, afresh=afresh)
-    source = pictures.get("source")
-    if opinion and company and company.measured is None and source is not None and _asks(sample):
-        company = replace(company, opinions=opinion.of(source))
-    scores, wrong = (
-        (None, ()) if reading.unmeasurable else _scores(sample, pictures, known.recipe, instructions, company)
-    )
+    scores: Scores | None = None
+    wrong: tuple[str, ...] = ()
+    if sample.subtype in KINDS and not reading.unmeasurable:
+        scores, wrong = _stated_scores(sample, pictures, known.recipe, instructions, paths["result"])
+    elif not reading.unmeasurable:
+        company = _company(paths, known, afresh=afresh)
+        source = pictures.get("source")
+        if opinion and company and company.measured is None and source is not None and _asks(sample):
+            company = replace(company, opinions=opinion.of(source))
+        scores, wrong = _scores(sample, pictures, known.recipe, instructions, company)
     issues, region_known = tuple(sorted(reading.issues)), known.allowed is not None
     return Inspection(sample, issues, scores, region_known, instructions, wrong)
 
@@ -197,6 +202,26 @@ def _scores(
         scores = measure(source, result, mask, allowed, there, stated, company)
     else:
         scores = _measured_by_the_mask(sample, source, result, mask, stated, company)
+    scores["instruction_faults"] = None if wrong is None else len(wrong)
+    return scores, tuple(wrong or ())
+
+
+def _stated_scores(
+    sample: SampleKey,
+    pictures: dict[str, Pixels | None],
+    recipe: dict[str, Any] | None,
+    instructions: dict[str, str],
+    result_file: Path,
+) -> tuple[Scores | None, tuple[str, ...]]:
+    """The scores of a stated edit, which needs no mask, and what the texts say wrongly."""
+    source, result = (pictures.get(role) for role in ("source", "result"))
+    if source is None or result is None:
+        return None, ()
+    said = readings(instructions)
+    wrong = faults(said, sample.subtype, recipe, np.full(source.shape[:2], 255, np.uint8))
+    first = next(iter(said.values()), None)
+    stated = recipe or {**stated_recipe(said, sample.subtype), "level": first.level if first else None}
+    scores = measure_stated(source, result, stated, quality_of(result_file))
     scores["instruction_faults"] = None if wrong is None else len(wrong)
     return scores, tuple(wrong or ())
 

@@ -118,8 +118,10 @@ def known_of(
     measured: Measured | None = None,
 ) -> Known:
     """What is known of a published sample."""
-    relocates = sample.subtype in SUBTYPES and SUBTYPES[sample.subtype].relocates
-    result_mask = layout.result_mask(sample) if relocates else None
+    subtype = SUBTYPES.get(sample.subtype)
+    if subtype and subtype.tier == "stated":
+        return Known(recipe=recipe)
+    result_mask = layout.result_mask(sample) if subtype and subtype.relocates else None
     return Known(layout.allowed_region(sample), result_mask, recipe, measured)
 
 

@@ -26,10 +26,11 @@
 | drift | the outside is shifted or zoomed | models that do not hold the frame |
 | leak | a connected part outside changed, or too much of all change lies outside | stray edits |
 | approval | nobody said that a global edit is right | global edits that nobody looked at |
+| stated | the result is not what the recipe states, made again | another amount, a part left out |
 
-A tier applies the checks that its section of the thresholds has a limit for. A pair of the tier `global` has
-no outside: it passes `approval` by the profile's word, by the judge, or by a review
-(`iedf_assets.core.storage.reviews`).
+A tier applies the checks that its section of the thresholds has a limit for. Pairs of the tiers `stated` and
+`global` have no outside. The one is made again and compared; the other passes `approval` by the profile's
+word, by the judge, or by a review (`iedf_assets.core.storage.reviews`).
 """
 
 import math
@@ -37,12 +38,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from iedf_assets.core.profile.subtypes import Tier
-from iedf_assets.core.profile.thresholds import GlobalTier, Thresholds
+from iedf_assets.core.profile.thresholds import Thresholds
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
 SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
 OBJECT, REMAINDER, PLACE = "object", "remainder", "place"
+STATED = "stated"
+# Tiers of which nothing lies outside.
+WHOLE_TIERS: tuple[Tier, ...] = ("stated", "global")
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Bound:
     better: str | None = None
 
 
-# Of mask, inside and texts: the same for all tiers but the global one, which has no mask to go by.
+# Of mask, inside and texts: the same for all tiers but those of the whole picture, which have no mask.
 INSIDE_BOUNDS = (
     # Of a background edit what it leaves alone is judged: a thin object is no fault, none at all is one.
     Bound("mask_area", "mask_share", "min_mask_share", better="object_share"),
@@ -98,6 +102,8 @@ INSIDE_BOUNDS = (
     Bound(EFFECT, "effect", "min_effect", required=False),
     Bound(INSTRUCTION, "instruction_faults", "max_instruction_faults", required=False),
 )
+STATED_BOUND = Bound(STATED, "stated_error", "max_stated_error")
+STATED_CHECKS = ("no_op", INSTRUCTION)
 GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED)
 # What tells how a pair was made; nobody can know it from a dataset.
 MAKING = ("recomposition", "registration", "upscaling", JUDGED)
@@ -116,22 +122,26 @@ OUTSIDE_BOUNDS = (
     Bound("leak", "leak_share", "max_leak_share"),
 )
 CHECKS = tuple(
-    dict.fromkeys([bound.check for bound in (*INSIDE_BOUNDS, *OUTSIDE_BOUNDS)] + [NO_OUTSIDE, APPROVAL])
+    dict.fromkeys(
+        [bound.check for bound in (*INSIDE_BOUNDS, *OUTSIDE_BOUNDS)] + [NO_OUTSIDE, APPROVAL, STATED]
+    )
 )
 
 
 def bounds_of(tier: Tier, thresholds: Thresholds) -> Iterator[tuple[Bound, float]]:
     """The bounds that a tier's pairs must hold, with their limits."""
+    whole = {"stated": STATED_CHECKS, "global": GLOBAL_CHECKS}
     for bound in INSIDE_BOUNDS:
         limit = getattr(thresholds, bound.limit)
-        if limit is not None and (tier != "global" or bound.check in GLOBAL_CHECKS):
+        if limit is not None and (tier not in whole or bound.check in whole[tier]):
             yield bound, limit
+    if tier == "stated":
+        yield STATED_BOUND, thresholds.max_stated_error
     section = thresholds.of(tier)
-    if not isinstance(section, GlobalTier):
-        for bound in OUTSIDE_BOUNDS:
-            limit = getattr(section, bound.limit)
-            if limit is not None:
-                yield bound, limit
+    for bound in OUTSIDE_BOUNDS if section else ():
+        limit = getattr(section, bound.limit)
+        if limit is not None:
+            yield bound, limit
 
 
 def outside_checks(tier: Tier, thresholds: Thresholds) -> tuple[str, ...]:
@@ -152,7 +162,7 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
         for bound, limit in bounds_of(tier, thresholds)
         if not (without_outside and bound.check in outside) and not _holds(bound, scores, limit)
     ]
-    if without_outside and tier != "global":
+    if without_outside and tier not in WHOLE_TIERS:
         failed.append(NO_OUTSIDE)
     approved = thresholds.global_.publish or scores.get("judge_instruction") is not None
     if tier == "global" and not approved:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.judging.specimens import Fault, Specimen
@@ -145,9 +147,13 @@ def _plant(name: str, outputs: Path, folder: Path, entries: Sequence[Row], seed:
 
 def _specimen(outputs: Path, entry: Row) -> Specimen:
     dataset, sample = outputs / "dataset", SampleKey.parse(entry["sample_key"])
-    source, result, mask = (decode(dataset / sample.file(role)) for role in ("source", "result", "mask"))
-    allowed = decode(outputs / entry["metadata"]["allowed_region_mask_path"])
-    files = {role: (dataset / sample.file(role)).read_bytes() for role in SUFFIXES}
+    source, result = (decode(dataset / sample.file(role)) for role in ("source", "result"))
+    paths = {role: dataset / sample.file(role) for role in SUFFIXES}
+    files = {role: path.read_bytes() for role, path in paths.items() if path.is_file()}
+    named = entry["metadata"].get("allowed_region_mask_path")
+    everything = np.full(source.shape[:2], 255, np.uint8)
+    mask = decode(paths["mask"]) if "mask" in files else everything
+    allowed = decode(outputs / named) if named else everything
     return Specimen(source, result, mask, allowed, files, entry["metadata"]["recipe"])
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from iedf_assets.core.edits.agreement import LANGUAGES
-from iedf_assets.core.edits.instructions import phrases_of, worded
+from iedf_assets.core.edits.instructions import worded
+from iedf_assets.core.edits.phrases import key_of, phrases_of
 from iedf_assets.core.edits.readings import read
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
@@ -22,7 +23,7 @@ class Specimen:
 
     Attributes:
         source, result: uint8 (H, W, 3), as they decode.
-        mask, allowed: uint8 (H, W), 0 or 255.
+        mask, allowed: uint8 (H, W), 0 or 255; all white where there are no such files.
         files: role → content of each of its files.
         recipe: the complete one.
     """
@@ -85,7 +86,8 @@ def retold(pair: Specimen, recipe: Recipe) -> Files | None:
         reading = read(pair.files[role].decode("utf-8").strip(), language)
         if reading is None:
             return None
-        text = worded(recipe, language, reading.name, phrases_of(recipe, language)[0])
+        phrase = phrases_of(key_of(recipe), language, reading.phrasing)[0]
+        text = worded(recipe, language, reading.name, phrase)
         files[role] = f"{text}\n".encode()
     return files
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
+from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.errors import StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
@@ -21,6 +22,7 @@ from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.scoring.mask_scores import Company
 from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.scoring.second_opinion import second_opinion
+from iedf_assets.core.scoring.stated import measure_stated
 from iedf_assets.core.storage.journal import Row
 
 # Layers differ from their source along the outline, which takes about this share of a picture with a thing
@@ -89,7 +91,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
     """Write a pair's files into an existing folder and measure them.
 
     The files: `source.jpg`, `result.jpg`, `mask.png`, `mask-1.png`, `allowed.png` and, of a moved or scaled
-    object, `result_mask.png`.
+    object, `result_mask.png`; of a stated edit the first two alone.
 
     Returns:
         `status`, `tier`, `width`, `height` and `scores`, of the pixels that the written files decode to.
@@ -106,6 +108,8 @@ def finish(request: PairRequest, folder: Path) -> Row:
         max_megapixels=request.max_megapixels,
         expected_id=request.source_id,
     ).rgb
+    if subtype.tier == "stated":
+        return _finish_stated(request, source, folder)
     height, width = source.shape[:2]
     silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
@@ -136,6 +140,22 @@ def finish(request: PairRequest, folder: Path) -> Row:
         )
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
+
+
+def _finish_stated(request: PairRequest, source: Pixels, folder: Path) -> Row:
+    """The result is made here, of what the published source decodes to, so that anybody can make it again."""
+    recipe = {**request.recipe, "subtype": request.subtype}
+    source_file = encode_jpeg(source, request.quality)
+    published = decode_jpeg(source_file)
+    result_file = encode_jpeg(applied(recipe, published), request.quality)
+    (folder / "source.jpg").write_bytes(source_file)
+    (folder / "result.jpg").write_bytes(result_file)
+    height, width = source.shape[:2]
+    texts = {role: getattr(request, role) for role in LANGUAGES}
+    scores = measure_stated(published, decode_jpeg(result_file), recipe, request.quality)
+    scores |= _of_the_making(request)
+    scores["instruction_faults"] = instruction_faults(texts, recipe, np.full((height, width), 255, np.uint8))
+    return {"status": "done", "tier": "stated", "width": width, "height": height, "scores": scores}
 
 
 def _company(request: PairRequest, source: Pixels) -> Company:

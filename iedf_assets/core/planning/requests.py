@@ -154,11 +154,13 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
     drawn, one = drawn_for(book, slot, layers)
     if isinstance(drawn, recipes.Unplannable):
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
-    chinese, english = instructions.write(
-        drawn, subject_of(slot, one) if one else {}, layers["width"], layers["height"],
-        seed_of(book, slot, slot.number),
-    )  # fmt: skip
+    # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
+    seed = seed_of(book, slot, slot.number)
+    if phrasing := instructions.phrasing_of(drawn, seed, book.category.plain_share):
+        drawn = {**drawn, "phrasing": phrasing}
+    size = layers["width"], layers["height"]
+    chinese, english = instructions.write(drawn, subject_of(slot, one) if one else {}, *size, seed)
     return {
         **row,
         "status": "planned",

@@ -1,7 +1,8 @@
 """The profile as a whole: everything a run depends on. Unknown keys are errors.
 
-A category may have `tries`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of its own;
-when the profile is loaded these are merged, so that every `Category` carries its own complete settings.
+A category may have `tries`, `plain_share`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of
+its own; when the profile is loaded these are merged, so that every `Category` carries its own complete
+settings.
 """
 
 import unicodedata
@@ -12,15 +13,16 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.fields import Positive, Strict, absolute
+from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.profile.workers import Workers
 
 Tries = Annotated[int, Field(ge=1, le=20)]
+PLAIN_SHARE = 0.5
 # What a category may set for itself; the rest of such a section comes from the profile.
-OVERRIDABLE = ("tries", "filters", "recipes", "workers", "encoding", "thresholds")
+OVERRIDABLE = ("tries", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
 
 
 class Category(Strict):
@@ -31,12 +33,14 @@ class Category(Strict):
         subtypes: how many edits of each subtype a source gets.
         scene: the folder below task and subtype that samples go to.
         tries: how many tries each of its edits has; by default the profile's.
+        plain_share: of its edits that are asked for plainly; by default the profile's.
     """
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
     tries: Tries = 1
+    plain_share: Share = PLAIN_SHARE
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
@@ -70,8 +74,9 @@ class Profile(Strict):
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
         tries: how many tries an edit has to pass the judge; the first that passes is published.
-        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `filters`,
-            `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
+        plain_share: of the edits that can be asked for exactly and plainly, those that are so plainly.
+        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `plain_share`,
+            `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
     """
 
     seed: int = 20260101
@@ -80,6 +85,7 @@ class Profile(Strict):
     threads: Annotated[int, Field(ge=0)] = 0
     max_attempts: Annotated[int, Field(ge=1)] = 3
     tries: Tries = 1
+    plain_share: Share = PLAIN_SHARE
     paths: Paths = Paths()
     limits: Limits = Limits()
     sources: Sources = Sources()

@@ -14,12 +14,14 @@
 | portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | none |
 | new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | none |
 | restyle | style_edit | none | everything | everything | none | none |
+| contrast, brightness, color_tone | style_edit | none | no file | everything | none | none |
 
-From `physical` on, only a model can do it; `configs/edits.yaml` has their kinds and phrases. The last four
-are of the tier `global`, all others of `composited`. The mask is always of the source: white is the source
-region whose content changes. The allowed region is widened to whole JPEG blocks when a pair is finished.
-Which of the checks `object`, `remainder` and `place` judge a mask is in the last column; a background's is
-judged by its complement.
+From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. What
+needs no mask is of the tier `global`, all others are `composited`; but the last three are `stated`, a
+function of the whole picture, `iedf_assets.core.edits.stated`. The mask is always of the source: white is the
+source region whose content changes. The allowed region is widened to whole JPEG blocks when a pair is
+finished. Which of the checks `object`, `remainder` and `place` judge a mask is in the last column; a
+background's is judged by its complement.
 """
 
 from dataclasses import dataclass
@@ -31,10 +33,11 @@ from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import Positive, Share, Strict
 
 Needs = Literal["layers", "mask", "none"]
+Percent = Annotated[int, Field(ge=1, le=90)]
 Task = Literal[
     "consistency_edit", "semantic_edit", "structural_edit", "style_edit", "text_edit", "portrait_attribute"
 ]
-Tier = Literal["composited", "raw", "global"]
+Tier = Literal["composited", "raw", "stated", "global"]
 MaskCheck = Literal["object", "remainder", "place"]
 
 
@@ -88,6 +91,11 @@ def _whole(name: str, task: Task) -> Subtype:
     return Subtype(name, task, "none", "everything", "global", needs_model=True)
 
 
+def _stated(name: str) -> Subtype:
+    """What a stated function makes of the whole picture."""
+    return Subtype(name, "style_edit", "none", "everything", "stated")
+
+
 SUBTYPES = {
     subtype.name: subtype
     for subtype in (
@@ -108,6 +116,9 @@ SUBTYPES = {
         _whole("pose", "consistency_edit"),
         _whole("viewpoint", "consistency_edit"),
         _whole("restyle", "style_edit"),
+        _stated("contrast"),
+        _stated("brightness"),
+        _stated("color_tone"),
     )
 }
 
@@ -199,6 +210,23 @@ class Background(Strict):
     max_strength: Share = 0.9
 
 
+class Stated(Strict):
+    """Limits of an edit of the whole picture by a stated function.
+
+    Attributes:
+        min_percent, max_percent: how much, whole percent.
+    """
+
+    min_percent: Percent = 12
+    max_percent: Percent = 35
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_percent > self.max_percent:
+            raise ValueError(f"min_percent {self.min_percent} is more than max_percent {self.max_percent}")
+        return self
+
+
 class Kinds(Strict):
     """Limits of what only a model can do.
 
@@ -231,11 +259,17 @@ class Recipes(Strict):
     pose: Kinds = Kinds()
     viewpoint: Kinds = Kinds()
     restyle: Kinds = Kinds()
+    contrast: Stated = Stated()
+    brightness: Stated = Stated()
+    color_tone: Stated = Stated()
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Self:
-        for name, entry in bank().items():
-            unknown = sorted(set(getattr(self, name).kinds) - set(entry.kinds))
+        # The file is not read where nothing of it is asked for.
+        asked = {name: value.kinds for name, value in self if isinstance(value, Kinds) and value.kinds}
+        for name, kinds in asked.items():
+            entry = bank().edits[name]
+            unknown = sorted(set(kinds) - set(entry.kinds))
             if unknown:
                 known = ", ".join(entry.kinds)
                 raise ValueError(f"{name} has no kind {', '.join(unknown)}; configs/edits.yaml has {known}")

@@ -133,6 +133,11 @@ class Thresholds(Strict):
     raw: RawTier = RawTier()
     global_: Annotated[GlobalTier, Field(alias="global")] = GlobalTier()
 
+    @property
+    def max_stated_error(self) -> float:
+        """What a stated edit may differ by from what its recipe states; no matter of taste, so no key."""
+        return 0.0
+
     def identity(self) -> dict[str, Any]:
         """What verdicts depend on, as keys tell it.
 
@@ -143,8 +148,6 @@ class Thresholds(Strict):
         unsaid = [name for name in LATER if told[name] == type(self).model_fields[name].default]
         return {name: value for name, value in told.items() if name not in unsaid}
 
-    def of(self, tier: Tier) -> OutsideTier | GlobalTier:
-        """A tier's section."""
-        sections: dict[Tier, OutsideTier | GlobalTier]
-        sections = {"composited": self.composited, "raw": self.raw, "global": self.global_}
-        return sections[tier]
+    def of(self, tier: Tier) -> OutsideTier | None:
+        """What the outside must hold in a tier; None where there is no outside."""
+        return {"composited": self.composited, "raw": self.raw}.get(tier)

@@ -213,7 +213,7 @@ def _entry(layout: Layout, folder: str, row: Row) -> Row:
         "edit_task": sample.task,
         "src_image_path": files["source"],
         "result_image_path": files["result"],
-        "mask_paths": [files["mask"], files["mask_inverse"]],
+        "mask_paths": [files["mask"], files["mask_inverse"]] if row["tier"] != "stated" else [],
         "metadata": metadata,
         "split": None,
         **{role: one_line(row[role]) if row[role] else None for role in ("instruction_ch", "instruction_en")},

@@ -130,7 +130,7 @@ function openDetail() {
   const frame = element("div", { className: "frame" },
     element("img", { className: "before", src: source, alt: "source" }),
     element("img", { className: "after", src: result, alt: "result" }),
-    element("img", { className: "mask", src: mask, alt: "mask" }),
+    ...(mask ? [element("img", { className: "mask", src: mask, alt: "mask" })] : []),
     element("div", { className: "edge" }));
   const slider = element("input", { type: "range", min: 0, max: 100, step: 1, value: cut, ariaLabel: "before / after" });
   const slide = () => frame.style.setProperty("--cut", `${slider.value}%`);
@@ -154,7 +154,7 @@ function openDetail() {
   close.addEventListener("click", () => dialog.close());
   dialog.replaceChildren(
     element("div", { className: "stage" }, frame, element("div", { className: "tools" }, step("previous", -1), slider,
-      toggle("mask", "masked"), toggle("difference", "difference"), step("next", 1), close)),
+      ...(mask ? [toggle("mask", "masked")] : []), toggle("difference", "difference"), step("next", 1), close)),
     sideOf(row));
   slide();
   if (!dialog.open) dialog.showModal();
@@ -347,7 +347,7 @@ function onKey(event) {
   const { across } = layout();
   const inDetail = {
     j: () => stepDetail(1), k: () => stepDetail(-1),
-    m: () => detail.querySelector("[data-toggle=mask]").click(),
+    m: () => detail.querySelector("[data-toggle=mask]")?.click(),
     d: () => detail.querySelector("[data-toggle=difference]").click(),
     ...(reviews ? { a: () => review("accept"), r: () => review("reject"), c: () => review("clear") } : {}),
   };

@@ -56,6 +56,12 @@ model's picture `upscaling` (pixels of the pair per pixel of the model's canvas)
 against the source before it was registered (shares; 1 when no alignment was found); `judge_instruction` and
 `judge_preservation` (1 to 5).
 
+Pairs of the tier `stated` have no mask: `core.scoring.stated` measures them, and adds
+
+| score | what it is | unit or range |
+|---|---|---|
+| stated_error | largest difference from what the recipe states, made again | 0 to 255 |
+
 What cannot be told is None: everything of the outside where there is none, and what does not apply.
 """
 

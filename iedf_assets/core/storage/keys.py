@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
@@ -122,7 +123,13 @@ class Keys:
         worker = category.workers.edit.identity()
         told = ("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name, variant, limits,
                 category.scene, worker)  # fmt: skip
-        return [digest(*told, *([number] if number > 1 else [])) for number in range(1, category.tries + 1)]
+        # What nothing was chosen for has the key that it had before there was a choice.
+        chosen = category.plain_share != PLAIN_SHARE and bank().edits[name].has_plain
+        words = [["plain_share", category.plain_share]] if chosen else []
+        return [
+            digest(*told, *([number] if number > 1 else []), *words)
+            for number in range(1, category.tries + 1)
+        ]
 
     def layers_key(self, source_id: str) -> str:
         """Key of the decomposition of one source."""

@@ -16,6 +16,7 @@ from iedf_assets.core.judging.pair_checks import (
     PLACE,
     POLARITY,
     REMAINDER,
+    STATED,
     bounds_of,
     judge,
 )
@@ -42,7 +43,7 @@ PAIR_CHECKS = {
     ),
     "edits_effective": (
         "Each edit did what its recipe says. Protects from no-ops, wrong directions and swapped files.",
-        ("no_op", EFFECT, "structure"),
+        ("no_op", EFFECT, "structure", STATED),
     ),
     "edits_seamless": (
         "Each edit fades into its surroundings and is as sharp. Protects from hard pastes and enlargement.",

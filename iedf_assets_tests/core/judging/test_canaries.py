@@ -8,6 +8,7 @@ from skimage import data
 
 from iedf_assets.core.edits import instructions
 from iedf_assets.core.edits.readings import disagreements, read
+from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected, opposite
 from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
@@ -22,7 +23,10 @@ PICTURE_CLASSES = ("no_op", "brighter_1", "brighter_2", "warm_cast", "shifted", 
                    "re_encoded", "wrong_file")  # fmt: skip
 # Roles of the files that each canary changes.
 CHANGED: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("result",): ("no_op", "re_encoded", "wrong_file", "truncated"),
+    ("result",): (
+        "no_op", "re_encoded", "wrong_file", "truncated", "wrong_amount", "channel_left_out",
+        "region_left_out",
+    ),
     ("result", "source"): (
         "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak", "swapped_pair",
         "dropped_onto",
@@ -51,11 +55,28 @@ def specimen(photo: Pixels, recipe: dict[str, Any]) -> Specimen:
     return Specimen(decode_jpeg(files["source"]), decode_jpeg(files["result"]), mask, allowed, files, recipe)
 
 
+def stated_specimen(recipe: dict[str, Any]) -> Specimen:
+    """An edit of a whole photo, which has no masks."""
+    source = encode_jpeg(data.coffee(), 95)
+    decoded = decode_jpeg(source)
+    result = encode_jpeg(applied(recipe, decoded), 95)
+    chinese, english = instructions.write(recipe, {}, 600, 400, 3)
+    files = {
+        "source": source, "result": result, "instruction_ch": f"{chinese}\n".encode(),
+        "instruction_en": f"{english}\n".encode(),
+    }  # fmt: skip
+    everything = np.full(decoded.shape[:2], 255, np.uint8)
+    return Specimen(decoded, decode_jpeg(result), everything, everything, files, recipe)
+
+
+BRIGHTER = {"task": "style_edit", "subtype": "brightness", "kind": "brighter", "percent": 20}
+STATED_CLASSES = ("wrong_amount", "channel_left_out", "region_left_out")
+STATED_PAIR = stated_specimen(BRIGHTER)
 PAIR, OTHER = specimen(data.coffee(), MOVE), specimen(data.rocket(), MOVE)
 
 
 def fault_of(name: str, seed: int = 1) -> Fault:
-    fault = injected(name, PAIR, [OTHER], seed)
+    fault = injected(name, STATED_PAIR if name in STATED_CLASSES else PAIR, [OTHER], seed)
     assert fault
     return fault
 
@@ -64,7 +85,8 @@ def fault_of(name: str, seed: int = 1) -> Fault:
 def test_a_fault_changes_files_and_is_the_same_for_the_same_seed(name: str) -> None:
     fault = fault_of(name)
     assert fault.files
-    assert all(PAIR.files.get(role) != content for role, content in fault.files.items())
+    pair = STATED_PAIR if name in STATED_CLASSES else PAIR
+    assert all(pair.files.get(role) != content for role, content in fault.files.items())
     assert fault_of(name) == fault
 
 
@@ -137,6 +159,30 @@ def test_what_the_opposite_is(recipe: dict[str, Any], key: str, value: object) -
 @pytest.mark.parametrize("recipe", [{"subtype": "delete"}, {"subtype": "background", "kind": "defocus"}])
 def test_some_edits_have_no_opposite(recipe: dict[str, Any]) -> None:
     assert opposite(recipe) is None
+
+
+@pytest.mark.parametrize("name", ["mask_inverted", "mask_empty", "mask_full", "hard_seam", "leak"])
+def test_an_edit_of_the_whole_picture_has_no_faults_of_masks(name: str) -> None:
+    assert injected(name, STATED_PAIR, [OTHER], 1) is None
+
+
+@pytest.mark.parametrize("name", STATED_CLASSES)
+def test_faults_of_stated_edits_are_of_no_others(name: str) -> None:
+    assert injected(name, PAIR, [OTHER], 1) is None
+
+
+def test_a_plain_text_allows_another_amount() -> None:
+    plain = stated_specimen(BRIGHTER | {"phrasing": "plain"})
+    assert injected("wrong_amount", plain, [OTHER], 1) is None
+
+
+def test_a_stated_edit_the_other_way_is_asked_for_in_the_same_phrasing() -> None:
+    for phrasing in ("exact", "plain"):
+        fault = injected("wrong_direction", stated_specimen(BRIGHTER | {"phrasing": phrasing}), [OTHER], 1)
+        assert fault
+        assert fault.recipe
+        assert fault.recipe["kind"] == "darker"
+        assert "result" not in fault.files
 
 
 def test_a_leak_needs_a_place_far_from_the_edit() -> None:

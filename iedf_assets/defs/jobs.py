@@ -18,15 +18,26 @@ STAGE_JOBS = {
 ON_DEMAND = ("canaries", "report")
 
 
+JUDGE = "judge"
+
+
 def build_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """`factory` takes a wave of a category through all stages; the others make one stage each."""
+    """`factory` takes a wave of a category through all stages, `judge` only checks, others make a stage."""
     whole = dg.define_asset_job(
         FACTORY,
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*ON_DEMAND),
         description="A wave of a category's photos through all stages, with all checks and the index.",
     )
+    judge = dg.define_asset_job(
+        JUDGE,
+        selection=dg.AssetSelection.all_asset_checks()
+        - dg.AssetSelection.checks_for_assets(dg.AssetKey("canaries")),
+        description="Only judges: all checks of all categories, on what lies on disk. Takes no partition; "
+        "the resource factory's `categories` in the launchpad picks some.",
+    )
     return [
         whole,
+        judge,
         *(
             dg.define_asset_job(
                 job, selection=dg.AssetSelection.assets(asset), description=f"Makes {asset} and its checks."

@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import unmapped_folders
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.run_log import add_line, new_run_log
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
@@ -22,8 +24,8 @@ PLAIN_WIDTH = 120
 class LazyWaves:
     """Waves through Dagster, which is imported when the first wave runs: an idle run needs none of it."""
 
-    def __init__(self, profile: Profile, progress: Listener) -> None:
-        self._profile = profile
+    def __init__(self, profile: Profile, progress: Listener, log: Path | None = None) -> None:
+        self._profile, self._log = profile, log
         self._progress = progress
         self._waves: object | None = None
 
@@ -32,27 +34,31 @@ class LazyWaves:
         from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
         if not isinstance(self._waves, InProcessWaves):
-            self._waves = InProcessWaves(self._profile, self._progress)
+            self._waves = InProcessWaves(self._profile, self._progress, self._log)
         self._waves.run(category)
 
 
 def run_all(profile: Profile, names: list[str], *, force: str | None = None, retry: bool = False) -> bool:
     """Run categories, print what became of them; whether all went through."""
     signal.signal(signal.SIGTERM, _interrupt)
-    begun = time.monotonic()
+    begun, log = time.monotonic(), new_run_log(Layout.of(profile))
     outcomes = []
     with TerminalProgress() as progress:
         for folder in unmapped_folders(Layout.of(profile), profile):
             progress.say(f"data/{folder} is in no category of the profile; its photos are left alone")
-        waves = LazyWaves(profile, progress)
+        waves = LazyWaves(profile, progress, log)
         for name in names:
             outcome = run_category(profile, name, waves, force=force, retry=retry)
             if outcome.asks and progress.ask(f"{name}: {outcome.error}\nTake them away all the same?"):
                 lenient = letting_go(profile)
-                outcome = run_category(lenient, name, LazyWaves(lenient, progress), force=force, retry=retry)
+                outcome = run_category(
+                    lenient, name, LazyWaves(lenient, progress, log), force=force, retry=retry
+                )
             progress.say(_line(outcome))
+            add_line(log, category=name, waves=outcome.waves, error=outcome.error, counts=outcome.counts)
             outcomes.append(outcome)
     _print_counts(outcomes, time.monotonic() - begun, profile)
+    plain_console().print(f"log: {log}", soft_wrap=True)
     return all(outcome.went_through for outcome in outcomes)
 
 

@@ -160,7 +160,7 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
     failed = [
         bound.check
         for bound, limit in bounds_of(tier, thresholds)
-        if not (without_outside and bound.check in outside) and not _holds(bound, scores, limit)
+        if not (without_outside and bound.check in outside) and not holds(bound, scores, limit)
     ]
     if without_outside and tier not in WHOLE_TIERS:
         failed.append(NO_OUTSIDE)
@@ -170,7 +170,8 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
     return list(dict.fromkeys(failed))
 
 
-def _holds(bound: Bound, scores: Mapping[str, float | None], limit: float) -> bool:
+def holds(bound: Bound, scores: Mapping[str, float | None], limit: float) -> bool:
+    """Whether a score holds its limit; one that is absent does where it is not required."""
     better = scores.get(bound.better) if bound.better else None
     value = scores.get(bound.score) if better is None else better
     if value is None:

@@ -4,17 +4,19 @@ Source and result are encoded from the same decoded pixels with the same setting
 same pixels wherever no block of the edit lies, whatever the photo's own format was.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
-from iedf_assets.core.errors import StorageError, WorkerError
+from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
@@ -23,6 +25,7 @@ from iedf_assets.core.scoring.mask_scores import Company
 from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.scoring.second_opinion import second_opinion
 from iedf_assets.core.scoring.stated import measure_stated
+from iedf_assets.core.storage.item_loop import attempt, attempted
 from iedf_assets.core.storage.journal import Row
 
 # Layers differ from their source along the outline, which takes about this share of a picture with a thing
@@ -185,6 +188,25 @@ def outline_share(mask: Pixels) -> float:
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     rim = cv2.dilate(mask, square) - cv2.erode(mask, square, borderValue=255)
     return float(np.count_nonzero(rim)) / mask.size
+
+
+def finished_apart(request: PairRequest, apart: Apart, timeout_s: float) -> Row:
+    """The row of a pair that is finished in a child process, whatever becomes of it.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    begun = time.perf_counter()
+    try:
+        return dict(apart.call(f"{__name__}:finished", asdict(request), timeout_s))
+    except SourceError as error:
+        outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
+        return attempted(request, outcome, time.perf_counter() - begun)
+
+
+def finished(asked: dict[str, Any]) -> Row:
+    """The row of a pair, made here; what `finished_apart` calls."""
+    return attempt(PairRequest(**asked), finish)
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

@@ -26,6 +26,8 @@ _JPEG_BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *rang
 _ORIENTATION = 0x0112
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _MAX_PROFILE_BYTES = 16 << 20
+# Programs write about ten; each one takes its time with every pixel.
+_MAX_SCANS = 100
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _jpeg_end(data: bytes, at: int, *, one_scan: bool) -> int:
     """
     stops = _scan_stops(data, restarts=b"\xff\xdd\0\4" in data)
     allowed = frozenset[int]() if one_scan else _JPEG_BETWEEN_SCANS
-    in_scan = True
+    in_scan, scans = True, 1
     while (index := int(np.searchsorted(stops, at))) < len(stops):
         stop = int(stops[index])
         marker, length = data[stop + 1], int.from_bytes(data[stop + 2 : stop + 4], "big")
@@ -132,6 +134,9 @@ def _jpeg_end(data: bytes, at: int, *, one_scan: bool) -> int:
         in_scan = marker == 0xDA
         if marker not in allowed or (in_scan and length != 6 + 2 * int.from_bytes(data[stop + 4 : stop + 5])):
             raise SourceError(CORRUPTED, f"the JPEG's scan is broken at byte {stop}")
+        scans += in_scan
+        if scans > _MAX_SCANS:
+            raise SourceError(CORRUPTED, f"the JPEG has more than {_MAX_SCANS} scans, which none needs")
         at = stop + 2 + length
     raise SourceError(TRUNCATED, "the JPEG has no end")
 
@@ -166,7 +171,7 @@ def _png(name: str, data: bytes) -> Container:
             kept.append(data[at:end])
         elif kind == b"eXIf":
             exif = data[at + 8 : end - 4]
-        elif kind == b"iCCP":
+        elif kind == b"iCCP" and not icc:
             icc = _inflated_profile(data[at + 8 : end - 4])
         if kind == b"IEND":
             return Container(name, b"".join(kept), exif, icc)

@@ -21,6 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.memory import claim_pixels
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.containers import Container, orientation, take_apart
 from iedf_assets.core.pictures.srgb import to_srgb
@@ -37,6 +38,8 @@ from iedf_assets.core.reasons import (
 from iedf_assets.core.storage.files import content_hash
 
 MAX_FILE_BYTES = 2 << 30
+# No JPEG has longer sides, and a pair is written as JPEG.
+MAX_SIDE = 65_500
 # Sizes are checked here, against the profile's own bound and before anything is decoded. Pillow's bound is
 # fixed, and between one and two times of it a warning, so it is switched off for good.
 Image.MAX_IMAGE_PIXELS = None
@@ -63,6 +66,10 @@ _UPRIGHT: dict[int, Callable[[Any], Any]] = {
 }
 
 
+Look = Callable[[Container, Pixels], None]
+"""Sees a file and its pixels as stored, uint8 (H, W, 3), and raises a SourceError when they are not sound."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """One photo as the factory works on it.
@@ -86,7 +93,12 @@ class Photo:
 
 
 def read_photo(
-    path: Path, *, max_pixels: int, max_megapixels: float, expected_id: str | None = None
+    path: Path,
+    *,
+    max_pixels: int,
+    max_megapixels: float,
+    expected_id: str | None = None,
+    look: Look | None = None,
 ) -> Photo:
     """Read a JPEG, PNG, WebP, TIFF, GIF, BMP or AVIF file.
 
@@ -96,6 +108,7 @@ def read_photo(
         max_pixels: a picture with more is not decoded.
         max_megapixels: a larger one is scaled down to this, keeping its shape.
         expected_id: the `source_id` that it had when it was scanned.
+        look: refuses what the decoder lets pass, such as `soundness.require_sound`.
 
     Raises:
         SourceError: the photo cannot be used; the reason is one of `iedf_assets.core.reasons`.
@@ -107,7 +120,7 @@ def read_photo(
     # Decoders meet hostile bytes here and raise what they please (struct.error, zlib.error, IndexError,
     # AssertionError, ...), so this is the one place where any error of theirs becomes the photo's reason.
     try:
-        return _decode(take_apart(data), source_id, len(data), max_pixels, max_megapixels)
+        return _decode(take_apart(data), source_id, len(data), max_pixels, max_megapixels, look)
     except SourceError:
         raise
     except MemoryError as error:
@@ -150,17 +163,29 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(container: Container, source_id: str, size: int, max_pixels: int, max_megapixels: float) -> Photo:
+def _decode(
+    container: Container,
+    source_id: str,
+    size: int,
+    max_pixels: int,
+    max_megapixels: float,
+    look: Look | None,
+) -> Photo:
     picture = _DECODERS[container.format](io.BytesIO(container.data))
     width, height = picture.size
     if width * height > max_pixels:
         raise SourceError(TOO_LARGE, f"{width}x{height} pixels, more than {max_pixels}")
+    if max(width, height) > MAX_SIDE:
+        raise SourceError(TOO_LARGE, f"{width}x{height} pixels, a side of more than {MAX_SIDE}")
+    claim_pixels(width * height)
     mode, target = picture.mode, working_size(width, height, max_megapixels)
     if isinstance(picture, JpegImageFile) and target != picture.size:
         # libjpeg halves exactly while decoding, as long as the result is not smaller than the target.
         picture.draft(None, target)
     picture.load()
     rgb = to_srgb(picture, container.icc or picture.info.get("icc_profile") or b"")
+    if look is not None:
+        look(container, rgb)
     if target != (rgb.shape[1], rgb.shape[0]):
         rgb = np.asarray(cv2.resize(rgb, target, interpolation=cv2.INTER_AREA))
     turn = orientation(container.exif or picture.info.get("exif") or b"")

@@ -42,7 +42,7 @@ def trace_profile(path: Path, settings: Iterable[str] = ()) -> tuple[Profile, Or
         raw = change.applied(raw)
     origins = Origins(tree, changes)
     try:
-        profile = Profile.model_validate(raw)
+        profile = Profile.model_validate(raw).of_file(path)
     except ValidationError as error:
         raise ProfileError(explain(error, path, origins), "see configs/default.yaml for every key") from error
     require_apart(profile.folders, profile.categories)

@@ -5,14 +5,16 @@ its own; when the profile is loaded these are merged, so that every `Category` c
 settings.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
@@ -23,6 +25,30 @@ Tries = Annotated[int, Field(ge=1, le=20)]
 PLAIN_SHARE = 0.5
 # What a category may set for itself; the rest of such a section comes from the profile.
 OVERRIDABLE = ("tries", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
+
+
+# What the UI reads as several partitions, or as a pattern, where it asks for some.
+_OF_THE_UI = re.compile(r'\.\.\.|[,*"\[\]]')
+
+
+def _bearable(name: str) -> str:
+    if found := _OF_THE_UI.search(name):
+        raise ValueError(
+            f"the category {name!r} has {found[0]!r} in its name, which Dagster's UI reads as a choice of "
+            "several; rename its folder and its entry"
+        )
+    if name != name.strip():
+        raise ValueError(
+            f"the category {name!r} begins or ends with a space; rename its folder and its entry"
+        )
+    return name
+
+
+CategoryName = Annotated[
+    str,
+    Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"),
+    AfterValidator(_bearable),
+]
 
 
 class Category(Strict):
@@ -88,15 +114,15 @@ class Profile(Strict):
     plain_share: Share = PLAIN_SHARE
     paths: Paths = Paths()
     limits: Limits = Limits()
+    automation: Automation = Automation()
     sources: Sources = Sources()
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
-    categories: dict[
-        Annotated[str, Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$")], Category
-    ]
+    categories: dict[CategoryName, Category]
+    _file: Path | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -109,6 +135,17 @@ class Profile(Strict):
             complete = _merged(shared, category) if isinstance(category, dict) else category
             categories[unicodedata.normalize("NFC", str(name))] = complete
         return {**raw, "categories": categories}
+
+    def of_file(self, file: Path) -> Self:
+        """The same profile, which knows the file that it was read from."""
+        known = self.model_copy()
+        known._file = file  # noqa: SLF001  # of its own kind
+        return known
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from, if it was."""
+        return self._file
 
     @property
     def folders(self) -> dict[str, Path]:

@@ -65,12 +65,14 @@ class Sources(Strict):
         max_pixels: a picture with more pixels than this is not decoded (`too_large`).
         near_duplicate_bits: two photos whose 64-bit perceptual hashes differ in at most so many bits are
             near duplicates; -1 switches the test off.
+        timeout_s: seconds that a photo may take to be read, or a pair to be finished; see `timed_out`.
         max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
         validation_share: share of the sources whose split is `validation`.
     """
 
     max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
     near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_loss_share: Share = 0.5
     validation_share: Share = 0.05
 

@@ -98,6 +98,11 @@ def sources_settings(profile: Profile, category: Category) -> str:
     )
 
 
+def settings_digests(profile: Profile, category: Category) -> dict[str, str]:
+    """Stage → hash of all settings that its rows depend on, of every stage of a category."""
+    return {"source_images": sources_settings(profile, category), **Keys(profile, category).settings}
+
+
 class Keys:
     """The keys of a category's sources. What depends on the settings alone is hashed once."""
 
@@ -130,6 +135,17 @@ class Keys:
             digest(*told, *([number] if number > 1 else []), *words)
             for number in range(1, category.tries + 1)
         ]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Stage → hash of what its rows depend on besides the rows before them."""
+        edits = digest([settings for _, _, settings in self._edits])
+        return {
+            "image_layers": self._layers,
+            "edited_images": edits,
+            "edit_pairs": self._pair,
+            "dataset": self._verdict,
+        }
 
     def layers_key(self, source_id: str) -> str:
         """Key of the decomposition of one source."""

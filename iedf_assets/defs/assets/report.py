@@ -3,7 +3,9 @@
 import dagster as dg
 
 from iedf_assets.core.report.building import build_report
-from iedf_assets.defs.metadata import OWNERS
+from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.failures import told_plainly
+from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
 
 REPORT_VERSION = 1
@@ -14,15 +16,18 @@ def report_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         deps=["dataset_index"],
-        group_name="publish",
+        group_name=GROUP,
         kinds={"html"},
         owners=OWNERS,
+        automation_condition=FOLLOWS,
+        metadata=source_of(report_asset),
         code_version=str(REPORT_VERSION),
         description="A static page that opens from disk: all pairs, published and rejected, with before and "
         "after, masks, scores against their thresholds, reasons and accounts.",
     )
     def report(factory: dg.ResourceParam[Factory]) -> dg.MaterializeResult[None]:
-        page = build_report(factory.profile, factory.layout)
+        with told_plainly():
+            page = build_report(factory.ready().profile, factory.layout)
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(str(page)),

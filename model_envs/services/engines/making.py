@@ -1,14 +1,16 @@
 """What an engine does with a job: a worker's own request, or one of the wire contract."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
 from iedf_assets.core.pictures.photos import read_photo
@@ -21,8 +23,11 @@ from model_envs.background.filling import fill
 FEATHER = 0.004
 # A request without a mask edits this part of the sides, in the middle.
 CENTRAL = 0.5
-# What a hostile item makes a backend raise.
-_OF_THE_ITEM = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
+# What a hostile item makes a backend raise; a StorageError: its layers are not what it says.
+_OF_THE_ITEM = (
+    KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError, cv2.error,
+    StorageError,
+)  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -53,7 +58,7 @@ def make(backend: Any, stage: str, job: dict[str, Any], folder: Path, max_pixels
 
 
 def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixels: int) -> dict[str, Any]:
-    kind = LayerRequest if stage == "image_layers" else EditRequest
+    kind: type[LayerRequest | EditRequest] = LayerRequest if stage == "image_layers" else EditRequest
     wanted = {field.name for field in fields(kind)} - {"output", "row", "inputs"}
     if set(item) != wanted:
         raise RefusedError(
@@ -61,9 +66,14 @@ def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixe
             f"these differ: {', '.join(sorted(set(item) ^ wanted))}"
         )
     try:
-        bounded = {**item, "max_pixels": min(int(item["max_pixels"]), max_pixels), "output": ""}
-        row: dict[str, Any] = backend.run(kind(**bounded), folder)
+        text = json.dumps({**item, "output": ""})
+        asked: LayerRequest | EditRequest = TypeAdapter(kind).validate_json(text, strict=True)
+        bounded = replace(asked, max_pixels=min(asked.max_pixels, max_pixels))
+        row: dict[str, Any] = backend.run(bounded, folder)
         json.dumps(row, allow_nan=False)
+    except ValidationError as error:
+        wrong = "; ".join(f"item.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise RefusedError(wrong) from error
     except _OF_THE_ITEM as error:
         raise RefusedError(f"the item cannot be made: {type(error).__name__}: {error}") from error
     return {"row": row}

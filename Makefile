@@ -25,7 +25,7 @@ help:
 
 # What is installed for what.
 DEMO := demo
-TEST := $(DEMO),postgres,ray,test
+TEST := $(DEMO),export,postgres,ray,test
 CHECK := $(TEST),bench,check
 BENCH := $(DEMO),bench
 

@@ -70,12 +70,16 @@ def run(
 @profile_options
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool) -> None:
+@click.option("--rows", type=click.Choice(STAGES), help="Print a stage's manifest, a row a line, as JSON.")
+def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool, rows: str | None) -> None:
     """Say for each category and stage what is done, pending, stale (and why), rejected and failed."""
-    from iedf_assets.cli.commands.status import show_status  # noqa: PLC0415
+    from iedf_assets.cli.commands.status import show_rows, show_status  # noqa: PLC0415
 
     names = [profile.category_name(name) for name in categories] or list(profile.categories)
-    show_status(profile, names, as_json=as_json)
+    if rows is None:
+        show_status(profile, names, as_json=as_json)
+    else:
+        show_rows(profile, names, rows)
 
 
 @cli.command()

@@ -23,6 +23,7 @@ of a pair always, for a dataset does not tell of it; no tier requires them.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -226,8 +227,7 @@ class _Index:
                 issues.append(Issue(sample.file("source"), "path_outside", message))
                 path = None
             found[name] = path
-        recipe = metadata.get("recipe")
-        return Known(**found, recipe=recipe if isinstance(recipe, dict) else None), issues
+        return Known(**found, recipe=recipe_of(metadata)), issues
 
 
 def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
@@ -239,6 +239,14 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
                 places = (row["edit_task"], row["subtype"], row["scene"])
                 yield SampleKey(*places, int(row["sample_id"])), row
+
+
+def recipe_of(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe that a row of an index tells, as text or, as earlier versions wrote it, as an object."""
+    recipe = metadata.get("recipe")
+    with suppress(ValueError):
+        recipe = json.loads(recipe) if isinstance(recipe, str) else recipe
+    return recipe if isinstance(recipe, dict) else None
 
 
 def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[Inspection, list[Issue]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.judging.canaries import CANARIES, Fault, Specimen, index_entry, injected
-from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.judging.dataset_check import check_dataset, recipe_of
 from iedf_assets.core.parallel import Report, silent
 from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.thresholds import Thresholds
@@ -144,7 +144,7 @@ def _specimen(outputs: Path, entry: Row) -> Specimen:
     source, result, mask = (decode(dataset / sample.file(role)) for role in ("source", "result", "mask"))
     allowed = decode(outputs / entry["metadata"]["allowed_region_mask_path"])
     files = {role: (dataset / sample.file(role)).read_bytes() for role in SUFFIXES}
-    return Specimen(source, result, mask, allowed, files, entry["metadata"]["recipe"])
+    return Specimen(source, result, mask, allowed, files, recipe_of(entry["metadata"]) or {})
 
 
 def _regions(entry: Row) -> Iterable[str]:

@@ -9,7 +9,7 @@ from iedf_assets.core.publishing.index import write_index
 from iedf_assets.defs.metadata import OWNERS, records_table
 from iedf_assets.defs.resources import Factory
 
-INDEX_VERSION = 1  # raised when the index says something else of the same dataset
+INDEX_VERSION = 2  # raised when the index says something else of the same dataset
 
 
 def dataset_index_asset() -> dg.AssetsDefinition:
@@ -21,8 +21,8 @@ def dataset_index_asset() -> dg.AssetsDefinition:
         kinds={"csv", "json"},
         owners=OWNERS,
         code_version=str(INDEX_VERSION),
-        description="Merges all categories into `reports/index.csv` and `index.jsonl`, the scores of every "
-        "judged pair, lint findings, and photos that appear in several categories.",
+        description="Merges all categories into `reports/index.csv`, `index.jsonl` and `index.parquet`, the "
+        "scores of every judged pair, lint findings, and photos that appear in several categories.",
     )
     def dataset_index(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -16,6 +16,7 @@ from iedf_assets.cli.options import (
     settings_option,
 )
 from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
 
 EXIT_FAILED = 1
@@ -172,6 +173,43 @@ def prove(*, profile: Profile, per_class: int) -> None:
     from iedf_assets.cli.commands.prove import prove_judge  # noqa: PLC0415
 
     if not prove_judge(profile, per_class):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command("export")
+@click.argument("form", metavar="FORMAT", type=click.Choice(get_args(Format)))
+@click.argument("target", type=FOLDER)
+@profile_options
+@click.option("--language", type=click.Choice(["en", "zh", "both"]), help="Else both, or English for one.")
+@click.option(
+    "--size",
+    type=click.Choice(["native", "grid"]),
+    default="native",
+    show_default=True,
+    help="grid: cropped and scaled once to sizes that no trainer resamples.",
+)
+@click.option("--split", type=click.Choice(["train", "validation"]), help="Only this one.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only samples whose row of the index says so (repeatable).",
+)
+@click.option("--masks", is_flag=True, help="With masks, where the form has them only when asked.")
+@click.option("--link", is_flag=True, help="Hard links instead of copies; a trainer may write into them.")
+def export_command(
+    *, profile: Profile, form: Format, target: Path, conditions: tuple[str, ...], **asked: Any
+) -> None:
+    """Write the dataset to TARGET in a FORMAT that a trainer loads, and prove it by reading it back.
+
+    What is there already is not made again; samples that were withdrawn leave. Exits 0 when the export is the
+    dataset, 1 when it is not or cannot be made, 2 for bad usage.
+    """
+    from iedf_assets.cli.commands.export import export_dataset  # noqa: PLC0415
+
+    where = dict(condition.partition("=")[::2] for condition in conditions)
+    if not export_dataset(profile, Export(format=form, target=target.absolute(), where=where, **asked)):
         sys.exit(EXIT_FAILED)
 
 

@@ -1,8 +1,8 @@
 """The rows of the index as its three tables hold them: JSON lines, csv, Parquet.
 
 `metadata` has the same keys in every row, absent ones null, and its recipe is text, since recipes of
-different edits have different parameters. Readers that guess types from the first rows never see a key for the first
-time later: the rows that bring something new come first in `index.jsonl`.
+different edits have different parameters. Readers that guess types from the first rows never see a key for
+the first time later: the rows that bring something new come first in `index.jsonl`.
 """
 
 import csv

@@ -1,7 +1,8 @@
 """`iedf export`: brings a folder in line with the dataset, in the form that was asked for, and proves it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from iedf_assets.core.errors import ProfileError, StorageError
@@ -12,9 +13,11 @@ from iedf_assets.core.exporting.formats import (
     diffsynth,
     folders,
     imagefolder,
+    layers,
     musubi,
     original,
     parquet,
+    preference,
     webdataset,
 )
 from iedf_assets.core.exporting.formats.seen import Read
@@ -32,17 +35,38 @@ from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import Mark, claim, find_claim, write_mark
 
-FORMATS: Mapping[Format, tuple[Units, Read]] = {
-    "parquet": (parquet.units, parquet.read),
-    "imagefolder": (imagefolder.units, imagefolder.read),
-    "webdataset": (webdataset.units, webdataset.read),
-    "diffsynth": (diffsynth.units, diffsynth.read),
-    "musubi": (musubi.units, musubi.read),
-    "folders": (folders.units, folders.read),
-    "original": (original.units, original.read),
+
+@dataclass(frozen=True)
+class Form:
+    """A form of export.
+
+    Attributes:
+        units: its files.
+        prove: reads them back and compares them with the dataset.
+    """
+
+    units: Units
+    prove: Callable[[Plan], Proof]
+
+
+def _form(units: Units, read: Read, *, once: bool = True) -> Form:
+    return Form(units, partial(prove_export, read=read, once=once))
+
+
+FORMATS: Mapping[Format, Form] = {
+    "parquet": _form(parquet.units, parquet.read),
+    "imagefolder": _form(imagefolder.units, imagefolder.read),
+    "webdataset": _form(webdataset.units, webdataset.read),
+    "diffsynth": _form(diffsynth.units, diffsynth.read),
+    "musubi": _form(musubi.units, musubi.read),
+    "folders": _form(folders.units, folders.read),
+    "layers": Form(layers.units, layers.prove),
+    "preference": _form(preference.units, preference.read, once=False),
+    "original": _form(original.units, original.read),
 }
 _LOCK = ".iedf.lock"
-_SHARDED: frozenset[Format] = frozenset({"parquet", "webdataset"})
+_LINKABLE: frozenset[Format] = frozenset({"imagefolder", "diffsynth", "musubi", "folders", "original"})
+_OWN_SIZE: frozenset[Format] = frozenset({"layers", "preference"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +96,11 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
     """
     folder = absolute(asked.target)
     _require_apart(folder, layout)
-    if asked.link and (asked.format in _SHARDED or asked.size == "grid"):
+    if asked.size == "grid" and asked.format in _OWN_SIZE:
+        raise ProfileError(
+            f"the pictures of the export {asked.format} have the size that they have", "leave out --size grid"
+        )
+    if asked.link and (asked.format not in _LINKABLE or asked.size == "grid"):
         raise ProfileError(
             f"nothing of the export {asked.format} in {folder} can be a link to a file of the dataset",
             "leave out --link: it is for loose files in their own size",
@@ -82,7 +110,7 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
     if any(is_behind(layout, name) for name in categories_on_disk(layout)) or not _is_indexed(layout):
         write_index(profile, layout)
     mark = claim(folder, "export", remedy)
-    units, read = FORMATS[asked.format]
+    form = FORMATS[asked.format]
     with exclusive(folder / _LOCK, subject=f"the export in {folder}"):
         if "format" not in mark.told:
             write_mark(folder, Mark(mark.kind, mark.id, {"format": asked.format}))
@@ -91,12 +119,12 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
             plan = Plan(profile, layout, asked, folder, examples, record.told, record.number)
 
             def wanted() -> Iterator[Unit]:
-                yield from units(plan)
+                yield from form.units(plan)
                 yield card_unit(plan)
 
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             small = sum(int(facts.get("small", 0)) for facts in record.all_told())
-        proof = prove_export(folder, asked, plan.examples, read)
+        proof = form.prove(plan)
     return Outcome(folder, tally, proof, small)
 
 

@@ -69,7 +69,7 @@ def fill(
             record.intend(part)
             for unit, facts in stream_map(lambda unit: _make(folder, unit), part, threads):
                 record.written(unit, unit.key, facts)
-                tally.made += len(unit.paths)
+                tally.made += 0 if facts and facts.get("absent") else len(unit.paths)
                 done += 1
                 report(done, due.units)
         for unit in units():
@@ -140,7 +140,7 @@ def _make(folder: Path, unit: Unit) -> Facts | None:
         temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
         facts = unit.make(files)
-        for path, temporary in files.items():
+        for path, temporary in () if facts and facts.get("absent") else files.items():
             if unit.movable:  # large ones; of small ones the next export sees whether they are whole
                 _sync(temporary)
             temporary.replace(folder / path)

@@ -5,14 +5,14 @@ Every row is read; the pictures of some of them, spread over all, are decoded an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from iedf_assets.core.exporting.examples import Example, Examples
+from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
 from iedf_assets.core.exporting.grid import STEP
 from iedf_assets.core.exporting.looks import pixels_of
+from iedf_assets.core.exporting.units import Plan
 from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.exports import Export
 
@@ -34,29 +34,34 @@ class Proof:
     faults: list[tuple[str, str]]
 
 
-def prove_export(folder: Path, asked: Export, examples: Examples, read: Read) -> Proof:
+def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
     """Read an export back and compare it with the samples that it was made of.
+
+    Args:
+        once: whether every sample has to be there, and only once.
 
     Raises:
         StorageError: it cannot be read by its form's rules.
         OSError: a file of it cannot be read.
     """
-    expected = sum(1 for _ in examples)
+    expected = sum(1 for _ in plan.examples)
     step = max(1, -(-expected // LOOKED_AT))
-    rows, chosen = 0, {}
-    for seen in read(folder, asked):
-        if rows % step == 0:
+    rows = 0
+    chosen: dict[str, Seen] = {}
+    for seen in read(plan.folder, plan.asked):
+        if rows % step == 0 and seen.stem not in chosen:
             chosen[seen.stem] = seen
         rows += 1
-    faults = (
-        [] if rows == expected else [(str(folder), f"{rows} rows were read, {expected} samples are there")]
-    )
+    faults = []
+    if once and rows != expected:
+        faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
     compared = 0
-    for example in examples:
+    for example in plan.examples:
         found = chosen.pop(example.stem, None)
         if found is not None:
             compared += 1
-            faults += [(example.entry["sample_key"], fault) for fault in _differences(example, found, asked)]
+            key = example.entry["sample_key"]
+            faults += [(key, fault) for fault in _differences(example, found, plan.asked)]
     faults += [(stem, "is no sample of the dataset") for stem in chosen]
     return Proof(rows, compared, faults)
 
@@ -68,6 +73,9 @@ def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:
     pictures = {role: pixels_of(content) for role, content in seen.load().items()}
     if asked.size == "grid":
         return faults + _misfits({role: picture.shape[1::-1] for role, picture in pictures.items()})
+    worse = pictures.pop("worse", None)
+    if worse is not None and np.array_equal(worse, pictures["target"]):
+        faults.append("its worse result is its target")
     return faults + [
         f"its {role} is not the dataset's"
         for role, picture in pictures.items()

@@ -14,6 +14,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.units import Facts, Unit
 
 NAME = ".iedf-files.sqlite"
+_ABSENT = (-1, 0)  # bytes and time of a file that is not there
 _TABLE = """CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, key TEXT, bytes INTEGER, mtime_ns INTEGER, facts TEXT, wanted INTEGER NOT NULL)"""
 
@@ -76,10 +77,10 @@ class Record:
 
     def written(self, unit: Unit, key: str | None, facts: Facts | None) -> None:
         """Enter a unit's files as they lie there now."""
+        absent = bool(facts and facts.get("absent"))
         for path in unit.paths:
-            state = (self._folder / path).stat()
             told = json.dumps(facts) if facts and path == unit.paths[0] else None
-            row = (path, key, state.st_size, state.st_mtime_ns, told)
+            row = (path, key, *(_ABSENT if absent else self._state(path)), told)
             self._base.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, 1)", row)
         if unit.movable:  # a large one, which is not to be made again
             self._base.commit()
@@ -129,8 +130,12 @@ class Record:
         row = self._base.execute("SELECT key, bytes, mtime_ns FROM files WHERE path = ?", (path,)).fetchone()
         if key is None or row is None or row[0] != key:
             return False
+        return self._state(path) == (row[1], row[2])
+
+    def _state(self, path: str) -> tuple[int, int]:
+        """Bytes and time of a file."""
         try:
             state = (self._folder / path).stat()
         except OSError:
-            return False
-        return (state.st_size, state.st_mtime_ns) == (row[1], row[2])
+            return _ABSENT
+        return state.st_size, state.st_mtime_ns

@@ -12,7 +12,10 @@ from iedf_assets.core.storage.naming import Layout
 
 Facts = Mapping[str, Any]
 Make = Callable[[Mapping[str, Path]], Facts | None]
-"""Writes a unit's files, given as path in the export → the temporary file to write; may tell of them."""
+"""Writes a unit's files, given as path in the export → the temporary file to write; may tell of them.
+
+One that tells `absent` has found that there is nothing to write, and wrote nothing.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What an export holds, counted: for its card, and for what is said of it at the end."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ def counted(examples: Iterable[Example]) -> Counts:
         metadata = example.entry["metadata"]
         counts.splits[example.split] += 1
         counts.kinds[f"{example.sample.task}/{example.sample.subtype}"] += 1
-        counts.sizes[_size_of(example.scores.get("mask_share"))] += 1
+        counts.sizes[_size_of(json.loads(example.scores).get("mask_share"))] += 1
         counts.tiers[example.entry["tier"]] += 1
         counts.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
         counts.bytes[example.split] += example.bytes

@@ -28,14 +28,14 @@ class Example:
 
     Attributes:
         entry: its row of the index; `metadata.recipe` is text.
-        scores: what was measured of it, by name.
+        scores: what was measured of it, by name, as JSON text.
         files: role (`source`, `target`, `mask`, `allowed`, perhaps `result_mask`) → file.
         bytes: of these files together.
         stamp: another one whenever its files or what is known of it change.
     """
 
     entry: Row
-    scores: Mapping[str, Any]
+    scores: str
     files: Mapping[str, Path]
     bytes: int
     stamp: str
@@ -68,7 +68,7 @@ class Example:
             "category": entry["dataset_category"],
             **{f"instruction_{language}": self.caption(language) for language in languages},
             "recipe": metadata["recipe"],
-            "scores": json.dumps(self.scores, ensure_ascii=True, sort_keys=True),
+            "scores": self.scores,
             **{key: metadata[key] for key in ("source_path", "backend", "model_revision", "made_with")},
         }
 
@@ -111,14 +111,14 @@ class Examples:
                 while row is not None and row["sample_key"] < key:
                     row = next(scored, None)
                 known = row["scores"] if row is not None and row["sample_key"] == key else None
-                yield self._example(entry, json.loads(known) if known else {})
+                yield self._example(entry, known or "{}")
 
     def _is_asked_for(self, entry: Row) -> bool:
         if self._asked.split not in {None, entry["split"]}:
             return False
         return all(_said(entry, key) == value for key, value in self._asked.where.items())
 
-    def _example(self, entry: Row, scores: Mapping[str, Any]) -> Example:
+    def _example(self, entry: Row, scores: str) -> Example:
         outputs, metadata = self._layout.outputs, entry["metadata"]
         named = {
             "source": entry["src_image_path"],

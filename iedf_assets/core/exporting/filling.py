@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
@@ -37,10 +38,17 @@ class Tally:
 
 @dataclass
 class _Due:
-    """What is to be done: units to make, about their bytes, and files to move from where to where."""
+    """What is to be done.
+
+    Attributes:
+        units, bytes: how many are to be made, and about what they come to.
+        tables: units without a key.
+        moves: files from where to where.
+    """
 
     units: int = 0
     bytes: int = 0
+    tables: list[Unit] = field(default_factory=list)
     moves: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -63,18 +71,13 @@ def fill(
     try:
         _move(folder, record, due.moves)
         tally.moved = len(due.moves)
-        keyed = (unit for unit in units() if unit.key is not None and not record.holds(unit))
-        done = 0
-        for part in _parts(keyed):
-            record.intend(part)
-            for unit, facts in stream_map(lambda unit: _make(folder, unit), part, threads):
-                record.written(unit, unit.key, facts)
-                tally.made += 0 if facts and facts.get("absent") else len(unit.paths)
-                done += 1
+        if due.units:
+            stale = (unit for unit in units() if unit.key is not None and not record.holds(unit))
+            for done, made in enumerate(_made(folder, record, stale, threads), 1):
+                tally.made += made
                 report(done, due.units)
-        for unit in units():
-            if unit.key is None:
-                _renew(folder, record, unit, tally)
+        for unit in due.tables:
+            _renew(folder, record, unit, tally)
         tally.removed = _remove(folder, record)
     except OSError as error:
         raise StorageError(
@@ -82,6 +85,15 @@ def fill(
             "free space or mend the folder, then export again: what is finished is kept",
         ) from error
     return tally
+
+
+def _made(folder: Path, record: Record, units: Iterable[Unit], threads: int) -> Iterator[int]:
+    """Make units and enter them in the record; how many files each wrote."""
+    for part in _parts(units):
+        record.intend(part)
+        for unit, facts in stream_map(partial(_make, folder), part, threads):
+            record.written(unit, unit.key, facts)
+            yield 0 if facts and facts.get("absent") else len(unit.paths)
 
 
 def require_room(folder: Path, need: int) -> None:
@@ -107,19 +119,27 @@ def _planned(folder: Path, record: Record, units: Iterable[Unit], tally: Tally) 
         if record.holds(unit):
             tally.kept += len(unit.paths)
             continue
-        for path in unit.paths:
-            if (folder / path).is_symlink() or ((folder / path).exists() and not record.knows(path)):
-                raise StorageError(
-                    f"{folder / path} is in the place of a file of the export, and is not ours",
-                    "move it elsewhere, or export to another folder",
-                )
+        _require_free(folder, record, unit)
         place = record.place_of(unit.key) if unit.movable else None
-        if place is not None:
+        if unit.key is None:
+            due.tables.append(unit)
+        elif place is not None:
             due.moves.append((place, unit.paths[0]))
-        elif unit.key is not None:
+        else:
             due.units += 1
             due.bytes += unit.bytes
     return due
+
+
+def _require_free(folder: Path, record: Record, unit: Unit) -> None:
+    """See that nothing of somebody else's lies where a unit's files go."""
+    for path in unit.paths:
+        there = folder / path
+        if there.is_symlink() or (there.exists() and not record.knows(path)):
+            raise StorageError(
+                f"{there} is in the place of a file of the export, and is not ours",
+                "move it elsewhere, or export to another folder",
+            )
 
 
 def _parts(units: Iterable[Unit]) -> Iterator[list[Unit]]:

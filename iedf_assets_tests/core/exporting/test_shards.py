@@ -12,7 +12,7 @@ LIMIT = 100_000
 
 def example(number: int, size: int = 4000) -> Example:
     entry = {"sample_key": f"semantic_edit/delete/mixed/{number:05d}", "split": "train"}
-    return Example(entry, {}, {"source": Path("x")}, size, str(number))
+    return Example(entry, "{}", {"source": Path("x")}, size, str(number))
 
 
 def shards_of(numbers: list[int]) -> list[Shard]:
@@ -42,7 +42,7 @@ def test_a_sample_larger_than_a_shard_has_one_of_its_own() -> None:
 def test_splits_never_share_a_shard() -> None:
     many = [example(number) for number in range(50)]
     mixed = [
-        Example({**one.entry, "split": ("train", "validation")[number % 2]}, {}, one.files, 1, one.stamp)
+        Example({**one.entry, "split": ("train", "validation")[number % 2]}, "{}", one.files, 1, one.stamp)
         for number, one in enumerate(many)
     ]
     for shard in sharded(mixed, LIMIT):

@@ -27,14 +27,14 @@ def card_unit(plan: Plan) -> Unit:
     def make(files: Mapping[str, Path]) -> None:
         counts = counted(plan.examples)
         head = yaml.safe_dump(_head(plan, counts), sort_keys=False, allow_unicode=True)
-        parts = [f"---\n{head}---", *(_body(plan, counts, words) for words in _words().values())]
+        parts = [f"---\n{head}---", *(_body(plan, counts, words) for words in texts().values())]
         files[NAME].write_text("\n\n".join(parts) + "\n", "utf-8")
 
     return Unit((NAME,), None, 0, make)
 
 
-def _words() -> Mapping[str, Texts]:
-    """Language → the texts of a card."""
+def texts() -> Mapping[str, Texts]:
+    """The texts of a card, by language."""
     found: Mapping[str, Texts] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text("utf-8"))
     return found
 

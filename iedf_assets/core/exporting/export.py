@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.exporting.card import card_unit
+from iedf_assets.core.exporting.croissant import croissant_unit
 from iedf_assets.core.exporting.examples import Examples
 from iedf_assets.core.exporting.filling import Tally, fill
 from iedf_assets.core.exporting.formats import (
@@ -120,6 +121,8 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
 
             def wanted() -> Iterator[Unit]:
                 yield from form.units(plan)
+                if asked.format == "parquet":
+                    yield croissant_unit(plan)
                 yield card_unit(plan)
 
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)

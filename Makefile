@@ -25,7 +25,7 @@ help:
 
 # What is installed for what.
 DEMO := demo
-TEST := $(DEMO),onnxruntime,postgres,ray,test
+TEST := $(DEMO),export,onnxruntime,postgres,ray,test
 CHECK := $(TEST),bench,check
 BENCH := $(DEMO),bench
 

@@ -11,13 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.filling.behind import hole_of
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.keys import seed_from
-from model_envs.background.behind import hole_of
-from model_envs.background.filling import fill
 
 # The edge of a mask is mixed over so many pixels, as a share of the picture's short side.
 FEATHER = 0.004

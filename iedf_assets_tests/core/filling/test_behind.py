@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from model_envs.background.behind import KEPT, Fills, Part, hole_of
+from iedf_assets.core.filling.behind import KEPT, Fills, Part, hole_of
 
 
 def test_a_hole_reaches_a_little_beyond_what_can_be_seen() -> None:

@@ -40,6 +40,7 @@ def add_category(path: Path, name: str, like: str) -> None:
 
 def _with_entry(text: str, name: str, like: str) -> str:
     """The text of a profile with one more entry: the lines of another one, under its own name."""
+    text = text.rstrip("\n") + "\n"
     place = _place_of(text, like)
     if place is None:
         raise ProfileError(f"the entry {like} does not stand on lines of its own", "add the new one by hand")
@@ -48,11 +49,8 @@ def _with_entry(text: str, name: str, like: str) -> str:
     entry = lines[key.start_mark.line : end]
     while len(entry) > 1 and (not entry[-1].strip() or entry[-1].lstrip().startswith("#")):
         entry.pop()  # what is said of the next entry
-    first = entry[0].rstrip("\n")
-    entry[0] = first[: key.start_mark.column] + _spelt(name) + first[key.end_mark.column :] + "\n"
-    entry[-1] = entry[-1].rstrip("\n") + "\n"
+    entry[0] = entry[0][: key.start_mark.column] + _spelt(name) + entry[0][key.end_mark.column :]
     below = key.start_mark.line + len(entry)
-    lines[below - 1] = lines[below - 1].rstrip("\n") + "\n"
     return "".join([*lines[:below], *entry, *lines[below:]])
 
 
@@ -64,8 +62,9 @@ def _place_of(text: str, like: str) -> tuple[yaml.Node, int] | None:
     if categories is None or categories.flow_style:
         return None
     key, value = next((key, value) for key, value in categories.value if nfc(key.value) == like)
-    last = value.end_mark
-    return key, last.line + (last.column > 0)
+    # A block ends where the next thing begins, a flow where it ends.
+    is_block = isinstance(value, yaml.MappingNode) and not value.flow_style
+    return key, value.end_mark.line + (not is_block)
 
 
 def _spelt(name: str) -> str:

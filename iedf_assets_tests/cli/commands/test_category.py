@@ -26,9 +26,7 @@ def changes(before: str, after: str) -> tuple[list[str], list[str]]:
 
 @pytest.mark.parametrize("name", ["新的", "007", "a: b"])
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_an_entry_like_anothers_is_added_and_no_other_line_changes(
-    path: Path, tmp_path: Path, name: str
-) -> None:
+def test_an_entry_like_anothers_is_added_and_no_line_changes(path: Path, tmp_path: Path, name: str) -> None:
     profile = copied(path, tmp_path)
     before = profile.read_text("utf-8")
     known = load_profile(profile)

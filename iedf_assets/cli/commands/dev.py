@@ -1,4 +1,4 @@
-"""`iedf dev`: `dagster dev` on the instance of the profile's outputs, listening on 127.0.0.1."""
+"""`iedf dev`: `dagster dev` on the instance of the profile's outputs, the report beside it; on 127.0.0.1."""
 
 import ctypes
 import os
@@ -6,12 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
+import click
 import psutil
 
+from iedf_assets.cli.reviewing import serve_report
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.profile.fields import PROJECT_ROOT, absolute
 from iedf_assets.core.profile.schema import Profile
@@ -43,7 +48,7 @@ def serve_ui(profile: Profile, config: Path | None, port: int) -> int:
     remedy = "use that one, or stop it"
     with exclusive(layout.dagster_home / "dev.lock", subject="the UI of these outputs", remedy=remedy):
         _require_free(port)
-        return _supervise(_command(port))
+        return _supervise(_command(port), lambda: _serve_report(profile, layout))
 
 
 def _command(port: int) -> list[str]:
@@ -65,9 +70,28 @@ def _require_free(port: int) -> None:
             ) from error
 
 
-def _supervise(command: list[str]) -> int:
-    """Run a command to its end, in a session of its own, and see that no process of it stays."""
+def _serve_report(profile: Profile, layout: Layout) -> None:
+    """Serve the report in a thread where the profile's links lead, if that is here and free."""
+    place = urlsplit(profile.automation.report_url)
+    if place.scheme != "http" or place.hostname not in {HOST, "localhost"}:
+        return
+    try:
+        _require_free(place.port or 80)
+    except FactoryError as error:
+        click.echo(f"the report is not served beside the UI: {error.problem}", err=True)
+        return
+    layout.reports.mkdir(parents=True, exist_ok=True)
+    threading.Thread(target=serve_report, args=(layout, place.port or 80), daemon=True).start()
+
+
+def _supervise(command: list[str], beside: Callable[[], None]) -> int:
+    """Run a command to its end, in a session of its own, and see that no process of it stays.
+
+    Args:
+        beside: is called once it runs: a process that forks is to have no threads yet.
+    """
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, start_new_session=True, preexec_fn=_end_with_us)  # noqa: PLW1509
+    beside()
     children: set[psutil.Process] = set()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

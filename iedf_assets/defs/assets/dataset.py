@@ -8,10 +8,10 @@ from iedf_assets.core.publishing.gate import Candidates, judge_and_publish
 from iedf_assets.core.storage.keys import VERDICTS_VERSION
 from iedf_assets.core.storage.waves import close_wave
 from iedf_assets.defs.assets.stage import Stage
-from iedf_assets.defs.links import category_links
 from iedf_assets.defs.metadata import Metadata, accounts_table, survival_table
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.strips import rejects_strip, samples_strip
+from iedf_assets.defs.telling.links import category_links
 
 
 def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:

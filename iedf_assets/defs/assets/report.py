@@ -4,10 +4,10 @@ import dagster as dg
 
 from iedf_assets.core.report.building import build_report
 from iedf_assets.defs.automation import FOLLOWS
-from iedf_assets.defs.failures import told_plainly
-from iedf_assets.defs.links import report_link
 from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.telling.links import report_link
 
 REPORT_VERSION = 1
 

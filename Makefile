@@ -18,7 +18,7 @@ help:
 	@echo "make dev       the Dagster UI on http://127.0.0.1:3000"
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests; make test-slow: all but the fast ones"
-	@echo "make check     format, lint, order of rooms, types"
+	@echo "make check     format, lint, order of rooms, types, Dockerfiles"
 	@echo "make models    the small segmentation network in models/; part of setting up"
 	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
@@ -97,6 +97,7 @@ check: .venv/.check
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile deploy/Dockerfile.layered deploy/Dockerfile.edit
 
 bench: setup
 	$(call extras,$(BENCH))

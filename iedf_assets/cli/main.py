@@ -318,7 +318,23 @@ def dev(*, config: Path | None, port: int) -> None:
     """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
     from iedf_assets.cli.commands.dev import serve_ui  # noqa: PLC0415
 
-    serve_ui(load(config, None, None, ()), config, port)
+    sys.exit(serve_ui(load(config, None, None, ()), config, port))
+
+
+@cli.group()
+def category() -> None:
+    """Change which categories the profile has."""
+
+
+@category.command("add")
+@click.argument("name")
+@click.option("--like", required=True, metavar="OTHER", help="The category whose settings it gets.")
+@config_option
+def add(*, name: str, like: str, config: Path | None) -> None:
+    """Add the category NAME, a folder below the data, to the profile; its comments stay."""
+    from iedf_assets.cli.commands.category import add_category  # noqa: PLC0415
+
+    add_category(profile_path(config), name, like)
 
 
 def main() -> None:

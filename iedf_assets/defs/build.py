@@ -20,14 +20,14 @@ from iedf_assets.defs.assets.stage import stage_asset
 from iedf_assets.defs.automation import build_follower
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.checks.build import build_checks
-from iedf_assets.defs.failures import build_failure_sensor
 from iedf_assets.defs.inputs import input_assets, observe_job
 from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions
 from iedf_assets.defs.resources import factory_resource
-from iedf_assets.defs.run_log import FILE_LOGGER, json_file_logger
 from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor
+from iedf_assets.defs.telling.failures import build_failure_sensor
+from iedf_assets.defs.telling.run_log import FILE_LOGGER, json_file_logger
 
 # Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)

@@ -9,9 +9,9 @@ from iedf_assets.core.memory import give_back
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.automation import FOLLOWS
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
 INDEX_VERSION = 2  # raised when the index says something else of the same dataset
 

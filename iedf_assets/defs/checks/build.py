@@ -20,10 +20,10 @@ from iedf_assets.defs.checks.whole import (
     index_matches_dataset,
     look_at_verdicts,
 )
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import records_table
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.strips import labelled
+from iedf_assets.defs.telling.failures import told_plainly
 
 WORST = 10
 # Steps of a run that are ready at the same time go by it: these wait for the other checks' verdicts.

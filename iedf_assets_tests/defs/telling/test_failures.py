@@ -15,8 +15,8 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.jobs import FACTORY
+from iedf_assets.defs.telling.failures import told_plainly
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import OBJECTS
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.fields import Positive, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
@@ -70,6 +71,7 @@ class Profile(Strict):
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
         tries: how many tries an edit has to pass the judge; the first that passes is published.
+        exports: made as assets of their own, downstream of the index; see `profile.exports.Export`.
         categories: folder under `paths.data` → what happens to its photos; may set `tries`, `filters`,
             `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
     """
@@ -88,6 +90,7 @@ class Profile(Strict):
     workers: Workers = Workers()
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
+    exports: list[Export] = Field(default_factory=list)
     categories: dict[
         Annotated[str, Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$")], Category
     ]

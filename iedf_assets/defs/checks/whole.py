@@ -2,10 +2,13 @@
 
 import json
 
+from iedf_assets.core.exporting.export import proof_of
 from iedf_assets.core.judging.lint import list_tree
 from iedf_assets.core.judging.proving import UNTOUCHED
 from iedf_assets.core.planning.accounts import HELD, accounts_of
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.exports import Export
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.checks.verdict import Verdict
@@ -33,6 +36,13 @@ def index_matches_dataset(layout: Layout) -> Verdict:
     cases += [(sample, "in the index, but not in the dataset") for sample in sorted(indexed - lying)]
     cases += [(sample, "in the dataset, but not in the index") for sample in sorted(lying - indexed)]
     return Verdict(len(lying | indexed), cases)
+
+
+def export_loads(profile: Profile, layout: Layout, asked: Export) -> Verdict:
+    """The export is read back, by its readers' rules, as the dataset. Protects from training on others."""
+    proof = proof_of(profile, layout, asked)
+    told = {"compared": proof.compared, "compared by datasets": proof.by_datasets}
+    return Verdict(proof.rows, proof.faults, told)
 
 
 def canaries_caught(layout: Layout) -> Verdict:

@@ -36,6 +36,7 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
     )
     if found.small:
         console.print(f"{found.small} samples are too small for the grid and keep their scale")
-    console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared")
+    field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
+    console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:
         console.print(f"[red]{subject}[/]: {fault}")

@@ -1,4 +1,4 @@
-"""`croissant.json` of a Parquet export: Croissant 1.1 and responsible AI, in the words of the card."""
+"""`croissant.json` of a Parquet export: Croissant 1.1 with fields of responsible AI, told as on the card."""
 
 import json
 from collections.abc import Mapping

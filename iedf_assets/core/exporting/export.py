@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from iedf_assets.core.errors import ProfileError, StorageError
+from iedf_assets.core.exporting import field_readers
 from iedf_assets.core.exporting.card import card_unit
 from iedf_assets.core.exporting.croissant import croissant_unit
 from iedf_assets.core.exporting.examples import Examples
@@ -127,8 +128,29 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
 
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             small = sum(int(facts.get("small", 0)) for facts in record.all_told())
-        proof = form.prove(plan)
-    return Outcome(folder, tally, proof, small)
+        return Outcome(folder, tally, _proof(plan), small)
+
+
+def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:
+    """What an export that lies there shows when it is read back.
+
+    Raises:
+        StorageError: it cannot be read by its form's rules, or the index cannot.
+    """
+    plan = Plan(profile, layout, asked, absolute(asked.target), Examples(layout, asked), lambda _: {}, len)
+    try:
+        return _proof(plan)
+    except FileNotFoundError as error:
+        raise StorageError(f"{plan.folder} holds no export: {error}", "make it with iedf export") from error
+
+
+def _proof(plan: Plan) -> Proof:
+    """By its form's own rules, and by the field's own reader where that is installed."""
+    own = FORMATS[plan.asked.format].prove(plan)
+    if own.rows and field_readers.is_readable(plan.asked):
+        field = prove_export(plan, field_readers.read, once=False)
+        return Proof(own.rows, own.compared, [*own.faults, *field.faults], field.compared)
+    return own
 
 
 def _is_indexed(layout: Layout) -> bool:

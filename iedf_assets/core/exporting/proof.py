@@ -27,11 +27,13 @@ class Proof:
         rows: that were read.
         compared: of which the pictures were compared.
         faults: subject and what is wrong with it.
+        by_datasets: of how many samples `datasets` was seen to give the same.
     """
 
     rows: int
     compared: int
     faults: list[tuple[str, str]]
+    by_datasets: int = 0
 
 
 def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:

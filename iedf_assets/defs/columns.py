@@ -30,6 +30,7 @@ DESCRIPTIONS = {
     "bytes": "Size of the file.",
     "mtime_ns": "When the file changed last, nanoseconds since 1970.",
     "phash": "Perceptual hash, 64 bits as hexadecimal digits.",
+    "look": "Its colours in 8 x 8 cells, RGB, as hexadecimal digits; they decide where hashes are near.",
     "level": "What was made: layers, or the mask alone.",
     "layers": "The layers: name, file and place.",
     "subject": "The main subject: its box and its share of the picture.",

@@ -96,6 +96,7 @@ class Photo:
         format: Pillow's name of the file's format.
         mode: Pillow's mode of the picture in the file.
         bytes: size of the file.
+        orientation: 1-8 as EXIF counts; the pixels are upright already.
     """
 
     rgb: Pixels
@@ -105,6 +106,7 @@ class Photo:
     format: str
     mode: str
     bytes: int
+    orientation: int = 1
 
 
 def read_photo(
@@ -157,6 +159,16 @@ def working_size(width: int, height: int, max_megapixels: float) -> tuple[int, i
     return sides[0], sides[1]
 
 
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Stored pixels as they are to be seen.
+
+    Args:
+        pixels: uint8 (H, W) or (H, W, 3).
+        orientation: 1-8.
+    """
+    return np.ascontiguousarray(_UPRIGHT[orientation](pixels))
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
         # Non-blocking, so that a pipe that took the file's place since the scan does not hang the run.
@@ -204,11 +216,11 @@ def _decode(
     if target != (rgb.shape[1], rgb.shape[0]):
         rgb = np.asarray(cv2.resize(rgb, target, interpolation=cv2.INTER_AREA))
     turn = orientation(container.exif or picture.info.get("exif") or b"")
-    upright = np.ascontiguousarray(_UPRIGHT[turn](rgb))
-    upright.flags.writeable = False
+    pixels = upright(rgb, turn)
+    pixels.flags.writeable = False
     if turn >= 5:
         width, height = height, width
-    return Photo(upright, source_id, width, height, container.format, mode, size)
+    return Photo(pixels, source_id, width, height, container.format, mode, size, turn)
 
 
 def _profile(container: Container, picture: Image.Image) -> bytes:

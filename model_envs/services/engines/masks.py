@@ -61,7 +61,8 @@ def mask_of(path: Path, photo: Photo, max_pixels: int) -> tuple[Pixels, bool]:
 def _require_plain(path: Path, rgb: Pixels) -> None:
     remedy = "send a picture in black and white: white is where the photo is edited"
     with Image.open(path) as picture:
-        if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+        alpha = np.asarray(picture.convert("RGBA").getchannel("A")) if picture.has_transparency_data else None
+        if alpha is not None and alpha.min() < 255:
             raise RefusedError(f"the mask has transparent pixels, which may mean either; {remedy}")
     spread = rgb.max(axis=2) - rgb.min(axis=2)
     if float((spread > _GREY).mean()) > _OVERLOOKED:

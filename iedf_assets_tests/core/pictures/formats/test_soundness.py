@@ -10,8 +10,8 @@ from PIL import Image
 from skimage import data
 
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.pictures.formats.soundness import require_sound
 from iedf_assets.core.pictures.photos import Photo, read_photo
-from iedf_assets.core.pictures.soundness import require_sound
 from iedf_assets.core.reasons import CORRUPTED, TRUNCATED
 from iedf_assets_tests.helpers.mutants import originals
 

@@ -26,7 +26,7 @@ from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.manifests import Rows
 
-EACH_SUBTYPE = "{" + ", ".join(f"{name}: 1" for name in SUBTYPES) + "}"
+EACH_SUBTYPE = "{" + ", ".join(f"{name}: 1" for name, one in SUBTYPES.items() if not one.needs_model) + "}"
 SETTINGS = (
     # The photos are variations of four; all of them are to be worked on.
     "sources.near_duplicate_bits=-1",

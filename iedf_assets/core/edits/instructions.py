@@ -14,6 +14,9 @@ from iedf_assets.core.profile.bank import LANGUAGES, Language, Phrasing, Words, 
 LARGE, SMALL = 0.25, 0.03
 # The middle of a side, as shares of it: what has its centre there is in the centre.
 _MIDDLE = (0.4, 0.6)
+# Where an object is beside another one: at most so far from it, or into its box, and further away before, as
+# shares of the picture's width; and they stand on a level by this share of the lower one's height.
+_NEAR, _TOUCHING, _AWAY, _BESIDE = 0.08, 0.02, 0.12, 0.5
 # Tasks whose object is the subject of the picture.
 _OF_SUBJECTS = ("consistency_edit", "portrait_attribute")
 
@@ -28,6 +31,32 @@ def phrasing_of(recipe: Recipe, seed: int, plain_share: float) -> Phrasing | Non
         return None
     rng = random.Random(f"phrasing {seed}")  # noqa: S311  # no secret
     return "plain" if rng.random() < plain_share else "exact"
+
+
+def phrased(
+    recipe: Recipe,
+    seed: int,
+    plain_share: float,
+    subject: Subject,
+    objects: Iterable[Subject],
+    size: tuple[int, int],
+) -> Recipe:
+    """The recipe with its `phrasing`, and in half of the plain moves what the object ends up `beside`.
+
+    Args:
+        objects: all of the photo's.
+        size: width and height of the picture, pixels.
+    """
+    phrasing = phrasing_of(recipe, seed, plain_share)
+    if phrasing is None:
+        return recipe
+    found = {**recipe, "phrasing": phrasing}
+    neighbour = _neighbour(recipe, subject, objects, size) if phrasing == "plain" and seed % 2 else None
+    if neighbour is None:
+        return found
+    nouns = {language: bank().words[language].object for language in LANGUAGES}
+    names = {language: object_name(neighbour, *size, language, nouns[language]) for language in LANGUAGES}
+    return {**found, "beside": names}
 
 
 def write(recipe: Recipe, subject: Subject, width: int, height: int, seed: int) -> tuple[str, str]:
@@ -114,8 +143,33 @@ def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
         values |= {"percent": percent, "change": abs(percent - 100)}
     if "colour" in recipe:
         values["colour"] = colour_names.COLOURS[recipe["colour"]].word(language)
+    if "beside" in recipe:
+        values["beside"] = recipe["beside"][language]
     level = level_of(recipe)
     return values | (level_words(level, language) if level else {})
+
+
+def _neighbour(
+    recipe: Recipe, subject: Subject, objects: Iterable[Subject], size: tuple[int, int]
+) -> Subject | None:
+    """The object with a name of its own that a sideways move leads up to, from further away."""
+    shift, (width, height) = recipe.get("dx", 0), size
+    alone = [one for one in objects if not one.get("parts") and one.get("number") != subject.get("number")]
+    for one in alone if shift else ():
+        others = [subject, *(other for other in alone if other is not one)]
+        named = all(_caption(one, language) for language in LANGUAGES)
+        gaps = [_gap(subject["x"] + dx, subject["width"], one, shift) / width for dx in (0, shift)]
+        shared = min(subject["y"] + subject["height"], one["y"] + one["height"]) - max(subject["y"], one["y"])
+        level = shared >= _BESIDE * min(subject["height"], one["height"], height)
+        near = gaps[0] > _AWAY and -_TOUCHING <= gaps[1] <= _NEAR
+        if level and near and named and is_told_apart(one, others, *size):
+            return one
+    return None
+
+
+def _gap(start: float, extent: float, other: Subject, shift: float) -> float:
+    """Pixels between a box and the side of another one that a shift leads to; negative past it."""
+    return float(other["x"] - start - extent if shift > 0 else start - other["x"] - other["width"])
 
 
 def _third(start: float, extent: float, length: int) -> int:

@@ -14,6 +14,8 @@ def key_of(recipe: Mapping[str, Any]) -> str:
     subtype = recipe["subtype"]
     if "factor" in recipe:
         kind = "larger" if recipe["factor"] > 1 else "smaller"
+    elif "beside" in recipe:
+        kind = "beside"
     elif "direction" in recipe:
         kind = "horizontal" if recipe["direction"] in {"left", "right"} else "vertical"
     else:

@@ -37,6 +37,7 @@ class Reading:
         factor: of a scaling, of the object's sides.
         colour: the new one of a recolouring, a key of `COLOURS`.
         level: how much in words, such as `strength/slight`: see the levels of `configs/edits.yaml`.
+        beside: what another object is called that this one is moved next to.
         place: row and column of the thirds of the picture, 0 to 2, that the object lies in.
         size: of the object: `large` or `small`.
         object_colour: a key of `COLOURS`.
@@ -52,6 +53,7 @@ class Reading:
     factor: float | None = None
     colour: str | None = None
     level: str | None = None
+    beside: str | None = None
     place: tuple[int, int] | None = None
     size: str | None = None
     object_colour: str | None = None
@@ -71,10 +73,12 @@ def read(text: str, language: Language) -> Reading | None:
 def disagreements(reading: Reading, recipe: Recipe) -> list[str]:
     """Each thing in which a text and a recipe differ; what the recipe does not have is not compared."""
     wanted: dict[str, Any] = {name: recipe[name] for name in _COMPARED if name in recipe}
-    if reading.level is None:
+    if reading.level is None and reading.beside is None:
         wanted |= {name: recipe[name] for name in _AMOUNTS if name in recipe}
     elif level := level_of(recipe):
         wanted["level"] = level
+    if reading.beside is not None or "beside" in recipe:
+        wanted["beside"] = _called(reading.beside, recipe.get("beside") or {})
     return [
         f"{name}: the text says {getattr(reading, name)}, the recipe {value}"
         for name, value in wanted.items()
@@ -82,15 +86,22 @@ def disagreements(reading: Reading, recipe: Recipe) -> list[str]:
     ]
 
 
+def _called(name: str | None, names: Mapping[str, str]) -> str | None:
+    """A name as a recipe has it in one of the languages, or that of the recipe which it is not."""
+    alike = [known for known in names.values() if known.lower() == (name or "").lower()]
+    return name if alike else next(iter(names.values()), None)
+
+
 def contradictions(ch: Reading, en: Reading) -> list[str]:
     """Each thing in which the Chinese and the English text differ; captions are not compared."""
     captioned = ch.caption is not None or en.caption is not None
-    left_out = {"caption", "name", *(("size", "object_colour") if captioned else ())}
-    return [
+    left_out = {"caption", "name", "beside", *(("size", "object_colour") if captioned else ())}
+    found = [
         f"{field.name}: the Chinese says {getattr(ch, field.name)}, the English {getattr(en, field.name)}"
         for field in fields(Reading)
         if field.name not in left_out and not _alike(getattr(ch, field.name), getattr(en, field.name))
     ]
+    return found + ["beside: one language names it alone"] * ((ch.beside is None) != (en.beside is None))
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -116,7 +127,11 @@ class _Pattern:
         # What asks for another picture as a whole names no object.
         name = _name(values["it"], self.language) if "it" in values else {}
         stated = _stated(self.key, values, self.language)
-        if name is None or stated is None:
+        if (
+            name is None
+            or stated is None
+            or ("beside" in values and not _name(values["beside"], self.language))
+        ):
             return None
         subtype = self.key.partition("/")[0]
         return Reading(subtype, self.phrasing, **stated, **name, name=values.get("it", ""))
@@ -130,6 +145,7 @@ def _patterns(language: Language) -> tuple[_Pattern, ...]:
 def _made_patterns(language: Language) -> Iterator[_Pattern]:
     words = {
         "it": r".+?",
+        "beside": r".+",
         "direction": _any_of(bank().words[language].directions.values()),
         "colour": _any_of(colour.word(language) for colour in COLOURS.values()),
         **dict.fromkeys(_NUMBERS, r"\d+"),
@@ -174,8 +190,10 @@ def _stated(key: str, values: Mapping[str, str], language: Language) -> dict[str
         stated["kind"] = kind
     if "direction" in values:
         stated["direction"] = _key_of(bank().words[language].directions, values["direction"])
-        if (stated["direction"] in {"left", "right"}) != (kind == "horizontal"):
+        if (stated["direction"] in {"left", "right"}) != (kind != "vertical"):
             return None
+    if "beside" in values:
+        stated["beside"] = values["beside"]
     if subtype == "scale" and values.keys() & set(_NUMBERS):
         stated["factor"] = _factor(values, kind)
         if stated["factor"] is None:

@@ -6,7 +6,8 @@ With `p` percent, on sRGB codes from 0 to 255, rounded to the nearest and clippe
 |---|---|---|
 | brightness | brighter, darker | c * (1 + p/100), c * (1 - p/100) |
 | contrast | higher, lower | m + (c - m) * (1 + p/100), m + (c - m) * (1 - p/100) |
-| color_tone | warmer, cooler | red * (1 + p/200), blue * (1 - p/100); red * (1 - p/100), blue * (1 + p/200) |
+| color_tone | warmer | red * (1 + p/200), green * (1 - p/400), blue * (1 - p/100) |
+| color_tone | cooler | red * (1 - p/100), green * (1 - p/400), blue * (1 + p/200) |
 
 m is the mean of the picture's grey, (19595 R + 38470 G + 7471 B + 32768) / 65536, rounded to a code. The
 first two are what Pillow's `ImageEnhance.Brightness` and `Contrast` do, to a code.
@@ -52,8 +53,9 @@ def table_of(recipe: Mapping[str, Any], rgb: Pixels) -> Pixels:
     elif subtype == "brightness":
         codes = _CODES * (more if kind == "brighter" else less)
     else:
-        gains = (1 + share / 2, 1, less) if kind == "warmer" else (less, 1, 1 + share / 2)
-        codes = _CODES * np.array(gains)
+        # Without less green, warmth is yellow and cold is cyan.
+        gains = 1 + share / 2, 1 - share / 4, less
+        codes = _CODES * np.array(gains if kind == "warmer" else gains[::-1])
     table: Pixels = np.clip(np.floor(codes + 0.5), 0, 255).astype(np.uint8)
     return np.broadcast_to(table, (256, 3))[None].copy()
 

@@ -157,10 +157,9 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
     # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
     seed = seed_of(book, slot, slot.number)
-    if phrasing := instructions.phrasing_of(drawn, seed, book.category.plain_share):
-        drawn = {**drawn, "phrasing": phrasing}
-    size = layers["width"], layers["height"]
-    chinese, english = instructions.write(drawn, subject_of(slot, one) if one else {}, *size, seed)
+    size, subject = (layers["width"], layers["height"]), subject_of(slot, one) if one else {}
+    drawn = instructions.phrased(drawn, seed, book.category.plain_share, subject, layers["objects"], size)
+    chinese, english = instructions.write(drawn, subject, *size, seed)
     return {
         **row,
         "status": "planned",

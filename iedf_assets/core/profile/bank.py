@@ -24,6 +24,7 @@ LEVELS = {
     "identity": "strength",
     "background": "strength",
     "move": "shift",
+    "move/beside": "",
     "scale/larger": "larger",
     "scale/smaller": "smaller",
     "contrast": "amount",
@@ -33,7 +34,7 @@ LEVELS = {
 _NUMBERS = ("percent", "change")
 # What a phrase may hold beside `{it}` and the words of its level.
 _FIELDS = {
-    "move": {"direction", "percent"},
+    "move": {"direction", "percent", "beside"},
     "scale": set(_NUMBERS),
     "recolor": {"colour"},
     "contrast": {"percent"},
@@ -63,10 +64,22 @@ class Texts(_Strict):
         return self.en if language == "en" else self.ch
 
 
-class Kind(Texts):
-    """How a kind of edit is asked for: exactly, and plainly where there is a plain way."""
+class Kind(_Strict):
+    """How a kind of edit is asked for: exactly, plainly, or in both ways."""
 
+    en: tuple[str, ...] = ()
+    ch: tuple[str, ...] = ()
     plain: Texts | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.en) != bool(self.ch) or not (self.en or self.plain):
+            raise ValueError("it has to be asked for in both languages")
+        return self
+
+    def of(self, language: Language) -> tuple[str, ...]:
+        """The exact ones of a language."""
+        return self.en if language == "en" else self.ch
 
 
 class Entry(_Strict):
@@ -86,7 +99,7 @@ class Entry(_Strict):
         return any(kind.plain for kind in self.kinds.values())
 
     def phrases(self, kind: str, language: Language, phrasing: Phrasing = "exact") -> tuple[str, ...]:
-        """Every phrase of a kind, the exact ones in every frame; none where there is no plain way."""
+        """Every phrase of a kind, the exact ones in every frame; none where there is no such way."""
         texts = self.kinds[kind]
         if phrasing == "plain":
             return texts.plain.of(language) if texts.plain else ()
@@ -157,7 +170,7 @@ class Bank(_Strict):
 
 def level_name(key: str) -> str:
     """Of which level the words in the phrases of `subtype/kind` are; empty when they have none."""
-    return LEVELS.get(key) or LEVELS.get(key.partition("/")[0], "")
+    return LEVELS.get(key, LEVELS.get(key.partition("/")[0], ""))
 
 
 @cache
@@ -194,7 +207,7 @@ def _unordered(levels: Mapping[str, Levels]) -> Iterator[str]:
             yield f"levels.{name} does not go from the least upwards, the last without an end"
         if len({(*sorted(level.en), *sorted(level.ch)) for level in table.values()}) > 1:
             yield f"levels.{name} has words for other fields in one of its steps"
-    missing = sorted(set(LEVELS.values()) - set(levels))
+    missing = sorted(set(LEVELS.values()) - {"", *levels})
     if missing:
         yield f"levels lacks {', '.join(missing)}"
 

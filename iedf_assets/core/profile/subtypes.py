@@ -261,7 +261,7 @@ class Recipes(Strict):
     restyle: Kinds = Kinds()
     contrast: Stated = Stated()
     brightness: Stated = Stated()
-    color_tone: Stated = Stated()
+    color_tone: Stated = Stated(max_percent=30)
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Self:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.phrases import level_of, level_words, phrases_of
+from iedf_assets.core.edits.readings import disagreements, read
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.profile.bank import LANGUAGES, PHRASINGS, Language, Phrasing, bank
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
@@ -54,7 +55,8 @@ def test_instructions_are_one_clean_line_in_each_language(subtype: str, seed: in
 def test_every_edit_can_be_asked_for_in_eight_ways(language: Language, phrasing: Phrasing) -> None:
     for key in KEYS:
         phrases = phrases_of(key, language, phrasing)
-        assert len(set(phrases)) >= 8 or (phrasing == "plain" and not phrases), key
+        other = phrases_of(key, language, "plain" if phrasing == "exact" else "exact")
+        assert len(set(phrases)) >= 8 or (other and not phrases), key
         names_it = key.partition("/")[0] not in WHOLE
         assert all(("{it}" in phrase) == names_it for phrase in phrases), key
 
@@ -116,6 +118,47 @@ def test_so_many_edits_are_asked_for_plainly_as_the_profile_says(share: float) -
     found = [instructions.phrasing_of(MOVE, seed, share) for seed in range(400)]
     assert found.count("plain") / len(found) == pytest.approx(share, abs=0.06)
     assert set(found) <= {"plain", "exact"}
+
+
+DOG = SUBJECT | {"number": 2, "x": 400, "caption": {"ch": "狗", "en": "dog"}, "parts": None}
+CUP = SUBJECT | {"number": 1, "x": 20, "caption": {"ch": "杯子", "en": "cup"}, "parts": None}
+
+
+@pytest.mark.parametrize(
+    ("dx", "changes", "beside"),
+    [
+        (270, {}, True), (240, {}, True),
+        # Too far from it, the other way, past it, not on a level, without a name, beside it already.
+        (150, {}, False), (-20, {}, False), (420, {}, False), (270, {"y": 300}, False),
+        (270, {"caption": None}, False), (270, {"caption": {"en": "dog"}}, False), (270, {"x": 130}, False),
+        (270, {"parts": [1, 3]}, False), (270, {"caption": CUP["caption"], "x": 40}, False),
+    ],
+)  # fmt: skip
+def test_a_plain_move_names_what_it_ends_beside(dx: int, changes: dict[str, Any], beside: bool) -> None:
+    recipe = {**MOVE, "direction": "right" if dx > 0 else "left", "percent": abs(dx) // 6, "dx": dx}
+    found = instructions.phrased(recipe, 1, 1.0, CUP, [CUP, DOG | changes], SIZE)
+    assert ("beside" in found) == beside
+    if beside:
+        assert found["beside"] == {"ch": "画面右侧的狗", "en": "the dog on the right"}
+        for chinese, english in written(found, CUP):
+            assert "画面右侧的狗" in chinese
+            assert "the dog on the right" in english
+            for text, language in ((chinese, "ch"), (english, "en")):
+                reading = read(text, "ch" if language == "ch" else "en")
+                assert reading
+                assert disagreements(reading, found) == []
+                assert disagreements(
+                    reading, found | {"beside": {"ch": "画面右侧的猫", "en": "the cat on the right"}}
+                )
+                assert disagreements(reading, recipe)
+
+
+def test_half_of_the_plain_moves_and_no_exact_one_names_a_neighbour() -> None:
+    recipe = {**MOVE, "percent": 45, "dx": 270}
+    found = [instructions.phrased(recipe, seed, 0.5, CUP, [CUP, DOG], SIZE) for seed in range(200)]
+    plain = [each for each in found if each["phrasing"] == "plain"]
+    assert 0.3 < sum("beside" in each for each in plain) / len(plain) < 0.7
+    assert not any("beside" in each for each in found if each["phrasing"] == "exact")
 
 
 def test_what_has_one_way_to_be_asked_for_is_of_no_phrasing() -> None:

@@ -96,6 +96,7 @@ def test_every_phrase_is_read_as_what_it_is(language: Language, phrasing: Phrasi
     for key in [f"{subtype}/{kind}" for subtype, entry in bank().edits.items() for kind in entry.kinds]:
         subtype, _, kind = key.partition("/")
         levels = list(bank().levels.get(level_name(key), {"": None}))
+        values["beside"] = values["it"]
         for phrase, level in product(bank().edits[subtype].phrases(kind, language, phrasing), levels):
             percent = 80 if kind == "smaller" else 125
             values["direction"] = words.directions["up" if kind == "vertical" else "left"]
@@ -109,6 +110,7 @@ def test_every_phrase_is_read_as_what_it_is(language: Language, phrasing: Phrasi
                 assert reading.factor == percent / 100
             if level and (phrasing == "plain" or level_name(key) == "strength"):
                 assert reading.level == said
+            assert (reading.beside is not None) == (kind == "beside")
             if reading.kind is not None:
                 assert reading.kind == kind
 

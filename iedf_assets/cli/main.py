@@ -16,6 +16,7 @@ from iedf_assets.cli.options import (
     settings_option,
 )
 from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.subtypes import Tier
 
@@ -71,12 +72,16 @@ def run(
 @profile_options
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool) -> None:
+@click.option("--rows", type=click.Choice(STAGES), help="Print a stage's manifest, a row a line, as JSON.")
+def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool, rows: str | None) -> None:
     """Say for each category and stage what is done, pending, stale (and why), rejected and failed."""
-    from iedf_assets.cli.commands.status import show_status  # noqa: PLC0415
+    from iedf_assets.cli.commands.status import show_rows, show_status  # noqa: PLC0415
 
     names = [profile.category_name(name) for name in categories] or list(profile.categories)
-    show_status(profile, names, as_json=as_json)
+    if rows is None:
+        show_status(profile, names, as_json=as_json)
+    else:
+        show_rows(profile, names, rows)
 
 
 @cli.command()
@@ -171,6 +176,43 @@ def prove(*, profile: Profile, per_class: int) -> None:
     from iedf_assets.cli.commands.prove import prove_judge  # noqa: PLC0415
 
     if not prove_judge(profile, per_class):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command("export")
+@click.argument("form", metavar="FORMAT", type=click.Choice(get_args(Format)))
+@click.argument("target", type=FOLDER)
+@profile_options
+@click.option("--language", type=click.Choice(["en", "zh", "both"]), help="Else both, or English for one.")
+@click.option(
+    "--size",
+    type=click.Choice(["native", "grid"]),
+    default="native",
+    show_default=True,
+    help="grid: cropped and scaled once to sizes that no trainer resamples.",
+)
+@click.option("--split", type=click.Choice(["train", "validation"]), help="Only this one.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only samples whose row of the index says so (repeatable).",
+)
+@click.option("--masks", is_flag=True, help="With masks, where the form has them only when asked.")
+@click.option("--link", is_flag=True, help="Hard links instead of copies; a trainer may write into them.")
+def export_command(
+    *, profile: Profile, form: Format, target: Path, conditions: tuple[str, ...], **asked: Any
+) -> None:
+    """Write the dataset to TARGET in a FORMAT that a trainer loads, and prove it by reading it back.
+
+    What is there already is not made again; samples that were withdrawn leave. Exits 0 when the export is the
+    dataset, 1 when it is not or cannot be made, 2 for bad usage.
+    """
+    from iedf_assets.cli.commands.export import export_dataset  # noqa: PLC0415
+
+    where = dict(condition.partition("=")[::2] for condition in conditions)
+    if not export_dataset(profile, Export(format=form, target=target.absolute(), where=where, **asked)):
         sys.exit(EXIT_FAILED)
 
 
@@ -276,7 +318,23 @@ def dev(*, config: Path | None, port: int) -> None:
     """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
     from iedf_assets.cli.commands.dev import serve_ui  # noqa: PLC0415
 
-    serve_ui(load(config, None, None, ()), config, port)
+    sys.exit(serve_ui(load(config, None, None, ()), config, port))
+
+
+@cli.group()
+def category() -> None:
+    """Change which categories the profile has."""
+
+
+@category.command("add")
+@click.argument("name")
+@click.option("--like", required=True, metavar="OTHER", help="The category whose settings it gets.")
+@config_option
+def add(*, name: str, like: str, config: Path | None) -> None:
+    """Add the category NAME, a folder below the data, to the profile; its comments stay."""
+    from iedf_assets.cli.commands.category import add_category  # noqa: PLC0415
+
+    add_category(profile_path(config), name, like)
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ UNREADABLE = "unreadable"
 TRUNCATED = "truncated"
 CORRUPTED = "corrupted"
 TOO_LARGE = "too_large"
+RAW_FILE = "raw_file"
+HIDDEN = "hidden"
 SYMLINK_OUTSIDE = "symlink_outside"
 # What may pass: status `failed`, and tried again.
 READ_ERROR = "read_error"

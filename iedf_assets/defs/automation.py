@@ -1,5 +1,6 @@
 """What follows the categories by itself: index, report and canaries, when what they are made of changed."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,12 +18,16 @@ FOLLOWS_WEEKLY: Condition = FOLLOWS | (
 PROVED = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30), warn_window=timedelta(days=10))
 
 
-def build_follower() -> dg.AutomationConditionSensorDefinition:
-    """The sensor that evaluates these conditions, on from the start: what it makes renders nothing."""
+def build_follower(exports: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:
+    """The sensor that evaluates these conditions, on from the start: what it makes renders nothing.
+
+    Args:
+        exports: names of the assets that are exports.
+    """
     return dg.AutomationConditionSensorDefinition(
         "follow",
-        target=dg.AssetSelection.assets("dataset_index", "report", "canaries"),
+        target=dg.AssetSelection.assets("dataset_index", "report", "canaries", *exports),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Makes index, report and canaries once what they are made of has changed. Renders "
-        "no edits.",
+        description="Makes index, report, canaries and exports once what they are made of has changed. "
+        "Renders no edits.",
     )

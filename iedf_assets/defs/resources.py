@@ -17,7 +17,7 @@ from iedf_assets.core.storage.ownership import claim_outputs
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.inputs import report_inputs
 from iedf_assets.defs.instance import PROCESS_TAG, this_process, watching_for_dead_runs
-from iedf_assets.defs.run_tags import tags_of
+from iedf_assets.defs.telling.run_tags import tags_of
 
 LOG_INTERVAL_S = 5.0
 PARTITION_TAG = "dagster/partition"

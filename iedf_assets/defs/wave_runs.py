@@ -14,7 +14,7 @@ from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.instance import open_instance
 from iedf_assets.defs.jobs import FACTORY
-from iedf_assets.defs.run_log import FILE_LOGGER
+from iedf_assets.defs.telling.run_log import FILE_LOGGER
 
 # Dagster's console log would drown the progress; everything is in the event log.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -18,6 +18,8 @@ from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
+from iedf_assets.core.filling.behind import Fills, Part, hole_of
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import (
     load_alpha,
@@ -30,8 +32,6 @@ from iedf_assets.core.pictures.layers import (
 from iedf_assets.core.pictures.masks import Box, grown_box
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
-from model_envs.background.behind import Fills, Part, hole_of
-from model_envs.background.filling import fill
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
 # What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its

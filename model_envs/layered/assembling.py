@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.filling.behind import hole_of
 from iedf_assets.core.pictures.body_colour import body_of, word_of
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
 from iedf_assets.core.storage.journal import Row
-from model_envs.background.behind import hole_of
 from model_envs.layered.choosing import SOLID, Candidate, fitted, flattened, largest_piece
 from model_envs.layered.matting import own_colours
 

@@ -52,7 +52,7 @@ def check_tree(
 
 
 def _print_tables(found: CheckReport) -> None:
-    console = Console(soft_wrap=True)
+    console = Console(markup=False, emoji=False, soft_wrap=True)
     if found.lint:
         table = Table("path", "code", "finding", title="lint")
         for issue in found.lint[:SHOWN]:

@@ -3,13 +3,16 @@
 import signal
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import unmapped_folders
@@ -70,7 +73,7 @@ def letting_go(profile: Profile) -> Profile:
 
 def plain_console() -> Console:
     """A console on standard output that cuts no names where there is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -101,5 +104,24 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
     console.print(table)
     layout = Layout.of(profile)
     for line in Allowance.of(profile, layout).reached:
-        console.print(f"a limit is reached: {line} to go on; what waits stays pending", soft_wrap=True)
-    console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)
+        told = f"a limit is reached: {line} to go on; what waits stays pending"
+        console.print(told, soft_wrap=True, markup=False)
+    for outcome in outcomes:
+        for line in _left_out(profile, layout, outcome):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    told = f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}"
+    console.print(told, soft_wrap=True, markup=False)
+
+
+def _left_out(profile: Profile, layout: Layout, outcome: Outcome) -> list[str]:
+    """How many photos of a category were left out for which reason, and one for each."""
+    if not outcome.counts["source_images"]:
+        return []
+    rows = Book.open(profile, layout, outcome.category).sources
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for path, reason in rows.where(pl.col("status").is_in(["filtered", "failed"])).pick("path", "reason"):
+        reasons[reason].append(path)
+    return [
+        f"{outcome.category}: {len(paths)} left out, {reason}, such as {min(paths)}"
+        for reason, paths in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]

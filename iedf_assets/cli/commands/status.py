@@ -1,6 +1,8 @@
 """`iedf status`, and `iedf run --dry-run`: where each category stands, and what a run would do."""
 
 import json
+import os
+import sys
 from collections import Counter
 from dataclasses import asdict
 
@@ -14,7 +16,7 @@ from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import find_files
-from iedf_assets.core.storage.manifests import read_rows
+from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
 
 LEFT = ("category", "stage")
@@ -40,6 +42,20 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
+
+
+def show_rows(profile: Profile, names: list[str], stage: str) -> None:
+    """Print everything known of a stage as JSON lines, each with its category; nested values as objects."""
+    layout = Layout.of(profile)
+    try:
+        for name in names:
+            for batch in batches(read_rows(layout, stage, name).table):
+                for row in batch.iter_rows(named=True):
+                    line = {"category": name, **decode(row)}
+                    print(json.dumps(line, ensure_ascii=False))  # noqa: T201  # for programs
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_plan(profile: Profile, names: list[str]) -> None:

@@ -28,6 +28,7 @@ index's measures are of. An index from before pairs had them is not asked for th
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -249,10 +250,10 @@ class _Index:
                 issues.append(Issue(sample.file("source"), "path_outside", message))
                 path = None
             found[name] = path
-        recipe, measured = metadata.get("recipe"), metadata.get("measured")
+        measured = metadata.get("measured")
         return Known(
             **found,
-            recipe=recipe if isinstance(recipe, dict) else None,
+            recipe=recipe_of(metadata),
             measured=Measured(measured["of"], measured["scores"]) if isinstance(measured, dict) else None,
         ), issues
 
@@ -266,6 +267,14 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
                 places = (row["edit_task"], row["subtype"], row["scene"])
                 yield SampleKey(*places, int(row["sample_id"])), row
+
+
+def recipe_of(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe that a row of an index tells, as text or, as earlier versions wrote it, as an object."""
+    recipe = metadata.get("recipe")
+    with suppress(ValueError):
+        recipe = json.loads(recipe) if isinstance(recipe, str) else recipe
+    return recipe if isinstance(recipe, dict) else None
 
 
 @dataclass(frozen=True)

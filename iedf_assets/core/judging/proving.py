@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected
-from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.judging.dataset_check import check_dataset, recipe_of
 from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.parallel import Report, silent
 from iedf_assets.core.pictures.codecs import decode
@@ -154,7 +154,7 @@ def _specimen(outputs: Path, entry: Row) -> Specimen:
     everything = np.full(source.shape[:2], 255, np.uint8)
     mask = decode(paths["mask"]) if "mask" in files else everything
     allowed = decode(outputs / named) if named else everything
-    return Specimen(source, result, mask, allowed, files, entry["metadata"]["recipe"])
+    return Specimen(source, result, mask, allowed, files, recipe_of(entry["metadata"]) or {})
 
 
 def _regions(entry: Row) -> dict[str, str]:

@@ -16,13 +16,19 @@ def _known_zone(name: str) -> str:
     return name
 
 
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+
+
 class Automation(Strict):
-    """When schedules run, and who is told.
+    """When schedules run, where pictures are, and who is told.
 
     Attributes:
         timezone: of the schedules, by its IANA name; null for the machine's.
+        report_url: where the report is served, which links in the UI begin with; `iedf dev` serves it there
+            when that is this machine.
         webhook: an address that gets a JSON message of each run that failed; null for none.
     """
 
     timezone: Annotated[str, AfterValidator(_known_zone)] | None = None
-    webhook: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    report_url: Url = "http://127.0.0.1:8100"
+    webhook: Url | None = None

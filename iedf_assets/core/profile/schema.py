@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.automation import Automation
+from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
@@ -100,6 +101,7 @@ class Profile(Strict):
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
         tries: how many tries an edit has to pass the judge; the first that passes is published.
+        exports: made as assets of their own, downstream of the index; see `profile.exports.Export`.
         plain_share: of the edits that can be asked for exactly and plainly, those that are so plainly.
         categories: folder under `paths.data` → what happens to its photos; may set `tries`, `plain_share`,
             `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
@@ -121,6 +123,7 @@ class Profile(Strict):
     workers: Workers = Workers()
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
+    exports: list[Export] = Field(default_factory=list)
     categories: dict[CategoryName, Category]
     _file: Path | None = PrivateAttr(None)
 

@@ -17,15 +17,15 @@ class Paths(Strict):
         outputs: the dataset, tables and reports.
         staging: what stages hand on; null is `staging` in the outputs.
         logs: what runs and workers tell.
-        instance: settings of the Dagster instance: `dagster.yaml` keeps its storage with the outputs,
-            `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
+        instance: settings of the Dagster instance: `configs/dagster.yaml` keeps its storage with the
+            outputs, `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
     """
 
     data: Path = Path("data")
     outputs: Path = Path("outputs")
     staging: Path | None = None
     logs: Path = Path("logs")
-    instance: Path = Path("dagster.yaml")
+    instance: Path = Path("configs/dagster.yaml")
 
 
 class Limits(Strict):

@@ -7,7 +7,7 @@ const column = (name) => data.columns[name];
 const byId = (id) => document.getElementById(id);
 
 const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", category: "", kind: "", verdict: "",
-  check: "", text: "", sort: "", reversed: false };
+  check: "", text: "", sort: "", reversed: false, pair: "" };
 let shown = rows;
 let current = 0;
 let reviews = null;
@@ -52,6 +52,10 @@ function refresh() {
   byId("grid").scrollTop = 0;
   drawCards();
   if (byId("histograms-panel").open) drawHistograms();
+  keepAddress();
+}
+
+function keepAddress() {
   const kept = Object.entries(state).filter(([name, value]) => value && name !== "language");
   history.replaceState(null, "", "#" + new URLSearchParams([...kept, ["language", state.language]]));
 }
@@ -124,6 +128,8 @@ function moveTo(place) {
 function openDetail() {
   if (!shown.length) return;
   const row = shown[current];
+  state.pair = column("sample_key")[row] ?? column("edit_id")[row];
+  keepAddress();
   const dialog = byId("detail");
   const cut = dialog.querySelector("input[type=range]")?.value ?? "50";
   const [source, result, mask] = data.folders[row];
@@ -363,6 +369,11 @@ function onKey(event) {
   if (act && !(event.key === "Enter" && onButton)) { event.preventDefault(); act(); }
 }
 
+function openAsked() {
+  const place = shown.findIndex((row) => [column("sample_key")[row], column("edit_id")[row]].includes(state.pair));
+  if (place >= 0) { moveTo(place); openDetail(); }
+}
+
 function start() {
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
     if (name in state) state[name] = name === "reversed" ? value === "true" : value;
@@ -377,13 +388,13 @@ function start() {
   byId("help-button").addEventListener("click", () => byId("help").showModal());
   byId("histograms-panel").addEventListener("toggle", (event) => { if (event.target.open) drawHistograms(); });
   byId("grid").addEventListener("scroll", () => requestAnimationFrame(drawCards), { passive: true });
-  byId("detail").addEventListener("close", () => byId("grid").focus());
+  byId("detail").addEventListener("close", () => { state.pair = ""; keepAddress(); byId("grid").focus(); });
   window.addEventListener("resize", drawCards);
   document.addEventListener("keydown", onKey);
   speak();
   refresh();
   byId("grid").focus();
-  loadReviews();
+  loadReviews().then(openAsked);
 }
 
 start();

@@ -87,7 +87,7 @@ def find_remainders(source: Pixels, mask: Pixels, others: Pixels | None = None) 
     unseen = float(np.mean(step[rim] < SEEN)) if rim.any() else 0.0
     holes = _holes(inside)
     alike = float(np.count_nonzero(holes & (likely > 0)))
-    return Remainders(unseen, left / area, took / area, alike / (area + np.count_nonzero(holes)))
+    return Remainders(unseen, left / area, took / area, alike / (area + float(np.count_nonzero(holes))))
 
 
 def _holes(inside: Bools) -> Bools:

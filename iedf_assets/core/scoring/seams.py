@@ -30,8 +30,10 @@ CUT_SHARE, SHADE_SHARE = 85, 70
 STEP = 2
 # Where the photo's own texture is looked at: so many boxes of the edit away, across and down. At least this
 # share of the edge has to lie in the picture and off the edit, at so many of the places.
-ASIDE = ((-1, 0), (1, 0), (0, -1), (0, 1), (-0.6, -0.6), (0.6, -0.6), (-0.6, 0.6), (0.6, 0.6))
-SHOWN, ENOUGH_PLACES = 0.5, 2
+ASIDE = (
+    (-1, 0), (1, 0), (0, -1), (0, 1), (-0.6, -0.6), (0.6, -0.6), (-0.6, 0.6), (0.6, 0.6), (-0.4, 0), (0.4, 0),
+)  # fmt: skip
+SHOWN, ENOUGH_PLACES = 0.4, 2
 # Of the places the quieter ones count, and however rough they are, no more than this, ΔE: other things' edges
 # are no texture.
 QUIET_PLACES, MOST_TEXTURE = 25, 2.5

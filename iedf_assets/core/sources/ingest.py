@@ -13,13 +13,19 @@ from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.pictures.decoders import decoders
+from iedf_assets.core.pictures.formats.soundness import require_sound
 from iedf_assets.core.pictures.photos import Photo, read_photo
-from iedf_assets.core.pictures.soundness import require_sound
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.sections import Filters
 from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
 from iedf_assets.core.sources.filters import turned_down
-from iedf_assets.core.sources.fingerprints import Candidate, in_company, perceptual_hash, resolve_duplicates
+from iedf_assets.core.sources.fingerprints import (
+    Candidate,
+    in_company,
+    look_of,
+    perceptual_hash,
+    resolve_duplicates,
+)
 from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.keys import digest, sources_settings
@@ -143,10 +149,13 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
         **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
     )
     held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
-    accepted = own_merit.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
+    accepted = own_merit.filter(pl.col("status") == "accepted").select(
+        "path", "source_id", "phash", "look",
+        pixels=pl.col("original_width").cast(pl.Int64) * pl.col("original_height"),
+    )  # fmt: skip
     alike = in_company(collected(accepted), bits)
     rows = collected(alike.lazy().join(held, on="path", how="left")).rows()
-    stay = {path for path, source_id, _, held_id in rows if held_id == source_id}
+    stay = {path for path, source_id, *_, held_id in rows if held_id == source_id}
     candidates = [Candidate(*facts) for *facts, _ in rows]
     turned = pl.DataFrame(
         [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
@@ -160,7 +169,7 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
 def _base_row(file: Found, key: str) -> Row:
     empty: dict[str, Any] = dict.fromkeys(
         ("source_id", "reason", "detail", "seconds", "duplicate_of", "width", "height", "original_width",
-         "original_height", "format", "mode", "phash")
+         "original_height", "format", "mode", "phash", "look")
     )  # fmt: skip
     return {
         "path": file.name, "key": key, "status": "pending", "attempts": 0,
@@ -222,6 +231,7 @@ def _columns(photo: Photo, filters: Filters) -> Row:
         "original_width": photo.original_width, "original_height": photo.original_height,
         "format": photo.format, "mode": photo.mode,
         "phash": None if against else perceptual_hash(photo.rgb),
+        "look": None if against else look_of(photo.rgb),
     }  # fmt: skip
 
 

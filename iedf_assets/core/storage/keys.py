@@ -92,7 +92,7 @@ def sources_settings(profile: Profile, category: Category) -> str:
     return digest(
         "source_images",
         SOURCES_VERSION,
-        profile.sources.model_dump(exclude={"max_loss_share", "validation_share"}),
+        profile.sources.model_dump(exclude={"max_loss_share", "validation_share", "timeout_s"}),
         category.filters.model_dump(),
         profile.max_megapixels,
     )

@@ -37,6 +37,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "path": pl.String, "key": pl.String, "source_id": pl.String, **_OUTCOME, "duplicate_of": pl.String,
         "width": pl.Int32, "height": pl.Int32, "original_width": pl.Int32, "original_height": pl.Int32,
         "format": pl.String, "mode": pl.String, "bytes": pl.Int64, "mtime_ns": pl.Int64, "phash": pl.String,
+        "look": pl.String,
     },
     # one row per decomposition; key: key
     "image_layers": {

@@ -9,9 +9,9 @@ from iedf_assets.core.judging.proving import Detection, as_json, prove, worst_ra
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.files import write_text
 from iedf_assets.defs.automation import FOLLOWS_WEEKLY, PROVED
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
 CANARIES_VERSION = 1
 COLUMNS = {"canary": "string", "strength": "string", "copies": "int", "found": "float", "found_bare": "float"}

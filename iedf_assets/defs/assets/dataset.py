@@ -11,6 +11,7 @@ from iedf_assets.defs.assets.stage import Stage
 from iedf_assets.defs.metadata import Metadata, accounts_table, survival_table
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.strips import rejects_strip, samples_strip
+from iedf_assets.defs.telling.links import category_links
 
 
 def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
@@ -32,7 +33,8 @@ def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) ->
         "accounts": accounts_table(accounts_of(book)),
         "survival": survival_table([survival_of(book)]),
     }
-    return book, {**accounts, **samples_strip(book), **rejects_strip(book)}
+    links = category_links(factory.profile, book.name)
+    return book, {**links, **accounts, **samples_strip(book), **rejects_strip(book)}
 
 
 DATASET = Stage(

@@ -9,11 +9,11 @@ from iedf_assets.core.memory import give_back
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.automation import FOLLOWS
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
-INDEX_VERSION = 1  # raised when the index says something else of the same dataset
+INDEX_VERSION = 2  # raised when the index says something else of the same dataset
 
 
 def dataset_index_asset() -> dg.AssetsDefinition:
@@ -27,8 +27,8 @@ def dataset_index_asset() -> dg.AssetsDefinition:
         automation_condition=FOLLOWS,
         metadata=source_of(dataset_index_asset),
         code_version=str(INDEX_VERSION),
-        description="Merges all categories into `reports/index.csv` and `index.jsonl`, the scores of every "
-        "judged pair, lint findings, and photos that appear in several categories.",
+        description="Merges all categories into `reports/index.csv`, `index.jsonl` and `index.parquet`, the "
+        "scores of every judged pair, lint findings, and photos that appear in several categories.",
     )
     def dataset_index(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]

@@ -4,9 +4,10 @@ import dagster as dg
 
 from iedf_assets.core.report.building import build_report
 from iedf_assets.defs.automation import FOLLOWS
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.telling.links import report_link
 
 REPORT_VERSION = 1
 
@@ -31,8 +32,10 @@ def report_asset() -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(str(page)),
-                "open": dg.MetadataValue.url(page.absolute().as_uri()),
-                "review": dg.MetadataValue.md("`iedf report --serve` serves it with review buttons"),
+                "open": report_link(factory.profile),
+                "review": dg.MetadataValue.md(
+                    "`iedf dev` serves it beside the UI, else `iedf report --serve`"
+                ),
             }
         )
 

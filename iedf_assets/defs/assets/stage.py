@@ -8,10 +8,10 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.inputs import PHOTOS, SETTINGS
 from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
 Work = Callable[[dg.AssetExecutionContext, Factory, Book], tuple[Book, Metadata]]
 """Does a stage's work for the category of a book; returns a book with the new rows, and what to show."""

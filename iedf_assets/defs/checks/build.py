@@ -4,11 +4,12 @@ All are built here, since partitioned checks are a preview in Dagster. A run wit
 "Execute all" of the UI or the job `judge`, has them judge all categories.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.storage.locks import is_held
 from iedf_assets.defs.checks.samples import SAMPLE_CHECKS, edits_judged, look_at_samples, pairs_unique
 from iedf_assets.defs.checks.stages import every_file_listed, inputs_unchanged, layers_sane, photos_readable
@@ -17,13 +18,14 @@ from iedf_assets.defs.checks.verdict import Verdict, together
 from iedf_assets.defs.checks.whole import (
     accounts_add_up,
     canaries_caught,
+    export_loads,
     index_matches_dataset,
     look_at_verdicts,
 )
-from iedf_assets.defs.failures import told_plainly
 from iedf_assets.defs.metadata import records_table
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.strips import labelled
+from iedf_assets.defs.telling.failures import told_plainly
 
 WORST = 10
 # Steps of a run that are ready at the same time go by it: these wait for the other checks' verdicts.
@@ -53,6 +55,21 @@ def build_checks(
         _whole_check("dataset_index", index_matches_dataset),
         _whole_check("canaries", canaries_caught),
     ]
+
+
+def build_export_checks(exports: Mapping[str, Export]) -> list[dg.AssetChecksDefinition]:
+    """The check of each export, given by its asset's name."""
+    return [_export_check(name, asked) for name, asked in exports.items()]
+
+
+def _export_check(name: str, asked: Export) -> dg.AssetChecksDefinition:
+    """The check that an export loads, by the rules of those whom it is for, and is the dataset."""
+
+    @dg.asset_check(asset=name, name=export_loads.__name__, description=export_loads.__doc__)
+    def check(factory: dg.ResourceParam[Factory]) -> dg.AssetCheckResult:
+        return _result(export_loads(factory.profile, factory.layout, asked), ERROR)
+
+    return check
 
 
 def _sample_checks(partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksDefinition:

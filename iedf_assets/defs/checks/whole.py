@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterable
 
+from iedf_assets.core.exporting.export import proof_of
 from iedf_assets.core.judging.lint import list_tree
 from iedf_assets.core.judging.proving import UNTOUCHED
 from iedf_assets.core.planning.accounts import HELD, accounts_of
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.exports import Export
+from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.checks.samples import sample_pictures
@@ -38,6 +41,13 @@ def index_matches_dataset(factory: Factory) -> Verdict:
     cases += [_of(layout, key, "in the index, but not in the dataset") for key in sorted(indexed - lying)]
     cases += [_of(layout, key, "in the dataset, but not in the index") for key in sorted(lying - indexed)]
     return Verdict(len(lying | indexed), cases)
+
+
+def export_loads(profile: Profile, layout: Layout, asked: Export) -> Verdict:
+    """The export is read back, by its readers' rules, as the dataset. Protects from training on others."""
+    proof = proof_of(profile, layout, asked)
+    told = {"compared": proof.compared, "compared by datasets": proof.by_datasets}
+    return Verdict(proof.rows, [Case(subject, fault) for subject, fault in proof.faults], told)
 
 
 def canaries_caught(factory: Factory) -> Verdict:

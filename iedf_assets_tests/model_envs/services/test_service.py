@@ -46,7 +46,9 @@ def test_health_and_readiness_say_what_the_contract_says(layered: Running) -> No
 
 def test_layers_are_of_the_pictures_size_and_show_it_when_they_are_put_together(layered: Running) -> None:
     answer = layered.post("/infer", body("l1", sample_id="any")).json()
-    assert set(answer) == {"request_id", "runtime", "seconds", "width", "height", "layers", "cache_dir"}
+    assert set(answer) == {
+        "request_id", "runtime", "seconds", "width", "height", "layers", "cache_dir", "orientation",
+    }  # fmt: skip
     assert (answer["width"], answer["height"]) == (600, 400)
     layers = [unpacked(layer["rgba_b64"]) for layer in answer["layers"]]
     assert [layer["layer_id"] for layer in answer["layers"]] == [0, 1]
@@ -74,7 +76,7 @@ def test_an_edit_leaves_everything_outside_its_mask_as_it_was(edit: Running) -> 
     answer = edit.post("/infer", body("e1", mask_b64=packed(mask), prompt="Remove the spoon.")).json()
     assert set(answer) == {
         "request_id", "runtime", "seconds", "width", "height", "result_image_b64", "result_image_path",
-        "cache_dir",
+        "cache_dir", "orientation", "mask_turned",
     }  # fmt: skip
     result = unpacked(answer["result_image_b64"])[..., ::-1]
     assert (result[mask == 0] == COFFEE[mask == 0]).all()

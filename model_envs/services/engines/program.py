@@ -27,7 +27,8 @@ import cv2
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import FactoryError, SourceError
 from iedf_assets.core.storage.files import fresh_folder
-from model_envs.services.engines.making import RefusedError, make
+from model_envs.services.engines.making import make
+from model_envs.services.engines.masks import RefusedError
 from model_envs.stopping import STOP
 from model_envs.worker import MODEL_BACKENDS, load_backend
 

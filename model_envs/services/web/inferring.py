@@ -42,7 +42,8 @@ async def edit(service: Service, asked: EditRequest) -> EditAnswer:
     """
     async with _made(service, asked, "edit") as made:
         picture = await _picture(asked, made, "result_image", "result.png")
-        return EditAnswer(**_common(service, asked, made), **picture)
+        turned = made.told.get("mask_turned", False)
+        return EditAnswer(**_common(service, asked, made), **picture, mask_turned=turned)
 
 
 @asynccontextmanager
@@ -94,4 +95,5 @@ def _common(service: Service, asked: Asked, made: Made) -> dict[str, Any]:
         "width": made.told["width"],
         "height": made.told["height"],
         "cache_dir": str(made.folder) if asked.save_cache else None,
+        "orientation": made.told.get("orientation", 1),
     }

@@ -58,6 +58,12 @@ PictureB64 = Annotated[
 ]
 Runtime = Annotated[str, Field(description="What ran: `mock`, `classical`, `onnx` or `diffusers`.")]
 Seconds = Annotated[float, Field(ge=0, description="At the engine.")]
+Orientation = Annotated[
+    int,
+    Field(
+        ge=1, le=8, description="Of the picture that came, as EXIF counts; all that is answered is upright."
+    ),
+]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -100,7 +106,13 @@ class EditRequest(_Infer):
     )
 
     mask_path: PicturePath | None = None
-    mask_b64: PictureB64 | None = None
+    mask_b64: (
+        Annotated[
+            PictureB64,
+            Field(description="Of the upright picture, in black and white; white is what is edited."),
+        ]
+        | None
+    ) = None
     prompt: (
         Annotated[Text, Field(max_length=MAX_PROMPT, description="What to change; null: nothing said.")]
         | None
@@ -133,6 +145,7 @@ class LayeredAnswer(BaseModel):
     height: int
     layers: list[Layer]
     cache_dir: str | None
+    orientation: Orientation
 
 
 class EditAnswer(BaseModel):
@@ -146,6 +159,10 @@ class EditAnswer(BaseModel):
     result_image_b64: str | None
     result_image_path: str | None
     cache_dir: str | None
+    orientation: Orientation
+    mask_turned: Annotated[
+        bool, Field(description="The mask fitted the stored pixels alone, and was turned along with them.")
+    ]
 
 
 class ItemRequest(BaseModel):

@@ -1,0 +1,42 @@
+"""`iedf export`: the dataset in a form that a trainer loads."""
+
+from rich.console import Console
+
+from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.exporting.export import Outcome, export
+from iedf_assets.core.profile.exports import Export
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.storage.naming import Layout
+
+SHOWN = 10
+
+
+def export_dataset(profile: Profile, asked: Export) -> bool:
+    """Export, and say what came of it; whether the export is proven.
+
+    Raises:
+        FactoryError: it cannot be made.
+    """
+    with TerminalProgress() as progress:
+        found = export(
+            profile,
+            Layout.of(profile),
+            asked,
+            lambda done, total: progress("export", asked.format, done, total),
+        )
+    _tell(Console(soft_wrap=True), asked, found)
+    return not found.proof.faults
+
+
+def _tell(console: Console, asked: Export, found: Outcome) -> None:
+    tally, proof = found.tally, found.proof
+    console.print(
+        f"{asked.format}: {proof.rows} samples in {found.folder}; files: {tally.made} written, "
+        f"{tally.kept} kept, {tally.moved} renamed, {tally.removed} removed"
+    )
+    if found.small:
+        console.print(f"{found.small} samples are too small for the grid and keep their scale")
+    field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
+    console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
+    for subject, fault in proof.faults[:SHOWN]:
+        console.print(f"[red]{subject}[/]: {fault}")

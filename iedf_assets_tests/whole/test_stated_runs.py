@@ -7,9 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
+from iedf_assets.core.exporting.examples import Examples
+from iedf_assets.core.exporting.export import export
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.judging.proving import prove
 from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.report.building import build_report
 from iedf_assets.core.storage.naming import Layout
@@ -47,7 +50,7 @@ def test_every_sound_photo_is_edited_as_a_whole_and_checked_without_masks(
     for entry in entries:
         assert (entry["tier"], entry["mask_paths"], entry["edit_task"]) == ("stated", [], "style_edit")
         assert entry["metadata"]["allowed_region_mask_path"] is None
-        assert entry["metadata"]["recipe"]["phrasing"] in {"exact", "plain"}
+        assert json.loads(entry["metadata"]["recipe"])["phrasing"] in {"exact", "plain"}
     assert json.loads((layout.reports / "lint_issues.json").read_text("utf-8")) == []
     assert check_dataset(layout.dataset).clean
     # Without an index, a text tells what was done, exactly or about how much.
@@ -61,6 +64,14 @@ def test_every_sound_photo_is_edited_as_a_whole_and_checked_without_masks(
     assert all(detection.holds for detection in found.values())
     assert {"wrong_direction", "channel_left_out", "region_left_out", "wrong_file"} <= set(found)
     assert "mask_full" not in found
+
+    # Trainers get a mask that is white all over.
+    for example in Examples(layout, Export(format="folders", target=tmp_path / "export")):
+        assert example.pixels("mask").all()
+        assert example.pixels("mask").shape == example.pixels("source").shape[:2]
+    for form in ("folders", "parquet", "original"):
+        proven = export(stated, layout, Export(format=form, target=tmp_path / form, masks=True))
+        assert proven.proof.faults == []
 
     page = build_report(stated, layout)
     assert len(list((page.parent / "thumbs").rglob("*.jpg"))) == 8

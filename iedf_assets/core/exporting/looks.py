@@ -51,10 +51,10 @@ class Look:
             StorageError: a file cannot be read.
         """
         if not self.grid:
-            found = {role: self._as_is(example, role) for role in roles if role in example.files}
+            found = {role: self._as_is(example, role) for role in roles if role in example.roles}
             metadata = example.entry["metadata"]
             return found, {"width": metadata["width"], "height": metadata["height"], "made_from": "published"}
-        pixels = {role: decode(path) for role, path in example.files.items()}
+        pixels = {role: example.pixels(role) for role in example.roles}
         sized = fitted(pixels, QUALITY)
         facts = _facts(sized)
         if sized.made_from == "published":
@@ -73,7 +73,10 @@ class Look:
             wanted = {role: files[path] for role, path in places.items()}
             as_they_are = {role: path for role, path in wanted.items() if not self._changes(role)}
             for role, path in as_they_are.items():
-                _put(example.files[role], path, link=self.link)
+                if role in example.files:
+                    _put(example.files[role], path, link=self.link)
+                else:
+                    path.write_bytes(self._as_is(example, role))
             rest = tuple(role for role in wanted if role not in as_they_are)
             found, facts = self.bytes_of(example, rest)
             for role, content in found.items():
@@ -87,6 +90,8 @@ class Look:
         return self.grid or (self.png and role in JPEG_ROLES)
 
     def _as_is(self, example: Example, role: str) -> bytes:
+        if role not in example.files:
+            return encode_png(example.pixels(role))
         path = example.files[role]
         if self.png and role in JPEG_ROLES:
             return encode_png(decode(path))

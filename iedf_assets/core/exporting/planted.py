@@ -15,7 +15,7 @@ import numpy as np
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.judging.canaries import injected
 from iedf_assets.core.judging.specimens import Specimen
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg
+from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.keys import seed_from
@@ -52,7 +52,7 @@ def scene_of(example: Example) -> Scene:
     Raises:
         StorageError: a file cannot be decoded.
     """
-    pixels = {role: decode(path) for role, path in example.files.items()}
+    pixels = {role: example.pixels(role) for role in example.roles}
     recipe = json.loads(example.entry["metadata"]["recipe"] or "{}")
     source, target, mask, allowed = (pixels[name] for name in ("source", "target", "mask", "allowed"))
     key = example.entry["sample_key"]

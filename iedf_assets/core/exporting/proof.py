@@ -13,7 +13,6 @@ from iedf_assets.core.exporting.formats.seen import Read, Seen
 from iedf_assets.core.exporting.grid import STEP
 from iedf_assets.core.exporting.looks import pixels_of
 from iedf_assets.core.exporting.units import Plan
-from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.exports import Export
 
 LOOKED_AT = 48
@@ -82,7 +81,7 @@ def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:
     return faults + [
         f"its {role} is not the dataset's"
         for role, picture in pictures.items()
-        if not np.array_equal(picture, decode(example.files[role]))
+        if not np.array_equal(picture, example.pixels(role))
     ]
 
 

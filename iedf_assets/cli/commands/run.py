@@ -17,8 +17,8 @@ from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import unmapped_folders
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.core.storage.run_log import add_line, new_run_log
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
+from iedf_assets.launching.run_log import add_line, new_run_log
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
 PLAIN_WIDTH = 120

@@ -17,6 +17,8 @@ from iedf_assets.core.scoring.wholeness import neck_step, object_agreement, othe
 
 # Where a shadow may lie, a share of the mask's height, and the most of the mask that it takes.
 FOOT, MOST_SHADOW = 0.25, 0.2
+# A thing that an opinion is but so sure of is not to be covered, either.
+FAINT = 0.3
 
 Measures = dict[str, float | None]
 
@@ -81,7 +83,7 @@ def mask_scores(
         wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
         found |= {name: told[name] for name in wanted if name in told}
     if "place" in subtype.mask_checks and result_mask is not None:
-        standing = find_standing(source, silhouette, result_mask, others)
+        standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, FAINT))
         if standing is not None:
             found |= {
                 "overlap": standing.overlap,
@@ -123,10 +125,11 @@ def _agreement(silhouette: Pixels, company: Company) -> float | None:
     return object_agreement(np.asarray(small), others, company.opinions)
 
 
-def _others(silhouette: Pixels, company: Company) -> Pixels | None:
-    """Other objects, uint8 (H, W): those that are known, else those of the second opinion."""
+def _others(silhouette: Pixels, company: Company, level: float = 0.5) -> Pixels | None:
+    """Other objects, uint8 (H, W): those that are known, else those that a second opinion is so sure of."""
     if company.others is not None or company.opinions is None:
         return company.others
-    found = other_objects(np.asarray(looked_at_in(silhouette) > 127), company.opinions).astype(np.uint8)
+    mask = np.asarray(looked_at_in(silhouette) > 127)
+    found = other_objects(mask, company.opinions, level).astype(np.uint8)
     size = silhouette.shape[1], silhouette.shape[0]
     return np.asarray(cv2.resize(found * 255, size, interpolation=cv2.INTER_NEAREST), np.uint8)

@@ -24,7 +24,8 @@ def seen(mask: np.ndarray) -> Opinions:
         ("delete", {"object_confidence", "object_agreement", "neck_step", "outline_unseen", "remainder",
                     "swallowed", "filled_holes"}),
         ("recolor", {"object_confidence", "object_agreement", "neck_step", "filled_holes"}),
-        ("background", {"object_share", "object_confidence", "object_agreement", "neck_step", "filled_holes"}),
+        ("background", {"object_share", "object_confidence", "object_agreement", "neck_step",
+                        "filled_holes"}),
         ("physical", set()),
     ],
 )  # fmt: skip

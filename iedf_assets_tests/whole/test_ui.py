@@ -160,8 +160,8 @@ class Page:
     def click(self, text: str) -> None:
         """Click what begins with a text, as soon as it is there: a button rather than anything else."""
         clicked = f"""(() => {{
-          const hits = [...document.querySelectorAll("button:not([disabled]), a, span, div")]
-            .filter((one) => one.offsetParent && (one.innerText || "").trim().startsWith({json.dumps(text)}));
+          const hits = [...document.querySelectorAll("button, a, span, div")]
+            .filter((one) => one.offsetParent && !one.closest("button[disabled]") && (one.innerText || "").trim().startsWith({json.dumps(text)}));
           const hit = hits.find((one) => one.tagName === "BUTTON") ?? hits.at(-1);
           hit?.click();
           return Boolean(hit);

@@ -161,7 +161,8 @@ class Page:
         """Click what begins with a text, as soon as it is there: a button rather than anything else."""
         clicked = f"""(() => {{
           const hits = [...document.querySelectorAll("button, a, span, div")]
-            .filter((one) => one.offsetParent && !one.closest("button[disabled]") && (one.innerText || "").trim().startsWith({json.dumps(text)}));
+            .filter((one) => one.offsetParent && !one.closest("button[disabled]"))
+            .filter((one) => (one.innerText || "").trim().startsWith({json.dumps(text)}));
           const hit = hits.find((one) => one.tagName === "BUTTON") ?? hits.at(-1);
           hit?.click();
           return Boolean(hit);

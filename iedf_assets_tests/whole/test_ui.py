@@ -180,11 +180,20 @@ class Page:
             self.click("Select a partition or create one")
             for category in categories:
                 self.click(category)
-            self.click("Launch 1 run")
+            self.launch("Launch 1 run")
         else:
             self.click("All")
-            self.click("Launch backfill")
-        self.browser.wait("!document.body.innerText.includes('Launch runs to materialize')", 60)
+            self.launch("Launch backfill")
+
+    def launch(self, button: str) -> None:
+        """Press a dialog's button until the dialog is gone: what was chosen may take a moment to count."""
+        open_still = "document.body.innerText.includes('Launch runs to materialize')"
+        deadline = time.monotonic() + 60
+        while self.browser.run(open_still):
+            assert time.monotonic() < deadline, self.browser.run("document.body.innerText")
+            if self.browser.run(f"document.body.innerText.includes({json.dumps(button)})"):
+                self.click(button)
+            time.sleep(2)
 
 
 class Watched(Ui):

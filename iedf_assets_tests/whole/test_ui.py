@@ -273,7 +273,7 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
         children = psutil.Process(server.pid).children(recursive=True)
         server.kill()
         server.wait(10)
-        wait_for(lambda: not still_running(children), 60)
+        wait_for(lambda: not still_running(children), 90)
     said = (tmp_path / "dev.log").read_text()
     assert not any(word in said for word in ("superseded", "will not be used"))
     assert_every_run_was_checked(layout)

@@ -4,10 +4,12 @@ from collections import Counter
 
 import dagster as dg
 
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.memory import give_back
+from iedf_assets.core.planning.book import is_readable
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.defs.metadata import OWNERS, records_table
-from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.resources import PARTITION_TAG, Factory
 
 INDEX_VERSION = 1  # raised when the index says something else of the same dataset
 
@@ -27,7 +29,15 @@ def dataset_index_asset() -> dg.AssetsDefinition:
     def dataset_index(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
-        summary = write_index(factory.profile, factory.layout)
+        try:
+            summary = write_index(factory.profile, factory.layout)
+        except StorageError as error:
+            own = context.run.tags.get(PARTITION_TAG)
+            if own is None or not is_readable(factory.profile, factory.layout, own):
+                raise
+            # Another category's tables are broken: this one is published all the same.
+            context.log.warning("the index stays as it was: %s", error)
+            return dg.MaterializeResult(metadata={"not written": str(error)})
         totals: Counter[str] = Counter()
         for counts in summary.counts.values():
             totals.update(counts)

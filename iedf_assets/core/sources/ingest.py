@@ -12,7 +12,8 @@ from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.schema import Category, Profile
-from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.reasons import BENCHMARK_OVERLAP, DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.sources.exclusions import Exclusions
 from iedf_assets.core.sources.filters import turned_down
 from iedf_assets.core.sources.fingerprints import Candidate, in_company, perceptual_hash, resolve_duplicates
 from iedf_assets.core.sources.scan import Found
@@ -107,7 +108,8 @@ def ingest(
             jobs.append((file, {**_base_row(file, key), "attempts": tried}))
         elif old is None:
             waiting.append(file)
-    read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
+    held = Exclusions.of(profile) if jobs else Exclusions(())
+    read = stream_map(lambda job: _read(*job, profile, category, held), jobs, thread_count(profile.threads))
     rows: list[Row] = []
     with closing(_journalled((row for _, row in read), journal)) as finished:
         for done, row in enumerate(finished, 1):
@@ -165,10 +167,10 @@ def _is_final(status: str, source_id: str | None, attempts: int | None, max_atte
     return status == "filtered" or source_id is not None
 
 
-def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:
+def _read(file: Found, row: Row, profile: Profile, category: Category, held: Exclusions) -> Row:
     begun = time.perf_counter()
     try:
-        outcome = _shown(file, profile, category)
+        outcome = _shown(file, profile, category, held)
     except SourceError as error:
         # A bad file stays bad until it changes; what may pass is tried again.
         status = "failed" if error.reason in PASSING else "filtered"
@@ -179,13 +181,17 @@ def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:
     return {**row, **outcome, "attempts": row["attempts"] + 1, "seconds": seconds}
 
 
-def _shown(file: Found, profile: Profile, category: Category) -> Row:
+def _shown(file: Found, profile: Profile, category: Category, held: Exclusions) -> Row:
     if file.problem is not None:
         raise SourceError(*file.problem)
     photo = read_photo(
         file.path, max_pixels=profile.sources.max_pixels, max_megapixels=profile.max_megapixels
     )
     against = turned_down(photo.rgb, photo.original_width, photo.original_height, category.filters)
+    phash = None if against else perceptual_hash(photo.rgb)
+    shown = held.found(photo.rgb, phash)
+    if shown is not None:
+        against = BENCHMARK_OVERLAP, f"shows a picture that sources.exclude holds out: {shown}"
     height, width = photo.rgb.shape[:2]
     return {
         "status": "filtered" if against else "pending",
@@ -195,7 +201,7 @@ def _shown(file: Found, profile: Profile, category: Category) -> Row:
         "width": width, "height": height,
         "original_width": photo.original_width, "original_height": photo.original_height,
         "format": photo.format, "mode": photo.mode,
-        "phash": None if against else perceptual_hash(photo.rgb),
+        "phash": None if against else phash,
     }  # fmt: skip
 
 

@@ -19,14 +19,14 @@ help:
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests; make test-slow: all but the fast ones"
 	@echo "make test-readers  trainers' own readers on exports, where their checkouts are named"
-	@echo "make check     format, lint, order of rooms, types"
+	@echo "make check     format, lint, order of rooms, types, Dockerfiles"
 	@echo "make models    the small segmentation network in models/; part of setting up"
 	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
 
 # What is installed for what.
 DEMO := demo
-TEST := $(DEMO),export,postgres,ray,test
+TEST := $(DEMO),export,onnxruntime,postgres,ray,test
 CHECK := $(TEST),bench,check
 BENCH := $(DEMO),bench
 
@@ -102,6 +102,7 @@ check: .venv/.check
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile deploy/Dockerfile.layered deploy/Dockerfile.edit
 
 bench: setup
 	$(call extras,$(BENCH))

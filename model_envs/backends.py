@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.pictures.layers import silhouette_file
 from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 
 
@@ -47,5 +49,15 @@ def photo_of(request: LayerRequest | EditRequest) -> Pixels:
         Path(request.path),
         max_pixels=request.max_pixels,
         max_megapixels=request.max_megapixels,
-        expected_id=request.source_id,
+        expected_id=request.source_id or None,
     ).rgb
+
+
+def silhouette_of(request: EditRequest) -> Pixels:
+    """The silhouette of what an edit is for, uint8 (H, W), 0 or 255.
+
+    Raises:
+        StorageError: its file is absent or damaged.
+    """
+    name = silhouette_file(request.object, SUBTYPES.get(request.recipe["subtype"]))
+    return decode(Path(request.layers_folder) / name)

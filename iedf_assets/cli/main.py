@@ -18,6 +18,7 @@ from iedf_assets.cli.options import (
 from iedf_assets.core.errors import FactoryError, ProfileError
 from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.subtypes import Tier
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -142,8 +143,9 @@ def edit(
 @cli.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-@click.option("--tier", type=click.Choice(["composited", "raw", "global"]), help="Judge all pairs in it.")
+@click.option("--tier", type=click.Choice(get_args(Tier)), help="Judge all pairs in it.")
 @click.option("--index", type=click.Path(path_type=Path), help="The index; else ../reports/index.jsonl.")
+@click.option("--deep", is_flag=True, help="Ask the network about every mask, whatever the index says.")
 @config_option
 @settings_option
 def check(
@@ -152,13 +154,14 @@ def check(
     as_json: bool,
     tier: str | None,
     index: Path | None,
+    deep: bool,
     config: Path | None,
     settings: tuple[str, ...],
 ) -> None:
     """Lint and judge any DATASET tree in the naming spec. Exits 0 clean, 1 with findings, 2 for bad usage."""
     from iedf_assets.cli.commands.check import check_tree  # noqa: PLC0415
 
-    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json):
+    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json, deep=deep):
         sys.exit(EXIT_FAILED)
 
 
@@ -326,7 +329,23 @@ def dev(*, config: Path | None, port: int) -> None:
     """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
     from iedf_assets.cli.commands.dev import serve_ui  # noqa: PLC0415
 
-    serve_ui(load(config, None, None, ()), config, port)
+    sys.exit(serve_ui(load(config, None, None, ()), config, port))
+
+
+@cli.group()
+def category() -> None:
+    """Change which categories the profile has."""
+
+
+@category.command("add")
+@click.argument("name")
+@click.option("--like", required=True, metavar="OTHER", help="The category whose settings it gets.")
+@config_option
+def add(*, name: str, like: str, config: Path | None) -> None:
+    """Add the category NAME, a folder below the data, to the profile; its comments stay."""
+    from iedf_assets.cli.commands.category import add_category  # noqa: PLC0415
+
+    add_category(profile_path(config), name, like)
 
 
 def main() -> None:

@@ -28,11 +28,11 @@ class LayerRequest:
     Attributes:
         key: of the row; also seeds every random choice.
         path: the photo, absolute.
-        source_id: hash of its bytes, checked where they are decoded.
+        source_id: hash of its bytes, checked where they are decoded; empty where nobody knows it.
         max_megapixels: the working size's bound.
         max_pixels: the decoder's bound.
-        level: `layers` (RGBA layers, completed background and mask) or `mask` (the subject's alpha and mask).
-        max_area: a subject with a larger share of the picture gets no layers, since no planned edit takes it.
+        level: `layers` (each object's RGBA layer and mask) or `mask` (its alpha and mask).
+        max_area: an object with a larger share of the picture gets no layer, since no planned edit takes it.
         output: folder of the staged item; it appears as a whole or not at all.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
         inputs: folders of the staged items that it is made from → name → checksum of their files.
@@ -60,8 +60,8 @@ class EditRequest:
         recipe: `{"task", "subtype", ...parameters}`, see `iedf_assets.core.edits.recipes`.
         instruction: in English, what a model is told.
         local: whether only what lies in and around the mask is to change.
-        layers: the decomposition's row (its `layers`, `subject` and `files`).
-        layers_folder: the folder that holds those files.
+        object: what the recipe is for, see `iedf_assets.core.pictures.layers`; empty for the whole picture.
+        layers_folder: the folder that holds its files.
         margin_px: how far beyond the masks the edit may reach, pixels.
         output: folder of the staged item.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
@@ -77,7 +77,7 @@ class EditRequest:
     recipe: dict[str, Any]
     instruction: str
     local: bool
-    layers: dict[str, Any]
+    object: dict[str, Any]
     layers_folder: str
     margin_px: int
     seed: int
@@ -88,11 +88,12 @@ class EditRequest:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How a model is loaded and run; `classical` takes no notice of it, `onnx` of its file alone.
+    """How a model is loaded and run; `onnx` takes notice of its file, runtime and device only.
 
     Attributes:
         model_dir: the checkpoint's folder, absolute.
         model_file: the segmentation network's file, absolute, of the backend `onnx`.
+        runtime: what runs the network of the backend `onnx`: `opencv` or `onnxruntime`.
         revision: fingerprint of the checkpoint, as the orchestrator saw it.
         steps: denoising steps.
         cfg: true classifier-free guidance scale; 1 is without.
@@ -117,6 +118,7 @@ class ModelSettings:
 
     model_dir: str = ""
     model_file: str = ""
+    runtime: str = "opencv"
     revision: str = ""
     steps: int = 40
     cfg: float = 4.0

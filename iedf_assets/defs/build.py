@@ -18,16 +18,22 @@ from iedf_assets.defs.assets.image_layers import IMAGE_LAYERS
 from iedf_assets.defs.assets.report import report_asset
 from iedf_assets.defs.assets.source_images import SOURCE_IMAGES
 from iedf_assets.defs.assets.stage import stage_asset
+from iedf_assets.defs.automation import build_follower
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.checks.build import build_checks, build_export_checks
+from iedf_assets.defs.inputs import input_assets, observe_job
 from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions
 from iedf_assets.defs.resources import factory_resource
-from iedf_assets.defs.sensors import build_schedule, build_sensor
+from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor
+from iedf_assets.defs.telling.failures import build_failure_sensor
+from iedf_assets.defs.telling.run_log import FILE_LOGGER, json_file_logger
 
 # Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+# Links to the source, and backfill policies, each in one place.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 STAGES = (SOURCE_IMAGES, IMAGE_LAYERS, EDITED_IMAGES, EDIT_PAIRS, DATASET)
 
@@ -49,6 +55,7 @@ def build_defs(
     exports = dict(zip(export_names(profile.exports), profile.exports, strict=True))
     return dg.Definitions(
         assets=[
+            *input_assets(partitions),
             *(stage_asset(stage, partitions) for stage in STAGES),
             dataset_index_asset(),
             canaries_asset(),
@@ -59,14 +66,15 @@ def build_defs(
             *build_checks(partitions, with_models=uses_models(profile)),
             *build_export_checks(exports),
         ],
-        jobs=build_jobs(list(exports)),
-        sensors=[build_sensor(profile)],
-        schedules=[build_schedule(profile)],
+        jobs=[*build_jobs(list(exports)), observe_job(profile)],
+        sensors=[build_sensor(profile), build_follower(list(exports)), build_failure_sensor(profile)],
+        schedules=[build_schedule(profile), build_judging(profile)],
         resources={
             "factory": factory_resource(profile, listener),
             "io_manager": ManifestIOManager(layout),
             **(resource_overrides or {}),
         },
+        loggers={"console": dg.colored_console_logger, FILE_LOGGER: json_file_logger},
         # The stages of a run follow one another, so a process for each would only cost its start.
         executor=dg.in_process_executor,
     )

@@ -20,8 +20,11 @@ STAGE_JOBS = {
 ON_DEMAND = ("canaries", "report")
 
 
+JUDGE = "judge"
+
+
 def build_jobs(exports: Sequence[str] = ()) -> list[UnresolvedAssetJobDefinition]:
-    """`factory` takes a wave of a category through all stages; the others make one stage each.
+    """`factory` takes a wave of a category through all stages, `judge` only checks, others make a stage.
 
     Args:
         exports: names of the assets that are exports, which the job `export` makes.
@@ -31,6 +34,13 @@ def build_jobs(exports: Sequence[str] = ()) -> list[UnresolvedAssetJobDefinition
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*ON_DEMAND, *exports),
         description="A wave of a category's photos through all stages, with all checks and the index.",
     )
+    judge = dg.define_asset_job(
+        JUDGE,
+        selection=dg.AssetSelection.all_asset_checks()
+        - dg.AssetSelection.checks_for_assets(dg.AssetKey("canaries")),
+        description="Only judges: all checks of all categories, on what lies on disk. Takes no partition; "
+        "the resource factory's `categories` in the launchpad picks some.",
+    )
     own = dg.define_asset_job(
         EXPORT,
         selection=dg.AssetSelection.assets(*exports),
@@ -38,6 +48,7 @@ def build_jobs(exports: Sequence[str] = ()) -> list[UnresolvedAssetJobDefinition
     )
     return [
         whole,
+        judge,
         *([own] if exports else []),
         *(
             dg.define_asset_job(

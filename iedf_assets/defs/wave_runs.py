@@ -1,6 +1,7 @@
 """Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
 
 import gc
+from pathlib import Path
 
 import dagster as dg
 
@@ -13,16 +14,22 @@ from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.instance import open_instance
 from iedf_assets.defs.jobs import FACTORY
+from iedf_assets.defs.telling.run_log import FILE_LOGGER
 
 # Dagster's console log would drown the progress; everything is in the event log.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class InProcessWaves:
-    """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
+    """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first.
 
-    def __init__(self, profile: Profile, listener: Listener) -> None:
+    Args:
+        log: the file that gets what the runs tell, see `core.storage.run_log`; None for none.
+    """
+
+    def __init__(self, profile: Profile, listener: Listener, log: Path | None = None) -> None:
         self._instance = open_instance(Layout.of(profile), absolute(profile.paths.instance))
+        self._config = _QUIET if log is None else {"loggers": {FILE_LOGGER: {"config": {"path": str(log)}}}}
         self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
 
     def run(self, category: str) -> None:
@@ -34,7 +41,7 @@ class InProcessWaves:
         """
         try:
             result = self._job.execute_in_process(
-                instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+                instance=self._instance, partition_key=category, run_config=self._config, raise_on_error=False
             )
         finally:
             # A run leaves cycles behind, and in them its database connections with their caches: they would

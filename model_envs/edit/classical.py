@@ -4,7 +4,9 @@ An edit is rendered as a patch: the part of the picture that the edit may show i
 surrounds it. How much of the patch shows where is decided when the pair is finished.
 """
 
+import json
 import math
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +16,32 @@ import numpy as np
 
 from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
+from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.layers import load_alpha, load_background, load_object, over
-from iedf_assets.core.pictures.masks import Box
+from iedf_assets.core.filling.behind import Fills, Part, hole_of
+from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.layers import (
+    load_alpha,
+    load_background,
+    load_object,
+    mean_absolute_error,
+    over,
+    paste,
+)
+from iedf_assets.core.pictures.masks import Box, grown_box
 from iedf_assets.core.storage.journal import Row
-from model_envs.backends import WithoutModel, photo_of
-from model_envs.background.filling import fill
+from model_envs.backends import WithoutModel, photo_of, silhouette_of
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
-# What every backend renders from the layers: no model moves a thing by so many pixels, and a layer keeps its
-# own.
-FROM_LAYERS = frozenset({"move", "scale"})
+# What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
+# own; and what a function of the published source makes when the pair is finished.
+WITHOUT_MODEL = frozenset({"move", "scale", *KINDS})
+# What shows what lies behind the object.
+TAKING_AWAY = frozenset({"move", "scale", "delete"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
 SPARE = 6
+_FILLS = Fills()
 
 
 @dataclass(frozen=True)
@@ -46,21 +60,60 @@ class Scene:
         """How many pixels beyond the object a patch extends."""
         return self.request.margin_px + SPARE
 
+    @property
+    def folder(self) -> Path:
+        """Where the object's files are."""
+        return Path(self.request.layers_folder)
+
     def alpha(self) -> tuple[Pixels, Box]:
-        """The subject's soft alpha and the place it covers."""
-        pixels, x, y = load_alpha(Path(self.request.layers_folder), self.request.layers)
+        """The object's own soft alpha and the place it covers."""
+        pixels, x, y = load_alpha(self.folder, self.request.object)
         return pixels, _box(x, y, pixels)
 
     def object(self) -> tuple[Pixels, int, int]:
         """The object's RGBA layer and its place."""
-        return load_object(Path(self.request.layers_folder), self.request.layers)
+        return load_object(self.folder, self.request.object)
 
     def background(self, box: Box) -> Pixels:
         """A copy of the picture without the object, in a box."""
-        completed, x, y = load_background(Path(self.request.layers_folder), self.request.layers)
         result = self.rgb[box].copy()
-        _paste(result, completed, x - box[1].start, y - box[0].start)
+        completed, x, y = self._behind()
+        paste(result, completed, x - box[1].start, y - box[0].start)
         return result
+
+    def recomposition_error(self) -> float | None:
+        """How far object and background together are from the photo, mean of 255 levels.
+
+        None where the background came with the object: it was measured then.
+        """
+        if self.request.object["background"]:
+            return None
+        completed, x, y = self._behind()
+        box = _box(x, y, completed)
+        rgba, left, top = self.object()
+        whole = completed.copy()
+        paste(whole, rgba, left - x, top - y)
+        error = mean_absolute_error(self.rgb[box], whole) * whole.size / self.rgb.size
+        return round(error, 4)
+
+    def _behind(self) -> Part:
+        """What lies behind the object, as it was made with it, or filled here."""
+        one = self.request.object
+        if one["background"]:
+            return load_background(self.folder, one)
+        rgba, x, y = self.object()
+        alpha = np.zeros(self.rgb.shape[:2], np.uint8)
+        alpha[_box(x, y, rgba)] = rgba[..., 3]
+        name = f"{self.request.source_id}/{one['number']}"
+
+        def filled() -> Part:
+            hole = hole_of(alpha)
+            rows, columns = box = grown_box(hole, 0)
+            # Of the object, not of the edit: all edits of it show the same behind it.
+            whole = fill(self.rgb, hole, seed=zlib.crc32(name.encode()) & 0x7FFFFFFF)
+            return whole[box].copy(), columns.start, rows.start
+
+        return _FILLS.of(f"{name}/{self.rgb.shape}/{zlib.crc32(rgba.tobytes())}", filled)
 
     def widened(self, *boxes: Box) -> Box:
         """The box around some boxes and the reach around them, inside the picture."""
@@ -79,18 +132,27 @@ class Backend(WithoutModel):
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the edited pixels, and say where in the photo their upper left corner lies.
 
+        Of a stated edit there is `stated.json` alone, its recipe.
+
         Raises:
             SourceError: the photo cannot be read, or is not the one that was scanned.
             StorageError: a layer is absent or damaged.
             WorkerError: the recipe's subtype is unknown here.
         """
+        if request.recipe["subtype"] in KINDS:
+            (folder / "stated.json").write_text(json.dumps(request.recipe, sort_keys=True), "utf-8")
+            return {"status": "done", "x": 0, "y": 0}
         render = _RENDERERS.get(request.recipe["subtype"])
         if render is None:
             raise WorkerError(f"the classical backend has no edit {request.recipe['subtype']!r}")
         rgb = photo_of(request)
-        patch, box = render(Scene(request, rgb))
+        scene = Scene(request, rgb)
+        patch, box = render(scene)
         (folder / "picture.png").write_bytes(encode_png(patch))
-        return {"status": "done", "x": box[1].start, "y": box[0].start}
+        row: Row = {"status": "done", "x": box[1].start, "y": box[0].start}
+        if request.recipe["subtype"] in TAKING_AWAY:
+            row["recomposition_error"] = scene.recomposition_error()
+        return row
 
 
 def _move(scene: Scene) -> tuple[Pixels, Box]:
@@ -111,19 +173,19 @@ def _placed(scene: Scene, rgba: Pixels, old: Box, x: int, y: int) -> tuple[Pixel
     """The object taken from its old place and put to a new one."""
     box = scene.widened(old, _box(x, y, rgba))
     patch = scene.background(box)
-    _paste(patch, rgba, x - box[1].start, y - box[0].start)
+    paste(patch, rgba, x - box[1].start, y - box[0].start)
     return patch, box
 
 
 def _delete(scene: Scene) -> tuple[Pixels, Box]:
-    _, old = scene.alpha()
-    box = scene.widened(old)
+    rgba, x, y = scene.object()
+    box = scene.widened(_box(x, y, rgba))
     return scene.background(box), box
 
 
 def _prompted(scene: Scene) -> tuple[Pixels, Box]:
     """What the mask shows removed: this backend does not follow words."""
-    mask = decode(Path(scene.request.layers_folder) / "mask.png")
+    mask = silhouette_of(scene.request)
     if mask.all():
         raise SourceError(
             "nothing_left", "the mask covers the whole picture: nothing is left to fill it from"
@@ -133,7 +195,7 @@ def _prompted(scene: Scene) -> tuple[Pixels, Box]:
 
 
 def _recolor(scene: Scene) -> tuple[Pixels, Box]:
-    recipe, old = scene.request.recipe, scene.request.layers["subject"]["colour"]
+    recipe, old = scene.request.recipe, scene.request.object["colour"]
 
     def edit(rgb: Pixels, _alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
         return recoloured(rgb, old, recipe["hue"], recipe["chroma"], recipe["gamma"])
@@ -159,10 +221,10 @@ def _identity(scene: Scene) -> tuple[Pixels, Box]:
 def _on_subject(
     scene: Scene, edit: Callable[[Pixels, Pixels, tuple[int, int, int, int]], Pixels]
 ) -> tuple[Pixels, Box]:
-    """An edit of the subject's pixels, mixed in by its soft alpha.
+    """An edit of the object's pixels, mixed in by its soft alpha.
 
     Args:
-        edit: from pixels, the alpha and the subject's box (x, y, width, height) in them to new pixels.
+        edit: from pixels, the alpha and the object's box (x, y, width, height) in them to new pixels.
     """
     alpha, place = scene.alpha()
     box = scene.widened(place)
@@ -183,7 +245,7 @@ def _background(scene: Scene) -> tuple[Pixels, Box]:
     whole = np.zeros((height, width), np.uint8)
     whole[place] = alpha
     edited = defocused(scene.rgb, whole, strength) if kind == "defocus" else toned(scene.rgb, kind, strength)
-    # Only the subject's box holds anything but the edit itself.
+    # Only the object's box holds anything but the edit itself.
     edited[place] = over(edited[place], np.dstack([scene.rgb[place], alpha]))
     return edited, (slice(0, height), slice(0, width))
 
@@ -219,18 +281,6 @@ def _resized(
 
 def _box(x: int, y: int, pixels: Pixels) -> Box:
     return slice(y, y + pixels.shape[0]), slice(x, x + pixels.shape[1])
-
-
-def _paste(ground: Pixels, pixels: Pixels, x: int, y: int) -> None:
-    """Put a picture onto another in place, as far as it lies inside; RGBA is composited."""
-    height, width = ground.shape[:2]
-    rows = slice(max(y, 0), min(y + pixels.shape[0], height))
-    columns = slice(max(x, 0), min(x + pixels.shape[1], width))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return
-    part = pixels[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
-    place = ground[rows, columns]
-    place[:] = over(place, part) if pixels.shape[2] == 4 else part
 
 
 _RENDERERS: dict[str, Callable[[Scene], tuple[Pixels, Box]]] = {

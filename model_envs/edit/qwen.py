@@ -10,10 +10,10 @@ from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.profile.checkpoints import EDIT_INPAINT, EDIT_PLUS
 from iedf_assets.core.storage.journal import Row
-from model_envs.backends import photo_of
+from model_envs.backends import photo_of, silhouette_of
 from model_envs.edit import classical
 from model_envs.qwen.backend import READERS, PipelineBackend
 from model_envs.qwen.denoising import BatchTooLargeError, Turnstile, generators
@@ -67,7 +67,7 @@ class Backend(PipelineBackend):
             StorageError: the mask is absent or damaged.
             torch.OutOfMemoryError: not even the smallest way of working fits.
         """
-        if request.recipe["subtype"] in classical.FROM_LAYERS:
+        if request.recipe["subtype"] in classical.WITHOUT_MODEL:
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
         rgb = photo_of(request)
         mask = _repainted(request, rgb) if self._inpaints and request.local else None
@@ -138,7 +138,7 @@ class _Judged:
 
 def _repainted(request: EditRequest, rgb: Pixels) -> Pixels:
     """Where an inpainting model may paint: the mask, grown."""
-    mask = decode(Path(request.layers_folder) / "mask.png")
+    mask = silhouette_of(request)
     reach = max(2, round(INPAINT_GROWTH * min(rgb.shape[:2])))
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
     return np.asarray(cv2.dilate(mask, ellipse), np.uint8)

@@ -1,9 +1,10 @@
-"""From a photo, the object's alpha and a completed background to the files and the row of a decomposition.
+"""From a photo and the objects cut out of it to the files and the row of a decomposition.
 
-What all layered backends share, whatever found the object.
+What all layered backends share, whatever found the objects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -11,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.filling.behind import hole_of
+from iedf_assets.core.pictures.body_colour import body_of, word_of
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
-from iedf_assets.core.pictures.layers import BACKGROUND, mean_absolute_error, recompose
+from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
 from iedf_assets.core.storage.journal import Row
-from model_envs.layered.choosing import Candidate, fitted, flattened, largest_piece
+from model_envs.layered.choosing import SOLID, Candidate, fitted, flattened, largest_piece
 from model_envs.layered.matting import own_colours
 
-HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
-COLOUR_CLUSTERS = 4
-COLOUR_SAMPLES = 2500
 NO_SUBJECT = "no_salient_object"
 
 
@@ -35,99 +35,128 @@ def far_from(mask: Pixels) -> NDArray[np.bool_]:
     return far
 
 
-def hole_of(alpha: Pixels) -> Pixels:
-    """Where the background has to be completed: behind the object and a little around it."""
-    growth = max(2, round(min(alpha.shape) * HOLE_GROWTH))
-    visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
-    return cv2.dilate(visible, np.ones((2 * growth + 1,) * 2, np.uint8)).astype(np.uint8)
+@dataclass(frozen=True)
+class Cutout:
+    """An object as it was cut out of a photo.
+
+    Attributes:
+        alpha: its own, uint8 (H, W), 0-255.
+        mask: its silhouette, uint8 (H, W), 0 or 255.
+        with_shadow: the alpha of it and its shadow, uint8 (H, W); None where it casts none.
+        completed: from the hole, uint8 (H, W), to the photo completed in it, uint8 (H, W, 3); None leaves
+            that to the edits that need it.
+        known: what else is known of it, such as its `confidence`.
+    """
+
+    alpha: Pixels
+    mask: Pixels
+    with_shadow: Pixels | None = None
+    completed: Callable[[Pixels], Pixels] | None = None
+    known: Row = field(default_factory=dict)
 
 
-def assembled(
-    rgb: Pixels,
-    alpha: Pixels,
-    mask: Pixels,
-    completed: Callable[[Pixels], Pixels],
-    request: LayerRequest,
-    folder: Path,
-) -> Row:
+def assembled(rgb: Pixels, cutouts: Sequence[Cutout], request: LayerRequest, folder: Path) -> Row:
     """Write a decomposition's files, as far as the request needs them; returns its columns.
 
     Args:
         rgb: the photo, uint8 (H, W, 3).
-        alpha: of the object, uint8 (H, W), 0-255.
-        mask: its silhouette, uint8 (H, W), 0 or 255.
-        completed: from the hole, uint8 (H, W), to the photo completed in it, uint8 (H, W, 3).
+        cutouts: its objects, the main one first.
     """
-    x, y, w, h = (int(value) for value in cv2.boundingRect(alpha))
-    (folder / "mask.png").write_bytes(encode_png(mask))
-    row: Row = {
-        "width": rgb.shape[1],
-        "height": rgb.shape[0],
-        "status": "done",
-        "subject": facts_of(rgb, mask, (x, y, w, h), request.seed),
-        "layers": [],
-    }
-    if request.level == "mask" or row["subject"]["area_share"] > request.max_area:
-        (folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha[y : y + h, x : x + w])))
-        return row
-    hole = hole_of(alpha)
-    row["layers"] = [
-        background_layer(completed(hole), hole, folder),
-        object_layer(rgb, alpha, (x, y, w, h), folder),
-    ]
-    return row
+    height, width = rgb.shape[:2]
+    objects = [_entry(rgb, cutout, number, request, folder) for number, cutout in enumerate(cutouts, 1)]
+    return {"width": width, "height": height, "status": "done", "objects": objects}
 
 
 def measured(rgb: Pixels, row: Row, folder: Path) -> Row:
-    """The columns of a decomposition with how well its layers recompose, where it has any."""
-    if row["layers"]:
-        row["recomposition_error"] = round(mean_absolute_error(rgb, recompose(rgb, folder, row)), 4)
+    """The columns of a decomposition with how well its objects recompose, where what is behind was made."""
+    errors = [
+        mean_absolute_error(rgb, recompose(rgb, folder, one))
+        for one in row["objects"]
+        if one["layer"] and one["background"]
+    ]
+    if errors:
+        row["recomposition_error"] = round(max(errors), 4)
     return row
 
 
 def assembled_from(
-    rgb: Pixels, layers: list[Pixels], chosen: Candidate, request: LayerRequest, folder: Path
+    rgb: Pixels, layers: list[Pixels], chosen: list[Candidate], request: LayerRequest, folder: Path
 ) -> Row:
-    """`assembled` of a model's layers: the main object, and what the others show behind it.
+    """`assembled` of a model's layers: each object, and what the others show behind it.
 
     Args:
         layers: uint8 (H, W, 4) each, not premultiplied, the lowest first.
+        chosen: those that are objects, the main one first.
     """
-    mask = largest_piece(layers[chosen.number][..., 3])
-    alpha = layers[chosen.number][..., 3].copy()
-    alpha[far_from(mask)] = 0
 
-    def behind(hole: Pixels) -> Pixels:
-        others = [layer for number, layer in enumerate(layers) if number != chosen.number]
-        return fitted(rgb, flattened(others), hole)
+    def cutout(candidate: Candidate) -> Cutout:
+        mask = largest_piece(layers[candidate.number][..., 3])
+        alpha = layers[candidate.number][..., 3].copy()
+        alpha[far_from(mask)] = 0
+        others = [layer for number, layer in enumerate(layers) if number != candidate.number]
+        return Cutout(alpha, mask, completed=lambda hole: fitted(rgb, flattened(others), hole))
 
-    return assembled(rgb, alpha, mask, behind, request, folder)
-
-
-def background_layer(completed: Pixels, hole: Pixels, folder: Path) -> Row:
-    """The background's layer: the completed picture, as far as the hole reaches."""
-    x, y, w, h = cv2.boundingRect(hole)
-    return _written(folder, BACKGROUND, np.ascontiguousarray(completed[y : y + h, x : x + w]), x, y)
+    return assembled(rgb, [cutout(candidate) for candidate in chosen], request, folder)
 
 
-def object_layer(rgb: Pixels, alpha: Pixels, box: tuple[int, int, int, int], folder: Path) -> Row:
-    """The object's layer, in its own colours; the box is x, y, width, height."""
-    x, y, w, h = box
+def _entry(rgb: Pixels, cutout: Cutout, number: int, request: LayerRequest, folder: Path) -> Row:
+    """Write one object's files; returns its entry, see `iedf_assets.core.pictures.layers`."""
+    alpha, suffix = cutout.alpha, "" if number == 1 else f"_{number}"
+    box = bounds_of(alpha)
+    entry: Row = {
+        "number": number,
+        **facts_of(rgb, cutout.mask, box),
+        "confidence": None,
+        "parts": None,
+        "mask": f"mask{suffix}.png",
+        **dict.fromkeys(("footprint", "layer", "alpha", "background")),
+        **cutout.known,
+    }
+    (folder / entry["mask"]).write_bytes(encode_png(cutout.mask))
+    layered = request.level == "layers" and entry["area_share"] <= request.max_area
+    if not layered or cutout.with_shadow is not None:
+        entry["alpha"] = _written(folder, f"alpha{suffix}", alpha, box)
+    if not layered:
+        return entry
+    whole = alpha if cutout.with_shadow is None else cutout.with_shadow
+    if cutout.with_shadow is not None:
+        entry["footprint"] = f"footprint{suffix}.png"
+        silhouette = np.where(whole >= SOLID, 255, 0).astype(np.uint8) | cutout.mask
+        (folder / entry["footprint"]).write_bytes(encode_png(silhouette))
+    if cutout.completed is not None:
+        hole = hole_of(whole)
+        around = bounds_of(hole)
+        entry["background"] = _written(folder, f"background{suffix}", cutout.completed(hole), around)
+    entry["layer"] = _layer(rgb, whole, f"object_{number}", folder)
+    return entry
+
+
+def bounds_of(mask: Pixels) -> tuple[int, int, int, int]:
+    """The box of what is not 0: x, y, width and height, pixels."""
+    x, y, width, height = cv2.boundingRect(mask)
+    return int(x), int(y), int(width), int(height)
+
+
+def _layer(rgb: Pixels, alpha: Pixels, name: str, folder: Path) -> Row:
+    """An object's layer, in its own colours."""
+    x, y, w, h = box = bounds_of(alpha)
     crop = np.s_[y : y + h, x : x + w]
-    rgba = np.dstack([own_colours(rgb[crop], alpha[crop]), alpha[crop]])
+    rgba = np.zeros((*alpha.shape, 4), np.uint8)
+    rgba[crop] = np.dstack([own_colours(rgb[crop], alpha[crop]), alpha[crop]])
     # Nothing is seen of these; one colour keeps the file small.
     rgba[rgba[..., 3] == 0] = 0
-    return _written(folder, "object_1", rgba, x, y)
+    return _written(folder, name, rgba, box)
 
 
-def _written(folder: Path, name: str, pixels: Pixels, x: int, y: int) -> Row:
-    file = f"{name}.png"
-    (folder / file).write_bytes(encode_png(pixels))
-    return {"name": name, "file": file, "x": x, "y": y, "width": pixels.shape[1], "height": pixels.shape[0]}
+def _written(folder: Path, name: str, pixels: Pixels, box: tuple[int, int, int, int]) -> Row:
+    """Write a picture's part in a box as a PNG; returns what finds it again."""
+    x, y, w, h = box
+    (folder / f"{name}.png").write_bytes(encode_png(np.ascontiguousarray(pixels[y : y + h, x : x + w])))
+    return {"file": f"{name}.png", "x": x, "y": y, "width": w, "height": h}
 
 
-def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int], seed: int) -> Row:
-    """What is known of the subject, for recipes and instructions."""
+def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int]) -> Row:
+    """What is known of an object, for recipes and instructions."""
     height, width = mask.shape
     x, y, w, h = box
     moments = cv2.moments(mask, binaryImage=True)
@@ -136,23 +165,17 @@ def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int], seed: in
         "area_share": round(moments["m00"] / (height * width), 5),
         "center_x": round(moments["m10"] / moments["m00"] / width, 4),
         "center_y": round(moments["m01"] / moments["m00"] / height, 4),
-        "colour": _dominant_colour(rgb, mask, seed),
+        **_colour_facts(rgb, mask),
         "touches_border": x == 0 or y == 0 or x + w == width or y + h == height,
         "caption": None,
     }  # fmt: skip
 
 
-def _dominant_colour(rgb: Pixels, mask: Pixels, seed: int) -> list[int]:
-    """The middle of the largest cluster of the subject's colours in Lab, as RGB."""
-    pixels = rgb[mask > 0]
-    pixels = pixels[:: max(1, len(pixels) // COLOUR_SAMPLES)]
-    lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
-    # Lightness counts less: a shaded side is the same colour.
-    lab[:, 0] *= 0.5
-    cv2.setRNGSeed(seed)
-    criteria = (cv2.TERM_CRITERIA_MAX_ITER, 12, 0)
-    count = min(COLOUR_CLUSTERS, len(lab))
-    unlabelled = np.zeros((len(lab), 1), np.int32)
-    _, labels, _ = cv2.kmeans(lab, count, unlabelled, criteria, 1, cv2.KMEANS_PP_CENTERS)
-    largest = np.bincount(labels.ravel()).argmax()
-    return [int(value) for value in np.median(pixels[labels.ravel() == largest], axis=0)]
+def _colour_facts(rgb: Pixels, mask: Pixels) -> Row:
+    """The colour of most of the object's body, the word that it is called by, if any, and how far it goes."""
+    body = body_of(rgb, mask)
+    return {
+        "colour": list(body.colour),
+        "colour_name": word_of(rgb, mask),
+        "body": {"share": body.share, "skin": body.skin, "lightness": list(body.lightness)},
+    }

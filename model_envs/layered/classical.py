@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of
-from model_envs.background.filling import fill
-from model_envs.layered.assembling import assembled, far_from, measured, without_subject
+from model_envs.layered.assembling import Cutout, assembled, far_from, measured, without_subject
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined
 from model_envs.layered.shadows import with_shadow
@@ -31,8 +31,8 @@ class Backend(WithoutModel):
         alpha = full_alpha(rgb, refined(rgb, whole, request.seed))
         mask = cleaned(np.where(alpha >= 128, 255, 0).astype(np.uint8), opening=0.0)
         alpha[far_from(mask)] = 0
-        row = assembled(rgb, alpha, mask, lambda hole: fill(rgb, hole, seed=request.seed), request, folder)
-        return measured(rgb, row, folder)
+        cutout = Cutout(alpha, mask, completed=lambda hole: fill(rgb, hole, seed=request.seed))
+        return measured(rgb, assembled(rgb, [cutout], request, folder), folder)
 
 
 def _why(subject: Subject) -> str:

@@ -9,7 +9,7 @@ from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of
-from model_envs.layered.assembling import assembled, measured
+from model_envs.layered.assembling import Cutout, assembled, measured
 
 # Its axes, as a share of the picture's sides.
 SHARE = 0.2
@@ -34,4 +34,5 @@ class Backend(WithoutModel):
             plain = np.rint(rgb.mean(axis=(0, 1))).astype(np.uint8)
             return np.where(hole[..., None] > 0, plain, rgb)
 
-        return measured(rgb, assembled(rgb, mask, mask, completed, request, folder), folder)
+        cutout = Cutout(mask, mask, completed=completed)
+        return measured(rgb, assembled(rgb, [cutout], request, folder), folder)

@@ -1,4 +1,4 @@
-"""The backend `onnx` of image_layers: objects by a segmentation network, their edges at full size, fill."""
+"""The backend `onnx` of image_layers: objects by a segmentation network, their edges at full size."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from iedf_assets.core.pictures.objects import Bools, Found, Opinions, find_objec
 from iedf_assets.core.pictures.subjects import Network
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of
-from model_envs.background.filling import fill
-from model_envs.layered.assembling import assembled, far_from, measured, without_subject
+from model_envs.layered.assembling import Cutout, assembled, far_from, without_subject
+from model_envs.layered.choosing import SOLID
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.outlines import alpha_of
 from model_envs.layered.saliency import reduced
@@ -23,10 +23,12 @@ from model_envs.layered.shadows import ground_shadow
 SURE, LARGEST = 0.6, 0.85
 # Among several, the largest of those that it is as sure of comes first.
 QUITE_SURE = 0.8
+# Objects of one photo.
+MOST = 4
 
 
 class Backend:
-    """Splits a photo into one object and its background. Threads share the network, see `Network`."""
+    """Cuts the objects out of a photo. Threads share the network, see `Network`."""
 
     loaded: str | None
     readers: int | None = None
@@ -35,10 +37,10 @@ class Backend:
         """Load the network.
 
         Raises:
-            WorkerError: the file is not there, or is no network that is known.
+            WorkerError: the file is not there, is no network that is known, or its runtime cannot run it.
         """
         path = Path(settings.model_file)
-        self._network = Network(path)
+        self._network = Network(path, settings.runtime, settings.device)
         self.revision: str | None = settings.revision
         self.loaded = f"{self._network.family.name} from {path.name}"
 
@@ -48,35 +50,61 @@ class Backend:
         small = looked_at(rgb)
         opinions = opinions_of(self._network, small)
         found = find_objects(self._network, small, opinions)
-        best = chosen(found)
-        if best is None:
+        objects = chosen(found)
+        if not objects:
             size = {"width": rgb.shape[1], "height": rgb.shape[0]}
             return size | without_subject(_why(opinions, found))
-        others = _others(found, best)
-        alpha = alpha_of(rgb, small, best, others)
-        # What is moved or removed takes its shadow along.
-        if request.level == "layers":
-            alpha = np.maximum(alpha, _shadow_alpha(rgb, alpha, others))
-        mask = np.where(alpha >= 128, 255, 0).astype(np.uint8)
+        scale = rgb.shape[1] / small.shape[1]
+        cutouts = [self._cutout(rgb, small, one, found, request) for one in objects]
+        for cutout, one in zip(cutouts, objects, strict=True):
+            cutout.known["others"] = boxes_of(objects, one, scale)
+        if len(cutouts) > 1:
+            cutouts.append(grouped(cutouts))
+        return assembled(rgb, cutouts, request, folder)
+
+    def _cutout(
+        self, rgb: Pixels, small: Pixels, one: Found, found: list[Found], request: LayerRequest
+    ) -> Cutout:
+        others = _others(found, one)
+        alpha = alpha_of(rgb, small, one, others)
+        mask = np.where(alpha >= SOLID, 255, 0).astype(np.uint8)
         alpha[far_from(mask)] = 0
-        row = assembled(rgb, alpha, mask, lambda hole: fill(rgb, hole, seed=request.seed), request, folder)
-        row["subject"]["others"] = boxes_of(found, best, rgb.shape[1] / small.shape[1])
-        return measured(rgb, row, folder)
+        shadow = _shadow_alpha(rgb, alpha, others) if request.level == "layers" else None
+        if shadow is not None:
+            shadow = np.maximum(alpha, shadow)
+        return Cutout(alpha, mask, shadow, known={"confidence": round(one.confidence, 4)})
 
 
-def chosen(found: list[Found]) -> Found | None:
-    """The object that edits are made of: the largest that the network is quite sure of, else the surest."""
+def chosen(found: list[Found]) -> list[Found]:
+    """The objects that edits are made of, at most `MOST`.
+
+    The largest of those that the network is quite sure of come first, then the surest of the others.
+    """
     objects = [one for one in found if one.confidence >= SURE and one.share <= LARGEST and one.mask.any()]
-    return max(objects, key=lambda one: (min(one.confidence, QUITE_SURE), one.share), default=None)
+    ranked = sorted(objects, key=lambda one: (-min(one.confidence, QUITE_SURE), -one.share))
+    return ranked[:MOST]
 
 
-def boxes_of(found: list[Found], best: Found, scale: float) -> list[list[int]]:
-    """Where the other things of a photo are: x, y, width and height of each, pixels of the photo."""
+def grouped(cutouts: list[Cutout]) -> Cutout:
+    """All objects of a photo as one."""
+    alpha, mask = (np.maximum.reduce([getattr(one, what) for one in cutouts]) for what in ("alpha", "mask"))
+    shadows = [one.alpha if one.with_shadow is None else one.with_shadow for one in cutouts]
+    casts = any(one.with_shadow is not None for one in cutouts)
+    known = {
+        "confidence": min(one.known["confidence"] for one in cutouts),
+        "parts": list(range(1, len(cutouts) + 1)),
+        "others": [],
+    }
+    return Cutout(alpha, mask, np.maximum.reduce(shadows) if casts else None, known=known)
+
+
+def boxes_of(objects: list[Found], best: Found, scale: float) -> list[list[int]]:
+    """Where the other objects of a photo are: x, y, width and height of each, pixels of the photo."""
     boxes = []
-    for one in found:
-        if one is not best and one.confidence >= SURE and (one.mask & ~best.mask).any():
-            x, y, width, height = cv2.boundingRect((one.mask & ~best.mask).astype(np.uint8))
-            boxes.append([round(side * scale) for side in (x, y, width, height)])
+    for one in objects:
+        if one is not best and (one.mask & ~best.mask).any():
+            box = cv2.boundingRect((one.mask & ~best.mask).astype(np.uint8))
+            boxes.append([round(side * scale) for side in box])
     return sorted(boxes)
 
 
@@ -88,15 +116,15 @@ def _others(found: list[Found], best: Found) -> Bools:
     return others & ~best.mask
 
 
-def _shadow_alpha(rgb: Pixels, alpha: Pixels, others: Bools) -> Pixels:
-    """The alpha of an object's shadow on the ground, uint8 (H, W)."""
+def _shadow_alpha(rgb: Pixels, alpha: Pixels, others: Bools) -> Pixels | None:
+    """The alpha of an object's shadow on the ground, uint8 (H, W); None where it casts none."""
     small = reduced(rgb)
     size = small.shape[1], small.shape[0]
     mask = np.where(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) >= 128, 255, 0).astype(np.uint8)
     elsewhere = cv2.resize(others.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     shadow = ground_shadow(small, mask, np.asarray(elsewhere))
     if not shadow.any():
-        return np.zeros_like(alpha)
+        return None
     # A seam between the two would show the ground.
     joined = cv2.dilate(shadow.astype(np.uint8) * 255, np.ones((3, 3), np.uint8))
     return full_alpha(rgb, np.asarray(joined, np.uint8))

@@ -63,7 +63,8 @@ class Backend(PipelineBackend):
             return row | without_subject(_why(ranked))
         for number, layer in enumerate(layers):
             (folder / f"layer_{number}.png").write_bytes(encode_png(layer))
-        return row | self._assembled(rgb, layers, ranked[0], request, folder)
+        chosen = [candidate for candidate in ranked if candidate.is_object]
+        return row | self._assembled(rgb, layers, chosen, request, folder)
 
     def _decompose(self, rgb: Pixels, seed: int) -> tuple[str, Canvas, list[Pixels]]:
         """The photo's caption, and its layers on a canvas: uint8 (height, width, 4) each."""
@@ -92,16 +93,20 @@ class Backend(PipelineBackend):
         return caption, canvas, [np.asarray(layer.convert("RGBA"), np.uint8) for layer in made]
 
     def _assembled(
-        self, rgb: Pixels, layers: list[Pixels], chosen: Candidate, request: LayerRequest, folder: Path
+        self, rgb: Pixels, layers: list[Pixels], chosen: list[Candidate], request: LayerRequest, folder: Path
     ) -> Row:
-        """The main object and what lies behind it, in the form that all backends share."""
+        """The objects and what lies behind each, in the form that all backends share."""
         row = assembled_from(rgb, layers, chosen, request, folder)
-        if self._settings.captions:
-            subject = row["subject"]
-            box = subject["x"], subject["y"], subject["width"], subject["height"]
-            cutout = _cutout(rgb, largest_piece(layers[chosen.number][..., 3]), box)
-            subject["caption"], _ = self._turnstile("name", lambda: name_of(self._pipe, cutout))
+        for candidate, one in zip(chosen, row["objects"], strict=True):
+            if self._settings.captions:
+                box = one["x"], one["y"], one["width"], one["height"]
+                cutout = _cutout(rgb, largest_piece(layers[candidate.number][..., 3]), box)
+                one["caption"] = self._named(cutout)
         return row
+
+    def _named(self, cutout: Image.Image) -> Any:
+        name, _ = self._turnstile("name", lambda: name_of(self._pipe, cutout))
+        return name
 
 
 def _as_told(ranked: list[Candidate]) -> list[dict[str, Any]]:

@@ -15,10 +15,10 @@ from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import SourceError, StorageError
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error
 from iedf_assets.core.storage.journal import Row
-from model_envs.backends import photo_of
+from model_envs.backends import photo_of, silhouette_of
 from model_envs.edit import classical
 from model_envs.layered.assembling import assembled_from, without_subject
 from model_envs.layered.choosing import candidates, flattened
@@ -45,7 +45,8 @@ def layers_by_contract(request: LayerRequest, post: Post, folder: Path, *, by_pa
     ranked = candidates(layers)
     if not ranked or not ranked[0].is_object:
         return row | without_subject("no layer is an object")
-    return row | assembled_from(rgb, layers, ranked[0], request, folder)
+    chosen = [candidate for candidate in ranked if candidate.is_object]
+    return row | assembled_from(rgb, layers, chosen, request, folder)
 
 
 def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path: bool) -> Row:
@@ -57,13 +58,11 @@ def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path:
         SourceError: the photo cannot be read, or the answer is not of its size.
         StorageError: the mask is absent or damaged.
     """
-    if request.recipe["subtype"] in classical.FROM_LAYERS:
+    if request.recipe["subtype"] in classical.WITHOUT_MODEL:
         return classical.Backend(ModelSettings()).run(request, folder) | {"backend": "classical"}
     rgb = photo_of(request)
     # Without a mask the contract has the middle edited; an edit of everything says so.
-    mask = (
-        decode(Path(request.layers_folder) / "mask.png") if request.local else np.full_like(rgb[..., 0], 255)
-    )
+    mask = silhouette_of(request) if request.local else np.full_like(rgb[..., 0], 255)
     body = {
         "sample_id": request.source_id,
         "prompt": request.instruction,

@@ -82,7 +82,7 @@ def examine(profile: Profile) -> bool:
     table = Table("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("✗" if finding.remedy else "✓", finding.subject, finding.state, finding.remedy)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
     return not any(finding.remedy for finding in findings)
 
 

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.exporting.examples import Example
-from iedf_assets.core.judging.canaries import Specimen, injected
+from iedf_assets.core.judging.canaries import injected
+from iedf_assets.core.judging.specimens import Specimen
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.profile.subtypes import SUBTYPES
@@ -62,7 +63,7 @@ def faults_of(example: Example) -> list[str]:
     """The faults that a sample's kind of edit can have, as far as can be told without its pictures."""
     subtype = SUBTYPES.get(example.sample.subtype)
     recipe = json.loads(example.entry["metadata"]["recipe"] or "{}")
-    if subtype is None or subtype.mask_of == "everything":
+    if subtype is None or subtype.mask_of == "everything" or not {"mask", "allowed"} <= example.files.keys():
         return []
     tone = subtype.keeps_structure and "strength" in recipe
     found = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
 from iedf_assets.core.storage.files import fresh_folder, place_file, write_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout, SampleKey
@@ -88,7 +88,7 @@ def is_complete(layout: Layout, sample: SampleKey, pair: Row | None) -> bool:
     Args:
         pair: its row of edit_pairs; None when it is not known any more.
     """
-    names = [*_ROLES, "allowed.png", *(["result_mask.png"] if SUBTYPES[sample.subtype].relocates else [])]
+    names = _names(SUBTYPES[sample.subtype])
     # Texts as paths: this is asked of every sample, time and again.
     paths = {name: _target(layout, sample, name) for name in names}
     texts = (f"{layout.dataset}/{sample.file(role)}" for role in ("instruction_ch", "instruction_en"))
@@ -100,6 +100,13 @@ def is_complete(layout: Layout, sample: SampleKey, pair: Row | None) -> bool:
     if pair is None or not pair["files"]:
         return True
     return are_intact({name: paths[name] for name in pair["files"]}, pair)
+
+
+def _names(subtype: Subtype) -> list[str]:
+    """The staged files of a pair of a subtype."""
+    if subtype.tier == "stated":
+        return ["source.jpg", "result.jpg"]
+    return [*_ROLES, "allowed.png", *(["result_mask.png"] if subtype.relocates else [])]
 
 
 def keep_reject(layout: Layout, edit_id: str, pair: Pair, reasons: Mapping[str, Any]) -> None:

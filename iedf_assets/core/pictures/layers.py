@@ -1,50 +1,95 @@
-"""The layers of a decomposed source as they lie staged: reading them, and putting them together again.
+"""The objects of a decomposed source as they lie staged: which one an edit takes, and reading its pictures.
 
-A layer is stored cropped, with its place. The lowest one is the background: `background.png` holds its
-completed part (behind the objects and a little around it); elsewhere the background is the photo itself. The
-others are RGBA.
+A row of image_layers has one entry for each object, the main one first:
+
+| key | what it is |
+|---|---|
+| number | of the object in its photo, from 1 |
+| x, y, width, height | the box of its alpha, pixels |
+| area_share, center_x, center_y | its share of the picture; its middle, shares of the sides |
+| colour, caption | its body's colour, RGB; what it is called by: English text, or `{"ch", "en"}`, or null |
+| colour_name | the colour that it is called by, a key of `COLOURS`, or null; absent in older rows |
+| body | of the body's colour: `share` of the object, `lightness`, and `skin`; absent in older rows |
+| touches_border | whether its box reaches the picture's border |
+| confidence | how far the network agrees with itself about it, 0 to 1; null where none was asked |
+| others | boxes of the photo's other objects: x, y, width, height each; absent where they are not known |
+| parts | of a group, the numbers of the objects that it is made of; else null |
+| mask | file of its silhouette, the whole picture, 0 or 255 |
+| footprint | file of its silhouette and its shadow's; null where it casts none |
+| layer | its RGBA picture, with its shadow; null where no edit needs it |
+| alpha | its own soft alpha, without the shadow; null where the layer's is the same |
+| background | what lies behind it, completed; null where it has not been made |
+
+The last three are cropped: `file`, `x`, `y`, `width`, `height`, pixels.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.profile.subtypes import Subtype
 from iedf_assets.core.storage.journal import Row
 
-BACKGROUND = "background"
+Object = Mapping[str, Any]
+
+PICTURES = ("layer", "alpha", "background")
 
 
-def load_background(folder: Path, row: Row) -> tuple[Pixels, int, int]:
-    """The completed part of the background: RGB (h, w, 3) and the place of its upper left corner, pixels.
+def object_of(objects: list[Row], recipe: Mapping[str, Any]) -> Row:
+    """The object that a recipe is for: the one that it names, else the first; empty where there is none."""
+    number = recipe.get("object", 1)
+    return next((one for one in objects if one["number"] == number), {})
+
+
+def silhouette_file(one: Object, subtype: Subtype | None) -> str:
+    """The file of an object's silhouette: with its shadow for an edit that takes the object away.
+
+    Args:
+        subtype: None for what only words tell.
+    """
+    takes_away = subtype is not None and subtype.needs == "layers" and one.get("footprint")
+    return str(one["footprint"] if takes_away else one["mask"])
+
+
+def files_of(one: Object) -> set[str]:
+    """The names of an object's files."""
+    pictures = {one[name]["file"] for name in PICTURES if one.get(name)}
+    return pictures | {one[name] for name in ("mask", "footprint") if one.get(name)}
+
+
+def load_background(folder: Path, one: Object) -> tuple[Pixels, int, int]:
+    """The completed part of what lies behind an object: RGB (h, w, 3), and its upper left corner, pixels.
 
     Raises:
-        StorageError: the source was decomposed without layers, or a file is damaged.
+        StorageError: it was not made, or its file is damaged.
     """
-    return _load(folder, _layer(row, BACKGROUND))
+    return _load(folder, one, "background")
 
 
-def load_object(folder: Path, row: Row, number: int = 1) -> tuple[Pixels, int, int]:
-    """An object layer: RGBA (h, w, 4), not premultiplied, and its place, pixels.
+def load_object(folder: Path, one: Object) -> tuple[Pixels, int, int]:
+    """An object's layer: RGBA (h, w, 4), not premultiplied, and its place, pixels.
 
     Raises:
         StorageError: there is no such layer, or its file is damaged.
     """
-    return _load(folder, _layer(row, f"object_{number}"))
+    return _load(folder, one, "layer")
 
 
-def load_alpha(folder: Path, row: Row) -> tuple[Pixels, int, int]:
-    """The subject's soft alpha: uint8 (h, w), 0-255, and its place, pixels.
+def load_alpha(folder: Path, one: Object) -> tuple[Pixels, int, int]:
+    """An object's own soft alpha: uint8 (h, w), 0-255, and its place, pixels.
 
     Raises:
         StorageError: a file is absent or damaged.
     """
-    if row["layers"]:
-        rgba, x, y = load_object(folder, row)
-        return np.ascontiguousarray(rgba[..., 3]), x, y
-    return decode(folder / "alpha.png"), row["subject"]["x"], row["subject"]["y"]
+    if one.get("alpha"):
+        return _load(folder, one, "alpha")
+    rgba, x, y = load_object(folder, one)
+    return np.ascontiguousarray(rgba[..., 3]), x, y
 
 
 def over(ground: Pixels, rgba: Pixels) -> Pixels:
@@ -55,18 +100,31 @@ def over(ground: Pixels, rgba: Pixels) -> Pixels:
     return rounded
 
 
-def recompose(rgb: Pixels, folder: Path, row: Row) -> Pixels:
-    """The picture that a source's layers make together.
+def paste(ground: Pixels, pixels: Pixels, x: int, y: int) -> None:
+    """Put a picture onto another in place, as far as it lies inside; RGBA is composited.
+
+    Args:
+        x, y: where its upper left corner comes to lie, pixels.
+    """
+    height, width = ground.shape[:2]
+    rows = slice(max(y, 0), min(y + pixels.shape[0], height))
+    columns = slice(max(x, 0), min(x + pixels.shape[1], width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    part = pixels[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+    place = ground[rows, columns]
+    place[:] = over(place, part) if pixels.shape[2] == 4 else part
+
+
+def recompose(rgb: Pixels, folder: Path, one: Object) -> Pixels:
+    """The picture that an object and what lies behind it make together.
 
     Args:
         rgb: the photo, (H, W, 3).
     """
     whole = rgb.copy()
-    for layer in row["layers"]:
-        pixels, x, y = _load(folder, layer)
-        height, width = pixels.shape[:2]
-        place = whole[y : y + height, x : x + width]
-        place[:] = over(place, pixels) if pixels.shape[2] == 4 else pixels
+    for name in ("background", "layer"):
+        paste(whole, *_load(folder, one, name))
     return whole
 
 
@@ -76,15 +134,10 @@ def mean_absolute_error(one: Pixels, other: Pixels) -> float:
     return float(np.abs(difference).mean())
 
 
-def _layer(row: Row, name: str) -> Row:
-    for layer in row["layers"] or []:
-        if layer["name"] == name:
-            found: Row = layer
-            return found
-    raise StorageError(
-        f"the source {row['source_id']} has no layer {name!r}", "run again with --force image_layers"
-    )
-
-
-def _load(folder: Path, layer: Row) -> tuple[Pixels, int, int]:
-    return decode(folder / layer["file"]), layer["x"], layer["y"]
+def _load(folder: Path, one: Object, name: str) -> tuple[Pixels, int, int]:
+    picture = one.get(name)
+    if not picture:
+        raise StorageError(
+            f"object {one.get('number', 1)} in {folder} has no {name}", "run again with --force image_layers"
+        )
+    return decode(folder / picture["file"]), picture["x"], picture["y"]

@@ -1,4 +1,4 @@
-"""What of a photo is its subject, by a segmentation network in a local ONNX file, run by OpenCV.
+"""What of a photo is its subject, by a segmentation network in a local ONNX file.
 
 | family | input | pixels | first output |
 |---|---|---|---|
@@ -9,19 +9,16 @@
 Which one a file is, its graph tells. Attention is a `Softmax` among its operators.
 """
 
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.onnx_graph import Graph, read_graph
-
-Floats = NDArray[np.float32]
+from iedf_assets.core.pictures.onnx_runtimes import Floats, by_onnxruntime, by_opencv
 
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _EXPECTED = (
@@ -106,21 +103,26 @@ def _family(graph: Graph) -> Family | None:
 
 
 class Network:
-    """A segmentation network. Threads may share it: each runs a copy of its own, so that none waits.
+    """A segmentation network. Threads may share it.
 
     The same pixels give the same answer, whatever was asked before and by however many threads.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, runtime: str = "opencv", device: str = "auto") -> None:
         """Read the file's graph and load it once.
 
+        Args:
+            runtime: `opencv` or `onnxruntime`.
+            device: of onnxruntime: `cpu`, `cuda`, `cuda:1` and so on, or `auto`.
+
         Raises:
-            WorkerError: there is no such file, it is of no known family, or OpenCV cannot run it.
+            WorkerError: there is no such file, it is of no known family, or the runtime cannot run it.
         """
-        self.family, self._output = family_of(path)
-        self._path = path
-        self._own = threading.local()
-        self._net()
+        self.family, output = family_of(path)
+        if runtime == "opencv":
+            self._forward = by_opencv(path, output)
+        else:
+            self._forward = by_onnxruntime(path, output, device)
 
     def ask(self, rgb: Pixels) -> Answer:
         """What of a photo is its subject.
@@ -129,9 +131,7 @@ class Network:
             rgb: uint8 (H, W, 3). It is reduced to the network's size, whatever its shape.
         """
         height, width = rgb.shape[:2]
-        net = self._net()
-        net.setInput(self._input(rgb))
-        raw = np.asarray(net.forward(self._output), np.float32).reshape(self.family.side, -1)
+        raw = self._forward(self._input(rgb)).reshape(self.family.side, -1)
         if self.family.logits:
             raw = np.reciprocal(1 + np.exp(-raw), dtype=np.float32)
         least, greatest = float(raw.min()), float(raw.max())
@@ -148,16 +148,3 @@ class Network:
         mean, deviation = (np.array(v, np.float32) for v in (self.family.mean, self.family.deviation))
         values = (small / np.float32(scale) - mean) / deviation
         return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
-
-    def _net(self) -> cv2.dnn.Net:
-        """This thread's copy."""
-        if not hasattr(self._own, "net"):
-            try:
-                self._own.net = cv2.dnn.readNetFromONNX(str(self._path))
-            except cv2.error as error:
-                raise WorkerError(
-                    f"OpenCV {cv2.__version__} cannot run {self._path}: {error}",
-                    f"point model_file to {_EXPECTED}",
-                ) from error
-        net: cv2.dnn.Net = self._own.net
-        return net

@@ -3,18 +3,19 @@
 All look rows up by their keys, so they take a book as `Book.at_work` gives it.
 """
 
+from pathlib import Path
+
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
-
-# A slot's further tries draw nothing new.
-NO_OTHER_RECIPE = "no_other_recipe"
 
 
 def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
@@ -76,7 +77,7 @@ def plan_edits(book: Book) -> list[Row]:
 def _nothing_of(source: Source) -> Row:
     """What stands for a decomposition where no edit needs one."""
     size = {"width": source.width, "height": source.height}
-    return {**size, "status": "done", "key": None, "subject": {}, "layers": []}
+    return {**size, "status": "done", "key": None, "objects": []}
 
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[EditRequest]:
@@ -103,7 +104,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                 recipe=row["recipe"],
                 instruction=row["instruction_en"],
                 local=subtype.tier != "global",
-                layers=layers,
+                object=object_of(layers.get("objects") or [], row["recipe"]),
                 layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
                 margin_px=margin_px(book.category.encoding, *size, subtype),
                 seed=seed_from("edit", row["edit_id"]),
@@ -150,16 +151,15 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "variant": slot.variant,
         "attempts": 0,
     }
-    drawn = _drawn(book, slot, slot.number, layers)
+    drawn, one = drawn_for(book, slot, layers)
     if isinstance(drawn, recipes.Unplannable):
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
-    if drawn in [_drawn(book, slot, number, layers) for number in range(1, slot.number)]:
-        detail = "this subject allows no edit that was not tried before"
-        return {**row, "status": "rejected", "reason": NO_OTHER_RECIPE, "detail": detail, "recipe": None}
-    chinese, english = instructions.write(
-        drawn, _subject_of(slot, layers), layers["width"], layers["height"], _seed_of(book, slot, slot.number)
-    )
+    # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
+    seed = seed_of(book, slot, slot.number)
+    size, subject = (layers["width"], layers["height"]), subject_of(slot, one) if one else {}
+    drawn = instructions.phrased(drawn, seed, book.category.plain_share, subject, layers["objects"], size)
+    chinese, english = instructions.write(drawn, subject, *size, seed)
     return {
         **row,
         "status": "planned",
@@ -170,30 +170,13 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
     }
 
 
-def _drawn(book: Book, slot: Slot, number: int, layers: Row) -> recipes.Recipe | recipes.Unplannable:
-    """The recipe of one of a slot's tries; a model makes another picture of the same one, by another seed."""
-    limits = getattr(book.category.recipes, slot.subtype.name)
-    subject, size = _subject_of(slot, layers), (layers["width"], layers["height"])
-    drawn = recipes.draw(slot.subtype.name, _seed_of(book, slot, number), subject, *size, limits)
-    if number == 1 or isinstance(drawn, recipes.Unplannable) or book.category.workers.edit.backend != "qwen":
-        return drawn
-    return {**drawn, "try": number}
-
-
-def _subject_of(slot: Slot, layers: Row) -> recipes.Subject:
-    subject: recipes.Subject = layers["subject"] if slot.subtype.needs != "none" else {}
-    return subject
-
-
-def _seed_of(book: Book, slot: Slot, number: int) -> int:
-    told = ("plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant)
-    return seed_from(*told, *([number] if number > 1 else []))
-
-
 def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
     encoding = book.category.encoding
-    needs = slot.subtype.needs
     layers = book.layers.get(slot.layers_key, {})
+    one = object_of(layers.get("objects") or [], edit["recipe"]) if slot.subtype.needs != "none" else {}
+    folder = book.layout.staged("image_layers", slot.layers_key)
+    made_later = edit["recomposition_error"]
+    error = layers.get("recomposition_error") if made_later is None else made_later
     return PairRequest(
         key=slot.pair_key,
         edit_id=edit["edit_id"],
@@ -206,13 +189,16 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         edit_folder=str(book.layout.staged("edited_images", slot.edit_key)),
         x=edit["x"],
         y=edit["y"],
-        layers_folder=str(book.layout.staged("image_layers", slot.layers_key)) if needs != "none" else None,
+        silhouette=str(folder / silhouette_file(one, slot.subtype)) if one else None,
+        object=one,
+        others=_others(layers.get("objects") or [], one, folder),
+        asks=_asks(book, slot, one),
         made_with=edit["made_with"],
         judged=edit["judged"],
         quality=encoding.jpeg_quality,
         margin=encoding.margin,
         feather=encoding.feather,
-        recomposition_error=layers.get("recomposition_error") if needs == "layers" else None,
+        recomposition_error=error if slot.subtype.needs == "layers" else None,
         instruction_ch=edit["instruction_ch"],
         instruction_en=edit["instruction_en"],
         output=str(book.layout.staged("edit_pairs", slot.pair_key)),
@@ -225,6 +211,21 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         },
         inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
     )
+
+
+def _others(objects: list[Row], one: Row, folder: Path) -> list[str] | None:
+    """The files of the other objects' silhouettes; None where nobody looked for others."""
+    if "others" not in one and len(objects) < 2:
+        return None
+    own = {one["number"], *(one["parts"] or [])}
+    return [str(folder / each["mask"]) for each in objects if not each["parts"] and each["number"] not in own]
+
+
+def _asks(book: Book, slot: Slot, one: Row) -> bool:
+    """Whether a second opinion says more of an object than is known, and counts."""
+    wanted = book.category.thresholds.min_object_agreement is not None
+    judged = "object" in slot.subtype.mask_checks
+    return bool(one) and judged and wanted and one.get("confidence") is None
 
 
 def _inputs(book: Book, edit: Row) -> dict[str, dict[str, str]]:

@@ -39,6 +39,7 @@ _MAX_HEADER = 1 << 27
 _NOT_IDENTITY = {
     "model_dir",
     "model_file",
+    "runtime",
     "revision",
     "device",
     "device_map",
@@ -113,11 +114,13 @@ def small_network() -> Path:
     return Path(os.environ.get(MODELS_VARIABLE) or PROJECT_ROOT / "models").absolute() / "u2netp.onnx"
 
 
-def network_settings(named: Path | None) -> ModelSettings:
+def network_settings(named: Path | None, runtime: str = "opencv", device: str = "auto") -> ModelSettings:
     """What a worker is told of its segmentation network: the file, and the fingerprint of its content.
 
     Args:
         named: the file that the profile names; None is the small one.
+        runtime: what runs it, `opencv` or `onnxruntime`.
+        device: of onnxruntime.
 
     Raises:
         WorkerError: it is not there.
@@ -128,7 +131,7 @@ def network_settings(named: Path | None) -> ModelSettings:
             f"the segmentation network {path} is not there",
             "make models brings the small one; model_file names another; the backend classical needs none",
         )
-    return ModelSettings(model_file=str(path), revision=fingerprint(path))
+    return ModelSettings(model_file=str(path), revision=fingerprint(path), runtime=runtime, device=device)
 
 
 def fingerprint(path: Path) -> str:
@@ -149,7 +152,7 @@ def identity(backend: str, settings: ModelSettings) -> list[Any]:
         WorkerError: there is no LoRA where the settings say.
     """
     if backend == "onnx":
-        return [backend, settings.revision]
+        return [backend, settings.revision, *([settings.runtime] if settings.runtime != "opencv" else [])]
     if backend != "qwen":
         return [backend]
     options = {name: value for name, value in asdict(settings).items() if name not in _NOT_IDENTITY}

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.faults import explain
 from iedf_assets.core.profile.fields import PROJECT_ROOT, YAML_LOADER
 from iedf_assets.core.profile.nesting import require_apart
@@ -23,7 +24,7 @@ def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> 
 
     Raises:
         ProfileError: no such file, no valid YAML, an unknown key or a wrong value (says the file, the line
-        and the key), or folders that lie in one another.
+        and the key), folders that lie in one another, or phrases that cannot be used.
     """
     profile, _ = trace_profile(path, settings)
     return profile
@@ -41,10 +42,11 @@ def trace_profile(path: Path, settings: Iterable[str] = ()) -> tuple[Profile, Or
         raw = change.applied(raw)
     origins = Origins(tree, changes)
     try:
-        profile = Profile.model_validate(raw)
+        profile = Profile.model_validate(raw).of_file(path)
     except ValidationError as error:
         raise ProfileError(explain(error, path, origins), "see configs/default.yaml for every key") from error
     require_apart(profile.folders, profile.categories)
+    bank()
     return profile, origins
 
 

@@ -1,27 +1,55 @@
 """The profile as a whole: everything a run depends on. Unknown keys are errors.
 
-A category may have `tries`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of its own;
-when the profile is loaded these are merged, so that every `Category` carries its own complete settings.
+A category may have `tries`, `plain_share`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of
+its own; when the profile is loaded these are merged, so that every `Category` carries its own complete
+settings.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.exports import Export
-from iedf_assets.core.profile.fields import Positive, Strict, absolute
+from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.profile.workers import Workers
 
 Tries = Annotated[int, Field(ge=1, le=20)]
+PLAIN_SHARE = 0.5
 # What a category may set for itself; the rest of such a section comes from the profile.
-OVERRIDABLE = ("tries", "filters", "recipes", "workers", "encoding", "thresholds")
+OVERRIDABLE = ("tries", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
+
+
+# What the UI reads as several partitions, or as a pattern, where it asks for some.
+_OF_THE_UI = re.compile(r'\.\.\.|[,*"\[\]]')
+
+
+def _bearable(name: str) -> str:
+    if found := _OF_THE_UI.search(name):
+        raise ValueError(
+            f"the category {name!r} has {found[0]!r} in its name, which Dagster's UI reads as a choice of "
+            "several; rename its folder and its entry"
+        )
+    if name != name.strip():
+        raise ValueError(
+            f"the category {name!r} begins or ends with a space; rename its folder and its entry"
+        )
+    return name
+
+
+CategoryName = Annotated[
+    str,
+    Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"),
+    AfterValidator(_bearable),
+]
 
 
 class Category(Strict):
@@ -32,12 +60,14 @@ class Category(Strict):
         subtypes: how many edits of each subtype a source gets.
         scene: the folder below task and subtype that samples go to.
         tries: how many tries each of its edits has; by default the profile's.
+        plain_share: of its edits that are asked for plainly; by default the profile's.
     """
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
     tries: Tries = 1
+    plain_share: Share = PLAIN_SHARE
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
@@ -72,8 +102,9 @@ class Profile(Strict):
         max_attempts: how often a failing row is tried before it is parked.
         tries: how many tries an edit has to pass the judge; the first that passes is published.
         exports: made as assets of their own, downstream of the index; see `profile.exports.Export`.
-        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `filters`,
-            `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
+        plain_share: of the edits that can be asked for exactly and plainly, those that are so plainly.
+        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `plain_share`,
+            `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
     """
 
     seed: int = 20260101
@@ -82,8 +113,10 @@ class Profile(Strict):
     threads: Annotated[int, Field(ge=0)] = 0
     max_attempts: Annotated[int, Field(ge=1)] = 3
     tries: Tries = 1
+    plain_share: Share = PLAIN_SHARE
     paths: Paths = Paths()
     limits: Limits = Limits()
+    automation: Automation = Automation()
     sources: Sources = Sources()
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
@@ -91,9 +124,8 @@ class Profile(Strict):
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
     exports: list[Export] = Field(default_factory=list)
-    categories: dict[
-        Annotated[str, Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$")], Category
-    ]
+    categories: dict[CategoryName, Category]
+    _file: Path | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -106,6 +138,17 @@ class Profile(Strict):
             complete = _merged(shared, category) if isinstance(category, dict) else category
             categories[unicodedata.normalize("NFC", str(name))] = complete
         return {**raw, "categories": categories}
+
+    def of_file(self, file: Path) -> Self:
+        """The same profile, which knows the file that it was read from."""
+        known = self.model_copy()
+        known._file = file  # noqa: SLF001  # of its own kind
+        return known
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from, if it was."""
+        return self._file
 
     @property
     def folders(self) -> dict[str, Path]:

@@ -17,15 +17,15 @@ class Paths(Strict):
         outputs: the dataset, tables and reports.
         staging: what stages hand on; null is `staging` in the outputs.
         logs: what runs and workers tell.
-        instance: settings of the Dagster instance: `dagster.yaml` keeps its storage with the outputs,
-            `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
+        instance: settings of the Dagster instance: `configs/dagster.yaml` keeps its storage with the
+            outputs, `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
     """
 
     data: Path = Path("data")
     outputs: Path = Path("outputs")
     staging: Path | None = None
     logs: Path = Path("logs")
-    instance: Path = Path("dagster.yaml")
+    instance: Path = Path("configs/dagster.yaml")
 
 
 class Limits(Strict):
@@ -65,6 +65,7 @@ class Sources(Strict):
         max_pixels: a picture with more pixels than this is not decoded (`too_large`).
         near_duplicate_bits: two photos whose 64-bit perceptual hashes differ in at most so many bits are
             near duplicates; -1 switches the test off.
+        timeout_s: seconds that a photo may take to be read, or a pair to be finished; see `timed_out`.
         max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
         validation_share: share of the sources whose split is `validation`.
         exclude: folders of pictures that are held out, of benchmarks for instance, or lists of `iedf hashes`:
@@ -73,6 +74,7 @@ class Sources(Strict):
 
     max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
     near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_loss_share: Share = 0.5
     validation_share: Share = 0.05
     exclude: list[Path] = Field(default_factory=list)

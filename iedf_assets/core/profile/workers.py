@@ -11,9 +11,10 @@ from iedf_assets.core.profile.fields import Positive, Strict, absolute
 
 
 class ModelOptions(Strict):
-    """How a worker's model is loaded and run; the backend `qwen` alone takes notice of it.
+    """How a worker's model is loaded and run; `onnx` takes notice of `runtime` and `device` alone.
 
     Attributes:
+        runtime: what runs the network of the backend `onnx`; onnxruntime is an extra.
         cfg: true classifier-free guidance scale; 1 is without, as Lightning LoRAs want it.
         resolution: of the layered model, the root of its working area: 640 or 1024 pixels.
         layer_count: how many layers the layered model is asked for.
@@ -35,6 +36,7 @@ class ModelOptions(Strict):
         judge: have the checkpoint's own vision model rate each edit.
     """
 
+    runtime: Literal["opencv", "onnxruntime"] = "opencv"
     cfg: Annotated[float, Field(ge=1, le=20)] = 4.0
     resolution: Literal[640, 1024] = 640
     layer_count: Annotated[int, Field(ge=2, le=16)] = 4
@@ -171,7 +173,7 @@ class Worker(Strict):
         if self.backend == "onnx":
             if self.launcher == "service" and self.revision:
                 return ModelSettings(revision=self.revision)
-            return network_settings(self.model_file)
+            return network_settings(self.model_file, self.model.runtime, self.model.device)
         if self.backend != "qwen":
             return ModelSettings()
         lora = str(absolute(self.model.lora)) if self.model.lora else None

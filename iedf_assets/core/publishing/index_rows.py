@@ -16,8 +16,9 @@ from typing import IO, Any
 
 import polars as pl
 
-from iedf_assets.core.judging.inspection_cache import known_of
+from iedf_assets.core.judging.inspection_cache import known_of, measured_of
 from iedf_assets.core.pairs.samples import one_line
+from iedf_assets.core.scoring.mask_scores import MASK_SCORES
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import write_table
@@ -30,10 +31,11 @@ INDEX_COLUMNS = (
 )  # fmt: skip
 # What a row of the joined manifests has to tell of a sample.
 INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
-           "model_revision", "made_with", "tier", "width", "height", "source_path")  # fmt: skip
+           "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
+           "checksums")  # fmt: skip
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with",
+    "width", "height", "made_with", "measured",
 )  # fmt: skip
 _NUMBERS = ("width", "height")
 
@@ -53,6 +55,7 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         "allowed_region_mask_path": layout.relative(known.allowed) if known.allowed else None,
         "result_mask_path": layout.relative(known.result_mask) if known.result_mask else None,
         "made_with": json.loads(row["made_with"]) if row["made_with"] else None,
+        "measured": _measured(row),
     }
     values = {
         "sample_id": f"{sample.number:05d}",
@@ -60,12 +63,20 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         "edit_task": sample.task,
         "src_image_path": files["source"],
         "result_image_path": files["result"],
-        "mask_paths": [files["mask"], files["mask_inverse"]],
+        "mask_paths": [files["mask"], files["mask_inverse"]] if row["tier"] != "stated" else [],
         "metadata": {key: told[key] for key in METADATA},
         "split": None,
         **{role: one_line(row[role]) if row[role] else None for role in ("instruction_ch", "instruction_en")},
     }
     return {column: values[column] if column in values else row[column] for column in INDEX_COLUMNS}
+
+
+def _measured(row: Row) -> Row | None:
+    """What was measured of a sample's mask, by the names of all such scores."""
+    found = measured_of(row["scores"], row["checksums"])
+    if found is None:
+        return None
+    return {"of": found.of, "scores": {name: found.scores.get(name) for name in MASK_SCORES}}
 
 
 def as_today(entry: Row) -> Row:

@@ -47,6 +47,29 @@ def sharpness(
     return None if inside is None or outside is None else inside / outside * max(factor, 1.0) ** 2
 
 
+def scaled_sharpness(
+    source: Pixels, result: Pixels, mask: Pixels, there: Pixels, factor: float
+) -> float | None:
+    """How sharp an enlarged object is beside its source enlarged alike; 1 is alike, None for too little.
+
+    Args:
+        source, result: uint8 (H, W, 3).
+        mask, there: uint8 (H, W), nonzero on the object as it was and as it ends up.
+        factor: above 1.
+    """
+    box = grown_box(mask, 0)
+    if box[0].start == box[0].stop:
+        return None
+    size = tuple(round((part.stop - part.start) * factor) for part in box[::-1])
+    enlarged = cv2.resize(
+        np.ascontiguousarray(source[box]), (size[0], size[1]), interpolation=cv2.INTER_CUBIC
+    )
+    shown = cv2.resize(np.ascontiguousarray(mask[box]), (size[0], size[1]), interpolation=cv2.INTER_NEAREST)
+    expected = _grain_within(np.asarray(enlarged, np.uint8), np.asarray(shown, np.uint8))
+    found = _grain_within(result, there)
+    return None if expected is None or found is None else found / expected
+
+
 def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
     """What lies around an edit, outside its allowed region: uint8 (H, W), 0 or 255."""
     rows, columns = grown_box(edited, 0)

@@ -11,11 +11,17 @@ from pathlib import Path
 
 from iedf_assets.core.errors import InputsLostError
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.reasons import SYMLINK_OUTSIDE, UNREADABLE
+from iedf_assets.core.reasons import HIDDEN, SYMLINK_OUTSIDE, UNREADABLE
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import Layout, nfc
 
 Problem = tuple[str, str]
+# What galleries, disks and systems keep beside photos, in lower case.
+_PROGRAMS_OWN = frozenset(
+    {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
+     "lost+found", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r",
+     "lightroom previews.lrdata", "captureone"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +87,27 @@ def unmapped_folders(layout: Layout, profile: Profile) -> list[str]:
 
 
 def _walk(root: Path, category: str, roots: list[str]) -> Iterator[Found]:
-    folders = [(str(root), category)]
+    folders: list[tuple[str, str, str | None]] = [(str(root), category, None)]
     while folders:
-        folder, name = folders.pop()
+        folder, name, inside = folders.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
                 full_name = f"{name}/{nfc(_printable(entry.name))}"
+                why = inside or _why_hidden(entry.name)
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, full_name))
+                    folders.append((entry.path, full_name, why))
                     continue
                 # A file that vanished since the folder was listed is not there.
                 with suppress(FileNotFoundError):
-                    yield _found(entry, full_name, roots)
+                    found = _found(entry, full_name, roots)
+                    yield replace(found, problem=found.problem or (HIDDEN, why)) if why else found
+
+
+def _why_hidden(name: str) -> str | None:
+    """Why a file or folder of this name is no photo of the user's; None when it may be one."""
+    if name.startswith("."):
+        return f"{_printable(name)} is hidden"
+    return f"{_printable(name)} is a program's own" if name.lower() in _PROGRAMS_OWN else None
 
 
 def _found(entry: os.DirEntry[str], name: str, roots: list[str]) -> Found:

@@ -38,6 +38,13 @@ def exclusive(path: Path, *, subject: str, wait_s: float = 0.0, remedy: str = WA
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Whether a live process, this one included, holds the lock file at `path`."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return not _try_lock(file.fileno())
+    return False
+
+
 def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

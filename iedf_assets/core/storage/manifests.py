@@ -14,11 +14,12 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.older_rows import renewed, renewed_table
 
 # Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its
 # rows.
 NESTED = frozenset(
-    {"files", "checksums", "layers", "subject", "recipe", "failed_checks", "scores", "made_with", "judged"}
+    {"files", "checksums", "objects", "recipe", "failed_checks", "scores", "made_with", "judged"}
 )
 
 _OUTCOME = {
@@ -36,11 +37,12 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "path": pl.String, "key": pl.String, "source_id": pl.String, **_OUTCOME, "duplicate_of": pl.String,
         "width": pl.Int32, "height": pl.Int32, "original_width": pl.Int32, "original_height": pl.Int32,
         "format": pl.String, "mode": pl.String, "bytes": pl.Int64, "mtime_ns": pl.Int64, "phash": pl.String,
+        "look": pl.String,
     },
     # one row per decomposition; key: key
     "image_layers": {
         "key": pl.String, "source_id": pl.String, **_OUTCOME, "level": pl.String,
-        "width": pl.Int32, "height": pl.Int32, "layers": pl.String, "subject": pl.String, **_STAGED,
+        "width": pl.Int32, "height": pl.Int32, "objects": pl.String, **_STAGED,
         "recomposition_error": pl.Float64, "backend": pl.String, "model_revision": pl.String,
         "made_with": pl.String,
     },
@@ -49,8 +51,8 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "key": pl.String, "edit_id": pl.String, "source_id": pl.String, "layers_key": pl.String, **_OUTCOME,
         "task": pl.String, "subtype": pl.String, "scene": pl.String, "variant": pl.Int32, "recipe": pl.String,
         "instruction_ch": pl.String, "instruction_en": pl.String, "x": pl.Int32, "y": pl.Int32,
-        **_STAGED, "backend": pl.String, "model_revision": pl.String, "made_with": pl.String,
-        "judged": pl.String,
+        "recomposition_error": pl.Float64, **_STAGED, "backend": pl.String, "model_revision": pl.String,
+        "made_with": pl.String, "judged": pl.String,
     },
     # one row per finished pair; key: key
     "edit_pairs": {
@@ -250,7 +252,8 @@ def table_of(layout: Layout, stage: str, category: str) -> pl.LazyFrame:
     """
     column = key_column(stage)
     # Journals hold what was known of a row.
-    journal = frame((row for row in read_journal(layout.journal(stage, category)) if column in row), stage)
+    rows = (renewed(row) for row in read_journal(layout.journal(stage, category)) if column in row)
+    journal = frame(rows, stage)
     path = layout.manifest(stage, category)
     return merged(_completed(scan_table(path), stage), journal, column) if path.exists() else journal.lazy()
 
@@ -273,6 +276,7 @@ def batches(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 
 def _completed(table: pl.LazyFrame, stage: str) -> pl.LazyFrame:
     """A table with the columns of today: manifests have those of their time."""
+    table = renewed_table(table, table.collect_schema().names())
     there = table.collect_schema().names()
     missing = [pl.lit(None, kind).alias(name) for name, kind in SCHEMAS[stage].items() if name not in there]
     return table.with_columns(missing).select(SCHEMAS[stage].keys())

@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from iedf_assets.core.pairs.finishing import finish
+from iedf_assets.core.pairs.finishing import finish, finished_apart
 from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import pair_requests
 from iedf_assets.core.sources.scan import paths_on_disk
@@ -22,6 +23,7 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     requests = pair_requests(book.at_work(), paths_on_disk(factory.layout, book.name))
     sweep_stage(factory.layout, "edit_pairs")
     require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
+    apart, timeout_s = decoders(factory.profile), factory.profile.sources.timeout_s
     with Journal(factory.layout.journal("edit_pairs", book.name)) as journal:
         run_requests(
             requests,
@@ -30,6 +32,8 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
             threads=thread_count(factory.profile.threads),
             max_failures_in_a_row=book.category.workers.edit.max_failures_in_a_row,
             report=factory.progress(context),
+            apart=lambda request: finished_apart(request, apart, timeout_s),
+            give_up=apart.give_up,
         )
     book = factory.book(book.name)
     return book, {"made": len(requests), **pairs_strip(book.at_work())}
@@ -38,7 +42,6 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
 EDIT_PAIRS = Stage(
     name="edit_pairs",
     after="edited_images",
-    group="finish",
     kinds=frozenset({"opencv", "pillow"}),
     version=PAIRS_VERSION,
     description="Composites each edit through a feathered alpha, encodes source and result once and "

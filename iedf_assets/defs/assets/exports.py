@@ -7,8 +7,10 @@ import dagster as dg
 
 from iedf_assets.core.exporting.export import export
 from iedf_assets.core.profile.exports import Export
-from iedf_assets.defs.metadata import OWNERS
+from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
 EXPORT_VERSION = 1
 
@@ -30,15 +32,18 @@ def export_asset(name: str, asked: Export) -> dg.AssetsDefinition:
     @dg.asset(
         name=name,
         deps=["dataset_index"],
-        group_name="export",
+        group_name=GROUP,
         kinds={asked.format},
         owners=OWNERS,
         code_version=str(EXPORT_VERSION),
+        automation_condition=FOLLOWS,
+        metadata=source_of(export_asset),
         description=f"The dataset as {asked.format} in `{asked.target}`, brought in line with the index: "
         "what is there already is not made again, and withdrawn samples leave.",
     )
     def asset(factory: dg.ResourceParam[Factory]) -> dg.MaterializeResult[None]:
-        found = export(factory.profile, factory.layout, asked)
+        with told_plainly():
+            found = export(factory.ready().profile, factory.layout, asked)
         tally = found.tally
         return dg.MaterializeResult(
             metadata={

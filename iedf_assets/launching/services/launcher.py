@@ -8,6 +8,7 @@ from typing import Any
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.pictures.layers import files_of
 from iedf_assets.core.pictures.photos import MAX_FILE_BYTES
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import place_file
@@ -20,8 +21,6 @@ from iedf_assets.launching.side_by_side import side_by_side
 from iedf_assets.launching.stage_work import StageWork
 from iedf_assets.launching.subprocess_launcher import launch_processes
 from model_envs.services.translating import edit_by_contract, layers_by_contract
-
-_MASKS = frozenset({"mask.png", "alpha.png"})
 
 
 def launch_through_services(work: StageWork) -> None:
@@ -132,6 +131,5 @@ def _packed(path: Path) -> str:
 
 def _layer_files(request: EditRequest) -> dict[str, str]:
     """The files that an edit is made from, by name, base64."""
-    needed = _MASKS | {layer["file"] for layer in request.layers.get("layers") or []}
-    there = needed & set(request.layers.get("files") or {})
-    return {name: _packed(Path(request.layers_folder) / name) for name in sorted(there)}
+    names = sorted(files_of(request.object)) if request.object else []
+    return {name: _packed(Path(request.layers_folder) / name) for name in names}

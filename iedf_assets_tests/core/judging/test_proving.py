@@ -5,7 +5,7 @@ import pytest
 
 from iedf_assets.core.judging.proving import UNTOUCHED, Detection, as_json, prove, worst_rates
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.profile.thresholds import OutsideTier, Thresholds
+from iedf_assets.core.profile.thresholds import LATER, OutsideTier, Thresholds
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.pair_making import Plant, tree
@@ -13,7 +13,7 @@ from iedf_assets_tests.helpers.pair_making import Plant, tree
 LAX = Thresholds.model_validate({
     "min_mask_share": 0, "max_mask_share": 1, "min_mask_largest_share": 0, "max_mask_hole_share": 1,
     "min_polarity": 0, "min_changed_share_inside": 0, "min_structure": -1, "min_sharpness": 0,
-    "max_seam": 1e9, "min_effect": -1, "max_instruction_faults": 1000,
+    **dict.fromkeys(LATER), "max_seam": 1e9, "min_effect": -1, "max_instruction_faults": 1000,
     "composited": dict.fromkeys(OutsideTier.model_fields),
 })  # fmt: skip
 

@@ -15,9 +15,12 @@ from iedf_assets.core.pictures.layers import (
     load_background,
     load_object,
     mean_absolute_error,
+    object_of,
     over,
     recompose,
+    silhouette_file,
 )
+from iedf_assets.core.profile.subtypes import SUBTYPES
 
 
 def noise(seed: int, *shape: int) -> Pixels:
@@ -25,12 +28,12 @@ def noise(seed: int, *shape: int) -> Pixels:
 
 
 def staged(folder: Path, **layers: tuple[Pixels, int, int]) -> dict[str, Any]:
-    rows = []
+    entry: dict[str, Any] = {"number": 1, "alpha": None}
     for name, (pixels, x, y) in layers.items():
         (folder / f"{name}.png").write_bytes(encode_png(pixels))
         height, width = pixels.shape[:2]
-        rows.append({"name": name, "file": f"{name}.png", "x": x, "y": y, "width": width, "height": height})
-    return {"source_id": "s", "layers": rows}
+        entry[name] = {"file": f"{name}.png", "x": x, "y": y, "width": width, "height": height}
+    return entry
 
 
 @settings(max_examples=30, deadline=None)
@@ -44,7 +47,7 @@ def test_compositing_is_the_mixture_to_the_nearest_level(seed: int, height: int,
 
 def test_layers_recompose_bottom_to_top_at_their_places(tmp_path: Path) -> None:
     photo, background, rgba = noise(0, 20, 30, 3), noise(1, 12, 14, 3), noise(2, 6, 7, 4)
-    row = staged(tmp_path, background=(background, 5, 4), object_1=(rgba, 8, 6))
+    row = staged(tmp_path, background=(background, 5, 4), layer=(rgba, 8, 6))
     expected = photo.copy()
     expected[4:16, 5:19] = background
     expected[6:12, 8:15] = over(expected[6:12, 8:15], rgba)
@@ -55,7 +58,7 @@ def test_layers_recompose_bottom_to_top_at_their_places(tmp_path: Path) -> None:
 
 def test_what_was_staged_is_what_is_read(tmp_path: Path) -> None:
     background, rgba = noise(1, 12, 14, 3), noise(2, 6, 7, 4)
-    row = staged(tmp_path, background=(background, 5, 4), object_1=(rgba, 8, 6))
+    row = staged(tmp_path, background=(background, 5, 4), layer=(rgba, 8, 6))
     for (pixels, x, y), (expected, place) in (
         (load_background(tmp_path, row), (background, (5, 4))),
         (load_object(tmp_path, row), (rgba, (8, 6))),
@@ -66,8 +69,29 @@ def test_what_was_staged_is_what_is_read(tmp_path: Path) -> None:
 
 
 def test_an_absent_layer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="object_1"):
-        load_object(tmp_path, {"source_id": "s", "layers": []})
+    with pytest.raises(StorageError, match=r"object 2 in .* has no layer"):
+        load_object(tmp_path, {"number": 2, "layer": None})
+
+
+def test_a_recipe_is_for_the_object_that_it_names_else_for_the_first() -> None:
+    objects = [{"number": 1}, {"number": 2}]
+    assert object_of(objects, {"subtype": "move"}) == {"number": 1}
+    assert object_of(objects, {"subtype": "move", "object": 2}) == {"number": 2}
+    assert object_of(objects, {"subtype": "move", "object": 3}) == object_of([], {}) == {}
+
+
+def test_only_what_takes_an_object_away_takes_its_shadow_along() -> None:
+    one = {"mask": "mask.png", "footprint": "footprint.png"}
+    files = {
+        name: silhouette_file(one, SUBTYPES[name]) for name in ("move", "delete", "recolor", "background")
+    }
+    assert files == {"move": "footprint.png", "delete": "footprint.png", "recolor": "mask.png",
+                     "background": "mask.png"}  # fmt: skip
+    assert (
+        silhouette_file(one | {"footprint": None}, SUBTYPES["move"])
+        == silhouette_file(one, None)
+        == "mask.png"
+    )
 
 
 def test_the_error_of_pictures_is_their_mean_difference() -> None:

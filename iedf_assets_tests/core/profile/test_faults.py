@@ -44,7 +44,7 @@ def test_a_fault_deep_in_a_category_is_told_once_with_its_line(tmp_path: Path, t
 
 def test_an_unknown_key_unlike_any_other_brings_those_that_are_known(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path, HEAD + "        model: {zzzz: 1}")
-    assert "known here: cfg, resolution, layer_count" in fault
+    assert "known here: runtime, cfg, resolution" in fault
 
 
 def test_a_key_of_a_section_with_another_name_in_the_code_is_suggested_from(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from iedf_assets.core.profile.origins import Key, leaves
 from iedf_assets.core.profile.schema import OVERRIDABLE, Category, Profile
 
 CONFIGS = PROJECT_ROOT / "configs"
-OTHERS = ("mock_services", "quotas", "qwen", "qwen_ray", "qwen_services")
+OTHERS = ("compose", "mock_services", "quotas", "qwen", "qwen_ray", "qwen_services")
 DEFAULTS = leaves(Profile.model_validate({"categories": {"any": {"task": "semantic_edit"}}}))
 
 

@@ -12,8 +12,8 @@ from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.sources.exclusions import Exclusions, Held, hashed
-from iedf_assets.core.sources.fingerprints import perceptual_hash
+from iedf_assets.core.sources.exclusions import Exclusions, hashed
+from iedf_assets.core.sources.fingerprints import Candidate, look_of, perceptual_hash
 from iedf_assets.core.sources.ingest import ingest
 from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.journal import Journal
@@ -41,7 +41,7 @@ def excluding(profile: Profile, *paths: Path) -> Profile:
 
 
 def found(exclusions: Exclusions, rgb: Pixels) -> str | None:
-    return exclusions.found(rgb, perceptual_hash(rgb))
+    return exclusions.found(Candidate("photo", "id", perceptual_hash(rgb), look_of(rgb)))
 
 
 def test_a_photo_in_another_size_and_quality_is_found_and_another_is_not(
@@ -54,11 +54,9 @@ def test_a_photo_in_another_size_and_quality_is_found_and_another_is_not(
     assert found(Exclusions(()), small) is None
 
 
-def test_where_hashes_are_near_the_pixels_decide() -> None:
+def test_where_hashes_are_near_the_look_decides() -> None:
     rgb = data.coffee()
-    phash = perceptual_hash(rgb)
-    assert phash is not None
-    other = Held("other", phash, np.full((32, 32, 3), 128, np.uint8))
+    other = Candidate("other", "", perceptual_hash(rgb), look_of(255 - rgb))
     assert found(Exclusions([other]), rgb) is None
 
 
@@ -71,10 +69,10 @@ def test_a_list_says_what_the_folder_says(profile: Profile, benchmark: Path, tmp
     path = tmp_path / "held-out.jsonl"
     path.write_text(told.stdout, "utf-8")
     assert found(Exclusions.of(excluding(profile, path)), data.chelsea()) == "chelsea.jpg"
-    assert [one for one in hashed(benchmark, profile) if isinstance(one, str)] == ["flat.png", "notes.txt"]
+    assert [one.path for one in hashed(benchmark, profile) if not one.phash] == ["flat.png", "notes.txt"]
 
 
-@pytest.mark.parametrize("text", ["nonsense", '{"name": "x", "phash": "zz", "small": ""}', None])
+@pytest.mark.parametrize("text", ["nonsense", '{"name": "x", "phash": "zz", "look": ""}', None])
 def test_a_list_that_cannot_be_read_is_named(profile: Profile, tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "list.jsonl"
     if text is not None:

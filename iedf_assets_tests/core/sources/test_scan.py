@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.errors import InputsLostError
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.reasons import HIDDEN
 from iedf_assets.core.sources.scan import Found, find_files, fingerprint, unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 
@@ -41,7 +42,20 @@ def test_every_file_at_any_depth_is_found(layout: Layout) -> None:
         facts = file.path.stat()
         assert (file.size, file.mtime_ns, file.ctime_ns) == (len(name), facts.st_mtime_ns, facts.st_ctime_ns)
         assert file.path.is_absolute()
-        assert file.problem is None
+        hidden = name.startswith(".") or name == "Thumbs.db"
+        assert (file.problem is not None) is hidden
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg", "._a.jpg",
+     "相册/.picasa.ini", "#recycle/a.jpg", "$RECYCLE.BIN/S-1/a.jpg", "deep/@eaDir/b/c.jpg", "desktop.ini"],
+)  # fmt: skip
+def test_what_programs_keep_for_themselves_is_named_and_never_opened(layout: Layout, name: str) -> None:
+    put(layout, name, b"x")
+    (file,) = found_in(layout).values()
+    assert file.problem is not None
+    assert file.problem[0] == HIDDEN
 
 
 def test_an_absent_folder_is_not_an_empty_one(layout: Layout) -> None:

@@ -26,7 +26,7 @@ def layers_row(key: str, **more: object) -> dict[str, object]:
         "source_id": "s",
         "status": "done",
         "files": {"mask.png": 3},
-        "layers": [{"name": "背景"}],
+        "objects": [{"mask": "背景.png"}],
         **more,
     }
 
@@ -42,7 +42,7 @@ def test_nested_values_survive_the_round_trip(tmp_path: Path) -> None:
     rows = list(Rows(scan_table(tmp_path / "t.parquet"), "image_layers").values())
     assert [row["key"] for row in rows] == ["a", "b"]
     assert rows[0]["files"] == {"mask.png": 3}
-    assert rows[0]["layers"] == [{"name": "背景"}]
+    assert rows[0]["objects"] == [{"mask": "背景.png"}]
 
 
 def test_the_journal_overlays_the_manifest(layout: Layout) -> None:

@@ -55,19 +55,25 @@ class Stage:
         layer = {"x": left, "y": top, "width": w, "height": h}
         mean = [round(value) for value in cv2.mean(rgb, self.silhouette)[:3]]
         self.subject = {**layer, "area_share": float((self.silhouette > 0).mean()), "colour": mean}
-        self.row: dict[str, Any] = {
-            "source_id": "s",
-            "subject": self.subject,
-            "layers": [
-                {"name": "background", "file": "background.png", **layer},
-                {"name": "object_1", "file": "object_1.png", **layer},
-            ],
-        }
+        self.box, self.object = (
+            layer,
+            {
+                "number": 1,
+                **self.subject,
+                "mask": "mask.png",
+                "alpha": None,
+                "layer": {"file": "object_1.png", **layer},
+                "background": {"file": "background.png", **layer},
+            },
+        )
 
     def recipe(self, subtype: str, kind: str | None = None, seed: int = 3) -> recipes.Recipe:
         limits = getattr(Recipes(), subtype)
         recipe = recipes.draw(subtype, seed, self.subject, *self.size, limits)
-        assert isinstance(recipe, dict)
+        if isinstance(recipe, recipes.Unplannable):
+            # Coffee could be skin; a renderer paints what it is told.
+            assert recipe.reason == "no_body_colour"
+            return {"task": "semantic_edit", **GOLDEN_RECIPES["recolor"]}
         return recipe if kind is None else {**recipe, "kind": kind}
 
     def edit(self, recipe: recipes.Recipe, source_id: str | None = None) -> tuple[Pixels, int, int]:
@@ -75,12 +81,13 @@ class Stage:
         output.mkdir(exist_ok=True)
         request = EditRequest(
             key="k", edit_id="e", source_id=source_id or content_hash(self.path.read_bytes()),
-            path=str(self.path), max_megapixels=16.0, max_pixels=10**8, recipe=recipe, layers=self.row,
+            path=str(self.path), max_megapixels=16.0, max_pixels=10**8, recipe=recipe, object=self.object,
             instruction="Edit it", local=True,
             layers_folder=str(self.folder), margin_px=MARGIN, seed=1, output=str(output),
         )  # fmt: skip
         row = Backend(ModelSettings()).run(request, output)
         assert row["status"] == "done"
+        self.row = row
         return decode(output / "picture.png"), row["x"], row["y"]
 
     def finished(self, recipe: recipes.Recipe) -> tuple[Pixels, Pixels, Pixels | None]:
@@ -246,7 +253,7 @@ GOLDEN: dict[str, list[float]] = {
     "move/None": [55, 50, 151.36, 98.29, 74.92],
     "scale/None": [86, 28, 169.69, 106.54, 71.92],
     "delete/None": [100, 50, 134.7, 110.45, 100.43],
-    "recolor/None": [100, 50, 138.46, 100.01, 95.13],
+    "recolor/None": [100, 50, 139.27, 99.16, 93.24],
     "identity/relight_left": [100, 50, 154.9, 90.88, 54.24],
     "identity/relight_right": [100, 50, 154.92, 91.21, 54.68],
     "identity/relight_above": [100, 50, 157.01, 95.63, 57.16],
@@ -301,10 +308,29 @@ def test_edits_that_need_a_mask_alone_are_the_same_without_layers(stage: Stage, 
     layered = stage.edit(recipe)
     alpha = decode(stage.folder / "object_1.png")[..., 3]
     (stage.folder / "alpha.png").write_bytes(encode_png(np.ascontiguousarray(alpha)))
-    stage.row["layers"] = []
+    stage.object |= {"layer": None, "background": None, "alpha": {"file": "alpha.png", **stage.box}}
     masked = stage.edit(recipe)
     assert masked[1:] == layered[1:]
     assert np.array_equal(masked[0], layered[0])
+
+
+def test_what_lies_behind_an_object_is_filled_where_it_was_not_made_with_it(stage: Stage) -> None:
+    stage.object["background"] = None
+    recipe = stage.recipe("delete")
+    patch, x, y = stage.edit(recipe)
+    assert stage.row["recomposition_error"] < 2
+    assert np.array_equal(stage.edit(recipe)[0], patch)
+    height, width = patch.shape[:2]
+    here = np.s_[y : y + height, x : x + width]
+    inside = stage.silhouette[here] > 0
+    far = cv2.dilate(stage.alpha[here], np.ones((9, 9), np.uint8)) == 0
+    assert np.abs(patch[inside].astype(int) - stage.rgb[here][inside]).mean() > 5
+    assert np.array_equal(patch[far], stage.rgb[here][far])
+    moved, left, top = stage.edit(stage.recipe("move"))
+    # All edits of an object show the same behind it.
+    row, column = np.argwhere(inside & (patch != stage.rgb[here]).any(axis=2))[0] + (y, x)
+    if stage.silhouette[row - stage.recipe("move")["dy"], column - stage.recipe("move")["dx"]] == 0:
+        assert np.array_equal(moved[row - top, column - left], patch[row - y, column - x])
 
 
 def test_a_photo_that_changed_since_the_scan_is_refused(stage: Stage) -> None:

@@ -90,18 +90,19 @@ def test_made_up_pictures_without_a_subject_are_filtered(tmp_path: Path, kind: s
 def test_the_layers_recompose_to_the_photo(tmp_path: Path) -> None:
     photo = data.rocket()
     row = decompose(put(tmp_path, photo), tmp_path / "out")
-    whole = recompose(photo, tmp_path / "out", row)
+    whole = recompose(photo, tmp_path / "out", row["objects"][0])
     error = float(np.abs(whole.astype(np.int16) - photo).mean())
     assert error == pytest.approx(row["recomposition_error"], abs=1e-3)
     assert error < 0.5
-    assert [layer["name"] for layer in row["layers"]] == ["background", "object_1"]
+    (one,) = row["objects"]
+    assert [one[name]["file"] for name in ("background", "layer")] == ["background.png", "object_1.png"]
 
 
 @pytest.mark.slow
 def test_the_completed_background_no_longer_shows_the_object(tmp_path: Path) -> None:
     photo = data.rocket()
     row = decompose(put(tmp_path, photo), tmp_path / "out")
-    background, x, y = load_background(tmp_path / "out", row)
+    background, x, y = load_background(tmp_path / "out", row["objects"][0])
     height, width = background.shape[:2]
     mask = decode(tmp_path / "out" / "mask.png")[y : y + height, x : x + width] > 0
     before = photo[y : y + height, x : x + width][mask].mean()
@@ -111,8 +112,8 @@ def test_the_completed_background_no_longer_shows_the_object(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_the_box_holds_all_of_the_alpha_and_the_facts_agree(tmp_path: Path) -> None:
     row = decompose(put(tmp_path, data.coffee()), tmp_path / "out")
-    rgba, x, y = load_object(tmp_path / "out", row)
-    subject = row["subject"]
+    rgba, x, y = load_object(tmp_path / "out", row["objects"][0])
+    subject = row["objects"][0]
     assert (x, y, rgba.shape[1], rgba.shape[0]) == tuple(subject[k] for k in ("x", "y", "width", "height"))
     alpha = rgba[..., 3]
     assert alpha[0].any()
@@ -130,10 +131,11 @@ def test_level_mask_and_subjects_too_large_for_any_edit_get_no_layers(tmp_path: 
     path = put(tmp_path, data.coffee())
     for name, changes in (("a", {"level": "mask"}), ("b", {"max_area": 0.3})):
         row = decompose(path, tmp_path / name, **changes)
-        assert row["layers"] == []
+        (one,) = row["objects"]
+        assert (one["layer"], one["background"]) == (None, None)
         assert {file.name for file in (tmp_path / name).iterdir()} == {"mask.png", "alpha.png"}
-        alpha, x, y = load_alpha(tmp_path / name, row)
-        assert (x, y) == (row["subject"]["x"], row["subject"]["y"])
+        alpha, x, y = load_alpha(tmp_path / name, one)
+        assert (x, y) == (one["x"], one["y"])
         assert alpha.max() == 255
 
 

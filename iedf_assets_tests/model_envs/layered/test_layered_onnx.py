@@ -11,12 +11,12 @@ from skimage import data
 from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.layers import recompose
+from iedf_assets.core.pictures.layers import files_of
 from iedf_assets.core.pictures.objects import Found
 from iedf_assets.core.profile.checkpoints import network_settings
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets_tests.helpers.networks import put_network
-from model_envs.layered.onnx import Backend, chosen
+from model_envs.layered.onnx import MOST, Backend, chosen
 
 # Points as shares of width and height that belong to the subject, and points that do not.
 SUBJECTS = {
@@ -58,16 +58,23 @@ def test_the_mask_covers_the_subject_and_not_its_surroundings(
 
 
 @pytest.mark.slow
-def test_the_layers_recompose_to_the_photo(backend: Backend, tmp_path: Path) -> None:
-    photo = data.rocket()
-    row = decompose(backend, photo, tmp_path / "out", level="layers")
-    error = float(np.abs(recompose(photo, tmp_path / "out", row).astype(np.int16) - photo).mean())
-    assert error == pytest.approx(row["recomposition_error"], abs=1e-3)
-    assert error < 0.5
-    assert [layer["name"] for layer in row["layers"]] == ["background", "object_1"]
+def test_things_that_do_not_touch_are_objects_and_together_one_more(backend: Backend, tmp_path: Path) -> None:
+    photo = data.coffee()
+    row = decompose(backend, np.hstack([photo, photo[:, ::-1]]), tmp_path / "out", level="layers")
+    *alone, _ = row["objects"]
+    assert [one["number"] for one in row["objects"]] == [1, 2, 3]
+    assert len(alone) == 2
+    assert [one["parts"] for one in row["objects"]] == [None, None, [1, 2]]
+    masks = [decode(tmp_path / "out" / one["mask"]) > 0 for one in row["objects"]]
+    assert np.array_equal(masks[-1], np.any(masks[:-1], axis=0))
+    assert np.sum(masks[:-1], axis=0).max() == 1
+    sides = sorted(one["center_x"] for one in alone)
+    assert sides[0] < 0.5 < sides[1]
+    assert [len(one["others"]) for one in row["objects"]] == [1, 1, 0]
+    assert all(one["background"] is None for one in row["objects"])
+    assert all((tmp_path / "out" / name).is_file() for one in row["objects"] for name in files_of(one))
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_same_photo_gives_the_same_bytes(backend: Backend, tmp_path: Path) -> None:
     photo = cv2.resize(data.rocket(), (320, 213), interpolation=cv2.INTER_AREA).astype(np.uint8)
@@ -103,17 +110,18 @@ def test_made_up_pictures_without_a_subject_are_filtered(backend: Backend, tmp_p
     assert decompose(backend, photos[kind], tmp_path / "out")["status"] == "filtered"
 
 
-def test_the_largest_of_the_sure_objects_is_chosen() -> None:
+def test_the_largest_of_the_sure_objects_comes_first() -> None:
     def one(side: int, confidence: float) -> Found:
         probability = np.zeros((100, 100), np.float32)
         probability[:side, :side] = 1
         return Found(probability, 1.0, confidence)
 
     small, large, unsure, slab = one(20, 0.99), one(50, 0.9), one(60, 0.7), one(99, 1.0)
-    assert chosen([small, large, unsure, slab]) is large
-    assert chosen([small, unsure]) is small
-    assert chosen([unsure, slab]) is unsure
-    assert chosen([one(50, 0.3), slab]) is None
+    assert chosen([small, large, unsure, slab]) == [large, small, unsure]
+    assert chosen([small, unsure]) == [small, unsure]
+    assert chosen([unsure, slab]) == [unsure]
+    assert chosen([one(50, 0.3), slab]) == []
+    assert len(chosen([small] * 9)) == MOST
 
 
 def test_a_file_that_is_no_network_is_told_when_it_is_loaded(tmp_path: Path) -> None:

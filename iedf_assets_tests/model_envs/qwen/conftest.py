@@ -72,7 +72,8 @@ def edit_request(photo: Path) -> Callable[..., EditRequest]:
         request = EditRequest(
             key=f"k{seed}", edit_id="e", source_id=content_hash(photo.read_bytes()), path=str(photo),
             max_megapixels=1.0, max_pixels=10**8, recipe={"task": "semantic_edit", "subtype": "replace"},
-            instruction="replace the box with a lamp", local=True, layers={}, layers_folder=str(photo.parent),
+            instruction="replace the box with a lamp", local=True, object={"mask": "mask.png"},
+            layers_folder=str(photo.parent),
             margin_px=4, seed=seed, output="",
         )  # fmt: skip
         return replace(request, **changes)

@@ -66,20 +66,20 @@ def test_the_largest_whole_thing_near_the_middle_is_the_object(
     row = decomposed(backend, layer_request, tmp_path / "out")
     assert row["status"] == "done", row
     assert [one["layer"] for one in row["made_with"]["candidates"]] == [2, 1]
-    subject = row["subject"]
+    subject = row["objects"][0]
     assert abs(subject["x"] - 60) <= 3
     assert abs(subject["width"] - 100) <= 6
     mask = np.asarray(Image.open(tmp_path / "out" / "mask.png"))
     assert mask.shape == (SIZE[1], SIZE[0])
     assert 0.9 < np.count_nonzero(mask) / 7000 < 1.1
-    rgba, x, y = load_object(tmp_path / "out", row)
+    rgba, x, y = load_object(tmp_path / "out", subject)
     assert (rgba.shape[2], x, y) == (4, subject["x"], subject["y"])
-    assert np.array_equal(load_alpha(tmp_path / "out", row)[0], rgba[..., 3])
-    completed, left, top = load_background(tmp_path / "out", row)
+    assert np.array_equal(load_alpha(tmp_path / "out", subject)[0], rgba[..., 3])
+    completed, left, top = load_background(tmp_path / "out", subject)
     assert left <= x
     assert top <= y
     photo = np.asarray(Image.open(layer_request.path))
-    assert np.abs(recompose(photo, tmp_path / "out", row).astype(int) - photo).mean() < 2
+    assert np.abs(recompose(photo, tmp_path / "out", subject).astype(int) - photo).mean() < 2
     # What lies behind the object takes the photo's shade at the rim, not the model's.
     rim = completed[2, 10:-10].astype(int)
     assert np.abs(rim - photo[top + 1, left + 10 : left + completed.shape[1] - 10]).mean() < 25
@@ -102,7 +102,7 @@ def test_the_mask_alone_is_made_where_no_layer_is_needed(
     made_of(backend, layer(None, (120, 0, 60)), layer((60, 40, 100, 70), (20, 200, 30)))
     request = type(layer_request)(**{**layer_request.__dict__, "level": "mask"})
     row = decomposed(backend, request, tmp_path / "out")
-    assert row["layers"] == []
+    assert row["objects"][0]["layer"] is None
     assert (tmp_path / "out" / "alpha.png").exists()
 
 
@@ -115,7 +115,7 @@ def test_captions_come_from_the_checkpoints_own_model_and_name_the_object(
     monkeypatch.setattr("model_envs.qwen.vision.ask", lambda *_: next(answers))
     row = decomposed(backend, layer_request, tmp_path / "out")
     assert row["made_with"]["caption"] == "A green box on red."
-    assert row["subject"]["caption"] == {"en": "a green box", "ch": "绿色盒子"}
+    assert row["objects"][0]["caption"] == {"en": "a green box", "ch": "绿色盒子"}
 
 
 def test_the_tiny_models_own_captions_are_kept_and_are_no_names(
@@ -124,7 +124,7 @@ def test_the_tiny_models_own_captions_are_kept_and_are_no_names(
     backend = Backend(settings("layered", captions=True))
     row = decomposed(backend, layer_request, tmp_path / "out")
     assert isinstance(row["made_with"]["caption"], str)
-    assert row.get("subject", {}).get("caption") is None
+    assert all(one["caption"] is None for one in row.get("objects", []))
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ def test_a_long_thin_object_can_be_named_too(
     made_of(backend, layer(None, (120, 0, 60)), layer((4, 70, 212, 4), (20, 200, 30)))
     row = decomposed(backend, layer_request, tmp_path / "out")
     assert row["status"] == "done", row
-    assert row["subject"]["caption"] is None
+    assert row["objects"][0]["caption"] is None

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from iedf_assets.core.pictures.layers import files_of
 from iedf_assets.core.storage.keys import digest
 from model_envs.services.errors import ServiceError
 from model_envs.services.web.packing import fingerprint, packed, unpacked
@@ -35,8 +36,8 @@ async def item(service: Service, asked: ItemRequest) -> ItemAnswer:
         if asked.return_b64:
             files = {name: await asyncio.to_thread(packed, made.folder / name) for name in made.names}
         return ItemAnswer(
-            request_id=asked.request_id, runtime=made.seconds, row=made.told["row"], names=made.names,
-            files=files, cache_dir=str(made.folder),
+            request_id=asked.request_id, runtime=service.runtime, seconds=made.seconds,
+            row=made.told["row"], names=made.names, files=files, cache_dir=str(made.folder),
         )  # fmt: skip
 
 
@@ -48,8 +49,8 @@ def _placed(service: Service, asked: ItemRequest, wanted: dict[str, Any]) -> lis
     """
     stamps = []
     for key, brought in (("path", asked.source_b64), ("layers_folder", asked.files)):
-        if brought is None and wanted.get(key):
-            if not isinstance(wanted[key], str):
+        if brought is None and key in wanted:
+            if not isinstance(wanted[key], str) or not wanted[key]:
                 raise ServiceError("invalid_input", f"item.{key} has to be a path")
             place = inside(service.settings.roots, wanted[key], f"item.{key}")
             wanted[key] = str(place)
@@ -74,13 +75,18 @@ def _unpack(asked: ItemRequest, wanted: dict[str, Any], work: Path) -> None:
 
 
 def _require_plain_names(wanted: dict[str, Any]) -> None:
-    """See that no layer of an item names a file elsewhere.
+    """See that no picture of an item's object lies elsewhere.
 
     Raises:
-        ServiceError: `invalid_input`: one does.
+        ServiceError: `invalid_input`: one does, or it is no object.
     """
-    layers = wanted.get("layers")
-    for layer in (layers.get("layers") if isinstance(layers, dict) else None) or []:
-        name = layer.get("file") if isinstance(layer, dict) else None
+    one = wanted.get("object")
+    if not one:
+        return
+    try:
+        names = files_of(one)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ServiceError("invalid_input", "item.object is no object of a photo") from error
+    for name in names:
         if not isinstance(name, str) or name != Path(name).name or name.startswith("."):
-            raise ServiceError("invalid_input", "item.layers has a layer whose file is no plain name")
+            raise ServiceError("invalid_input", "item.object has a file whose name is no plain one")

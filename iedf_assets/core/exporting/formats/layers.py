@@ -8,6 +8,7 @@ alpha.
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,10 @@ from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_l
 from iedf_assets.core.exporting.looks import pixels_of
 from iedf_assets.core.exporting.proof import LOOKED_AT, Proof
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, lines_unit
+from iedf_assets.core.filling.behind import hole_of
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.layers import BACKGROUND, over
+from iedf_assets.core.pictures.layers import load_background, load_object, over, paste
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.manifests import batches, read_rows
@@ -45,7 +48,6 @@ class Stack:
         row: of image_layers.
         folder: where they are staged.
         photo: a sample's source, which is the whole picture.
-        caption: language → what is said of its subject.
     """
 
     stem: str
@@ -56,8 +58,13 @@ class Stack:
 
     @property
     def count(self) -> int:
-        """How many layers there are."""
-        return len(self.row["layers"])
+        """How many layers there are: the background, and one for each object."""
+        return 1 + len(self.objects)
+
+    @property
+    def objects(self) -> list[Row]:
+        """The objects that have a layer; a group of them is none of its own."""
+        return [one for one in self.row["objects"] if one["layer"] and not one["parts"]]
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -130,9 +137,10 @@ def _stacks(plan: Plan) -> Iterator[Stack]:
                 if source not in known or source in told or not folder.is_dir():
                     continue
                 split, photo, size = known[source]
-                if size == (row["width"], row["height"]):
+                stack = Stack(f"photo-{source[:16]}", split, row, folder, photo)
+                if size == (row["width"], row["height"]) and stack.objects:
                     told.add(source)
-                    yield Stack(f"photo-{source[:16]}", split, row, folder, photo)
+                    yield stack
 
 
 def _diffsynth(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
@@ -162,37 +170,51 @@ def _musubi(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
 
 
 def _caption(stack: Stack) -> str:
-    return str((stack.row["subject"] or {}).get("caption") or "")
+    return str(stack.objects[0]["caption"] or "")
 
 
 def _writer(stack: Stack, paths: tuple[str, ...]) -> Make:
     def make(files: Mapping[str, Path]) -> Facts | None:
         photo = decode(stack.photo)
-        layers = [_whole_layer(photo, stack.folder, layer) for layer in stack.row["layers"]]
+        layers = [
+            _background(photo, stack),
+            *(_whole_layer(photo, stack.folder, one) for one in stack.objects),
+        ]
         opaque = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
         content = [encode_png(picture) for picture in (opaque, *layers)]
         for path, data in zip(paths, content, strict=False):
             files[path].write_bytes(data)
-        names = [layer["name"] for layer in stack.row["layers"]]
+        names = ["background", *(f"object {one['number']}" for one in stack.objects)]
         files[paths[-1]].write_bytes(open_raster(photo, names, content[1:]))
         return None
 
     return make
 
 
-def _whole_layer(photo: Pixels, folder: Path, layer: Row) -> Pixels:
-    """A layer as RGBA of the photo's size: the background opaque, with its completed part put in."""
-    pixels, x, y = decode(folder / layer["file"]), layer["x"], layer["y"]
+def _background(photo: Pixels, stack: Stack) -> Pixels:
+    """The photo without its objects, opaque RGBA: as it was staged with one, else filled here."""
+    ground, hole = photo.copy(), np.zeros(photo.shape[:2], np.uint8)
+    for one in stack.objects:
+        if one["background"] and len(stack.objects) == 1:
+            paste(ground, *load_background(stack.folder, one))
+        else:
+            rgba, x, y = load_object(stack.folder, one)
+            place = hole[y : y + rgba.shape[0], x : x + rgba.shape[1]]
+            np.maximum(place, rgba[..., 3], out=place)
+    if hole.any():
+        ground = fill(photo, hole_of(hole), seed=zlib.crc32(stack.stem.encode()))
+    return np.dstack([ground, np.full(photo.shape[:2], 255, np.uint8)])
+
+
+def _whole_layer(photo: Pixels, folder: Path, one: Row) -> Pixels:
+    """An object's layer as RGBA of the photo's size."""
+    pixels, x, y = load_object(folder, one)
     height, width = pixels.shape[:2]
     place = np.s_[y : y + height, x : x + width]
-    ground = layer["name"] == BACKGROUND
-    whole = np.dstack([photo, np.full(photo.shape[:2], 255 if ground else 0, np.uint8)])
-    if ground:
-        whole[place][..., :3] = pixels[..., :3]
-    else:
-        whole[place][..., 3] = pixels[..., 3]
-        seen = pixels[..., 3:] > 0
-        whole[place][..., :3] = np.where(seen, pixels[..., :3], whole[place][..., :3])
+    whole = np.dstack([photo, np.zeros(photo.shape[:2], np.uint8)])
+    whole[place][..., 3] = pixels[..., 3]
+    seen = pixels[..., 3:] > 0
+    whole[place][..., :3] = np.where(seen, pixels[..., :3], whole[place][..., :3])
     return np.ascontiguousarray(whole)
 
 

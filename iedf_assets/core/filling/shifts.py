@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from iedf_assets.core.filling.completion import PATCH, REACH, Bools, Completion, Floats, Integers
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
-from model_envs.background.completion import PATCH, REACH, Bools, Completion, Floats, Integers
 
 MAX_SHIFTS = 48
 # Votes that fall this near to each other are one shift, pixels.

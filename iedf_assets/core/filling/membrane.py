@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_envs.background.completion import Bools, Floats
+from iedf_assets.core.filling.completion import Bools, Floats
 
 SMALLEST, TOLERANCE = 12, 1e-3
 ROUNDS, FIRST_ROUNDS = 25, 120

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from iedf_assets.core.filling.completion import Bools, complete, spread
+from iedf_assets.core.filling.pasting import paste
+from iedf_assets.core.filling.shifts import find_pieces, fit
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
-from model_envs.background.completion import Bools, complete, spread
-from model_envs.background.pasting import paste
-from model_envs.background.shifts import find_pieces, fit
 
 # The surroundings reach this share of the hole's longer side beyond it, at least so many pixels, and hold at
 # least so many known pixels per one of the hole.

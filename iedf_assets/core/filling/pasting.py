@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from iedf_assets.core.filling.completion import Bools, Floats, spread
+from iedf_assets.core.filling.membrane import Links, even_out
+from iedf_assets.core.filling.shifts import Pieces
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
-from model_envs.background.completion import Bools, Floats, spread
-from model_envs.background.membrane import Links, even_out
-from model_envs.background.shifts import Pieces
 
 # Jumps of this many levels are edges rather than shades; they count half, greater ones less.
 EDGE = 16.0

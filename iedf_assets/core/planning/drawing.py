@@ -1,0 +1,86 @@
+"""What a slot's n-th try asks for: of which object, by which recipe.
+
+A slot's tries go through the objects of its photo first, and then through further seeds; what cannot be
+made of an object, or was tried before, is passed over.
+"""
+
+from collections.abc import Iterator
+
+from iedf_assets.core.edits import recipes
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.keys import Slot, seed_from
+
+# A slot's further tries draw nothing new.
+NO_OTHER_RECIPE = "no_other_recipe"
+
+
+def drawn_for(book: Book, slot: Slot, layers: Row) -> tuple[recipes.Recipe | recipes.Unplannable, Row]:
+    """The recipe of a slot at its try, or why there is none, and the object that it is for.
+
+    Args:
+        layers: the row of the photo's decomposition.
+    """
+    objects = objects_for(book, slot, layers)
+    refused: recipes.Unplannable | None = None
+    found: list[recipes.Recipe] = []
+    for one, drawn in _in_turn(book, slot, layers, objects):
+        if isinstance(drawn, recipes.Unplannable):
+            refused = refused or drawn
+        elif drawn not in found:
+            found.append(drawn)
+            if len(found) == slot.number:
+                return drawn, one
+    if refused and not found:
+        return refused, objects[0]
+    return recipes.Unplannable(NO_OTHER_RECIPE, "this photo allows no edit that was not tried before"), {}
+
+
+def objects_for(book: Book, slot: Slot, layers: Row) -> list[Row]:
+    """The objects that a slot may take, in the order of its tries; an empty one for the whole picture.
+
+    Further variants of an edit begin with further objects, and a group is the last resort; but the
+    background is what lies around all of them.
+    """
+    objects: list[Row] = layers["objects"]
+    if slot.subtype.needs == "none":
+        return [{}]
+    groups = [one for one in objects if one["parts"]]
+    if slot.subtype.mask_of == "background":
+        return [*groups, *objects][:1]
+    least = book.category.thresholds.min_mask_share
+    alone = [one for one in objects if not one["parts"] and one["area_share"] >= least]
+    first = slot.variant % max(len(alone), 1)
+    return [*alone[first:], *alone[:first], *groups] or objects
+
+
+def subject_of(slot: Slot, one: Row) -> recipes.Subject:
+    """An object as its recipe sees it: with its shadow where the edit takes it along."""
+    if slot.subtype.needs != "layers" or not one["layer"]:
+        return one
+    return {**one, **{side: one["layer"][side] for side in ("x", "y", "width", "height")}}
+
+
+def seed_of(book: Book, slot: Slot, number: int) -> int:
+    """The seed of a slot's recipes and words; number 1 is that of its first ones."""
+    told = ("plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant)
+    return seed_from(*told, *([number] if number > 1 else []))
+
+
+def _in_turn(
+    book: Book, slot: Slot, layers: Row, objects: list[Row]
+) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
+    limits = getattr(book.category.recipes, slot.subtype.name)
+    several = len(layers["objects"]) > 1
+    for seed_number in range(1, slot.number + 1):
+        seed = seed_of(book, slot, seed_number)
+        for one in objects:
+            subject, size = subject_of(slot, one), (layers["width"], layers["height"])
+            drawn = recipes.draw(slot.subtype.name, seed, subject, *size, limits)
+            if not isinstance(drawn, recipes.Unplannable):
+                if several:
+                    drawn["object"] = one["number"]
+                # A model makes another picture of the same recipe, by another seed.
+                if seed_number > 1 and book.category.workers.edit.backend == "qwen":
+                    drawn["try"] = seed_number
+            yield one, drawn

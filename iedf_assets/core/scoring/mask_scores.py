@@ -1,0 +1,111 @@
+"""What is measured of a mask as a whole object, and of its new place, where its subtype is judged by it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.objects import Opinions
+from iedf_assets.core.profile.subtypes import Subtype
+from iedf_assets.core.scoring.remainders import find_remainders
+from iedf_assets.core.scoring.second_opinion import looked_at_in
+from iedf_assets.core.scoring.standing import find_standing
+from iedf_assets.core.scoring.wholeness import neck_step, object_agreement, other_objects
+
+Measures = dict[str, float | None]
+
+MASK_SCORES = (
+    "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
+    "remainder", "swallowed", "filled_holes", "overlap", "lift", "detached_borders",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Company:
+    """What is known of an object and of those beside it, by who found them; nothing by default.
+
+    Attributes:
+        confidence: of the network that found it, 0 to 1.
+        parts: things that its mask is meant to show.
+        others: uint8 (H, W), nonzero on other objects.
+        own: uint8 (H, W), nonzero on the object without its shadow; None where the mask shows none.
+        opinions: a second opinion of the picture, at the size of `looked_at_in`.
+        measured: what was measured of the mask before, which is not measured again.
+    """
+
+    confidence: float | None = None
+    parts: int | None = None
+    others: Pixels | None = None
+    own: Pixels | None = None
+    opinions: Opinions | None = None
+    measured: Mapping[str, float | None] | None = None
+
+
+def mask_scores(
+    source: Pixels, mask: Pixels, result_mask: Pixels | None, subtype: Subtype, company: Company
+) -> Measures:
+    """Those of `MASK_SCORES` that apply to a subtype, None where they cannot be told.
+
+    Args:
+        source: uint8 (H, W, 3).
+        mask: uint8 (H, W), nonzero where the source's content changes.
+        result_mask: uint8 (H, W), nonzero where a moved or scaled object ends up.
+    """
+    if company.measured is not None:
+        return dict(company.measured)
+    of_background = subtype.mask_of == "background"
+    silhouette = np.where(mask > 0, np.uint8(0), np.uint8(255)) if of_background else mask
+    found: Measures = {}
+    if of_background:
+        found["object_share"] = np.count_nonzero(silhouette) / silhouette.size
+    if company.parts is not None and company.parts > 1:
+        found["object_parts"] = float(company.parts)
+    own = silhouette if company.own is None else company.own
+    others = _others(silhouette, company)
+    if "object" in subtype.mask_checks and silhouette.any():
+        found["object_confidence"] = company.confidence
+        found["object_agreement"] = _agreement(own, company)
+        # Of what is meant to be several things, or only left alone, a neck is no fault.
+        several = of_background or (company.parts or 1) > 1
+        found["neck_step"] = None if several else neck_step(source, own)
+    if subtype.mask_checks and silhouette.any():
+        shadow = np.asarray(cv2.bitwise_and(silhouette, cv2.bitwise_not(own)), np.uint8)
+        remainders = find_remainders(source, own, shadow if others is None else others | shadow)
+        told = asdict(remainders) if remainders else {}
+        wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
+        found |= {name: told[name] for name in wanted if name in told}
+    if "place" in subtype.mask_checks and result_mask is not None:
+        standing = find_standing(source, silhouette, result_mask, others)
+        if standing is not None:
+            found |= {
+                "overlap": standing.overlap,
+                "lift": standing.lift,
+                "detached_borders": float(standing.detached),
+            }
+    return found
+
+
+def carried(scores: Mapping[str, float | None]) -> Measures:
+    """Those of a pair's scores that an index carries along: its files alone tell them not, or not soon."""
+    return {name: scores[name] for name in MASK_SCORES if scores.get(name) is not None}
+
+
+def _agreement(silhouette: Pixels, company: Company) -> float | None:
+    if company.opinions is None:
+        return None
+    small = looked_at_in(silhouette) > 127
+    if not small.any():
+        return None
+    others = None if company.others is None else np.asarray(looked_at_in(company.others) > 127)
+    return object_agreement(np.asarray(small), others, company.opinions)
+
+
+def _others(silhouette: Pixels, company: Company) -> Pixels | None:
+    """Other objects, uint8 (H, W): those that are known, else those of the second opinion."""
+    if company.others is not None or company.opinions is None:
+        return company.others
+    found = other_objects(np.asarray(looked_at_in(silhouette) > 127), company.opinions).astype(np.uint8)
+    size = silhouette.shape[1], silhouette.shape[0]
+    return np.asarray(cv2.resize(found * 255, size, interpolation=cv2.INTER_NEAREST), np.uint8)

@@ -1,0 +1,51 @@
+"""Rating by people: pages that tell nothing, and figures that add up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.rating import interval, kappa, print_tally, write_sheets
+from iedf_assets.core.storage.naming import Layout
+
+
+@given(total=st.integers(1, 500), data=st.data())
+def test_an_interval_holds_its_share_and_stays_between_0_and_1(total: int, data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, total))
+    low, high = interval(count, total)
+    assert -1e-9 <= low <= count / total + 1e-9
+    assert count / total - 1e-9 <= high <= 1 + 1e-9
+
+
+def test_raters_who_say_the_same_agree_wholly_and_by_chance_not_at_all() -> None:
+    one = {1: "wrong", 2: "good", 3: "acceptable", 4: "wrong"}
+    assert kappa(one, one) == 1.0
+    assert kappa(one, {1: "wrong", 2: "wrong", 3: "good", 4: "good"}) == 0.0
+
+
+def test_a_rating_that_is_missing_or_strange_is_named(tmp_path: Path) -> None:
+    rows = [{"slots": 4}, *({"number": n, "sample_key": "a/b/c/0000" + str(n)} for n in (1, 2))]
+    (tmp_path / "key.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "r.csv").write_text("number,rating\n1,splendid\n")
+    with pytest.raises(SystemExit, match=r"splendid.*not rated: \[2\]"):
+        print_tally(tmp_path, [tmp_path / "r.csv"])
+
+
+@pytest.mark.slow
+def test_every_sample_is_on_a_page_and_the_raters_are_not_told_which(
+    already_run: Callable[..., None], layout: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    already_run("coffee", "chelsea")
+    pages = tmp_path / "pages"
+    write_sheets(layout.outputs, pages)
+    index = (layout.reports / "index.jsonl").read_text("utf-8").splitlines()
+    pairs = [json.loads(line) for line in (pages / "pairs.jsonl").read_text("utf-8").splitlines()]
+    assert len(pairs) == len(index) > 0
+    assert set(pairs[0]) == {"number", "instruction_en", "instruction_ch"}
+    assert len(list(pages.glob("page_*.png"))) == -(-len(index) // 5)
+    (pages / "me.csv").write_text("".join(f"{pair['number']},good\n" for pair in pairs))
+    print_tally(pages, [pages / "me.csv"])
+    assert f"| me | {len(index)} | {len(index)} | 0 | 0 | 0.0%" in capsys.readouterr().out

@@ -217,6 +217,17 @@ def export_command(
 
 
 @cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@config_option
+@settings_option
+def hashes(*, folder: Path, config: Path | None, settings: tuple[str, ...]) -> None:
+    """Print a list of the pictures in FOLDER: what `sources.exclude` holds out of a dataset."""
+    from iedf_assets.cli.commands.hashes import print_hashes  # noqa: PLC0415
+
+    print_hashes(load(config, None, None, settings), folder)
+
+
+@cli.command()
 @profile_options
 @click.option("--serve", is_flag=True, help="Serve it on 127.0.0.1, with buttons to accept and reject pairs.")
 @click.option("--port", default=8100, show_default=True, help="With --serve.")

@@ -8,9 +8,11 @@ anything.
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
 
@@ -92,10 +94,18 @@ def sources_settings(profile: Profile, category: Category) -> str:
     return digest(
         "source_images",
         SOURCES_VERSION,
-        profile.sources.model_dump(exclude={"max_loss_share", "validation_share", "timeout_s"}),
+        profile.sources.model_dump(exclude={"max_loss_share", "validation_share", "timeout_s", "exclude"}),
         category.filters.model_dump(),
         profile.max_megapixels,
+        *(_state_of(absolute(path)) for path in profile.sources.exclude),
     )
+
+
+def _state_of(path: Path) -> list[Any]:
+    """What is another one when a file, or anything in a folder, was written to."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
+    states = ((file.relative_to(path).as_posix(), file.stat()) for file in files)
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
 
 
 def settings_digests(profile: Profile, category: Category) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 import dagster as dg
 
-from iedf_assets.core.pairs.finishing import finish
+from iedf_assets.core.pairs.rating import finishing
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import pair_requests
+from iedf_assets.core.profile.asked import Asked
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal
@@ -22,12 +23,16 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     requests = pair_requests(book.at_work(), paths_on_disk(factory.layout, book.name))
     sweep_stage(factory.layout, "edit_pairs")
     require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
+    judge = book.category.workers.edit.judge
+    make = finishing(judge if requests else Asked())
+    # Whoever waits for an answer keeps no core busy.
+    waiting = judge.parallel if judge.by == "endpoint" else 0
     with Journal(factory.layout.journal("edit_pairs", book.name)) as journal:
         run_requests(
             requests,
-            finish,
+            make,
             journal,
-            threads=thread_count(factory.profile.threads),
+            threads=thread_count(factory.profile.threads) + waiting,
             max_failures_in_a_row=book.category.workers.edit.max_failures_in_a_row,
             report=factory.progress(context),
         )

@@ -124,7 +124,7 @@ def _threads(profile: Profile, name: str, stage: str) -> int:
     if worker is None:
         return thread_count(profile.threads)
     # A model takes one photo at a time, on each group of devices.
-    return max(1, len(worker.devices)) if worker.backend == "qwen" else thread_count(worker.threads)
+    return max(1, len(worker.devices)) if worker.runs_pipeline else thread_count(worker.threads)
 
 
 def _tell_slots(console: Console, found: dict[str, list[Standing]]) -> None:

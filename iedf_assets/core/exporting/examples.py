@@ -8,10 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from iedf_assets.core.errors import ProfileError, StorageError
-from iedf_assets.core.pictures.codecs import Pixels, decode
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA
 from iedf_assets.core.publishing.joined import verdicts_of_all
@@ -32,8 +29,7 @@ class Example:
     Attributes:
         entry: its row of the index; `metadata.recipe` is text.
         scores: what was measured of it, by name, as JSON text.
-        files: role (`source`, `target`, `mask`, `allowed`, perhaps `result_mask`) → file; a stated edit
-            has no masks: they are white.
+        files: role (`source`, `target`, perhaps `mask`, `allowed` and `result_mask`) → file.
         bytes: of these files together.
         stamp: another one whenever its files or what is known of it change.
     """
@@ -53,22 +49,6 @@ class Example:
     def stem(self) -> str:
         """A file name for it, of its own in any folder; see `stem_of`."""
         return stem_of(self.sample)
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """What there is of it, masks that are white all over included."""
-        return tuple(dict.fromkeys((*self.files, "mask", "allowed")))
-
-    def pixels(self, role: str) -> Pixels:
-        """One of its pictures or masks.
-
-        Raises:
-            StorageError: its file cannot be decoded.
-        """
-        if role in self.files:
-            return decode(self.files[role])
-        metadata = self.entry["metadata"]
-        return np.full((metadata["height"], metadata["width"]), 255, np.uint8)
 
     @property
     def split(self) -> str:
@@ -143,7 +123,8 @@ class Examples:
         named = {
             "source": entry["src_image_path"],
             "target": entry["result_image_path"],
-            "mask": (entry["mask_paths"] or [None])[0],
+            # Of edits of the whole picture by a stated function there is none: everything changes.
+            "mask": next(iter(entry["mask_paths"] or ()), None),
             "allowed": metadata["allowed_region_mask_path"],
             "result_mask": metadata["result_mask_path"],
         }

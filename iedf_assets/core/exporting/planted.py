@@ -15,7 +15,7 @@ import numpy as np
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.judging.canaries import injected
 from iedf_assets.core.judging.specimens import Specimen
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg
+from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.keys import seed_from
@@ -52,7 +52,7 @@ def scene_of(example: Example) -> Scene:
     Raises:
         StorageError: a file cannot be decoded.
     """
-    pixels = {role: example.pixels(role) for role in example.roles}
+    pixels = {role: decode(path) for role, path in example.files.items()}
     recipe = json.loads(example.entry["metadata"]["recipe"] or "{}")
     source, target, mask, allowed = (pixels[name] for name in ("source", "target", "mask", "allowed"))
     key = example.entry["sample_key"]
@@ -63,7 +63,7 @@ def faults_of(example: Example) -> list[str]:
     """The faults that a sample's kind of edit can have, as far as can be told without its pictures."""
     subtype = SUBTYPES.get(example.sample.subtype)
     recipe = json.loads(example.entry["metadata"]["recipe"] or "{}")
-    if subtype is None or subtype.mask_of == "everything":
+    if subtype is None or subtype.mask_of == "everything" or not {"mask", "allowed"} <= example.files.keys():
         return []
     tone = subtype.keeps_structure and "strength" in recipe
     found = {

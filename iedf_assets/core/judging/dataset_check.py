@@ -56,6 +56,7 @@ from iedf_assets.core.judging.pair_checks import (
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile.subtypes import SUBTYPES, MaskCheck, Tier, relocates
 from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.scoring.mask_scores import carried
 from iedf_assets.core.scoring.scores import Scores
 from iedf_assets.core.scoring.second_opinion import SecondOpinion, second_opinion
 from iedf_assets.core.storage.journal import Row
@@ -254,7 +255,9 @@ class _Index:
         return Known(
             **found,
             recipe=recipe_of(metadata),
-            measured=Measured(measured["of"], measured["scores"]) if isinstance(measured, dict) else None,
+            measured=Measured(measured["of"], carried(measured["scores"]))
+            if isinstance(measured, dict)
+            else None,
         ), issues
 
 

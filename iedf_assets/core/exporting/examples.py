@@ -29,7 +29,7 @@ class Example:
     Attributes:
         entry: its row of the index; `metadata.recipe` is text.
         scores: what was measured of it, by name, as JSON text.
-        files: role (`source`, `target`, `mask`, `allowed`, perhaps `result_mask`) → file.
+        files: role (`source`, `target`, perhaps `mask`, `allowed` and `result_mask`) → file.
         bytes: of these files together.
         stamp: another one whenever its files or what is known of it change.
     """
@@ -123,7 +123,8 @@ class Examples:
         named = {
             "source": entry["src_image_path"],
             "target": entry["result_image_path"],
-            "mask": entry["mask_paths"][0],
+            # Of edits of the whole picture by a stated function there is none: everything changes.
+            "mask": next(iter(entry["mask_paths"] or ()), None),
             "allowed": metadata["allowed_region_mask_path"],
             "result_mask": metadata["result_mask_path"],
         }

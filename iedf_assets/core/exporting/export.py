@@ -35,7 +35,7 @@ from iedf_assets.core.publishing.index import is_behind, write_index
 from iedf_assets.core.publishing.joined import categories_on_disk
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.core.storage.ownership import Mark, claim, find_claim, write_mark
+from iedf_assets.core.storage.ownership import Mark, claim, claim_outputs, find_claim, write_mark
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,7 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
         )
     remedy = "choose another folder, or move what is there elsewhere"
     _require_form(folder, asked, remedy)
-    if any(is_behind(layout, name) for name in categories_on_disk(layout)) or not _is_indexed(layout):
-        write_index(profile, layout)
+    _bring_up_to_date(profile, layout)
     mark = claim(folder, "export", remedy)
     form = FORMATS[asked.format]
     with exclusive(folder / _LOCK, subject=f"the export in {folder}"):
@@ -126,6 +125,11 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
                     yield croissant_unit(plan)
                 yield card_unit(plan)
 
+            if record.is_filled() and next(iter(examples), None) is None:
+                raise StorageError(
+                    f"no sample is asked for, so that the export in {folder} would be emptied",
+                    "look at --split, --where and --outputs, or delete the folder yourself",
+                )
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             small = sum(int(facts.get("small", 0)) for facts in record.all_told())
         return Outcome(folder, tally, _proof(plan), small)
@@ -153,8 +157,17 @@ def _proof(plan: Plan) -> Proof:
     return own
 
 
-def _is_indexed(layout: Layout) -> bool:
-    return (layout.reports / "index.parquet").exists()
+def _bring_up_to_date(profile: Profile, layout: Layout) -> None:
+    """Write the index where the dataset has changed since, or an earlier version wrote it."""
+    categories = categories_on_disk(layout)
+    if not categories:
+        raise StorageError(
+            f"there is no dataset in {layout.outputs}", "name its folder with --outputs; iedf run makes one"
+        )
+    indexed = (layout.reports / "index.parquet").exists()
+    if not indexed or any(is_behind(layout, name) for name in categories):
+        claim_outputs(layout)
+        write_index(profile, layout)
 
 
 def _require_form(folder: Path, asked: Export, remedy: str) -> None:

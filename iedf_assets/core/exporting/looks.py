@@ -51,16 +51,16 @@ class Look:
             StorageError: a file cannot be read.
         """
         if not self.grid:
-            found = {role: self._as_is(example, role) for role in roles if role in example.files}
             metadata = example.entry["metadata"]
-            return found, {"width": metadata["width"], "height": metadata["height"], "made_from": "published"}
+            facts = {"width": metadata["width"], "height": metadata["height"], "made_from": "published"}
+            return self._as_they_are(example, roles), facts
         pixels = {role: decode(path) for role, path in example.files.items()}
-        sized = fitted(pixels, QUALITY)
-        facts = _facts(sized)
+        everything = np.full(pixels["source"].shape[:2], 255, np.uint8)
+        sized = fitted({"mask": everything, "allowed": everything, **pixels}, QUALITY)
         if sized.made_from == "published":
-            return {role: self._as_is(example, role) for role in roles if role in pixels}, facts
-        found = {role: self._encoded(role, sized.pixels[role]) for role in roles if role in pixels}
-        return found, facts
+            return self._as_they_are(example, roles), _facts(sized)
+        found = {role: self._encoded(role, sized.pixels[role]) for role in roles if role in sized.pixels}
+        return found, _facts(sized)
 
     def placing(self, example: Example, places: Mapping[str, str]) -> Callable[[Mapping[str, Path]], Facts]:
         """What writes a sample's pictures as files.
@@ -71,7 +71,11 @@ class Look:
 
         def make(files: Mapping[str, Path]) -> Facts:
             wanted = {role: files[path] for role, path in places.items()}
-            as_they_are = {role: path for role, path in wanted.items() if not self._changes(role)}
+            as_they_are = {
+                role: path
+                for role, path in wanted.items()
+                if role in example.files and not self._changes(role)
+            }
             for role, path in as_they_are.items():
                 _put(example.files[role], path, link=self.link)
             rest = tuple(role for role in wanted if role not in as_they_are)
@@ -86,6 +90,13 @@ class Look:
     def _changes(self, role: str) -> bool:
         return self.grid or (self.png and role in JPEG_ROLES)
 
+    def _as_they_are(self, example: Example, roles: tuple[str, ...]) -> dict[str, bytes]:
+        """Files of their own size; a mask that is not there is white, since everything changes."""
+        found = {role: self._as_is(example, role) for role in roles if role in example.files}
+        if "mask" in roles and "mask" not in found:
+            found["mask"] = encode_png(white_mask(example))
+        return found
+
     def _as_is(self, example: Example, role: str) -> bytes:
         path = example.files[role]
         if self.png and role in JPEG_ROLES:
@@ -98,6 +109,12 @@ class Look:
     def _encoded(self, role: str, pixels: Pixels) -> bytes:
         jpeg = role in JPEG_ROLES and not self.png
         return encode_jpeg(pixels, QUALITY) if jpeg else encode_png(pixels)
+
+
+def white_mask(example: Example) -> Pixels:
+    """The mask of a sample of which everything changes: uint8 (H, W), 255."""
+    metadata = example.entry["metadata"]
+    return np.full((metadata["height"], metadata["width"]), 255, np.uint8)
 
 
 def _facts(sized: Sizing) -> Facts:

@@ -63,7 +63,7 @@ def faults_of(example: Example) -> list[str]:
     """The faults that a sample's kind of edit can have, as far as can be told without its pictures."""
     subtype = SUBTYPES.get(example.sample.subtype)
     recipe = json.loads(example.entry["metadata"]["recipe"] or "{}")
-    if subtype is None or subtype.mask_of == "everything":
+    if subtype is None or subtype.mask_of == "everything" or not {"mask", "allowed"} <= example.files.keys():
         return []
     tone = subtype.keeps_structure and "strength" in recipe
     found = {

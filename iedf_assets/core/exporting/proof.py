@@ -11,9 +11,9 @@ import numpy as np
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
 from iedf_assets.core.exporting.grid import STEP
-from iedf_assets.core.exporting.looks import pixels_of
+from iedf_assets.core.exporting.looks import pixels_of, white_mask
 from iedf_assets.core.exporting.units import Plan
-from iedf_assets.core.pictures.codecs import decode
+from iedf_assets.core.pictures.codecs import Pixels, decode
 from iedf_assets.core.profile.exports import Export
 
 LOOKED_AT = 48
@@ -82,8 +82,13 @@ def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:
     return faults + [
         f"its {role} is not the dataset's"
         for role, picture in pictures.items()
-        if not np.array_equal(picture, decode(example.files[role]))
+        if not np.array_equal(picture, _published(example, role))
     ]
+
+
+def _published(example: Example, role: str) -> Pixels:
+    path = example.files.get(role)
+    return decode(path) if path else white_mask(example)
 
 
 def _misfits(sizes: Mapping[str, tuple[int, ...]]) -> list[str]:

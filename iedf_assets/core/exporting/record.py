@@ -14,6 +14,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.units import Facts, Unit
 
 NAME = ".iedf-files.sqlite"
+_WITH_PICTURES = (".jpg", ".png", ".parquet", ".tar")
 _ABSENT = (-1, 0)  # bytes and time of a file that is not there
 _TABLE = """CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, key TEXT, bytes INTEGER, mtime_ns INTEGER, facts TEXT, wanted INTEGER NOT NULL)"""
@@ -51,6 +52,10 @@ class Record:
                 f"the record {folder / NAME} of an export cannot be used: {error}",
                 "delete the export's folder, or choose another one",
             ) from error
+
+    def is_filled(self) -> bool:
+        """Whether any of our files holds pictures: tables and a card there are without samples too."""
+        return any(path.endswith(_WITH_PICTURES) for path in self.paths())
 
     def knows(self, path: str) -> bool:
         """Whether a file is, or was meant to be, written by us."""

@@ -56,7 +56,6 @@ from iedf_assets.core.judging.pair_checks import (
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile.subtypes import SUBTYPES, MaskCheck, Tier, relocates
 from iedf_assets.core.profile.thresholds import Thresholds
-from iedf_assets.core.scoring.mask_scores import carried
 from iedf_assets.core.scoring.scores import Scores
 from iedf_assets.core.scoring.second_opinion import SecondOpinion, second_opinion
 from iedf_assets.core.storage.journal import Row
@@ -255,9 +254,7 @@ class _Index:
         return Known(
             **found,
             recipe=recipe_of(metadata),
-            measured=Measured(measured["of"], carried(measured["scores"]))
-            if isinstance(measured, dict)
-            else None,
+            measured=_measured(measured) if isinstance(measured, dict) else None,
         ), issues
 
 
@@ -270,6 +267,11 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
                 places = (row["edit_task"], row["subtype"], row["scene"])
                 yield SampleKey(*places, int(row["sample_id"])), row
+
+
+def _measured(told: Mapping[str, Any]) -> Measured:
+    """What an index carries of a mask; what could not be told is null there."""
+    return Measured(told["of"], {name: value for name, value in told["scores"].items() if value is not None})
 
 
 def recipe_of(metadata: Mapping[str, Any]) -> dict[str, Any] | None:

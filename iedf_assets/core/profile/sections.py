@@ -68,6 +68,8 @@ class Sources(Strict):
         timeout_s: seconds that a photo may take to be read, or a pair to be finished; see `timed_out`.
         max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
         validation_share: share of the sources whose split is `validation`.
+        exclude: folders of pictures that are held out, of benchmarks for instance, or lists of `iedf hashes`:
+            a photo that shows one of them is left out. A relative path starts at the project's folder.
     """
 
     max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
@@ -75,6 +77,7 @@ class Sources(Strict):
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_loss_share: Share = 0.5
     validation_share: Share = 0.05
+    exclude: list[Path] = Field(default_factory=list)
 
 
 class Filters(Strict):

@@ -18,6 +18,7 @@ from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.sections import Filters
 from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.sources.exclusions import Exclusions
 from iedf_assets.core.sources.filters import turned_down
 from iedf_assets.core.sources.fingerprints import (
     Candidate,
@@ -119,11 +120,15 @@ def ingest(
         elif old is None:
             waiting.append(file)
     apart = decoders(profile)
+    held = Exclusions.of(profile) if jobs else Exclusions(())
     threads = thread_count(profile.threads)
     rows: list[Row] = []
     with _Journalled(journal) as journalled:
         read = stream_map(
-            lambda job: journalled.noted(_read(*job, apart, profile, category)), jobs, threads, apart.give_up
+            lambda job: journalled.noted(held.judged(_read(*job, apart, profile, category))),
+            jobs,
+            threads,
+            apart.give_up,
         )
         with closing(read):
             for done, (_, row) in enumerate(read, 1):

@@ -8,9 +8,11 @@ anything.
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
 
@@ -92,10 +94,18 @@ def sources_settings(profile: Profile, category: Category) -> str:
     return digest(
         "source_images",
         SOURCES_VERSION,
-        profile.sources.model_dump(exclude={"max_loss_share", "validation_share", "timeout_s"}),
+        profile.sources.model_dump(exclude={"max_loss_share", "validation_share", "timeout_s", "exclude"}),
         category.filters.model_dump(),
         profile.max_megapixels,
+        *(_state_of(absolute(path)) for path in profile.sources.exclude),
     )
+
+
+def _state_of(path: Path) -> list[Any]:
+    """What is another one when a file, or anything in a folder, was written to."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
+    states = ((file.relative_to(path).as_posix(), file.stat()) for file in files)
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
 
 
 def settings_digests(profile: Profile, category: Category) -> dict[str, str]:
@@ -110,9 +120,10 @@ class Keys:
         level = [needed_level(category), largest_area(category)]
         layered = category.workers.layered.identity()
         told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
-        seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "qwen"} else []
+        seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "diffusers"} else []
         self._layers = digest(*told, *seen)
-        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
+        judge = category.workers.edit.judge.identity()
+        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
         self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))

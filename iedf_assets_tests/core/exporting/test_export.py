@@ -156,9 +156,12 @@ def test_a_part_is_exported_by_split_and_by_what_the_index_says(dataset: Profile
         ({"where": {"subtype": "move"}}, [row for row in rows.values() if row["subtype"] == "move"]),
         ({"where": {"recipe.dx": "40", "edit_task": "structural_edit"}},
          [row for row in rows.values() if row["subtype"] == "move"]),
-        ({"where": {"subtype": "none"}}, []),
     ):  # fmt: skip
         assert exported(dataset, tmp_path / "out", "diffsynth", **asked).proof.rows == len(wanted)
+    with pytest.raises(StorageError, match="would be emptied"):
+        exported(dataset, tmp_path / "out", "diffsynth", where={"subtype": "none"})
+    for _ in range(2):
+        assert exported(dataset, tmp_path / "none", "diffsynth", where={"subtype": "none"}).proof.rows == 0
     with pytest.raises(ProfileError, match="colour"):
         exported(dataset, tmp_path / "out", "diffsynth", where={"colour": "red"})
 
@@ -169,6 +172,15 @@ def test_a_sample_whose_file_is_gone_stops_the_export_and_is_named(tmp_path: Pat
     (Layout.of(profile).dataset / f"{key}_mask.png").unlink()
     with pytest.raises(StorageError, match=key):
         exported(profile, tmp_path / "out", "folders")
+
+
+def test_where_there_is_no_dataset_nothing_is_written(
+    profile: Profile, layout: Layout, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError, match="there is no dataset"):
+        exported(profile, tmp_path / "out", "folders")
+    assert not (tmp_path / "out").exists()
+    assert not layout.outputs.exists()
 
 
 def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
             "source_path": f"物理变化/{number}.png", "backend": "classical",
             "model_revision": "1" if kind == 1 else None, "width": 640, "height": 480,
             "made_with": model if kind == 1 else None,
+            "measured": {"of": "a" * 32, "scores": {"cut": 0.5}} if kind == 2 else None,
         }  # fmt: skip
         yield {
             "sample_id": f"{number:05d}", "dataset_category": "物理变化", "edit_task": task,
@@ -55,8 +56,9 @@ def test_the_parquet_table_says_what_the_csv_says(layout: Layout) -> None:
     table = pl.read_parquet(layout.reports / "index.parquet")
     assert tuple(table.columns) == INDEX_COLUMNS
     for found, row in zip(table.to_dicts(), rows, strict=True):
-        made_with = found["metadata"]["made_with"]
-        found["metadata"]["made_with"] = json.loads(made_with) if made_with else None
+        for name in ("made_with", "measured"):
+            text = found["metadata"][name]
+            found["metadata"][name] = json.loads(text) if text else None
         assert found == row
 
 

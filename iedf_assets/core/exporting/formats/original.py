@@ -32,8 +32,8 @@ def units(plan: Plan) -> Iterator[Unit]:
     for example in plan.examples:
         number = _number(plan, example)
         pictures, texts = _pictures(example, number), _texts(example, number)
-        inverse = f"dataset/{_stem(example, number)}{SUFFIXES['mask_inverse']}"
-        paths = (*pictures.values(), *texts, inverse)
+        inverse = _inverse(example, number)
+        paths = (*pictures.values(), *texts, *([inverse] if inverse else []))
         key = digest(VERSION, str(look), paths, example.stamp)
         yield Unit(paths, key, example.bytes, _writer(example, look, pictures, texts, inverse))
 
@@ -43,7 +43,9 @@ def units(plan: Plan) -> Iterator[Unit]:
 
     def lines() -> Iterator[str]:
         for row in rows():
-            yield json.dumps({**row, "mask_paths": row["mask_paths"].split("|")}, ensure_ascii=False)
+            yield json.dumps(
+                {**row, "mask_paths": list(filter(None, row["mask_paths"].split("|")))}, ensure_ascii=False
+            )
 
     def table(files: Mapping[str, Path]) -> None:
         with files["reports/index.csv"].open("w", encoding="utf-8", newline="") as file:
@@ -70,7 +72,7 @@ def read(folder: Path, asked: Export) -> Iterator[Seen]:
             paths = {
                 "source": row["src_image_path"],
                 "target": row["result_image_path"],
-                "mask": row["mask_paths"].split("|")[0],
+                **({"mask": row["mask_paths"].split("|")[0]} if row["mask_paths"] else {}),
             }
             texts = {language: row[CAPTIONS[language]] for language in asked.languages}
             stem = json.loads(row["metadata"])["sample_key"]
@@ -94,11 +96,17 @@ def _stem(example: Example, number: int) -> str:
 
 def _pictures(example: Example, number: int) -> dict[str, str]:
     stem = _stem(example, number)
-    found = {role: f"dataset/{stem}{SUFFIXES[name]}" for role, name in _ROLES.items()}
-    found["allowed"] = f"reports/allowed/{stem}_allowed.png"
-    if "result_mask" in example.files:
-        found["result_mask"] = f"reports/result_masks/{stem}_result_mask.png"
-    return found
+    found = {
+        **{role: f"dataset/{stem}{SUFFIXES[name]}" for role, name in _ROLES.items()},
+        "allowed": f"reports/allowed/{stem}_allowed.png",
+        "result_mask": f"reports/result_masks/{stem}_result_mask.png",
+    }
+    return {role: path for role, path in found.items() if role in example.files}
+
+
+def _inverse(example: Example, number: int) -> str | None:
+    """The path of the inverse of its mask, where it has one."""
+    return f"dataset/{_stem(example, number)}{SUFFIXES['mask_inverse']}" if "mask" in example.files else None
 
 
 def _texts(example: Example, number: int) -> dict[str, str]:
@@ -111,10 +119,10 @@ def _texts(example: Example, number: int) -> dict[str, str]:
 def _entry(plan: Plan, example: Example) -> Row:
     number = _number(plan, example)
     paths = {role: str(plan.folder / path) for role, path in _pictures(example, number).items()}
-    inverse = plan.folder / f"dataset/{_stem(example, number)}{SUFFIXES['mask_inverse']}"
+    inverse = _inverse(example, number)
     told = {
         **example.entry["metadata"],
-        "allowed_region_mask_path": paths["allowed"],
+        "allowed_region_mask_path": paths.get("allowed"),
         "result_mask_path": paths.get("result_mask"),
         "sample_key": example.entry["sample_key"],
         "split": example.split,
@@ -124,13 +132,13 @@ def _entry(plan: Plan, example: Example) -> Row:
         "sample_id": f"{number:05d}",
         "src_image_path": paths["source"],
         "result_image_path": paths["target"],
-        "mask_paths": f"{paths['mask']}|{inverse}",
+        "mask_paths": f"{paths['mask']}|{plan.folder / inverse}" if inverse else "",
         "metadata": json.dumps(told, ensure_ascii=False, sort_keys=True),
     }
 
 
 def _writer(
-    example: Example, look: Look, pictures: Mapping[str, str], texts: Mapping[str, str], inverse: str
+    example: Example, look: Look, pictures: Mapping[str, str], texts: Mapping[str, str], inverse: str | None
 ) -> Make:
     placing = look.placing(example, pictures)
 
@@ -138,7 +146,8 @@ def _writer(
         facts = placing({path: files[path] for path in pictures.values()})
         for path, text in texts.items():
             files[path].write_text(text, "utf-8")
-        files[inverse].write_bytes(encode_png(255 - decode(files[pictures["mask"]])))
+        if inverse:
+            files[inverse].write_bytes(encode_png(255 - decode(files[pictures["mask"]])))
         return facts
 
     return make

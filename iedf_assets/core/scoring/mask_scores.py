@@ -69,7 +69,7 @@ def mask_scores(
     if company.parts is not None and company.parts > 1:
         found["object_parts"] = float(company.parts)
     own = _own(silhouette, subtype, company)
-    others = _others(silhouette, company)
+    others = _others(silhouette, company, 0.5)
     if "object" in subtype.mask_checks and silhouette.any():
         found["object_confidence"] = company.confidence
         found["object_agreement"] = _agreement(own, company)
@@ -83,7 +83,7 @@ def mask_scores(
         wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
         found |= {name: told[name] for name in wanted if name in told}
     if "place" in subtype.mask_checks and result_mask is not None:
-        standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, FAINT))
+        standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, 0.5, FAINT))
         if standing is not None:
             found |= {
                 "overlap": standing.overlap,
@@ -125,11 +125,15 @@ def _agreement(silhouette: Pixels, company: Company) -> float | None:
     return object_agreement(np.asarray(small), others, company.opinions)
 
 
-def _others(silhouette: Pixels, company: Company, level: float = 0.5) -> Pixels | None:
-    """Other objects, uint8 (H, W): those that are known, else those that a second opinion is so sure of."""
+def _others(silhouette: Pixels, company: Company, *levels: float) -> Pixels | None:
+    """Other objects, uint8 (H, W): those that are known, else those that a second opinion is so sure of.
+
+    Things that lie apart at one level may be one at a lower.
+    """
     if company.others is not None or company.opinions is None:
         return company.others
     mask = np.asarray(looked_at_in(silhouette) > 127)
-    found = other_objects(mask, company.opinions, level).astype(np.uint8)
+    apart = [other_objects(mask, company.opinions, level) for level in levels]
+    found = np.logical_or.reduce(apart).astype(np.uint8)
     size = silhouette.shape[1], silhouette.shape[0]
     return np.asarray(cv2.resize(found * 255, size, interpolation=cv2.INTER_NEAREST), np.uint8)

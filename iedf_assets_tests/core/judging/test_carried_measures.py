@@ -31,7 +31,7 @@ def layout(tmp_path: Path) -> Layout:
     plant = Plant(profile, found, "物理变化", ("coffee",))
     plant.make()
     for row in plant.pairs.values():
-        row["scores"] |= TOLD
+        row["scores"] = {**row["scores"], **TOLD}
     plant.judge()
     plant.save()
     write_index(profile, found)

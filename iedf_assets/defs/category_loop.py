@@ -164,5 +164,5 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
 
 
 def _require_found(book: Book) -> list[Found]:
-    found = scan.find_files(book.layout, book.name)
+    found = scan.find_files(book.layout, book.name, book.profile.sources)
     return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

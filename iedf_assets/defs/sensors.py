@@ -72,7 +72,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
     """One look at a category's folder, manifests and runs; never raises for a folder that is gone."""
     layout = Layout.of(profile)
     try:
-        found = scan.find_files(layout, category)
+        found = scan.find_files(layout, category, profile.sources)
     except (FactoryError, OSError):
         found = None
     if found is None:

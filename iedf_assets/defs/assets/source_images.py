@@ -16,7 +16,7 @@ from iedf_assets.defs.resources import Factory
 
 
 def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
-    found = scan.find_files(factory.layout, book.name)
+    found = scan.find_files(factory.layout, book.name, factory.profile.sources)
     try:
         share = factory.profile.sources.max_loss_share
         found = require_inputs(book.name, found, book.sources, share)

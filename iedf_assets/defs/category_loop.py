@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from iedf_assets.core.errors import FactoryError, MassWithdrawalError
+from iedf_assets.core.errors import FactoryError, MassWithdrawalError, of_system
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdict_count
@@ -86,6 +86,8 @@ def run_category(
         _run_waves(profile, layout, outcome, waves)
     except FactoryError as error:
         outcome.error, outcome.asks = str(error), isinstance(error, MassWithdrawalError)
+    except OSError as error:
+        outcome.error = str(of_system(error))
     try:
         outcome.counts = Book.open(profile, layout, name).counts()
     except FactoryError as error:
@@ -162,5 +164,5 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
 
 
 def _require_found(book: Book) -> list[Found]:
-    found = scan.find_files(book.layout, book.name)
+    found = scan.find_files(book.layout, book.name, book.profile.sources)
     return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

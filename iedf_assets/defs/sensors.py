@@ -113,7 +113,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
     """One look at a category's folder, manifests and runs; never raises for what is gone or refused."""
     layout = Layout.of(profile)
     try:
-        found = scan.find_files(layout, category)
+        found = scan.find_files(layout, category, profile.sources)
     except (FactoryError, OSError):
         found = None
     if found is None:

@@ -2,6 +2,7 @@
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -61,12 +62,21 @@ class InProcessWaves:
 def _failure_of(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            return f"{event.step_key} failed: {error.message.strip() if error else event.message}"
+            told = _root_of(event.step_failure_data.error)
+            return f"{event.step_key} failed: {told or event.message}"
     failure = next((event for event in result.all_events if event.is_run_failure), None)
     if failure is None:
         return f"the run {result.run_id} did not succeed"
-    error = failure.job_failure_data.error
-    return f"{failure.message} {error.message.strip() if error else ''}".strip()
+    # What a resource could not begin with, such as a lock that another run holds.
+    return _root_of(failure.job_failure_data.error) or str(failure.message)
+
+
+def _root_of(error: Any) -> str:
+    """What an error of Dagster's events came from, without the words around it; empty for none."""
+    if error is None:
+        return ""
+    while error.cause is not None:
+        error = error.cause
+    told = str(error.message).strip().removeprefix(f"iedf_assets.core.errors.{error.cls_name}: ")
+    full = any(word in told for word in ("database or disk is full", "No space left"))
+    return f"{told}\n  remedy: free space, then run again: what is finished is kept" if full else told

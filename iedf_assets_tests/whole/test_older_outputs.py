@@ -5,6 +5,7 @@ import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -42,7 +43,7 @@ def older(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Profile:
     changed_at = json.loads((layout.data.parent / "ctimes.json").read_text("utf-8"))
     found = scan.find_files
 
-    def as_then(layout: Layout, category: str) -> list[scan.Found] | None:
+    def as_then(layout: Layout, category: str, _sources: Any = None) -> list[scan.Found] | None:
         return [replace(file, ctime_ns=changed_at[file.name]) for file in found(layout, category) or []]
 
     monkeypatch.setattr(scan, "find_files", as_then)

@@ -105,7 +105,7 @@ def _packages() -> Iterator[Finding]:
 def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
     for name in profile.categories:
         try:
-            found = scan.find_files(layout, name)
+            found = scan.find_files(layout, name, profile.sources)
         except (FactoryError, OSError) as error:
             yield Finding(f"data/{name}", "unreadable", str(error))
             continue

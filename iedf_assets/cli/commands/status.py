@@ -109,7 +109,7 @@ def show_plan(profile: Profile, names: list[str]) -> None:
 
 def _standings(profile: Profile, name: str) -> list[Standing]:
     book = Book.open(profile, Layout.of(profile), name)
-    return standings(book, find_files(book.layout, name) or [])
+    return standings(book, find_files(book.layout, name, profile.sources) or [])
 
 
 def _tell_limits(console: Console, profile: Profile) -> None:

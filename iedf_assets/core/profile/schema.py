@@ -90,6 +90,10 @@ class Category(Strict):
         return self
 
 
+# Bytes of a category's name: a file's has at most 255, and its manifests' and journals' are longer.
+MAX_NAME = 200
+
+
 class Profile(Strict):
     """Everything a run depends on.
 
@@ -136,6 +140,7 @@ class Profile(Strict):
         categories = {}
         shared = {key: raw[key] for key in OVERRIDABLE if key in raw}
         for name, category in raw["categories"].items():
+            _require_usable(str(name))
             complete = _merged(shared, category) if isinstance(category, dict) else category
             categories[unicodedata.normalize("NFC", str(name))] = complete
         return {**raw, "categories": categories}
@@ -189,6 +194,24 @@ class Profile(Strict):
 def uses_models(profile: Profile) -> bool:
     """Whether any category's edits are made by a model."""
     return any(category.workers.edit.runs_pipeline for category in profile.categories.values())
+
+
+def _require_usable(name: str) -> None:
+    """See that a category's name works wherever it is used: as a file's name, and as a partition's.
+
+    Raises:
+        ValueError: it does not.
+    """
+    size = len(name.encode("utf-8", "replace"))
+    if size > MAX_NAME:
+        raise ValueError(
+            f"the category {name[:40]!r}... has {size} bytes in its name, at most {MAX_NAME} work"
+        )
+    wrong = next((part for part in ("...", ",") if part in name), None)
+    if wrong:
+        raise ValueError(
+            f"the category {name[:100]!r} holds {wrong!r}, by which Dagster tells partitions apart"
+        )
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

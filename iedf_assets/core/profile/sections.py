@@ -66,6 +66,10 @@ class Sources(Strict):
         near_duplicate_bits: two photos whose 64-bit perceptual hashes differ in at most so many bits are
             near duplicates; -1 switches the test off.
         timeout_s: seconds that a photo may take to be read, or a pair to be finished; see `timed_out`.
+        recursive: whether folders below a category's are looked into.
+        extensions: of the files that are taken, without the dot; empty for all, whose content tells.
+        files: a text file with a photo on each line, absolute or from `paths.data`; only those are taken.
+        max_images: at most so many photos of each category, the first by name; null for all.
         max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
         validation_share: share of the sources whose split is `validation`.
         exclude: folders of pictures that are held out, of benchmarks for instance, or lists of `iedf hashes`:
@@ -75,6 +79,10 @@ class Sources(Strict):
     max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
     near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    recursive: bool = True
+    extensions: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")], ...] = ()
+    files: Path | None = None
+    max_images: Annotated[int, Field(ge=1)] | None = None
     max_loss_share: Share = 0.5
     validation_share: Share = 0.05
     exclude: list[Path] = Field(default_factory=list)

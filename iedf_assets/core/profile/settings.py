@@ -10,6 +10,9 @@ import yaml
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import YAML_LOADER
 
+# Characters of what was given that a message shows.
+_SHOWN = 200
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -37,8 +40,9 @@ class Setting:
             raise ProfileError(f"the setting {text!r} is not of the form key.sub=value")
         try:
             meant = yaml.load(value, YAML_LOADER)  # noqa: S506 - a safe loader
-        except (yaml.YAMLError, ValueError) as error:  # the latter of a date that is none
-            raise ProfileError(f"the value of the setting {text!r} is no valid YAML: {error}") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, a huge number
+            problem = f"the value of the setting {text[:_SHOWN]!r} is no valid YAML: {str(error)[:_SHOWN]}"
+            raise ProfileError(problem) from error
         return cls(text, tuple(composed(key.strip()).split(".")), meant)
 
     def applied(self, raw: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from iedf_assets.core.errors import InputsLostError
+from iedf_assets.core.errors import InputsLostError, ProfileError
+from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.sections import Sources
 from iedf_assets.core.reasons import HIDDEN, SYMLINK_OUTSIDE, UNREADABLE
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import Layout, nfc
@@ -49,14 +51,18 @@ class Found:
         return Path(self.location)
 
 
-def find_files(layout: Layout, category: str) -> list[Found] | None:
+def find_files(layout: Layout, category: str, sources: Sources | None = None) -> list[Found] | None:
     """Every file of a category, hidden ones too, sorted by name; None when the folder does not exist.
+
+    Args:
+        sources: what is taken of them; None for all.
 
     Links to folders are not followed. Of two files whose names differ in nothing but their Unicode form, the
     one spelt in NFC keeps the name, and the others get `#` and a hash of their spelling.
 
     Raises:
         InputsLostError: a folder cannot be read, so that nobody knows what is in it.
+        ProfileError: the list of files cannot be read.
     """
     try:
         folder = layout.category_folder(category)
@@ -68,7 +74,35 @@ def find_files(layout: Layout, category: str) -> list[Found] | None:
         raise InputsLostError(
             f"the folder of {category} cannot be read: {error}", "check its permissions and its mount"
         ) from error
-    return sorted(_with_unique_names(found, folder), key=_name)
+    whole = sorted(_with_unique_names(found, folder), key=_name)
+    return whole if sources is None else _selected(whole, sources, layout)
+
+
+def _selected(found: list[Found], sources: Sources, layout: Layout) -> list[Found]:
+    """Those files that a profile takes, in their order."""
+    if not sources.recursive:
+        found = [file for file in found if file.name.count("/") == 1]
+    if sources.extensions:
+        wanted = {extension.lower() for extension in sources.extensions}
+        found = [file for file in found if file.name.rpartition(".")[2].lower() in wanted]
+    if sources.files is not None:
+        listed = _listed(absolute(sources.files), layout)
+        found = [file for file in found if file.location in listed]
+    if sources.max_images is not None:
+        photos = [file for file in found if file.problem is None]
+        found = photos[: sources.max_images]
+    return found
+
+
+def _listed(path: Path, layout: Layout) -> set[str]:
+    """Where the files of a list lie."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(
+            f"the list of photos {path} cannot be read: {error}", "mend sources.files, or leave it out"
+        ) from error
+    return {os.path.normpath(layout.data / line.strip()) for line in lines if line.strip()}
 
 
 def fingerprint(found: Iterable[Found]) -> str:

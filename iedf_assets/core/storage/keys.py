@@ -89,12 +89,18 @@ def largest_area(category: Category) -> float:
     return max((getattr(category.recipes, name).max_area for name in names), default=0.0)
 
 
+# What says which files are taken, and nothing of what a file shows.
+SELECTION = ("recursive", "extensions", "files", "max_images")
+
+
 def sources_settings(profile: Profile, category: Category) -> str:
     """What a source row depends on besides the file itself."""
     return digest(
         "source_images",
         SOURCES_VERSION,
-        profile.sources.model_dump(exclude={"max_loss_share", "validation_share", "timeout_s", "exclude"}),
+        profile.sources.model_dump(
+            exclude={"max_loss_share", "validation_share", "timeout_s", "exclude", *SELECTION}
+        ),
         category.filters.model_dump(),
         profile.max_megapixels,
         *(_state_of(absolute(path)) for path in profile.sources.exclude),

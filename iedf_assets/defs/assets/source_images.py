@@ -15,7 +15,7 @@ from iedf_assets.defs.resources import Factory
 
 
 def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
-    found = scan.find_files(factory.layout, book.name)
+    found = scan.find_files(factory.layout, book.name, factory.profile.sources)
     found = require_inputs(book.name, found, book.sources, factory.profile.sources.max_loss_share)
     require_few_withdrawals(book, found)
     wave = set(wave_for(book, found))

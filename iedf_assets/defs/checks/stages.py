@@ -15,7 +15,7 @@ SHOWN = 20
 
 def inputs_unchanged(book: Book) -> Verdict:
     """The photos are as they were read: same size and time. Protects the promise never to write inputs."""
-    listed = {file.name: file for file in find_files(book.layout, book.name) or []}
+    listed = {file.name: file for file in find_files(book.layout, book.name, book.profile.sources) or []}
     cases = []
     for path, size, mtime_ns in book.sources.pick("path", "bytes", "mtime_ns"):
         file = listed.get(path)
@@ -28,7 +28,7 @@ def inputs_unchanged(book: Book) -> Verdict:
 
 def every_file_listed(book: Book) -> Verdict:
     """Every file has its row, and none waits or failed. Protects from photos that are silently skipped."""
-    listed = [file.name for file in find_files(book.layout, book.name) or []]
+    listed = [file.name for file in find_files(book.layout, book.name, book.profile.sources) or []]
     cases = [Case(name, "has no row") for name in listed if name not in book.sources]
     cases += [
         Case(path, f"{status}: {reason or 'not read yet'}")

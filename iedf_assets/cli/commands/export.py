@@ -41,7 +41,7 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
         console.print(f"{found.small} samples are too small for the grid and keep their scale")
     if proof.resampled and asked.format in TRAINED_ON:
         console.print(
-            f"{proof.resampled} have sizes that trainers resample, some source and target by different rules: "
+            f"{proof.resampled} have sizes that trainers resample, some each by its own rule: "
             "--size grid brings them to sizes that are kept"
         )
     if proof.validation and asked.split is None and asked.format in WITHOUT_SPLITS:

@@ -24,6 +24,7 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal, Row
 from model_envs.backends import Backend
+from model_envs.naming import Named
 from model_envs.requirements import differences
 from model_envs.stopping import STOP
 
@@ -31,7 +32,7 @@ from model_envs.stopping import STOP
 ENVIRONMENTS = {"image_layers": "layered", "edited_images": "edit"}
 PROGRESS_INTERVAL_S = 0.5
 # Backends that run a model: they need their environment as it is pinned.
-MODEL_BACKENDS = frozenset({"qwen"})
+MODEL_BACKENDS = frozenset({"diffusers"})
 
 
 def load_backend(stage: str, name: str, settings: ModelSettings) -> Backend:
@@ -40,9 +41,10 @@ def load_backend(stage: str, name: str, settings: ModelSettings) -> Backend:
     Raises:
         WorkerError: there is none of that name, its environment is not as it is pinned, a package is broken,
             or the model cannot be loaded.
+        SystematicError: the endpoint that is to name objects is not there.
     """
     backend: Backend = backend_class(stage, name)(settings)
-    return backend
+    return Named(backend, settings.namer) if settings.namer else backend
 
 
 def backend_class(stage: str, name: str) -> Any:

@@ -22,7 +22,7 @@ from iedf_assets.core.profile.subtypes import Tier
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-BACKENDS = ("classical", "qwen")
+BACKENDS = ("classical", "diffusers", "qwen")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
 
@@ -114,8 +114,10 @@ def demo(profile: Profile) -> None:
 @click.option("--subtype", metavar="NAME", help="The kind of edit; else move, or replace for --instruction.")
 @click.option("--instruction", metavar="TEXT", help="What to do, in words; for backends that follow words.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="What does the work; else the profile's.")
-@click.option("--layered-model-dir", type=FOLDER, help="A local Qwen-Image-Layered, for the backend qwen.")
-@click.option("--edit-model-dir", type=FOLDER, help="A local Qwen-Image-Edit, for the backend qwen.")
+@click.option(
+    "--layered-model-dir", type=FOLDER, help="A local Qwen-Image-Layered, for the backend diffusers."
+)
+@click.option("--edit-model-dir", type=FOLDER, help="A local editing model, for the backend diffusers.")
 @click.option("--skip-layered", is_flag=True, help="Find the object without a layered model.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
 @config_option
@@ -245,10 +247,10 @@ def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
 @click.argument("kind", type=click.Choice(["layered", "edit"]))
 @click.option(
     "--backend",
-    type=click.Choice(["mock", "classical", "opencv", "onnx", "qwen"]),
+    type=click.Choice(["mock", "classical", "opencv", "onnx", "diffusers", "qwen"]),
     help="What does the work.",
 )
-@click.option("--model-dir", type=FOLDER, help="A local checkpoint, for the backend qwen.")
+@click.option("--model-dir", type=FOLDER, help="A local checkpoint, for the backend diffusers.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
 @click.option("--host", metavar="ADDRESS", help="Where to listen; else 127.0.0.1.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Else the profile's endpoint, or 8101 and 8102.")
@@ -276,7 +278,7 @@ def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags:
     changes = []
     if flags["model_dir"]:
         changes = [
-            f"workers.{kind}.backend=qwen",
+            f"workers.{kind}.backend=diffusers",
             f"workers.{kind}.model_dir={flags['model_dir'].absolute()}",
         ]
     profile = load(config, None, None, (*settings, *changes))

@@ -114,6 +114,8 @@ class ModelSettings:
         lora: a Lightning LoRA's file, absolute; its scheduler comes with it.
         captions: name the objects by the checkpoint's own vision model.
         judge: have the checkpoint's own vision model rate each edit.
+        namer: `workers.layered.namer` where an endpoint names the objects; None else.
+        namer_identity: what of it changes a name.
     """
 
     model_dir: str = ""
@@ -139,6 +141,8 @@ class ModelSettings:
     lora: str | None = None
     captions: bool = True
     judge: bool = False
+    namer: dict[str, Any] | None = None
+    namer_identity: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ DESCRIPTIONS = {
     "backend": "What made it.",
     "model_revision": "The model's revision; empty for backends without a model.",
     "made_with": "What a model made it with: class, revision, settings, seed, canvas, versions.",
-    "judged": "The judge's ratings, 1 to 5.",
+    "judged": "What the judge said: ratings from 1 to 5; of a pair also what changed and what looks wrong.",
     "task": "The kind of task that the subtype belongs to.",
     "subtype": "The kind of edit.",
     "scene": "The scene folder, from the profile.",

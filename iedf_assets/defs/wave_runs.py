@@ -24,7 +24,7 @@ class InProcessWaves:
     """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first.
 
     Args:
-        log: the file that gets what the runs tell, see `core.storage.run_log`; None for none.
+        log: the file that gets what the runs tell, see `launching.run_log`; None for none.
     """
 
     def __init__(self, profile: Profile, listener: Listener, log: Path | None = None) -> None:

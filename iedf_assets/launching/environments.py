@@ -47,11 +47,11 @@ def worker_environment(worker: Worker, stage: Stage) -> Environment:
     Raises:
         WorkerError: there is no such environment, or no model where the profile says.
     """
-    if worker.backend == "qwen":
+    if worker.runs_pipeline:
         checkpoint(Path(worker.model_settings().model_dir), stage)
     environment = find_environment(worker.environment)
     variables = {**environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
-    if worker.backend != "qwen":
+    if not worker.runs_pipeline:
         # Pictures are worked on side by side; a BLAS with threads of its own would only get in the way.
         variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     return Environment(environment.python, variables)

@@ -9,6 +9,7 @@ import pytest
 from iedf_assets.core.judging.pair_checks import judge
 from iedf_assets.core.judging.telling import told
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.locks import exclusive
@@ -17,6 +18,9 @@ from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.checks.samples import look_at_samples
 from iedf_assets.defs.checks.verdict import Case, Verdict, together
 from iedf_assets.defs.jobs import FACTORY, JUDGE
+from iedf_assets.defs.strips import rejects_strip
+from iedf_assets_tests.helpers.pair_making import Plant
+from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import OBJECTS, PHYSICAL, put, with_settings
 
 Found = dict[str, dg.AssetCheckEvaluation]
@@ -137,3 +141,37 @@ def test_verdicts_on_several_categories_name_them_and_begin_with_the_worst_of_ea
     assert both.looked_at == 6
     assert both.more == {"findings in a": 2, "findings in b": 1, "findings in c": 0}
     assert both.sentence == "a: x: bad. 2 more. 6 looked at."
+
+
+def test_broken_photos_are_told_by_name_and_reason_and_only_warn(
+    profile: Profile, layout: Layout, instance: dg.DagsterInstance
+) -> None:
+    (layout.data / OBJECTS).mkdir(parents=True)
+    (layout.data / OBJECTS / "letter.jpg").write_text("no photo")
+    job = build_defs(profile).resolve_job_def("ingest")
+    result = job.execute_in_process(instance=instance, partition_key=OBJECTS)
+    found = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    broken = found["photos_readable"]
+    assert not broken.passed
+    assert broken.severity == dg.AssetCheckSeverity.WARN
+    assert f"{OBJECTS}/letter.jpg: unreadable" in str(broken.description)
+    table = broken.metadata["broken"]
+    assert isinstance(table, dg.TableMetadataValue)
+    (row,) = table.records
+    assert row.data["path"] == f"{OBJECTS}/letter.jpg"
+    assert row.data["reason"] == "unreadable"
+    assert found["every_file_listed"].passed
+
+
+def test_rejects_are_shown_with_their_reasons(tmp_path: Path) -> None:
+    home = {name: tmp_path / name for name in ("data", "outputs", "logs")}
+    profile = load_profile(CLASSICAL, [f"paths.{name}={path}" for name, path in home.items()])
+    plant = Plant(profile, Layout.of(profile), OBJECTS)
+    plant.no_ops = frozenset({plant.slots[0].name})
+    plant.make()
+    plant.judge()
+    plant.save()
+    shown = rejects_strip(Book.open(profile, Layout.of(profile), OBJECTS))
+    (text,) = (value.value for value in shown.values())
+    assert "failed: no\\_op 0 \\< 0.05" in str(text)
+    assert str(text).count("data:image/jpeg;base64,") == 1

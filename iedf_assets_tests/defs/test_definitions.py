@@ -33,7 +33,7 @@ CHECKS = {
 PIPES_MODULE = "model_envs/worker.py"
 PLAIN = [*(PROJECT_ROOT / "iedf_assets" / "core").rglob("*.py"), *(PROJECT_ROOT / "model_envs").rglob("*.py")]
 # Only what runs a model may import what runs models.
-MODELS = [path for path in PLAIN if path.parent.name == "qwen" or path.name == "qwen.py"]
+MODELS = [path for path in PLAIN if path.parent.name == "qwen" or path.name == "diffusers.py"]
 LIGHT = [path for path in PLAIN if path not in MODELS]
 
 

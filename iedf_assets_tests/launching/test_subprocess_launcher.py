@@ -197,7 +197,7 @@ def test_a_missing_model_is_named_before_any_worker_starts(
     launch: Callable[[Worker, int], Any], tmp_path: Path
 ) -> None:
     with pytest.raises(WorkerError, match="there is no model at"):
-        launch(Worker(backend="qwen", model_dir=tmp_path / "none"), 1)
+        launch(Worker(backend="diffusers", model_dir=tmp_path / "none"), 1)
     assert Workers.jobs == []
 
 

@@ -33,12 +33,12 @@ pytestmark = pytest.mark.slow
 PERSONS, OBJECTS, PHYSICAL = "人物物体一致性", "物体一致性", "物理变化"
 TINY = PROJECT_ROOT / "iedf_assets_tests" / "model_envs" / "qwen" / "tiny.py"
 QWEN = PROJECT_ROOT / "configs" / "qwen.yaml"
-SMALL = [
+SMALL = ["workers.layered.namer.by=none"] + [
     f"workers.{stage}.{setting}"
     for stage in ("layered", "edit")
     for setting in (
         "steps=2", "devices=[]", "item_timeout_s=120", "model.dtype=float32", "model.device=cpu",
-        "model.canvas_megapixels=0.03", "model.captions=false",
+        "model.canvas_megapixels=0.03",
     )
 ]  # fmt: skip
 CLASSICAL = "{backend: classical, environment: null, model_dir: null}"
@@ -106,7 +106,7 @@ def test_layered_and_edit_plus_run_to_verdicts_with_provenance_on_every_row(
     book = Book.open(profile, layout, PHYSICAL)
     layers, edits = (list(book.current(stage).values()) for stage in ("image_layers", "edited_images"))
     assert len(layers) == 2
-    assert {row["backend"] for row in (*layers, *edits)} == {"qwen"}
+    assert {row["backend"] for row in (*layers, *edits)} == {"diffusers"}
     assert {row["made_with"]["model"] for row in layers} == {"QwenImageLayeredPipeline"}
     assert {row["made_with"]["model"] for row in edits} <= {"QwenImageEditPlusPipeline"}
     for row in (*layers, *edits):
@@ -218,8 +218,8 @@ def test_a_judge_that_is_off_has_not_run_and_does_not_pass(
     silent = profile_of(profile, tiny, *common)
     run(silent, PERSONS)
     found = edits_judged(Book.open(silent, layout, PERSONS))
-    assert found.cases == [Case("judge", "not run: workers.edit.model.judge is off")]
-    asked = profile_of(profile, tiny, *common, "workers.edit.model.judge=true")
+    assert found.cases == [Case("judge", "not run: workers.edit.judge.by is none")]
+    asked = profile_of(profile, tiny, *common, "workers.edit.judge.by=own")
     run(asked, PERSONS)
     book = Book.open(asked, layout, PERSONS)
     # Random weights rate nothing: that is no pass either, and nobody has approved the edit.

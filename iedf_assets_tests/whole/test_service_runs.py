@@ -263,7 +263,7 @@ def test_a_run_through_services_with_models_equals_one_through_pipes(
     assert made["edited_images"] == 2
     same(pipes, served)
     edits = Book.open(served, Layout.of(served), PHYSICAL).current("edited_images").values()
-    assert {row["backend"] for row in edits} == {"qwen"}
+    assert {row["backend"] for row in edits} == {"diffusers"}
 
 
 @pytest.mark.slow

@@ -160,8 +160,9 @@ class Page:
     def click(self, text: str) -> None:
         """Click what begins with a text, as soon as it is there: a button rather than anything else."""
         clicked = f"""(() => {{
-          const hits = [...document.querySelectorAll("button:not([disabled]), a, span, div")]
-            .filter((one) => one.offsetParent && (one.innerText || "").trim().startsWith({json.dumps(text)}));
+          const hits = [...document.querySelectorAll("button, a, span, div")]
+            .filter((one) => one.offsetParent && !one.closest("button[disabled]"))
+            .filter((one) => (one.innerText || "").trim().startsWith({json.dumps(text)}));
           const hit = hits.find((one) => one.tagName === "BUTTON") ?? hits.at(-1);
           hit?.click();
           return Boolean(hit);
@@ -179,11 +180,20 @@ class Page:
             self.click("Select a partition or create one")
             for category in categories:
                 self.click(category)
-            self.click("Launch 1 run")
+            self.launch("Launch 1 run")
         else:
             self.click("All")
-            self.click("Launch backfill")
-        self.browser.wait("!document.body.innerText.includes('Launch runs to materialize')", 60)
+            self.launch("Launch backfill")
+
+    def launch(self, button: str) -> None:
+        """Press a dialog's button until the dialog is gone: what was chosen may take a moment to count."""
+        open_still = "document.body.innerText.includes('Launch runs to materialize')"
+        deadline = time.monotonic() + 60
+        while self.browser.run(open_still):
+            assert time.monotonic() < deadline, self.browser.run("document.body.innerText")
+            if self.browser.run(f"document.body.innerText.includes({json.dumps(button)})"):
+                self.click(button)
+            time.sleep(2)
 
 
 class Watched(Ui):
@@ -263,7 +273,7 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
         children = psutil.Process(server.pid).children(recursive=True)
         server.kill()
         server.wait(10)
-        wait_for(lambda: not still_running(children), 60)
+        wait_for(lambda: not still_running(children), 90)
     said = (tmp_path / "dev.log").read_text()
     assert not any(word in said for word in ("superseded", "will not be used"))
     assert_every_run_was_checked(layout)

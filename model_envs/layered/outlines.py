@@ -5,7 +5,7 @@ import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.objects import Bools, Found
-from iedf_assets.core.pictures.onnx_runtimes import Floats
+from iedf_assets.core.pictures.onnx.runtimes import Floats
 from model_envs.layered.matting import full_alpha
 
 # What the network holds possible, if hardly likely: there its grid is too coarse for a leg or a pole.

@@ -1,5 +1,7 @@
 """What the backends of both stages do alike with their pipeline: hold it, run it, and tell what it did."""
 
+import inspect
+import logging
 import time
 from typing import Any
 
@@ -7,12 +9,14 @@ import torch
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.pictures.canvas import Canvas
-from model_envs.qwen.denoising import Memory, WorkingArea, stop_between_steps
-from model_envs.qwen.loading import device_of, load_pipeline, loaded_in, made_with
+from iedf_assets.core.profile.editors import Editor, editor_of
+from model_envs.qwen.denoising import Memory, WorkingArea, stop_before, stop_between_steps
+from model_envs.qwen.loading import denoiser_of, device_of, load_pipeline, loaded_in, made_with
 from model_envs.qwen.prompts import Reused
 
 # Photos read ahead and results written behind, beside the one at the model.
 READERS = 3
+_log = logging.getLogger(__name__)
 
 
 class PipelineBackend:
@@ -29,6 +33,12 @@ class PipelineBackend:
         begun = time.perf_counter()
         self._settings, self._own_area = settings, own_area
         self._pipe = load_pipeline(stage, settings)
+        self._takes = {
+            name: one.default for name, one in inspect.signature(type(self._pipe).__call__).parameters.items()
+        }
+        self._kind = _known(self._pipe, stage)
+        if "callback_on_step_end" not in self._takes:
+            denoiser_of(self._pipe).register_forward_pre_hook(stop_before)
         reused = Reused(self._pipe)
         self._memory = Memory(self._pipe, device_of(settings), settings.offload, reused.forget)
         self._whole_area = settings.canvas_megapixels * 1e6 if settings.canvas_megapixels else own_area
@@ -49,13 +59,20 @@ class PipelineBackend:
             Stopped: the worker is to stop.
             torch.OutOfMemoryError: it does not fit.
         """
+        given = {
+            **arguments,
+            self._guided_by: self._settings.cfg,
+            "num_inference_steps": self._settings.steps,
+            "callback_on_step_end": stop_between_steps,
+        }
         with torch.inference_mode(), WorkingArea(self._pipe, area / self._own_area):
-            return self._pipe(
-                **arguments,
-                true_cfg_scale=self._settings.cfg,
-                num_inference_steps=self._settings.steps,
-                callback_on_step_end=stop_between_steps,
-            ).images
+            return self._pipe(**{name: given[name] for name in given if name in self._takes}).images
+
+    @property
+    def _guided_by(self) -> str:
+        """The argument that takes the guidance: of a class without a row, one that has a value by default."""
+        own = "guidance_scale" if isinstance(self._takes.get("guidance_scale"), float) else "true_cfg_scale"
+        return self._kind.guided_by or own
 
     def _told(self, seed: int, canvas: Canvas, **more: Any) -> dict[str, Any]:
         """How a picture was made, for its row."""
@@ -67,3 +84,14 @@ class PipelineBackend:
             **more,
             "fallbacks": list(self._memory.fallbacks),
         }
+
+
+def _known(pipe: Any, stage: str) -> Editor:
+    """What is known of a pipeline's class; of one without a row the log says that it is tried."""
+    kind = editor_of(type(pipe).__name__)
+    if stage == "edited_images" and not kind.known:
+        _log.warning(
+            "%s has no row in the table of classes: it is tried by its signature, and its drift is judged",
+            kind.class_name,
+        )
+    return kind

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 
-from iedf_assets.core.pictures.canvas import pipeline_size
 from model_envs.qwen.loading import group_offload
 from model_envs.stopping import STOP
 
@@ -142,7 +141,7 @@ class BatchTooLargeError(Exception):
 
 
 class WorkingArea:
-    """Has a pipeline work on another area than its own, which its module holds as a constant.
+    """Has a pipeline work on another area than its own, which its module may hold as a constant.
 
     Args:
         share: of the pipeline's own area.
@@ -153,17 +152,13 @@ class WorkingArea:
         self._share = share
 
     def __enter__(self) -> None:
-        self._own = self._module.calculate_dimensions
-        # Some of the pipelines' versions of it return a third value, None.
-        rest = self._own(1, 1.0)[2:]
-        if self._share != 1:
-            self._module.calculate_dimensions = lambda area, ratio: (
-                *pipeline_size(area * self._share, ratio),
-                *rest,
-            )
+        self._own = own = getattr(self._module, "calculate_dimensions", None)
+        if own is not None and self._share != 1:
+            self._module.calculate_dimensions = lambda area, ratio: own(area * self._share, ratio)
 
     def __exit__(self, *_: object) -> None:
-        self._module.calculate_dimensions = self._own
+        if self._own is not None:
+            self._module.calculate_dimensions = self._own
 
 
 def stop_between_steps(_pipe: Any, _step: int, _time: Any, kept: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +170,16 @@ def stop_between_steps(_pipe: Any, _step: int, _time: Any, kept: dict[str, Any])
     if STOP.is_set():
         raise Stopped
     return kept
+
+
+def stop_before(*_: Any) -> None:
+    """For a denoiser's forward hook, where a pipeline has no `callback_on_step_end`: the same.
+
+    Raises:
+        Stopped: the worker is to stop.
+    """
+    if STOP.is_set():
+        raise Stopped
 
 
 def generators(seeds: list[int]) -> list[torch.Generator]:

@@ -1,4 +1,4 @@
-"""Loading a Qwen pipeline from a local folder, with the options of the profile.
+"""Loading a pipeline from a local folder, with the options of the profile.
 
 Nothing is fetched: every call says `local_files_only`, and no code from a checkpoint is run.
 """
@@ -19,7 +19,7 @@ from diffusers import (
     TaylorSeerCacheConfig,
 )
 from diffusers.utils import logging as diffusers_logging
-from transformers import Qwen2VLProcessor
+from transformers import Qwen2VLProcessor, Qwen3VLProcessor
 from transformers.utils import logging as transformers_logging
 
 from iedf_assets.core.contract import ModelSettings
@@ -32,11 +32,21 @@ FIRST_BLOCK_THRESHOLD = 0.08
 LIGHTNING_SHIFT = math.log(3)
 
 
-class _Processor(Qwen2VLProcessor):  # type: ignore[misc]  # transformers is not here
+class _Processor2(Qwen2VLProcessor):  # type: ignore[misc]  # transformers is not here
     """The processor without its video part, which needs torchvision; no pipeline here is given videos."""
 
     def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None) -> None:
         super().__init__(image_processor, tokenizer, None, chat_template=chat_template)
+
+
+class _Processor3(Qwen3VLProcessor):  # type: ignore[misc]  # transformers is not here
+    """Likewise."""
+
+    def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None) -> None:
+        super().__init__(image_processor, tokenizer, None, chat_template=chat_template)
+
+
+_WITHOUT_VIDEO: dict[str, Any] = {"Qwen2VLProcessor": _Processor2, "Qwen3VLProcessor": _Processor3}
 
 
 def load_pipeline(stage: str, settings: ModelSettings) -> Any:
@@ -49,12 +59,16 @@ def load_pipeline(stage: str, settings: ModelSettings) -> Any:
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     folder = Path(settings.model_dir)
-    checkpoint(folder, stage)
+    components = checkpoint(folder, stage).components
     device = device_of(settings)
     try:
         pipe = DiffusionPipeline.from_pretrained(
             folder,
-            processor=_Processor.from_pretrained(folder / "processor", local_files_only=True),
+            **{
+                name: _WITHOUT_VIDEO[kind].from_pretrained(folder / name, local_files_only=True)
+                for name, kind in components.items()
+                if kind in _WITHOUT_VIDEO
+            },
             dtype=getattr(torch, settings.dtype),
             local_files_only=True,
             use_safetensors=True,
@@ -128,7 +142,7 @@ def _quantized(settings: ModelSettings) -> dict[str, Any]:
 
 def _prepare(pipe: Any, settings: ModelSettings, device: torch.device) -> None:
     pipe.set_progress_bar_config(disable=True)
-    transformer = pipe.transformer
+    transformer = denoiser_of(pipe)
     if settings.lora:
         path = Path(settings.lora)
         pipe.load_lora_weights(str(path.parent), weight_name=path.name, local_files_only=True)
@@ -159,6 +173,11 @@ def _prepare(pipe: Any, settings: ModelSettings, device: torch.device) -> None:
         pipe.to(device)
     if settings.compile:
         transformer.compile_repeated_blocks(fullgraph=True)
+
+
+def denoiser_of(pipe: Any) -> Any:
+    """The part of a pipeline that denoises."""
+    return getattr(pipe, "transformer", None) or pipe.unet
 
 
 def group_offload(pipe: Any, device: torch.device) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from iedf_assets.core.profile.checkpoints import EDIT_INPAINT
+from iedf_assets.core.profile.editors import LAYERED, editor_of
 
 # A prompt's embeddings are about 10 MB, a picture's latents 1 MB.
 ENTRIES = 16
@@ -23,10 +23,14 @@ class Reused:
 
     def __init__(self, pipe: Any) -> None:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        # The inpainting pipeline samples its latents: encoding anew draws from the edit's generator.
-        samples = type(pipe).__name__ == EDIT_INPAINT
-        for name in ("encode_prompt", *(() if samples else ("_encode_vae_image",))):
-            setattr(pipe, name, self._remembering(name, getattr(pipe, name)))
+        # Inpainting pipelines sample their latents: encoding anew draws from the edit's generator. What an
+        # unknown class does when it encodes, nobody knows.
+        kind = type(pipe).__name__
+        known = kind == LAYERED or editor_of(kind).known
+        names = ("encode_prompt", *(() if editor_of(kind).mask else ("_encode_vae_image",)))
+        for name in names if known else ():
+            if hasattr(pipe, name):
+                setattr(pipe, name, self._remembering(name, getattr(pipe, name)))
 
     def forget(self) -> None:
         """Free what is kept."""

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-# Longer names than this are no names.
-MAX_NAME = 60
+from iedf_assets.core.edits import names
+
 NAME_TOKENS, CAPTION_TOKENS, RATING_TOKENS = 64, 256, 96
 
 _CHAT = (
@@ -59,14 +59,9 @@ def rating_of(pipe: Any, source: Image.Image, result: Image.Image, instruction: 
 
 
 def read_name(answer: str) -> dict[str, str] | None:
-    """The names in an answer: `{"en", "ch"}`, both short, the Chinese one with a Chinese character."""
+    """The names in an answer: `{"en", "ch"}`; None when they are none."""
     found = _json(answer)
-    names = {key: " ".join(str(found.get(key, "")).split()) for key in ("en", "ch")}
-    chinese = any("\u4e00" <= letter <= "\u9fff" for letter in names["ch"])
-    latin = any(letter.isascii() and letter.isalpha() for letter in names["en"])
-    if not chinese or not latin or any(len(name) > MAX_NAME for name in names.values()):
-        return None
-    return names
+    return names.read_name(str(found.get("en", "")), str(found.get("ch", "")))
 
 
 def read_rating(answer: str) -> dict[str, int] | None:

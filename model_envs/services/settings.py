@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,7 @@ from iedf_assets.core.contract import ModelSettings, Stage
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.checkpoints import network_settings
 from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.workers import SYNONYMS
 
 Kind = Literal["layered", "edit"]
 STAGES: dict[Kind, Stage] = {"layered": "image_layers", "edit": "edited_images"}
@@ -37,7 +39,7 @@ class ServiceSettings(BaseModel):
     """How a service runs. Each field is an environment variable: `EDIT_MAX_QUEUE` and so on.
 
     Attributes:
-        backend: `mock`, `classical` (`opencv` is another name of it), `onnx` (layered alone) or `qwen`.
+        backend: `mock`, `classical` (or `opencv`), `onnx` (layered alone) or `diffusers` (or `qwen`).
         model_dir: the checkpoint's folder; stands for `model.model_dir`.
         device: stands for `model.device`.
         cache_dir: where answers are kept, a folder per request id.
@@ -64,7 +66,8 @@ class ServiceSettings(BaseModel):
 
     kind: Kind
     backend: Annotated[
-        Literal["mock", "classical", "onnx", "qwen"], BeforeValidator(lambda name: _SYNONYMS.get(name, name))
+        Literal["mock", "classical", "onnx", "diffusers"],
+        BeforeValidator(lambda name: SYNONYMS.get(name, name)),
     ] = "classical"
     model_dir: str | None = None
     device: str | None = None
@@ -137,11 +140,10 @@ class ServiceSettings(BaseModel):
             told["device"] = self.device
         if self.backend == "onnx":
             file = Path(told["model_file"]) if told.get("model_file") else None
-            return network_settings(file, told.get("runtime", "opencv"), told.get("device", "auto"))
+            own = network_settings(file, told.get("runtime", "opencv"), told.get("device", "auto"))
+            named = {name: told[name] for name in ("namer", "namer_identity") if told.get(name)}
+            return replace(own, **named)
         return ModelSettings(**told)
-
-
-_SYNONYMS = {"opencv": "classical"}
 
 
 def _explain(error: ValidationError | TypeError, prefix: str) -> str:

@@ -48,7 +48,7 @@ def serve_ui(profile: Profile, config: Path | None, port: int) -> int:
     remedy = "use that one, or stop it"
     with exclusive(layout.dagster_home / "dev.lock", subject="the UI of these outputs", remedy=remedy):
         _require_free(port)
-        return _supervise(_command(port), lambda: _serve_report(profile, layout))
+        return _kept(lambda: _supervise(_command(port), lambda: _serve_report(profile, layout)))
 
 
 def _command(port: int) -> list[str]:
@@ -84,8 +84,21 @@ def _serve_report(profile: Profile, layout: Layout) -> None:
     threading.Thread(target=serve_report, args=(layout, place.port or 80), daemon=True).start()
 
 
+def _kept(keep: Callable[[], int]) -> int:
+    """Run `keep` in a process of its own, which hears of it when this one ends, however that happens."""
+    keeper = os.fork()
+    if keeper == 0:
+        os.setsid()
+        _hear_of_the_parents_end(signal.SIGTERM)
+        os._exit(keep())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: os.kill(keeper, number))
+    _, status = os.waitpid(keeper, 0)
+    return max(os.waitstatus_to_exitcode(status), 0)
+
+
 def _supervise(command: list[str], beside: Callable[[], None]) -> int:
-    """Run a command to its end, in a session of its own, and see that no process of it stays.
+    """Run a command to its end and see that no process of it stays, runs that it started included.
 
     Args:
         beside: is called once it runs: a process that forks is to have no threads yet.
@@ -93,8 +106,10 @@ def _supervise(command: list[str], beside: Callable[[], None]) -> int:
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, start_new_session=True, preexec_fn=_end_with_us)  # noqa: PLW1509
     beside()
     children: set[psutil.Process] = set()
+    asked_at: list[float] = []
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        asked_at.append(time.monotonic())
         process.send_signal(signal.SIGINT)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -102,6 +117,8 @@ def _supervise(command: list[str], beside: Callable[[], None]) -> int:
     while process.poll() is None:
         # Once their parent is gone, nobody knows whose they were.
         children |= _descendants(process.pid)
+        if asked_at and time.monotonic() - asked_at[0] > PATIENCE_S:
+            process.kill()
         time.sleep(POLL_S)
     _end(children)
     return process.returncode
@@ -126,5 +143,9 @@ def _end(processes: set[psutil.Process]) -> None:
 def _end_with_us() -> None:
     """In the child: hear Ctrl-C though started in the background, and end once the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _hear_of_the_parents_end(signal.SIGINT)
+
+
+def _hear_of_the_parents_end(number: signal.Signals) -> None:
     if hasattr(_LIBC, "prctl"):  # Linux has it
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number)

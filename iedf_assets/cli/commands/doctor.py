@@ -13,10 +13,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from iedf_assets.core.asking.endpoint import Endpoint
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.subjects import family_of
-from iedf_assets.core.profile.checkpoints import checkpoint, small_network
+from iedf_assets.core.profile.checkpoints import PIPELINES, checkpoint, small_network
+from iedf_assets.core.profile.editors import editor_of
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.workers import Worker
@@ -76,6 +78,7 @@ def examine(profile: Profile) -> bool:
         lambda: _workers(profile),
         lambda: _models(profile),
         lambda: _networks(profile),
+        lambda: _endpoints(profile),
         lambda: _dagster(layout),
     ]
     findings = [finding for examination in examinations for finding in examination()]
@@ -197,7 +200,7 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
         return Finding(subject, last_line, "install what is missing in its environment")
     except subprocess.TimeoutExpired:
         return Finding(subject, "did not start within 120 s", "look at its environment")
-    versions = pins(ENVIRONMENTS[stage]) if backend == "qwen" else {}
+    versions = pins(ENVIRONMENTS[stage]) if backend == PIPELINES else {}
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if name in SHOWN)
     return Finding(subject, f"starts with {found.python}{f' ({told})' if told else ''}")
 
@@ -208,7 +211,7 @@ def _models(profile: Profile) -> Iterator[Finding]:
     for category in profile.categories.values():
         for stage, worker in _stages(category):
             # A service looks after its own model.
-            if worker.backend != "qwen" or worker.launcher == "service" or (stage, worker) in seen:
+            if not worker.runs_pipeline or worker.launcher == "service" or (stage, worker) in seen:
                 continue
             seen.add((stage, worker))
             yield from _model(stage, worker)
@@ -235,6 +238,24 @@ def _networks(profile: Profile) -> Iterator[Finding]:
         yield Finding("network of image_layers", f"{where}: {family.name}, {family.side} pixels")
 
 
+def _endpoints(profile: Profile) -> Iterator[Finding]:
+    """The vision models behind HTTP that name objects and judge edits: there, and by that name."""
+    seen = set()
+    for category in profile.categories.values():
+        workers = category.workers
+        asked = {"workers.layered.namer": workers.layered.namer, "workers.edit.judge": workers.edit.judge}
+        for key, one in asked.items():
+            if one.by != "endpoint" or (key, one) in seen:
+                continue
+            seen.add((key, one))
+            try:
+                Endpoint(one, key).require_there()
+            except FactoryError as error:
+                yield Finding(key, error.problem, error.remedy)
+            else:
+                yield Finding(key, f"{one.model} at {one.endpoint} answers")
+
+
 def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:
     subject = f"model of {stage}"
     try:
@@ -244,12 +265,25 @@ def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:
         return
     gib = found.weights_bytes / 2**30
     yield Finding(subject, f"{found.class_name} {found.revision}, {gib:.1f} GiB of weights, complete")
+    if stage == "edited_images":
+        yield _class_of(found.class_name)
     try:
         gpus = _gpus(find_environment(worker.environment))
     except (FactoryError, subprocess.SubprocessError, OSError, ValueError) as error:
         yield Finding(f"GPUs of {stage}", f"cannot be asked: {error}", "look at its environment")
         return
     yield fits(stage, worker, found.weights_bytes, gpus)
+
+
+def _class_of(name: str) -> Finding:
+    """What is known of an editing class."""
+    kind = editor_of(name)
+    if not kind.known:
+        return Finding(
+            "class of edited_images", f"{name} has no row in the table: it is tried by its signature alone"
+        )
+    told = f"{kind.models}; weights usually under {kind.licence}, commercial use: {kind.commercial}"
+    return Finding("class of edited_images", told)
 
 
 def fits(stage: Stage, worker: Worker, weights: int, gpus: list[tuple[str, int]]) -> Finding:

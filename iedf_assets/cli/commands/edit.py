@@ -16,6 +16,7 @@ from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
+from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
@@ -62,13 +63,13 @@ class Trial:
         """
         changes = {}
         models = {"layered": self.layered_model_dir, "edit": self.edit_model_dir}
-        given = self.backend == "qwen" or any(models.values())
+        given = self.backend in {PIPELINES, OLDER_NAME} or any(models.values())
         for stage, folder in models.items():
             if folder:
                 changes[f"workers.{stage}.model_dir"] = _quoted(folder.absolute())
             if given:
                 by_hand = stage == "layered" and (self.skip_layered or folder is None)
-                backend = "classical" if by_hand else "qwen"
+                backend = "classical" if by_hand else PIPELINES
                 changes[f"workers.{stage}.backend"] = backend
                 changes[f"workers.{stage}.environment"] = "null" if by_hand else f"iedf-{stage}"
                 changes[f"workers.{stage}.devices"] = "[]"
@@ -150,7 +151,7 @@ def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -
     except ValidationError as error:
         raise ProfileError(
             f"{image.name} cannot be edited so: {error.errors()[0]['msg']}",
-            "--backend qwen with --edit-model-dir can",
+            "--backend diffusers with --edit-model-dir can",
         ) from error
     paths = profile.paths.model_copy(
         update={

@@ -1,9 +1,11 @@
 """`iedf run`: progress while it runs, counts at the end."""
 
+import json
 import signal
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -17,8 +19,8 @@ from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import unmapped_folders
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.core.storage.run_log import add_line, new_run_log
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
+from iedf_assets.launching.run_log import add_line, new_run_log
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
 PLAIN_WIDTH = 120
@@ -57,6 +59,8 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
                 outcome = run_category(
                     lenient, name, LazyWaves(lenient, progress, log), force=force, retry=retry
                 )
+            for note in outcome.notes:
+                progress.say(note)
             progress.say(_line(outcome))
             add_line(log, category=name, waves=outcome.waves, error=outcome.error, counts=outcome.counts)
             outcomes.append(outcome)
@@ -109,8 +113,21 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
     for outcome in outcomes:
         for line in _left_out(profile, layout, outcome):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for line in orphans(layout):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     told = f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}"
     console.print(told, soft_wrap=True, markup=False)
+
+
+def orphans(layout: Layout) -> list[str]:
+    """What to say of samples that lie in the dataset and that nobody published, by the last index."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        issues = json.loads((layout.reports / "lint_issues.json").read_text("utf-8"))
+        paths = [issue["path"] for issue in issues if issue["code"] == "not_in_index"]
+        if paths:
+            told = f"{len(paths)} samples lie in the dataset that no category published, such as {paths[0]}"
+            return [f"{told}: iedf check lists them; move them elsewhere, or restore their manifests"]
+    return []
 
 
 def _left_out(profile: Profile, layout: Layout, outcome: Outcome) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.nesting import SERVICES, require_apart
 from iedf_assets.core.profile.schema import Profile
@@ -32,8 +33,8 @@ def serve_models(profile: Profile, kind: Kind, flags: dict[str, Any]) -> None:
     require_apart({**profile.folders, "the cache": Path(told["CACHE_DIR"]).absolute()}, profile.categories)
     worker = getattr(profile.workers, kind)
     # Only a model of torch's needs an environment of its own.
-    own_environment = worker.environment if worker.backend == "qwen" else f"iedf-{kind}"
-    environment = find_environment(own_environment if told["BACKEND"] == "qwen" else None)
+    own_environment = worker.environment if worker.runs_pipeline else f"iedf-{kind}"
+    environment = find_environment(own_environment if told["BACKEND"] in {PIPELINES, OLDER_NAME} else None)
     given = {prefix + name: text for name, text in told.items()}
     own = {**environment.variables, **OFFLINE, "PYTHONPATH": str(PROJECT_ROOT)}
     os.chdir(PROJECT_ROOT)
@@ -46,8 +47,8 @@ def _of_profile(profile: Profile, kind: Kind, port_flag: int | None) -> dict[str
     worker, layout = getattr(profile.workers, kind), Layout.of(profile)
     ports = (urlsplit(address).port for address in worker.endpoints)
     port = str(port_flag or os.environ.get(f"{kind.upper()}_PORT") or next(filter(None, ports), PORTS[kind]))
-    settings = asdict(worker.model_settings()) if worker.backend in {"qwen", "onnx"} else {}
-    engines = len(worker.devices) or 1 if worker.backend == "qwen" else thread_count(worker.threads)
+    settings = asdict(worker.model_settings())
+    engines = len(worker.devices) or 1 if worker.runs_pipeline else thread_count(worker.threads)
     # Photos and layers lie here; whatever else is asked for is refused.
     roots = [layout.data, layout.staging]
     return {

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.cli.commands.run import plain_console
+from iedf_assets.cli.commands.run import orphans, plain_console
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
@@ -25,10 +26,12 @@ COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked
 
 def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     """Print where categories stand."""
-    found = {name: _standings(profile, name) for name in names}
+    found, broken = _found(profile, names)
     if as_json:
         told = {name: [asdict(one) for one in standing] for name, standing in found.items()}
         print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201  # for programs
+        if broken:
+            raise broken[0]
         return
     console, table = plain_console(), Table()
     for heading in ("category", "stage", *COLUMNS):
@@ -42,6 +45,22 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
+    for line in orphans(Layout.of(profile)):
+        console.print(line, soft_wrap=True)
+    if broken:
+        raise StorageError("; ".join(error.problem for error in broken), broken[0].remedy)
+
+
+def _found(profile: Profile, names: list[str]) -> tuple[dict[str, list[Standing]], list[StorageError]]:
+    """Where categories stand, and what is wrong with those whose tables cannot be read."""
+    found: dict[str, list[Standing]] = {}
+    broken = []
+    for name in names:
+        try:
+            found[name] = list(_standings(profile, name))
+        except StorageError as error:
+            broken.append(error)
+    return found, broken
 
 
 def show_rows(profile: Profile, names: list[str], stage: str) -> None:
@@ -105,7 +124,7 @@ def _threads(profile: Profile, name: str, stage: str) -> int:
     if worker is None:
         return thread_count(profile.threads)
     # A model takes one photo at a time, on each group of devices.
-    return max(1, len(worker.devices)) if worker.backend == "qwen" else thread_count(worker.threads)
+    return max(1, len(worker.devices)) if worker.runs_pipeline else thread_count(worker.threads)
 
 
 def _tell_slots(console: Console, found: dict[str, list[Standing]]) -> None:

@@ -254,7 +254,7 @@ class _Index:
         return Known(
             **found,
             recipe=recipe_of(metadata),
-            measured=Measured(measured["of"], measured["scores"]) if isinstance(measured, dict) else None,
+            measured=_measured(measured) if isinstance(measured, dict) else None,
         ), issues
 
 
@@ -267,6 +267,11 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
                 places = (row["edit_task"], row["subtype"], row["scene"])
                 yield SampleKey(*places, int(row["sample_id"])), row
+
+
+def _measured(told: Mapping[str, Any]) -> Measured:
+    """What an index carries of a mask; what could not be told is null there."""
+    return Measured(told["of"], {name: value for name, value in told["scores"].items() if value is not None})
 
 
 def recipe_of(metadata: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -43,6 +43,8 @@ from iedf_assets.core.storage.naming import REQUIRED, SampleKey
 INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
 CONTRACT_DILATION = 7
 SOFT_RIM = 0.02  # of the short side
+# Places of an object that have this share of all their pixels in common are one.
+SAME_PLACE = 0.9
 _CHROMA_BLOCK = 16
 _CHROMA_REACH = 2
 _MAX_PIXELS = 1 << 28
@@ -235,32 +237,44 @@ def _measured_by_the_mask(
     company: Company | None,
 ) -> Scores:
     """The scores of a pair whose allowed region nobody names."""
-    there = _stated_result_mask(sample, mask, stated)
+    places = _stated_result_masks(sample, mask, stated)
+    there = np.bitwise_or.reduce(places) if places else None
     subtype = SUBTYPES.get(sample.subtype)
     widest = widest_region(mask if there is None else mask | there, subtype)
     scores = measure(source, result, mask, widest, there, stated, company)
     if relocates(sample.task, sample.subtype):
-        unknown = (*OUTSIDE_SCORES, "polarity", "seam", "sharpness") if there is None else CONSISTENCY_SCORES
+        unknown: tuple[str, ...] = CONSISTENCY_SCORES
+        if there is None:
+            unknown = (*OUTSIDE_SCORES, "polarity", "seam", "seam_over_texture", "sharpness")
+        elif not _is_one_place(places):
+            # Beside the object lies what was filled, which is softer.
+            unknown = (*CONSISTENCY_SCORES, "sharpness", "scaled_sharpness")
         return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
     narrow = grown(mask, CONTRACT_DILATION)
     share = np.count_nonzero(narrow == 0) / mask.size
     return {**scores, **consistency(source, result, narrow), "outside_share": share}
 
 
-def _stated_result_mask(sample: SampleKey, mask: Pixels, stated: Recipe) -> Pixels | None:
-    """Where an object ends up by what its instruction says; None when it does not say."""
+def _stated_result_masks(sample: SampleKey, mask: Pixels, stated: Recipe) -> list[Pixels]:
+    """Where an object may end up by what its instruction says; none when it does not say."""
     subtype = SUBTYPES.get(sample.subtype)
     if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
-        return None
-    found = np.zeros_like(mask)
+        return []
+    found = []
     # An object's soft rim may reach a border, and so be anchored to it, where its mask does not.
     for reach in (0, round(SOFT_RIM * min(mask.shape))):
         rows, columns = grown_box(mask, reach)
         size = {"width": columns.stop - columns.start, "height": rows.stop - rows.start}
         box = {"x": columns.start, "y": rows.start, **size}
         there = edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
-        found = found if there is None else np.asarray(found | there, np.uint8)
+        found += [] if there is None else [there]
     return found
+
+
+def _is_one_place(places: list[Pixels]) -> bool:
+    """Whether the places where an object may be are nearly the same."""
+    everywhere, both = np.bitwise_or.reduce(places), np.bitwise_and.reduce(places)
+    return bool(np.count_nonzero(both) >= SAME_PLACE * np.count_nonzero(everywhere))
 
 
 def grown(mask: Pixels, by: int) -> Pixels:

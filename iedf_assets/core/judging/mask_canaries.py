@@ -74,13 +74,13 @@ def _ghost(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault
 
 
 def _fused(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
-    """A copy of the object, mirrored, dark where it is light, touches it and is taken for a part of it."""
+    """A copy of the object, mirrored, black where it is light, touches it and is taken for a part of it."""
     silhouette = _object(pair, "object")
     if silhouette is None or SUBTYPES[pair.recipe["subtype"]].mask_of == "background":
         return None
     box = grown_box(silhouette, 0)
     copy, shape = pair.source[box][:, ::-1], silhouette[box][:, ::-1]
-    thing = np.where(copy < 128, 255 - copy // 3, copy // 3).astype(np.uint8)
+    thing = np.where(copy < 128, 255, 0).astype(np.uint8)
     width = box[1].stop - box[1].start
     for side in (1, -1):
         # As far in as it may come until the two meet.
@@ -195,7 +195,7 @@ MASK_CANARIES = (
     Canary("half_object", "half of the object is not in the mask", _half),
     Canary("slab_joined", "60 % of the object's area of background are", _slab),
     Canary("ghost_left", "the object's lowest quarter stays where it was", _ghost),
-    Canary("fused", "a second thing, dark where the first is light, touches it", _fused),
+    Canary("fused", "a second thing, black where the first is light, touches it", _fused),
     Canary("dropped_onto", "the object lands on another one", _dropped),
     Canary("lifted_off", "what stands goes up by 12 to 25 % of the height", _lifted),
 )

@@ -4,7 +4,7 @@ Everything is counted over all pixels of its mask, so the same mask always gets 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,9 +23,9 @@ ENOUGH, ENOUGH_OF_SKIN = 0.5, 0.8
 # From this share on, what could be skin may be skin.
 SOME_SKIN = 0.3
 # Colours that people do not keep apart: of each family the words, and what each of them is said of. A family
-# that half of the pixels bear is called by its commonest word.
+# that half of the pixels bear is called by its commonest word; black and white by so much of it that is so,
+# since both are seen in light and in shade.
 FAMILIES: tuple[dict[str, tuple[str, ...]], ...] = (
-    {"grey": ("dark_grey", "grey", "light_grey")},
     {"black": ("black",), "dark_grey": ("dark_grey",)},
     {"white": ("white",), "light_grey": ("light_grey",)},
     {"red": ("dark_red", "red")},
@@ -37,6 +37,7 @@ FAMILIES: tuple[dict[str, tuple[str, ...]], ...] = (
     {"purple": ("dark_purple", "purple", "light_purple")},
     {"pink": ("pink",), "magenta": ("magenta",)},
 )
+_PURE, _OF_ALL = ("black", "white"), 0.35
 _SKIN_WORDS = ("brown", "orange", "beige", "dark_brown")
 # Distances in chromaticity, chroma over lightness, up to which a pixel has a colour, and from which it has
 # another; in units of the colour's own, or of `_PLAIN` where that is fainter.
@@ -89,15 +90,19 @@ def word_of(rgb: Pixels, mask: Pixels) -> str | None:
     key = max(shares, key=lambda name: shares[name])
     borne = {key: shares[key]}
     if shares[key] < ENOUGH:
-        words = [
-            {word: sum(shares[name] for name in names) for word, names in family.items()}
-            for family in FAMILIES
-        ]
-        borne = {max(family, key=lambda word: family[word]): sum(family.values()) for family in words}
+        borne = dict(_called(family, shares) for family in FAMILIES)
     word = max(borne, key=lambda name: borne[name])
     doubtful = word in _SKIN_WORDS and skin_share(rgb, mask) >= SOME_SKIN
     family_share = sum(shares[name] for name in _SKIN_WORDS) if doubtful else borne[word]
     return word if family_share >= (ENOUGH_OF_SKIN if doubtful else ENOUGH) else None
+
+
+def _called(family: Mapping[str, tuple[str, ...]], shares: Mapping[str, float]) -> tuple[str, float]:
+    """The word for a family of colours, and the share of the pixels that it is said of."""
+    words = {word: sum(shares[name] for name in names) for word, names in family.items()}
+    whole = sum(words.values())
+    pure = (word for word in words if word in _PURE and words[word] >= _OF_ALL * whole)
+    return next(pure, max(words, key=lambda word: words[word])), whole
 
 
 def skin_share(rgb: Pixels, mask: Pixels) -> float:

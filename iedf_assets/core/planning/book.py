@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 import polars as pl
 
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.publishing.numbering import is_turned_down
@@ -25,10 +26,11 @@ _STANDING = {
     "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
                       "height"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
-    "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant"),
+    "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
+                      "instruction_ch", "instruction_en"),
     "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
-                "sample_key", "pair_key"),
+                "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
 _FAILED = pl.col("status") == "failed"
 
@@ -220,6 +222,15 @@ class Book:
         if row["status"] == "done":
             return is_intact(folder, row)
         return row["status"] in {"filtered", "rejected"}
+
+
+def is_readable(profile: Profile, layout: Layout, name: str) -> bool:
+    """Whether all tables of a category can be read."""
+    try:
+        Book.open(profile, layout, name).counts()
+    except StorageError:
+        return False
+    return True
 
 
 def _accepted(sources: Rows) -> Iterator[Source]:

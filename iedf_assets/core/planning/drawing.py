@@ -81,6 +81,6 @@ def _in_turn(
                 if several:
                     drawn["object"] = one["number"]
                 # A model makes another picture of the same recipe, by another seed.
-                if seed_number > 1 and book.category.workers.edit.backend == "qwen":
+                if seed_number > 1 and book.category.workers.edit.runs_pipeline:
                     drawn["try"] = seed_number
             yield one, drawn

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.publishing.joined import categories_on_disk
@@ -17,7 +18,7 @@ from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout, base_scene
 
 # Backends that run on a GPU; the others cost no GPU hours.
-GPU_BACKENDS = frozenset({"qwen"})
+GPU_BACKENDS = frozenset({PIPELINES, OLDER_NAME})
 
 
 @dataclass(frozen=True)

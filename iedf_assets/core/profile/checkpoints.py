@@ -17,20 +17,17 @@ from typing import Any
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.profile.editors import LAYERED, splits
 from iedf_assets.core.profile.fields import PROJECT_ROOT, absolute
 
-LAYERED = "QwenImageLayeredPipeline"
-EDIT = "QwenImageEditPipeline"
-EDIT_PLUS = "QwenImageEditPlusPipeline"
-EDIT_INPAINT = "QwenImageEditInpaintPipeline"
-# The pipeline classes that each stage's worker can load.
-CLASSES = {"image_layers": (LAYERED,), "edited_images": (EDIT, EDIT_PLUS, EDIT_INPAINT)}
+# The backend that runs a checkpoint's own pipeline; what keys and older rows call it.
+PIPELINES, OLDER_NAME = "diffusers", "qwen"
 
 # Names the folder of small networks, where it is not `models/` of the project.
 MODELS_VARIABLE = "IEDF_MODELS"
 
 _INDEX = "model_index.json"
-_WEIGHTED = ("transformer", "text_encoder", "vae")
+_WEIGHTED = frozenset({"transformer", "unet", "text_encoder", "text_encoder_2", "image_encoder", "vae"})
 # A fingerprint reads so many bytes from each end of a weight file: all of 58 GB would take a minute.
 _SAMPLE = 1 << 16
 FRESH_S = 20
@@ -46,6 +43,8 @@ _NOT_IDENTITY = {
     "offload",
     "compile",
     "batch_size",
+    "namer",
+    "namer_identity",
 }
 _REMEDY = "point model_dir to a complete local copy of the model's repository; nothing is downloaded"
 
@@ -75,12 +74,25 @@ def checkpoint(folder: Path, stage: str) -> Checkpoint:
         WorkerError: the folder is missing or incomplete, or holds another kind of model.
     """
     found = inspect(folder)
-    if found.class_name not in CLASSES[stage]:
+    # Of what edits, a class without a row in the table is tried by its signature.
+    if splits(found.class_name) != (stage == "image_layers"):
+        wanted = (
+            LAYERED if stage == "image_layers" else "that edits pictures, such as QwenImageEditPlusPipeline"
+        )
         raise WorkerError(
             f"{folder} holds a {found.class_name}, which the worker of {stage} cannot use",
-            f"point model_dir to a model of the class {' or '.join(CLASSES[stage])}",
+            f"point model_dir to a model of a class {wanted}",
         )
     return found
+
+
+def class_of(folder: Path) -> str:
+    """The name of the pipeline class that a folder's index gives.
+
+    Raises:
+        WorkerError: there is no index, or it cannot be read.
+    """
+    return str(_index(folder).get("_class_name"))
 
 
 def inspect(folder: Path) -> Checkpoint:
@@ -91,11 +103,14 @@ def inspect(folder: Path) -> Checkpoint:
     """
     if not folder.is_dir():
         raise WorkerError(f"the model folder {folder} does not exist", _REMEDY)
-    index = _json(folder / _INDEX)
+    index = _index(folder)
     components = {
         name: value[1]
         for name, value in index.items()
-        if not name.startswith("_") and isinstance(value, list) and len(value) == 2 and value[1]
+        if not name.startswith("_")
+        and isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[1], str)
     }
     files: list[Path] = []
     for name in components:
@@ -107,6 +122,20 @@ def inspect(folder: Path) -> Checkpoint:
     return Checkpoint(
         folder, class_name, fingerprint(folder), sum(file.stat().st_size for file in files), components
     )
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    """What a checkpoint is made of.
+
+    Raises:
+        WorkerError: there is no index that names one pipeline class.
+    """
+    if not (folder / _INDEX).exists() and (folder / "modular_model_index.json").exists():
+        raise WorkerError(
+            f"{folder} holds a modular pipeline alone, which is not loaded yet",
+            "take the repository's form with model_index.json, where it has one, or another model",
+        )
+    return _json(folder / _INDEX)
 
 
 def small_network() -> Path:
@@ -151,13 +180,17 @@ def identity(backend: str, settings: ModelSettings) -> list[Any]:
     Raises:
         WorkerError: there is no LoRA where the settings say.
     """
+    return [*_own_identity(backend, settings), *settings.namer_identity]
+
+
+def _own_identity(backend: str, settings: ModelSettings) -> list[Any]:
     if backend == "onnx":
         return [backend, settings.revision, *([settings.runtime] if settings.runtime != "opencv" else [])]
-    if backend != "qwen":
+    if backend != PIPELINES:
         return [backend]
     options = {name: value for name, value in asdict(settings).items() if name not in _NOT_IDENTITY}
     lora = fingerprint(Path(settings.lora)) if settings.lora else None
-    return [backend, settings.revision, {**options, "lora": lora}]
+    return [OLDER_NAME, settings.revision, {**options, "lora": lora}]
 
 
 @lru_cache(maxsize=64)

@@ -82,9 +82,10 @@ class Category(Strict):
         if not self.subtypes:
             object.__setattr__(self, "subtypes", {DEFAULT_SUBTYPE[self.task]: 1})
         beyond = sorted(name for name, count in self.subtypes.items() if count and SUBTYPES[name].needs_model)
-        if beyond and self.workers.edit.backend != "qwen":
+        if beyond and not self.workers.edit.runs_pipeline:
             raise ValueError(
-                f"only a model can do {', '.join(beyond)}: set workers.edit.backend to qwen or leave it out"
+                f"only a model can do {', '.join(beyond)}: set workers.edit.backend to diffusers "
+                "or leave it out"
             )
         return self
 
@@ -187,7 +188,7 @@ class Profile(Strict):
 
 def uses_models(profile: Profile) -> bool:
     """Whether any category's edits are made by a model."""
-    return any(category.workers.edit.backend == "qwen" for category in profile.categories.values())
+    return any(category.workers.edit.runs_pipeline for category in profile.categories.values())
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -227,6 +227,12 @@ class Stated(Strict):
         return self
 
 
+class ColorTone(Stated):
+    """Limits of a warmer or cooler picture."""
+
+    max_percent: Percent = 30
+
+
 class Kinds(Strict):
     """Limits of what only a model can do.
 
@@ -261,7 +267,7 @@ class Recipes(Strict):
     restyle: Kinds = Kinds()
     contrast: Stated = Stated()
     brightness: Stated = Stated()
-    color_tone: Stated = Stated(max_percent=30)
+    color_tone: ColorTone = ColorTone()
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Self:

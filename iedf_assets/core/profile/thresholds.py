@@ -122,9 +122,9 @@ class Thresholds(Strict):
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
     min_object_confidence: Share | None = 0.87
     min_object_agreement: Share | None = 0.93
-    max_neck_step: Annotated[float, Field(ge=0)] | None = 40.0
+    max_neck_step: Annotated[float, Field(ge=0)] | None = 45.0
     max_outline_unseen: Share | None = 0.1
-    max_remainder: Annotated[float, Field(ge=0)] | None = 0.15
+    max_remainder: Annotated[float, Field(ge=0)] | None = 0.2
     max_swallowed: Share | None = 0.1
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02

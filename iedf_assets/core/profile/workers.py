@@ -1,13 +1,26 @@
 """The workers of the two model stages: what does the work, where, and how it is reached."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from iedf_assets.core.contract import ModelSettings
-from iedf_assets.core.profile.checkpoints import fingerprint, identity, network_settings
+from iedf_assets.core.profile.asked import Asked, Namer
+from iedf_assets.core.profile.checkpoints import (
+    OLDER_NAME,
+    PIPELINES,
+    class_of,
+    fingerprint,
+    identity,
+    network_settings,
+)
+from iedf_assets.core.profile.editors import editor_of
 from iedf_assets.core.profile.fields import Positive, Strict, absolute
+
+# Keys of older profiles, and what took their place.
+_MOVED = {"captions": "workers.layered.namer.by", "judge": "workers.edit.judge.by"}
 
 
 class ModelOptions(Strict):
@@ -15,7 +28,8 @@ class ModelOptions(Strict):
 
     Attributes:
         runtime: what runs the network of the backend `onnx`; onnxruntime is an extra.
-        cfg: true classifier-free guidance scale; 1 is without, as Lightning LoRAs want it.
+        cfg: guidance scale, whichever kind the model's class has; null is its makers', 1 is without, as
+            Lightning LoRAs want it.
         resolution: of the layered model, the root of its working area: 640 or 1024 pixels.
         layer_count: how many layers the layered model is asked for.
         canvas_megapixels: area that the model works at; null is its own: 1.05 to edit, `resolution`² to
@@ -32,12 +46,10 @@ class ModelOptions(Strict):
         tiling: decode pictures in tiles, in less memory.
         batch_size: edits denoised together, where the pipeline does that right.
         lora: a Lightning LoRA's file; its scheduler comes with it; set `steps` and `cfg` to suit.
-        captions: name the objects by the checkpoint's own vision model.
-        judge: have the checkpoint's own vision model rate each edit.
     """
 
     runtime: Literal["opencv", "onnxruntime"] = "opencv"
-    cfg: Annotated[float, Field(ge=1, le=20)] = 4.0
+    cfg: Annotated[float, Field(ge=1, le=20)] | None = None
     resolution: Literal[640, 1024] = 640
     layer_count: Annotated[int, Field(ge=2, le=16)] = 4
     canvas_megapixels: Annotated[float, Field(ge=0.01, le=4)] | None = None
@@ -53,8 +65,14 @@ class ModelOptions(Strict):
     tiling: bool = False
     batch_size: Annotated[int, Field(ge=1, le=64)] = 1
     lora: Path | None = None
-    captions: bool = True
-    judge: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, raw: Any) -> Any:
+        for old, new in _MOVED.items():
+            if isinstance(raw, dict) and old in raw:
+                raise ValueError(f"the key {old} is gone: set {new} to own, endpoint or none")
+        return raw
 
 
 class ServiceClient(Strict):
@@ -102,11 +120,13 @@ class RayCluster(Strict):
     alive_sec: Annotated[float, Field(ge=2)] = 60.0
 
 
+# Other names of backends.
+SYNONYMS = {"opencv": "classical", OLDER_NAME: PIPELINES}
 Backend = Annotated[
-    Literal["onnx", "classical", "qwen", "mock"],
+    Literal["onnx", "classical", "diffusers", "mock"],
     BeforeValidator(
-        lambda name: "classical" if name == "opencv" else name,
-        json_schema_input_type=Literal["onnx", "classical", "opencv", "qwen", "mock"],
+        lambda name: SYNONYMS.get(name, name) if isinstance(name, str) else name,
+        json_schema_input_type=Literal["onnx", "classical", "opencv", "diffusers", "qwen", "mock"],
     ),
 ]
 
@@ -115,8 +135,9 @@ class Worker(Strict):
     """One worker: a process that loads a model once and runs many requests.
 
     Attributes:
-        backend: what does the work; `onnx`, a segmentation network, splits photos and edits none; `opencv` is
-            another name of `classical`, `mock` is for trying the wiring.
+        backend: what does the work; `onnx`, a segmentation network, splits photos and edits none; `diffusers`
+            runs the pipeline of `model_dir`; `opencv` is another name of `classical`, `qwen` of `diffusers`;
+            `mock` is for trying the wiring.
         launcher: how work reaches it: a `subprocess` of this run, a running `service`, a `ray` cluster.
         environment: the interpreter: null for this one, else the name of a conda environment or of one that
             `make model-env` made, or the folder of a virtual or conda environment.
@@ -124,10 +145,10 @@ class Worker(Strict):
         item_timeout_s: seconds without any finished picture after which the worker is stopped.
         max_failures_in_a_row: so many equal failures one after another stop the stage.
         model_file: the network of the backend `onnx`; null is the small one that set-up brings.
-        model_dir: the checkpoint's folder, for the backend `qwen`; nothing is ever downloaded.
+        model_dir: the checkpoint's folder, for the backend `diffusers`; nothing is ever downloaded.
         devices: groups of GPUs as `CUDA_VISIBLE_DEVICES` names them, such as `["0,1", "2,3"]`: one worker
             each, which share the work. Empty is one worker that sees all.
-        steps: denoising steps of the model.
+        steps: denoising steps of the model; null is its class's makers'.
         model: the rest of what the model is told.
         revision: of the model that only the services see; else `model_dir` tells it.
         endpoints: addresses of the services, replicas of one another.
@@ -143,7 +164,7 @@ class Worker(Strict):
     model_dir: Path | None = None
     model_file: Path | None = None
     devices: tuple[Annotated[str, Field(pattern=r"^[\w-]+(,[\w-]+)*$")], ...] = ()
-    steps: Annotated[int, Field(ge=1, le=200)] = 40
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
     model: ModelOptions = ModelOptions()
     revision: Annotated[str, Field(min_length=1)] | None = None
     endpoints: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")], ...] = ()
@@ -153,10 +174,10 @@ class Worker(Strict):
     @model_validator(mode="after")
     def _model_given(self) -> Self:
         elsewhere = self.launcher == "service" and self.revision
-        if self.backend == "qwen" and self.model_dir is None and not elsewhere:
+        if self.runs_pipeline and self.model_dir is None and not elsewhere:
             raise ValueError(
-                "the backend qwen needs model_dir, the folder of a local checkpoint; through services of "
-                "other machines its revision will do, as their /info tells it"
+                "the backend diffusers (or qwen) needs model_dir, the folder of a local checkpoint; "
+                "through services of other machines its revision will do, as their /info tells it"
             )
         if self.launcher == "ray" and self.devices:
             raise ValueError("devices is for subprocesses: jobs on a ray cluster take ray.num_gpus each")
@@ -174,14 +195,29 @@ class Worker(Strict):
             if self.launcher == "service" and self.revision:
                 return ModelSettings(revision=self.revision)
             return network_settings(self.model_file, self.model.runtime, self.model.device)
-        if self.backend != "qwen":
-            return ModelSettings()
+        return self._pipeline_settings() if self.runs_pipeline else ModelSettings()
+
+    def _pipeline_settings(self) -> ModelSettings:
         lora = str(absolute(self.model.lora)) if self.model.lora else None
-        options = self.model.model_dump() | {"lora": lora, "steps": self.steps}
+        given = self.model.model_dump() | {"lora": lora, "steps": self.steps} | self._asks
+        options = {name: value for name, value in given.items() if value is not None}
         if self.model_dir is None:
             return ModelSettings(revision=self.revision or "", **options)
         folder = absolute(self.model_dir)
-        return ModelSettings(model_dir=str(folder), revision=fingerprint(folder), **options)
+        revision = fingerprint(folder)
+        made_for = editor_of(class_of(folder))
+        own = {"steps": made_for.steps, "cfg": made_for.guidance}
+        return ModelSettings(model_dir=str(folder), revision=revision, **(own | options))
+
+    @property
+    def _asks(self) -> dict[str, bool]:
+        """What the checkpoint's own vision model is asked."""
+        return {"captions": False, "judge": False}
+
+    @property
+    def runs_pipeline(self) -> bool:
+        """Whether it runs the pipeline of a checkpoint, in an environment of its own."""
+        return self.backend == PIPELINES
 
     @property
     def uses_small_network(self) -> bool:
@@ -204,9 +240,48 @@ class Worker(Strict):
 
 
 class LayeredWorker(Worker):
-    """The worker that splits photos: by default with the small network that set-up brings."""
+    """The worker that splits photos: by default with the small network that set-up brings.
+
+    Attributes:
+        namer: names the objects for the instructions; `own` where the backend is a model's.
+    """
 
     backend: Backend = "onnx"
+    namer: Namer = Namer()
+
+    @property
+    def _asks(self) -> dict[str, bool]:
+        return {"captions": self.namer.by == "own", "judge": False}
+
+    def model_settings(self) -> ModelSettings:
+        """As there; with the endpoint that names objects."""
+        settings = super().model_settings()
+        if self.namer.by != "endpoint":
+            return settings
+        return replace(settings, namer=self.namer.model_dump(), namer_identity=self.namer.identity())
+
+
+class EditWorker(Worker):
+    """The worker that makes edits.
+
+    Attributes:
+        judge: rates edits: `own`, the model's vision model, its raw pictures; `endpoint` finished pairs of
+            any backend. What it is to rate is not published unrated.
+    """
+
+    judge: Asked = Asked()
+
+    @property
+    def _asks(self) -> dict[str, bool]:
+        return {"captions": False, "judge": self.judge.by == "own"}
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.judge.by == "own" and not self.runs_pipeline:
+            raise ValueError(
+                f"the backend {self.backend} has no vision model to judge by: own needs a model's"
+            )
+        return self
 
 
 class Workers(Strict):
@@ -218,7 +293,7 @@ class Workers(Strict):
     """
 
     layered: LayeredWorker = LayeredWorker()
-    edit: Worker = Worker()
+    edit: EditWorker = EditWorker()
 
     @model_validator(mode="after")
     def _fit_for_their_stages(self) -> Self:

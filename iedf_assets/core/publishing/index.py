@@ -38,6 +38,8 @@ from iedf_assets.core.storage.naming import Layout
 _MEASURES = ("mse_outside_region", "ssim_outside_region", "changed_pixel_ratio_outside_region")
 QA_COLUMNS = ("sample_id", "passed", *_MEASURES, "details", "edit_id", "sample_key", "dataset_category")
 _WAIT_S = 600.0
+# Beside the categories, none of which is called so.
+_REPORTS = ""
 _SCORED = ("status", "reason", "detail", "failed_checks", "tier", "scores")
 
 
@@ -95,7 +97,8 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         _write_json(layout.reports / "lint_issues.json", [asdict(issue) for issue in lint])
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
         # The last of all: a run that ends before has not written the index.
-        write_text(layout.indexed, json.dumps(made_of, ensure_ascii=False))
+        written = {_REPORTS: _reports(layout)}
+        write_text(layout.indexed, json.dumps(made_of | written, ensure_ascii=False))
     return summary
 
 
@@ -105,15 +108,27 @@ def is_behind(layout: Layout, category: str) -> bool:
     if state is None:
         return False
     with suppress(FileNotFoundError, ValueError):
-        made_of: dict[str, list[int]] = json.loads(layout.indexed.read_text("utf-8"))
-        return made_of.get(category) != state or not layout.index.exists()
+        made_of: dict[str, Any] = json.loads(layout.indexed.read_text("utf-8"))
+        reports = _reports(layout)
+        return made_of.get(category) != state or made_of.get(_REPORTS, reports) != reports or None in reports
     return True
+
+
+def _reports(layout: Layout) -> list[list[int] | None]:
+    """What is another one whenever somebody else has written to the index, or to a report beside it."""
+    files = [layout.index, layout.reports / "index.csv", layout.qa / "qa_scores.csv"]
+    files += [layout.qa / "qa_summary.json", layout.reports / "lint_issues.json"]
+    return [_facts(file) for file in files]
 
 
 def _state(layout: Layout, category: str) -> list[int] | None:
     """What is another one whenever a category's dataset has changed; None before there is any."""
+    return _facts(layout.manifest("dataset", category))
+
+
+def _facts(file: Path) -> list[int] | None:
     with suppress(FileNotFoundError):
-        facts = layout.manifest("dataset", category).stat()
+        facts = file.stat()
         return [facts.st_mtime_ns, facts.st_size]
     return None
 

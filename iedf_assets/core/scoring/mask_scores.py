@@ -7,12 +7,18 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
 from iedf_assets.core.scoring.remainders import find_remainders
 from iedf_assets.core.scoring.second_opinion import looked_at_in
 from iedf_assets.core.scoring.standing import find_standing
 from iedf_assets.core.scoring.wholeness import neck_step, object_agreement, other_objects
+
+# Where a shadow may lie, a share of the mask's height, and the most of the mask that it takes.
+FOOT, MOST_SHADOW = 0.25, 0.2
+# A thing that an opinion is but so sure of is not to be covered, either.
+FAINT = 0.3
 
 Measures = dict[str, float | None]
 
@@ -62,7 +68,7 @@ def mask_scores(
         found["object_share"] = np.count_nonzero(silhouette) / silhouette.size
     if company.parts is not None and company.parts > 1:
         found["object_parts"] = float(company.parts)
-    own = silhouette if company.own is None else company.own
+    own = _own(silhouette, subtype, company)
     others = _others(silhouette, company)
     if "object" in subtype.mask_checks and silhouette.any():
         found["object_confidence"] = company.confidence
@@ -77,7 +83,7 @@ def mask_scores(
         wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
         found |= {name: told[name] for name in wanted if name in told}
     if "place" in subtype.mask_checks and result_mask is not None:
-        standing = find_standing(source, silhouette, result_mask, others)
+        standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, FAINT))
         if standing is not None:
             found |= {
                 "overlap": standing.overlap,
@@ -92,6 +98,23 @@ def carried(scores: Mapping[str, float | None]) -> Measures:
     return {name: scores[name] for name in MASK_SCORES if scores.get(name) is not None}
 
 
+def _own(silhouette: Pixels, subtype: Subtype, company: Company) -> Pixels:
+    """The object without the shadow that an edit takes along: as known, else as a second opinion has it.
+
+    A shadow lies at the object's foot; more of the mask than a shadow takes is no shadow.
+    """
+    if company.own is not None or company.opinions is None or subtype.needs != "layers":
+        return silhouette if company.own is None else company.own
+    rows, _ = grown_box(silhouette, 0)
+    size = silhouette.shape[1], silhouette.shape[0]
+    seen = cv2.resize(company.opinions.mean, size, interpolation=cv2.INTER_LINEAR) > 0.5
+    shadow = (silhouette > 0) & ~seen
+    shadow[: rows.stop - round(FOOT * (rows.stop - rows.start))] = False
+    if np.count_nonzero(shadow) > MOST_SHADOW * np.count_nonzero(silhouette):
+        return silhouette
+    return np.where(shadow, np.uint8(0), silhouette)
+
+
 def _agreement(silhouette: Pixels, company: Company) -> float | None:
     if company.opinions is None:
         return None
@@ -102,10 +125,11 @@ def _agreement(silhouette: Pixels, company: Company) -> float | None:
     return object_agreement(np.asarray(small), others, company.opinions)
 
 
-def _others(silhouette: Pixels, company: Company) -> Pixels | None:
-    """Other objects, uint8 (H, W): those that are known, else those of the second opinion."""
+def _others(silhouette: Pixels, company: Company, level: float = 0.5) -> Pixels | None:
+    """Other objects, uint8 (H, W): those that are known, else those that a second opinion is so sure of."""
     if company.others is not None or company.opinions is None:
         return company.others
-    found = other_objects(np.asarray(looked_at_in(silhouette) > 127), company.opinions).astype(np.uint8)
+    mask = np.asarray(looked_at_in(silhouette) > 127)
+    found = other_objects(mask, company.opinions, level).astype(np.uint8)
     size = silhouette.shape[1], silhouette.shape[0]
     return np.asarray(cv2.resize(found * 255, size, interpolation=cv2.INTER_NEAREST), np.uint8)

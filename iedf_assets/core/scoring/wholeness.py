@@ -53,10 +53,10 @@ def object_agreement(mask: Bools, others: Bools | None, opinions: Opinions) -> f
     return max(0.0, 1 - max(missing, extra) / area)
 
 
-def other_objects(mask: Bools, opinions: Opinions) -> Bools:
-    """Things that the opinions see and that the mask has little of, bool (H, W)."""
+def other_objects(mask: Bools, opinions: Opinions, level: float = 0.5) -> Bools:
+    """Things that the opinions see, at least so surely, and that the mask has little of, bool (H, W)."""
     found = np.zeros_like(mask)
-    for part in parts(opinions.mean > 0.5):
+    for part in parts(np.asarray(opinions.mean > level)):
         if np.count_nonzero(part & mask) < OTHERS_SHARE * np.count_nonzero(part):
             found |= part
     return found

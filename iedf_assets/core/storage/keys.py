@@ -120,9 +120,10 @@ class Keys:
         level = [needed_level(category), largest_area(category)]
         layered = category.workers.layered.identity()
         told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
-        seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "qwen"} else []
+        seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "diffusers"} else []
         self._layers = digest(*told, *seen)
-        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump())
+        judge = category.workers.edit.judge.identity()
+        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
         self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))

@@ -2,11 +2,13 @@
 
 import dagster as dg
 
-from iedf_assets.core.pairs.finishing import finish, finished_apart
+from iedf_assets.core.pairs.finishing import finished_apart
+from iedf_assets.core.pairs.rating import finishing
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import pair_requests
+from iedf_assets.core.profile.asked import Asked
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal
@@ -24,15 +26,20 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     sweep_stage(factory.layout, "edit_pairs")
     require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
     apart, timeout_s = decoders(factory.profile), factory.profile.sources.timeout_s
+    judge = book.category.workers.edit.judge
+    make = finishing(judge if requests else Asked())
+    # Whoever waits for an answer keeps no core busy.
+    waiting = judge.parallel if judge.by == "endpoint" else 0
     with Journal(factory.layout.journal("edit_pairs", book.name)) as journal:
         run_requests(
             requests,
-            finish,
+            make,
             journal,
-            threads=thread_count(factory.profile.threads),
+            threads=thread_count(factory.profile.threads) + waiting,
             max_failures_in_a_row=book.category.workers.edit.max_failures_in_a_row,
             report=factory.progress(context),
-            apart=lambda request: finished_apart(request, apart, timeout_s),
+            # What asks an endpoint shares its places with the others, so it stays in this process.
+            apart=None if waiting else (lambda request: finished_apart(request, apart, timeout_s)),
             give_up=apart.give_up,
         )
     book = factory.book(book.name)

@@ -137,13 +137,14 @@ def pairs_unique(book: Book) -> Verdict:
 
 
 def edits_judged(book: Book) -> Verdict:
-    """The model's own judge rates each edit well. Protects from edits beside the point."""
-    if not book.category.workers.edit.model.judge:
-        return Verdict(0, [Case("judge", "not run: workers.edit.model.judge is off")])
+    """The judge rates each edit well. Protects from edits beside the point."""
+    by = book.category.workers.edit.judge.by
+    if by == "none":
+        return Verdict(0, [Case("judge", "not run: workers.edit.judge.by is none")])
     cases, looked_at = [], 0
     for row in book.current("edit_pairs").values():
         scores = row["scores"] or {}
-        if row["status"] != "done" or scores.get("upscaling") is None:
+        if row["status"] != "done" or (by == "own" and scores.get("upscaling") is None):
             continue
         looked_at += 1
         if scores.get("judge_instruction") is None:

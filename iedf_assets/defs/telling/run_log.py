@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from iedf_assets.core.storage.run_log import add_line
+from iedf_assets.launching.run_log import add_line
 
 FILE_LOGGER = "json_file"
 

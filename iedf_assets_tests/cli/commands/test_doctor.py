@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from iedf_assets.cli.commands.doctor import Finding, _networks, fits
+from iedf_assets.cli.commands.doctor import Finding, _class_of, _endpoints, _networks, fits
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets_tests.helpers.networks import put_network
+from iedf_assets_tests.helpers.vision_server import MODEL, vision_server
 
 GIB = 2**30
 H200, RTX = ("NVIDIA H200", 139 * GIB), ("NVIDIA RTX 4090", 24 * GIB)
@@ -75,3 +76,21 @@ def test_the_network_of_the_profile_is_read(tmp_path: Path) -> None:
     assert "no known family" in unknown.state
     assert "1x3x320x320" in unknown.remedy
     assert "is not there" in networks(backend="onnx", model_file=tmp_path / "p.onnx")[-1].state
+
+
+def test_an_endpoint_is_tried_once_however_many_categories_ask_it() -> None:
+    with vision_server() as server:
+        told = f"{{by: endpoint, endpoint: '{server.address}', model: {MODEL}}}"
+        profile = load_profile(DEFAULT_PROFILE, [f"workers.edit.judge={told}"])
+        assert [(one.subject, one.remedy) for one in _endpoints(profile)] == [("workers.edit.judge", "")]
+        other = load_profile(DEFAULT_PROFILE, [f"workers.layered.namer={told.replace(MODEL, 'gone')}"])
+        (found,) = _endpoints(other)
+        assert "has no model 'gone'" in found.state
+    (found,) = _endpoints(profile)
+    assert "start the server" in found.remedy
+    assert list(_endpoints(load_profile(DEFAULT_PROFILE))) == []
+
+
+def test_an_editing_class_is_told_with_its_licence_or_that_nobody_knows_it() -> None:
+    assert "commercial use: no" in _class_of("FluxKontextPipeline").state
+    assert "no row in the table" in _class_of("NextYearsEditPipeline").state

@@ -28,8 +28,8 @@ def test_nothing_asked_for_changes_nothing() -> None:
 def test_model_folders_choose_the_models_and_their_environments(tmp_path: Path) -> None:
     asked = trial(layered_model_dir=tmp_path / "a: b", edit_model_dir=tmp_path / "编辑", device="cpu")
     workers = load_profile(DEFAULT_PROFILE, asked.settings()).workers
-    assert (workers.layered.backend, workers.layered.environment) == ("qwen", "iedf-layered")
-    assert (workers.edit.backend, workers.edit.environment) == ("qwen", "iedf-edit")
+    assert (workers.layered.backend, workers.layered.environment) == ("diffusers", "iedf-layered")
+    assert (workers.edit.backend, workers.edit.environment) == ("diffusers", "iedf-edit")
     assert workers.layered.model_dir == tmp_path / "a: b"
     assert workers.edit.model_dir == tmp_path / "编辑"
     assert workers.layered.model.device == workers.edit.model.device == "cpu"
@@ -43,7 +43,7 @@ def test_the_object_is_found_without_a_layered_model_when_it_is_skipped_or_not_g
     asked = trial(backend="qwen", layered_model_dir=layered, edit_model_dir=tmp_path, skip_layered=skip)
     workers = load_profile(DEFAULT_PROFILE, asked.settings()).workers
     assert (workers.layered.backend, workers.layered.environment) == ("classical", None)
-    assert workers.edit.backend == "qwen"
+    assert workers.edit.backend == "diffusers"
 
 
 def test_an_instruction_is_kept_word_for_word(tmp_path: Path) -> None:

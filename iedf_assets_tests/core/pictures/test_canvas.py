@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,3 +69,30 @@ def test_a_sixteen_to_nine_photo_is_not_stretched_as_the_pipelines_would() -> No
     canvas = fit_canvas(1920, 1080, MEGAPIXEL)
     assert canvas.inner_width / canvas.inner_height == pytest.approx(1920 / 1080, abs=1e-3)
     assert len(canvas_sizes(MEGAPIXEL)) > 40
+
+
+def long_cats_size(area: int, ratio: float) -> tuple[int, int]:
+    """`calculate_dimensions` of diffusers' LongCat pipeline."""
+    width = math.sqrt(area * ratio)
+    height = width / ratio
+    return (
+        int(width if width % 16 == 0 else (width // 16 + 1) * 16),
+        int(height if height % 16 == 0 else (height // 16 + 1) * 16),
+    )
+
+
+@given(SIZES, st.sampled_from([MEGAPIXEL, MEGAPIXEL // 2, 30_000]))
+@settings(max_examples=60, deadline=None)
+def test_every_rule_gives_canvases_that_its_pipelines_keep(size: tuple[int, int], area: int) -> None:
+    rounded_up = fit_canvas(*size, area, "ceil16")
+    assert long_cats_size(area, rounded_up.width / rounded_up.height) == (rounded_up.width, rounded_up.height)
+    smaller = fit_canvas(*size, area, "at_most")
+    assert smaller.width * smaller.height <= area
+    assert smaller.width % STEP == smaller.height % STEP == 0
+
+
+def test_kontext_works_at_the_sizes_that_it_was_trained_on() -> None:
+    canvas = fit_canvas(1500, 1000, MEGAPIXEL, "kontext")
+    assert (canvas.width, canvas.height) == (1248, 832)
+    assert len(canvas_sizes(MEGAPIXEL, "kontext")) == 17
+    assert canvas_sizes(MEGAPIXEL // 2, "kontext") == canvas_sizes(MEGAPIXEL // 2)

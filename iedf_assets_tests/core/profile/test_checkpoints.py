@@ -177,9 +177,54 @@ def test_a_networks_file_changes_no_other_backends_identity(tmp_path: Path) -> N
     path = put_network(tmp_path / "n.onnx")
     assert Worker.model_validate({"model_file": path}).identity() == ["classical"]
     settings = ModelSettings(revision="r", model_file=str(path))
-    assert identity("qwen", settings) == identity("qwen", ModelSettings(revision="r"))
+    assert identity("diffusers", settings) == identity("diffusers", ModelSettings(revision="r"))
 
 
 def test_edits_are_made_by_another_backend() -> None:
     with pytest.raises(ValidationError, match="makes no edits"):
         Workers.model_validate({"edit": {"backend": "onnx"}})
+
+
+# As they were while the backend was called `qwen`: rows made then are still up to date.
+OLDER = ["qwen", "steps", 40, "cfg", 4.0]
+
+
+@pytest.mark.parametrize("name", ["qwen", "diffusers"])
+def test_both_names_of_the_backend_give_the_identity_that_older_rows_have(name: str, model: Path) -> None:
+    tag, revision, options = Worker.model_validate({"backend": name, "model_dir": model}).identity()
+    assert [tag, "steps", options["steps"], "cfg", options["cfg"]] == OLDER
+    assert revision == fingerprint(model)
+    assert set(options) == {
+        "steps", "cfg", "resolution", "layer_count", "canvas_megapixels", "negative_prompt", "dtype",
+        "quantization", "attention", "step_cache", "tiling", "lora", "captions", "judge",
+    }  # fmt: skip
+
+
+def test_what_the_profile_leaves_open_is_as_the_classes_makers_run_it(model: Path) -> None:
+    index = json.loads((model / "model_index.json").read_text("utf-8"))
+    (model / "model_index.json").write_text(json.dumps({**index, "_class_name": "Flux2KleinPipeline"}))
+    settings = Worker.model_validate({"backend": "diffusers", "model_dir": model}).model_settings()
+    assert (settings.steps, settings.cfg) == (4, 4.0)
+    told = {"backend": "diffusers", "model_dir": model, "steps": 8, "model": {"cfg": 1.0}}
+    settings = Worker.model_validate(told).model_settings()
+    assert (settings.steps, settings.cfg) == (8, 1.0)
+
+
+def test_a_class_without_a_row_may_edit_but_not_split(model: Path) -> None:
+    index = json.loads((model / "model_index.json").read_text("utf-8"))
+    (model / "model_index.json").write_text(json.dumps({**index, "_class_name": "NextYearsEditPipeline"}))
+    assert checkpoint(model, "edited_images").class_name == "NextYearsEditPipeline"
+    assert "cannot use" in problem_of(model, "image_layers")
+
+
+def test_a_successor_of_the_layered_class_splits(model: Path) -> None:
+    index = json.loads((model / "model_index.json").read_text("utf-8"))
+    successor = "QwenImage21LayeredPipeline"
+    (model / "model_index.json").write_text(json.dumps({**index, "_class_name": successor}))
+    assert checkpoint(model, "image_layers").class_name == successor
+    assert "cannot use" in problem_of(model, "edited_images")
+
+
+def test_a_modular_checkpoint_is_named(model: Path) -> None:
+    (model / "model_index.json").rename(model / "modular_model_index.json")
+    assert "modular" in problem_of(model)

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.origins import Key, leaves
 from iedf_assets.core.profile.schema import OVERRIDABLE, Category, Profile
 
@@ -123,3 +125,22 @@ def test_every_key_of_the_schema_is_described() -> None:
     ]
     assert silent == []
     assert all(told["description"] for told in sections.values())
+
+
+@pytest.mark.parametrize(
+    ("setting", "new"),
+    [
+        ("workers.layered.model.captions=false", "workers.layered.namer.by"),
+        ("workers.edit.model.judge=true", "workers.edit.judge.by"),
+    ],
+)
+def test_a_key_that_has_gone_names_the_one_that_took_its_place(setting: str, new: str) -> None:
+    with pytest.raises(ProfileError, match=new.replace(".", r"\.")):
+        load_profile(settings=[setting])
+
+
+def test_an_endpoint_needs_a_model_and_a_model_of_its_own_a_pipeline() -> None:
+    with pytest.raises(ProfileError, match="needs model"):
+        load_profile(settings=["workers.edit.judge.by=endpoint"])
+    with pytest.raises(ProfileError, match="has no vision model"):
+        load_profile(settings=["workers.edit.judge.by=own"])

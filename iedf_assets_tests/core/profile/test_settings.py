@@ -18,7 +18,7 @@ def test_a_setting_makes_the_sections_it_needs_and_changes_nothing_it_was_given(
 
 def test_of_two_sections_that_a_file_writes_once_a_setting_changes_one() -> None:
     profile = load_profile(settings=["workers.edit.model.cfg=2"])
-    assert (profile.workers.edit.model.cfg, profile.workers.layered.model.cfg) == (2, 4)
+    assert (profile.workers.edit.model.cfg, profile.workers.layered.model.cfg) == (2, None)
 
 
 def test_a_key_is_found_in_any_normal_form() -> None:

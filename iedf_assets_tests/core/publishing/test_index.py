@@ -266,12 +266,25 @@ def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_writt
     twins.mkdir()
     with pytest.raises(IsADirectoryError):
         write_index(profile, layout)
-    assert [is_behind(layout, name) for name in CATEGORIES] == [False, False, True]
+    assert all(is_behind(layout, name) for name in CATEGORIES)
     twins.rmdir()
     write_index(profile, layout)
-    assert not is_behind(layout, CATEGORIES[2])
-    layout.index.unlink()
-    assert is_behind(layout, CATEGORIES[2])
+    assert not any(is_behind(layout, name) for name in CATEGORIES)
+
+
+@pytest.mark.parametrize("name", ["index.csv", "index.jsonl", "qa/qa_summary.json", "lint_issues.json"])
+def test_the_index_is_behind_when_somebody_else_wrote_to_it_or_took_it_away(
+    profile: Profile, layout: Layout, name: str
+) -> None:
+    plants_of(profile, layout)
+    write_index(profile, layout)
+    whole = (layout.reports / name).read_bytes()
+    (layout.reports / name).write_bytes(b"x")
+    assert is_behind(layout, CATEGORIES[0])
+    write_index(profile, layout)
+    assert (layout.reports / name).read_bytes() == whole
+    (layout.reports / name).unlink()
+    assert is_behind(layout, CATEGORIES[0])
 
 
 @pytest.mark.usefixtures("plants")

@@ -30,10 +30,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny checkpoints."""
     sys.path.insert(0, str(Path(__file__).parent))
     import tiny as builder
+    import tiny_others as others
 
     def make(folder: Path) -> None:
         for name in builder.CLASSES:
             builder.build(folder, name)
+        for name in others.OTHERS:
+            others.build(folder, name)
 
     return made_once(tmp_path_factory, "checkpoints", make)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
 from iedf_assets_tests.model_envs.qwen.conftest import SIZE
-from model_envs.edit.qwen import Backend
+from model_envs.edit.diffusers import Backend
 from model_envs.qwen.denoising import Stopped
 from model_envs.stopping import STOP
 

@@ -11,7 +11,7 @@ from iedf_assets.core.contract import LayerRequest, ModelSettings
 from iedf_assets.core.pictures.canvas import fit_canvas
 from iedf_assets.core.pictures.layers import load_alpha, load_background, load_object, recompose
 from iedf_assets_tests.model_envs.qwen.conftest import SIZE
-from model_envs.layered.qwen import Backend
+from model_envs.layered.diffusers import Backend
 from model_envs.qwen.vision import read_name, read_rating
 
 Settings = Callable[..., ModelSettings]

@@ -43,8 +43,7 @@ class Service:
     @property
     def runtime(self) -> str:
         """What runs here, in a word of the wire contract."""
-        backend = self.settings.backend
-        return "diffusers" if backend == "qwen" else backend
+        return self.settings.backend
 
     def info(self) -> Info:
         """What runs here."""

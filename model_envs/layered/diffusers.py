@@ -1,4 +1,4 @@
-"""The Qwen backend of image_layers: Qwen-Image-Layered splits a photo into RGBA layers."""
+"""The backend `diffusers` of image_layers: Qwen-Image-Layered splits a photo into RGBA layers."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from iedf_assets.core.contract import LayerRequest, ModelSettings
+from iedf_assets.core.edits.names import believed
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error
@@ -14,14 +15,13 @@ from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of
 from model_envs.layered.assembling import assembled_from, without_subject
 from model_envs.layered.choosing import Candidate, candidates, flattened, largest_piece
+from model_envs.naming import cutout_of
 from model_envs.qwen.backend import PipelineBackend
 from model_envs.qwen.denoising import Turnstile, generators
 from model_envs.qwen.vision import caption_of, name_of
 
 # What the vision model is shown of a photo, pixels.
 CAPTION_AREA = 640 * 640
-# The object's cut-out that the model is asked to name: no larger, and on this grey.
-CUTOUT_SIDE, CUTOUT_GREY = 448, 200
 
 
 class Backend(PipelineBackend):
@@ -100,8 +100,9 @@ class Backend(PipelineBackend):
         for candidate, one in zip(chosen, row["objects"], strict=True):
             if self._settings.captions:
                 box = one["x"], one["y"], one["width"], one["height"]
-                cutout = _cutout(rgb, largest_piece(layers[candidate.number][..., 3]), box)
-                one["caption"] = self._named(cutout)
+                cutout = cutout_of(rgb, largest_piece(layers[candidate.number][..., 3]), box)
+                name = self._named(Image.fromarray(cutout))
+                one["caption"] = name if name and believed(name, one["colour"]) else None
         return row
 
     def _named(self, cutout: Image.Image) -> Any:
@@ -118,16 +119,3 @@ def _as_told(ranked: list[Candidate]) -> list[dict[str, Any]]:
 def _why(ranked: list[Candidate]) -> str:
     parts = [f"layer {one.number} covers {one.share:.1%}, {one.piece:.0%} in one piece" for one in ranked]
     return f"no layer is an object: {'; '.join(parts)}"
-
-
-def _cutout(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int]) -> Image.Image:
-    """The object alone on grey, to be named."""
-    x, y, w, h = box
-    crop = np.s_[y : y + h, x : x + w]
-    alone = np.where(mask[crop][..., None] > 0, rgb[crop], np.uint8(CUTOUT_GREY))
-    # A square, since the vision model refuses very long pictures.
-    side = max(w, h)
-    square = Image.new("RGB", (side, side), (CUTOUT_GREY,) * 3)
-    square.paste(Image.fromarray(alone), ((side - w) // 2, (side - h) // 2))
-    square.thumbnail((CUTOUT_SIDE, CUTOUT_SIDE))
-    return square

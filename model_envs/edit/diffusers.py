@@ -1,4 +1,7 @@
-"""The Qwen backend of edited_images: Qwen-Image-Edit, Edit-Plus (2509, 2511) and inpainting."""
+"""The backend `diffusers` of edited_images: whichever pipeline a checkpoint's own index names.
+
+What a class is known to want is in `core.profile.editors`; the rest its signature tells.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, ModelSettings
+from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
-from iedf_assets.core.profile.checkpoints import EDIT_INPAINT, EDIT_PLUS
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of, silhouette_of
 from model_envs.edit import classical
@@ -24,6 +27,8 @@ AREA = 1024 * 1024
 # Repainting reaches so far beyond the mask, as a share of the short side: what is cut off at the mask's edge
 # looks cut off.
 INPAINT_GROWTH = 0.03
+# The names that pipelines have for the picture, and for where to paint in it.
+PICTURES, MASKS = ("image", "images", "input_images"), ("mask_image", "mask")
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,25 @@ class Backend(PipelineBackend):
         """Load the model.
 
         Raises:
-            WorkerError: it cannot be loaded.
+            WorkerError: it cannot be loaded, takes no picture, or cannot be asked for the ratings wished for.
         """
         super().__init__("edited_images", settings, AREA)
         self._layered = classical.Backend(settings)
-        kind = type(self._pipe).__name__
-        # Edit-Plus takes one prompt at a time.
-        size = 1 if kind == EDIT_PLUS else settings.batch_size
+        name = self._kind.class_name
+        self._picture = next((one for one in PICTURES if one in self._takes), None)
+        self._mask = next((one for one in MASKS if one in self._takes), None)
+        if self._picture is None:
+            raise WorkerError(
+                f"{settings.model_dir} holds a {name}, which takes no picture to edit",
+                "point model_dir to a model that edits pictures; docs/models.md lists those that are known",
+            )
+        if settings.judge and not self._kind.sees:
+            raise WorkerError(
+                f"a {name} cannot be asked how good an edit is",
+                "switch the judge off, or have one behind an endpoint (docs/models.md)",
+            )
+        size = settings.batch_size if self._kind.batches else 1
         self._turnstile = Turnstile(self._render, size)
-        self._inpaints = kind == EDIT_INPAINT
         self.readers = READERS + size - 1
 
     def run(self, request: EditRequest, folder: Path) -> Row:
@@ -70,7 +85,7 @@ class Backend(PipelineBackend):
         if request.recipe["subtype"] in classical.WITHOUT_MODEL:
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
         rgb = photo_of(request)
-        mask = _repainted(request, rgb) if self._inpaints and request.local else None
+        mask = _repainted(request, rgb) if self._mask and request.local else None
         work = _Work(rgb, mask, request.instruction, request.seed)
         canvas, made, batch = self._turnstile(rgb.shape, work)
         picture = canvas.take(made)
@@ -100,31 +115,50 @@ class Backend(PipelineBackend):
 
     def _denoise(self, works: list[_Work]) -> tuple[Canvas, list[Pixels]]:
         """Pictures of photos of one size, on a canvas as large as memory still allows."""
-        settings, area = self._settings, self._area
+        area = self._area
         height, width = works[0].rgb.shape[:2]
-        canvas = fit_canvas(width, height, area)
-        several = len(works) > 1
-        images = [Image.fromarray(canvas.put(work.rgb)) for work in works]
+        canvas = fit_canvas(width, height, area, self._kind.rule)
+        made = self._images(area, **self._arguments(works, canvas))
+        return canvas, [_on(canvas, np.asarray(image.convert("RGB"), np.uint8)) for image in made]
+
+    def _arguments(self, works: list[_Work], canvas: Canvas) -> dict[str, Any]:
+        """All that a pipeline may want to be told; what its signature has not is left out of the call."""
+
+        def listed(made: list[Any]) -> Any:
+            return made if len(works) > 1 else made[0]
+
+        pictures = listed([Image.fromarray(canvas.put(work.rgb)) for work in works])
         arguments: dict[str, Any] = {
-            "image": images if several else images[0],
-            "prompt": [work.prompt for work in works] if several else works[0].prompt,
-            "negative_prompt": [settings.negative_prompt] * len(works)
-            if several
-            else settings.negative_prompt,
+            # In the plural, pictures of one edit are a list of their own.
+            str(self._picture): pictures if self._picture == "image" else [pictures],
+            "prompt": listed([work.prompt for work in works]),
+            "negative_prompt": listed([self._settings.negative_prompt] * len(works)),
             "generator": generators([work.seed for work in works]),
+            # Sizes that would be worked out anew from what the class thinks best.
+            "max_area": canvas.width * canvas.height,
+            "_auto_resize": False,
         }
-        if self._inpaints:
-            white = np.full((height, width), 255, np.uint8)
-            masks = [Image.fromarray(canvas.put(white if work.mask is None else work.mask)) for work in works]
-            arguments |= {"mask_image": masks if several else masks[0], "strength": 1.0}
-        else:
+        if self._mask:
+            white = np.full(works[0].rgb.shape[:2], 255, np.uint8)
+            masks = [white if work.mask is None else work.mask for work in works]
+            arguments[self._mask] = listed([Image.fromarray(canvas.put(mask)) for mask in masks])
+            arguments["strength"] = 1.0
+        # The Qwen class that repaints goes by its picture.
+        if not (self._mask and self._guided_by == "true_cfg_scale"):
             arguments |= {"width": canvas.width, "height": canvas.height}
-        made = self._images(area, **arguments)
-        return canvas, [np.asarray(image.convert("RGB"), np.uint8) for image in made]
+        return arguments
 
     def _rate(self, work: "_Judged") -> dict[str, int] | None:
         source, result = (Image.fromarray(picture) for picture in (work.source, work.result))
         return rating_of(self._pipe, source, result, work.instruction)
+
+
+def _on(canvas: Canvas, picture: Pixels) -> Pixels:
+    """A model's picture at its canvas's size; that a class made it in another one, its drift will tell."""
+    size = canvas.width, canvas.height
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 @dataclass(frozen=True)

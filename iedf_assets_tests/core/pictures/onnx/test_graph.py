@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.pictures.onnx_graph import read_graph
+from iedf_assets.core.pictures.onnx.graph import read_graph
 from iedf_assets_tests.helpers.networks import put_network, real_network
 
 

@@ -1,0 +1,1 @@
+"""Asking vision models about pictures over HTTP, and what they are asked. Begin at `endpoint.py`."""

@@ -1,0 +1,48 @@
+"""Finished pairs rated by a judge behind an endpoint: nothing that it is to rate goes on unrated."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from iedf_assets.core.asking.endpoint import Endpoint
+from iedf_assets.core.asking.questions import JUDGE, Judgement
+from iedf_assets.core.pairs.finishing import PairRequest, finish
+from iedf_assets.core.profile.asked import Asked
+from iedf_assets.core.storage.journal import Row
+
+
+def finishing(judge: Asked) -> Callable[[PairRequest, Path], Row]:
+    """What finishes pairs: `finish` alone, or with the ratings of the endpoint that is to judge.
+
+    Raises:
+        SystematicError: nobody answers at that endpoint, or the model is not there.
+    """
+    if judge.by != "endpoint":
+        return finish
+    endpoint = Endpoint(judge, "workers.edit.judge")
+    endpoint.require_there()
+
+    def finish_and_rate(request: PairRequest, folder: Path) -> Row:
+        row = finish(request, folder)
+        told = judgement_of(endpoint, folder, request.instruction_en)
+        return {**row, "scores": row["scores"] | ratings(told), "judged": told.model_dump()}
+
+    return finish_and_rate
+
+
+def judgement_of(endpoint: Endpoint, folder: Path, instruction: str) -> Judgement:
+    """What a judge says of the pair `source.jpg` and `result.jpg` in a folder.
+
+    Raises:
+        SourceError: it gave no answer that can be read.
+        SystematicError: it will give none.
+    """
+    pictures = [(folder / name).read_bytes() for name in ("source.jpg", "result.jpg")]
+    return endpoint.ask(JUDGE.format(instruction=instruction), pictures, Judgement)
+
+
+def ratings(told: Judgement) -> dict[str, float | None]:
+    """The scores of a judgement; what did not change followed no instruction."""
+    return {
+        "judge_instruction": told.instruction if told.changed else 1,
+        "judge_preservation": told.preservation,
+    }

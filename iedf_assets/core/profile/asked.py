@@ -1,0 +1,52 @@
+"""Who is asked about pictures: what an object is called, how good an edit is."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from iedf_assets.core.profile.fields import Positive, Strict
+
+# Raised when a question changes: what was answered before is asked again.
+QUESTIONS_VERSION = 1
+
+
+class Asked(Strict):
+    """A vision model that is asked about pictures.
+
+    Attributes:
+        by: `none`: nobody is asked; `own`: the checkpoint's own vision model; `endpoint`: a server that
+            speaks the OpenAI form, as vLLM, SGLang and Ollama do.
+        endpoint: its address, up to the part before `/chat/completions`.
+        model: its name there.
+        token_variable: name of the environment variable that holds a token; none is sent where it is empty.
+        timeout_sec: how long one answer may take, seconds.
+        max_retries: how often a question is asked again after a full queue, an error, or an answer that
+            cannot be read.
+        backoff_sec: the first wait before that, seconds; each one is about twice as long as the last.
+        parallel: questions under way at once.
+    """
+
+    by: Literal["none", "own", "endpoint"] = "none"
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "http://127.0.0.1:8000/v1"
+    model: Annotated[str, Field(min_length=1)] | None = None
+    token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_ENDPOINT_TOKEN"  # noqa: S105
+    timeout_sec: Positive = 120.0
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 3
+    backoff_sec: Positive = 1.0
+    parallel: Annotated[int, Field(ge=1, le=256)] = 4
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.by == "endpoint" and self.model is None:
+            raise ValueError("by: endpoint needs model, the model's name at that endpoint")
+        return self
+
+    def identity(self) -> list[Any]:
+        """What of it changes an answer; empty where no endpoint is asked."""
+        return ["endpoint", self.model, QUESTIONS_VERSION] if self.by == "endpoint" else []
+
+
+class Namer(Asked):
+    """What names the objects of a photo, in both languages; by default the checkpoint's own vision model."""
+
+    by: Literal["none", "own", "endpoint"] = "own"

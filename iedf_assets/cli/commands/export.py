@@ -4,11 +4,14 @@ from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.exporting.export import Outcome, export
-from iedf_assets.core.profile.exports import Export
+from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 
 SHOWN = 10
+# What a trainer is given as it is, without a notion of splits.
+WITHOUT_SPLITS: frozenset[Format] = frozenset({"diffsynth", "musubi", "folders"})
+TRAINED_ON: frozenset[Format] = WITHOUT_SPLITS | {"parquet", "imagefolder", "webdataset"}
 
 
 def export_dataset(profile: Profile, asked: Export) -> bool:
@@ -36,6 +39,13 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
     )
     if found.small:
         console.print(f"{found.small} samples are too small for the grid and keep their scale")
+    if proof.resampled and asked.format in TRAINED_ON:
+        console.print(
+            f"{proof.resampled} have sizes that trainers resample, some each by its own rule: "
+            "--size grid brings them to sizes that are kept"
+        )
+    if proof.validation and asked.split is None and asked.format in WITHOUT_SPLITS:
+        console.print(f"{proof.validation} are of the split validation: --split train leaves them out")
     field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
     console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:

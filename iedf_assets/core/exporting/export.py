@@ -1,7 +1,7 @@
 """`iedf export`: brings a folder in line with the dataset, in the form that was asked for, and proves it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -153,7 +153,7 @@ def _proof(plan: Plan) -> Proof:
     own = FORMATS[plan.asked.format].prove(plan)
     if own.rows and field_readers.is_readable(plan.asked):
         field = prove_export(plan, field_readers.read, once=False)
-        return Proof(own.rows, own.compared, [*own.faults, *field.faults], field.compared)
+        return replace(own, faults=[*own.faults, *field.faults], by_datasets=field.compared)
     return own
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,16 @@ _ROLES = ("source", "target", "mask")
 
 def is_readable(asked: Export) -> bool:
     """Whether the library is installed, and reads the form."""
-    return asked.format in READ_BY_DATASETS and find_spec("datasets") is not None
+    return asked.format in READ_BY_DATASETS and _is_installed()
+
+
+def _is_installed() -> bool:
+    # Not by `find_spec`, which takes any folder called `datasets` for it.
+    try:
+        version("datasets")
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def read(folder: Path, asked: Export) -> Iterator[Seen]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
-from iedf_assets.core.exporting.grid import STEP
+from iedf_assets.core.exporting.grid import STEP, is_kept
 from iedf_assets.core.exporting.looks import pixels_of, white_mask
 from iedf_assets.core.exporting.units import Plan
 from iedf_assets.core.pictures.codecs import Pixels, decode
@@ -28,12 +28,16 @@ class Proof:
         compared: of which the pictures were compared.
         faults: subject and what is wrong with it.
         by_datasets: of how many samples `datasets` was seen to give the same.
+        resampled: samples of a size that trainers resample.
+        validation: samples of that split.
     """
 
     rows: int
     compared: int
     faults: list[tuple[str, str]]
     by_datasets: int = 0
+    resampled: int = 0
+    validation: int = 0
 
 
 def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
@@ -55,9 +59,12 @@ def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
         if len(chosen) > LOOKED_AT:  # every other one of them, and half as many from here on
             chosen, step = dict(list(chosen.items())[::2]), 2 * step
     faults = []
-    expected = compared = 0
+    expected = compared = resampled = validation = 0
     for example in plan.examples:
         expected += 1
+        metadata = example.entry["metadata"]
+        resampled += plan.asked.size == "native" and not is_kept(metadata["width"], metadata["height"])
+        validation += example.split == "validation"
         found = chosen.pop(example.stem, None)
         if found is not None:
             compared += 1
@@ -66,7 +73,7 @@ def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
     if once and rows != expected:
         faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
     faults += [(stem, "is no sample of the dataset") for stem in chosen]
-    return Proof(rows, compared, faults)
+    return Proof(rows, compared, faults, resampled=resampled, validation=validation)
 
 
 def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:

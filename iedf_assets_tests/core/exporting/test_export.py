@@ -2,19 +2,25 @@ import shutil
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.exporting import filling
 from iedf_assets.core.exporting.export import FORMATS, export
 from iedf_assets.core.exporting.filling import require_room
+from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.exports import Export, Format
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.files import TEMPORARY_PREFIX
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.exports import exported, indexed, planted
 from iedf_assets_tests.helpers.pair_making import tree
+from iedf_assets_tests.helpers.profiles import CLASSICAL
+from iedf_assets_tests.helpers.runs import put, run
 
 LOOSE: tuple[Format, ...] = ("imagefolder", "diffsynth", "musubi", "folders", "original")
 PLAIN = tuple(name for name in get_args(Format) if name in FORMATS)
@@ -172,6 +178,23 @@ def test_a_sample_whose_file_is_gone_stops_the_export_and_is_named(tmp_path: Pat
     (Layout.of(profile).dataset / f"{key}_mask.png").unlink()
     with pytest.raises(StorageError, match=key):
         exported(profile, tmp_path / "out", "folders")
+
+
+@pytest.mark.slow
+def test_edits_of_the_whole_picture_have_a_white_mask_and_in_the_original_none(tmp_path: Path) -> None:
+    folders = [f"paths.{key}={tmp_path / key}" for key in ("data", "outputs", "logs")]
+    profile = load_profile(
+        CLASSICAL, [*folders, "categories={风格: {task: style_edit, subtypes: {contrast: 1}}}"]
+    )
+    put(Layout.of(profile), "风格", "coffee")
+    outcome, _ = run(profile, "风格")
+    assert outcome.went_through, outcome.error
+    for form in PLAIN:
+        exported(profile, tmp_path / "out" / form, form)
+    (mask,) = (tmp_path / "out/imagefolder").glob("*/mask/*.png")
+    assert set(np.unique(decode(mask))) == {255}
+    assert not list((tmp_path / "out/original").rglob("*_mask*.png"))
+    assert check_dataset(tmp_path / "out/original/dataset").lint == []
 
 
 def test_where_there_is_no_dataset_nothing_is_written(

@@ -163,10 +163,11 @@ def _service(stage: Stage, worker: Worker, endpoint: str) -> Finding:
             stage, worker.model_copy(update={"endpoints": (endpoint,)}), wait_sec=SERVICE_WAIT_S
         ) as pool:
             places = pool.places()
+            runs = worker.backend if pool.is_ours else pool.makers[0]
     except FactoryError as error:
         return Finding(subject, error.problem, error.remedy or start)
     known = "takes items" if pool.is_ours else "knows the wire contract alone"
-    return Finding(subject, f"ready ({worker.backend}), {known}, {places} requests at once")
+    return Finding(subject, f"ready ({runs}), {known}, {places} requests at once")
 
 
 def _cluster(worker: Worker) -> Finding:

@@ -87,6 +87,8 @@ class ServiceClient(Strict):
         parallel: requests under way at once; 0 keeps the services' engines and half their queues full.
         token_variable: name of the environment variable that holds the services' token.
         fallback: the backend that goes on in a subprocess when no service came back; rows say what made them.
+        foreign: what a service of another project says that it runs; it is taken, and recorded under that
+            name. null: one that runs something else than `backend` is refused.
     """
 
     send_mode: Literal["path", "base64"] = "path"
@@ -97,6 +99,7 @@ class ServiceClient(Strict):
     parallel: Annotated[int, Field(ge=0, le=1024)] = 0
     token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_SERVICE_TOKEN"  # noqa: S105
     fallback: Literal["classical", "mock"] | None = None
+    foreign: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class RayCluster(Strict):
@@ -236,6 +239,8 @@ class Worker(Strict):
         Raises:
             WorkerError: there is no model at `model_dir`, no network at `model_file`, or no LoRA at `lora`.
         """
+        if self.launcher == "service" and self.service.foreign:
+            return ["service", self.service.foreign]
         return identity(self.backend, self.model_settings())
 
 

@@ -70,7 +70,7 @@ class _Remote:
     def __init__(self, pool: ServicePool, worker: Worker, run: str) -> None:
         self._pool, self._worker, self._run = pool, worker, run
         self._by_path = worker.service.send_mode == "path"
-        self._revision = worker.model_settings().revision or None
+        self._revision = None if worker.service.foreign else worker.model_settings().revision or None
 
     def make(self, request: Request, folder: Path) -> Row:
         """Make one item: its files into `folder`; returns its row's own columns.
@@ -79,9 +79,11 @@ class _Remote:
             SourceError: the service cannot make this one.
             ServiceDownError: no service can be used.
         """
-        row: Row = {"backend": self._worker.backend, "model_revision": self._revision}
         if self._pool.is_ours:
-            return row | self._item(request, folder)
+            own: Row = {"backend": self._worker.backend, "model_revision": self._revision}
+            return own | self._item(request, folder)
+        backend, revision = self._pool.makers
+        row: Row = {"backend": backend, "model_revision": revision}
 
         def infer(body: dict[str, Any]) -> dict[str, Any]:
             return self._pool.post("/infer", {"request_id": self._request_id(request), **body})

@@ -14,8 +14,8 @@ from iedf_assets.core.contract import Stage
 from iedf_assets.core.profile.workers import ServiceClient, Worker
 from iedf_assets.launching.services.errors import ServiceDownError
 from iedf_assets.launching.services.patience import Patience
-from iedf_assets.launching.services.probing import CONNECT_S, Probe
-from iedf_assets.launching.services.replicas import Replicas
+from iedf_assets.launching.services.probing import CONNECT_S, Expected, Probe
+from iedf_assets.launching.services.replicas import UNTOLD, Replicas
 from iedf_assets.launching.services.sending import Sender
 
 KINDS: dict[Stage, str] = {"image_layers": "layered", "edited_images": "edit"}
@@ -28,8 +28,7 @@ class ServicePool:
 
     Args:
         kind: `layered` or `edit`.
-        expected: what of the backend and its model changes a picture, see `checkpoints.identity`: a service
-            that says otherwise is not used.
+        expected: what the profile says: a service that says otherwise is not used.
         token: sent with every request.
         tell: is told, in a sentence, when the pool waits.
         stop: when it is set, everything under way is given up.
@@ -40,7 +39,7 @@ class ServicePool:
         kind: str,
         endpoints: tuple[str, ...],
         options: ServiceClient,
-        expected: list[Any],
+        expected: Expected,
         *,
         token: str | None,
         tell: Callable[[str], None],
@@ -76,7 +75,11 @@ class ServicePool:
             KINDS[stage],
             worker.endpoints,
             worker.service.model_copy(update=told),
-            worker.identity(),
+            Expected(
+                worker.identity(),
+                worker.service.foreign or worker.backend,
+                foreign=bool(worker.service.foreign),
+            ),
             token=os.environ.get(worker.service.token_variable),
             tell=tell,
             stop=stop or threading.Event(),
@@ -110,6 +113,14 @@ class ServicePool:
     def is_ours(self) -> bool:
         """Whether the services take items; one that does not makes all be talked to by the wire contract."""
         return all(replica.info for replica in self._replicas.up)
+
+    @property
+    def makers(self) -> tuple[str, str | None]:
+        """Backend and model's revision, as services of others say; `unknown` where one of them does not."""
+        backends = {replica.backend for replica in self._replicas.up}
+        revisions = {replica.revision for replica in self._replicas.up}
+        backend = backends.pop() if len(backends) == 1 else UNTOLD
+        return backend, revisions.pop() if len(revisions) == 1 else None
 
     def post(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request.

@@ -5,11 +5,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from iedf_assets.core.profile.workers import SYNONYMS
 from iedf_assets.launching.services.errors import ServiceDownError
 from iedf_assets.launching.services.patience import Patience
 
 # A service of others does not tell its queue; so many requests keep it busy.
 UNKNOWN_PLACES = 2
+# What made a picture, where a service of others does not say what it runs.
+UNTOLD = "unknown"
 BUSY_S = 0.2
 _PICK_S = 0.05
 
@@ -19,7 +22,8 @@ class Replica:
     """One service.
 
     Attributes:
-        info: what `/info` said; empty for a service of others, which has none.
+        info: what `/info` said; empty for a service of others, which has none of our form.
+        told: what a service of others says of itself, by `/readyz` and perhaps an `/info` of its own.
         problem: why it is down; None while it is up.
         under_way: requests sent to it and not answered.
         resting_until: its queue was full; nothing is sent before this moment.
@@ -27,6 +31,7 @@ class Replica:
 
     address: str
     info: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
     problem: str | None = "not asked yet"
     under_way: int = 0
     resting_until: float = 0.0
@@ -37,6 +42,18 @@ class Replica:
         if not self.info:
             return UNKNOWN_PLACES
         return int(self.info["max_concurrency"] + max(1, self.info["max_queue"] // 2))
+
+    @property
+    def backend(self) -> str:
+        """What a service of others says that it runs, by the names that backends have here."""
+        name = self.told.get("backend")
+        return SYNONYMS.get(name, name) if isinstance(name, str) and name else UNTOLD
+
+    @property
+    def revision(self) -> str | None:
+        """Of the model that a service of others says that it runs; None where it does not say."""
+        told = self.told.get("revision") or self.told.get("model_revision") or self.told.get("model")
+        return told[:64] if isinstance(told, str) else None
 
     def rest(self) -> None:
         """Send it nothing for a moment."""

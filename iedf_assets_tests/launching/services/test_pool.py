@@ -15,6 +15,7 @@ from iedf_assets.core.errors import SourceError
 from iedf_assets.core.profile.workers import ServiceClient, Worker
 from iedf_assets.launching.services.errors import ServiceDownError
 from iedf_assets.launching.services.pool import ServicePool
+from iedf_assets.launching.services.probing import Expected
 from iedf_assets_tests.helpers.serving import free_port
 
 Answer = tuple[int, str]
@@ -26,7 +27,7 @@ INFO = '{"service": "edit", "identity": ["mock"], "max_concurrency": 2, "max_que
 class Replica:
     """A service whose answers are told beforehand; the last one goes on for ever."""
 
-    def __init__(self, port: int = 0, info: Answer = (200, INFO)) -> None:
+    def __init__(self, port: int = 0, info: Answer = (200, INFO), ready: str = '{"ready": true}') -> None:
         self.answers: list[Answer] = [OK]
         self.gate = threading.Event()
         self.gate.set()
@@ -38,7 +39,7 @@ class Replica:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self.answer((200, '{"ready": true}') if self.path == "/readyz" else info)
+                self.answer((200, ready) if self.path == "/readyz" else info)
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
@@ -91,7 +92,8 @@ def options(**changes: Any) -> ServiceClient:
 def pool(*addresses: str, stop: threading.Event | None = None, tell: Callable[[str], None] | None = None,
          token: str | None = None, **changes: Any) -> ServicePool:  # fmt: skip
     return ServicePool(
-        "edit", addresses, options(**changes), ["mock"], token=token, tell=tell or (lambda _: None),
+        "edit", addresses, options(**changes),
+        Expected(["mock"], changes.get("foreign") or "mock", foreign="foreign" in changes), token=token, tell=tell or (lambda _: None),
         stop=stop or threading.Event(),
     )  # fmt: skip
 
@@ -229,6 +231,59 @@ def test_a_service_without_info_is_talked_to_by_the_contract() -> None:
         assert not services.is_ours
         assert services.post("/infer", {}) == {"row": {}}
     foreign.end()
+
+
+SAYS_CLASSICAL = '{"ready": true, "backend": "opencv", "model": "v7"}'
+
+
+@pytest.mark.parametrize(
+    ("ready", "info", "makers"),
+    [
+        ('{"ready": true}', "{}", ("unknown", None)),
+        ('{"ready": true, "backend": "mock"}', '{"model": "their-v7"}', ("mock", "their-v7")),
+        ('["ready"]', '"text"', ("unknown", None)),
+        ('{"ready": true, "backend": 7}', "no json", ("unknown", None)),
+    ],
+)
+def test_what_made_a_picture_is_what_a_service_of_others_says(
+    ready: str, info: str, makers: tuple[str, str | None]
+) -> None:
+    foreign = Replica(info=(200, info), ready=ready)
+    with pool(foreign.address) as services:
+        assert services.places() == 2
+        assert services.makers == makers
+    foreign.end()
+
+
+def test_a_service_of_others_that_runs_something_else_is_refused_with_a_remedy() -> None:
+    foreign = Replica(info=(404, "{}"), ready=SAYS_CLASSICAL)
+    with (
+        pool(foreign.address) as services,
+        pytest.raises(ServiceDownError, match="it runs classical") as caught,
+    ):
+        services.post("/infer", {})
+    assert "service.foreign to classical" in caught.value.remedy
+    assert foreign.asked == 0
+    foreign.end()
+
+
+def test_the_profile_may_take_a_service_of_others_under_its_own_name() -> None:
+    theirs = Replica(info=(404, "{}"), ready='{"ready": true, "backend": "flux-server", "revision": "r1"}')
+    with pool(theirs.address, foreign="flux-server") as services:
+        services.places()
+        assert services.makers == ("flux-server", "r1")
+    untold = Replica(info=(404, "{}"))
+    with pool(untold.address, foreign="flux-server") as services, pytest.raises(ServiceDownError):
+        services.post("/infer", {})
+    for one in (theirs, untold):
+        one.end()
+
+
+def test_rows_of_a_service_of_others_have_keys_of_their_own() -> None:
+    told = {"launcher": "service", "endpoints": ["http://127.0.0.1:1"], "backend": "mock"}
+    assert Worker.model_validate(told).identity() == ["mock"]
+    named = Worker.model_validate(told | {"service": {"foreign": "flux-server"}})
+    assert named.identity() == ["service", "flux-server"]
 
 
 def test_told_to_stop_it_gives_up_what_is_under_way(replica: Replica) -> None:

@@ -2,11 +2,7 @@
 
 import os
 import signal
-import sqlite3
 import sys
-import tempfile
-import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +17,8 @@ from iedf_assets.cli.options import (
     profile_path,
     settings_option,
 )
-from iedf_assets.core.errors import FactoryError, ProfileError, of_system
+from iedf_assets.cli.unforeseen import unforeseen
+from iedf_assets.core.errors import FactoryError, ProfileError
 from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.subtypes import Tier
@@ -378,29 +375,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:  # noqa: BLE001  # one message, whatever is broken below
-        click.echo(f"error: {_unforeseen(error)}", err=True)
+        click.echo(f"error: {unforeseen(error)}", err=True)
         sys.exit(EXIT_FAILED)
-
-
-def _unforeseen(error: Exception) -> str:
-    """What to say of an error that none of ours stands for, and where to find the whole of it."""
-    causes: list[BaseException] = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
-        causes.append(cause)
-    for cause in causes:
-        if isinstance(cause, OSError):
-            return str(of_system(cause))
-        if isinstance(cause, sqlite3.Error):
-            return str(
-                FactoryError(
-                    f"Dagster's records below the outputs cannot be used: {cause}",
-                    "free space, or have the folder writable, then run again: what is finished is kept",
-                )
-            )
-    told = "".join(traceback.format_exception(error))
-    with suppress(OSError):
-        folder = Path(tempfile.mkdtemp(prefix="iedf-error-"))
-        (folder / "traceback.txt").write_text(told, "utf-8")
-        told = str(folder / "traceback.txt")
-    problem = f"an error that nobody foresaw: {type(error).__name__}: {str(error)[:500]}"
-    return str(FactoryError(problem, f"report it with {told}; what is finished is kept"))

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.faults import explain
 from iedf_assets.core.profile.fields import PROJECT_ROOT, YAML_LOADER
 from iedf_assets.core.profile.nesting import require_apart
-from iedf_assets.core.profile.origins import Origins
+from iedf_assets.core.profile.reading.faults import explain
+from iedf_assets.core.profile.reading.origins import Origins
+from iedf_assets.core.profile.reading.settings import Setting
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.profile.settings import Setting
 
 # No section lies so deep.
 _DEPTH = 50

@@ -197,7 +197,7 @@ def uses_models(profile: Profile) -> bool:
 
 
 def _require_usable(name: str) -> None:
-    """See that a category's name works wherever it is used: as a file's name, and as a partition's.
+    """See that a category's name can be part of a file's name.
 
     Raises:
         ValueError: it does not.
@@ -206,11 +206,6 @@ def _require_usable(name: str) -> None:
     if size > MAX_NAME:
         raise ValueError(
             f"the category {name[:40]!r}... has {size} bytes in its name, at most {MAX_NAME} work"
-        )
-    wrong = next((part for part in ("...", ",") if part in name), None)
-    if wrong:
-        raise ValueError(
-            f"the category {name[:100]!r} holds {wrong!r}, by which Dagster tells partitions apart"
         )
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
-from iedf_assets.core.profile.origins import Key, leaves
+from iedf_assets.core.profile.reading.origins import Key, leaves
 from iedf_assets.core.profile.schema import OVERRIDABLE, Category, Profile
 
 CONFIGS = PROJECT_ROOT / "configs"

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import yaml
 
+from iedf_assets.core.profile.reading.settings import Setting, composed
 from iedf_assets.core.profile.schema import OVERRIDABLE, Profile
-from iedf_assets.core.profile.settings import Setting, composed
 
 Key = tuple[str, ...]
 

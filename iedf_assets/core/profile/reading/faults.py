@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from iedf_assets.core.profile.origins import Origin, Origins
+from iedf_assets.core.profile.reading.origins import Origin, Origins
 from iedf_assets.core.profile.schema import Profile
 
 

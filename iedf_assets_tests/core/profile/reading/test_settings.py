@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 
 from iedf_assets.core.profile.loading import load_profile
-from iedf_assets.core.profile.settings import Setting
+from iedf_assets.core.profile.reading.settings import Setting
 
 CATEGORY = "naïve café"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.profile.loading import trace_profile
-from iedf_assets.core.profile.origins import Origin, Origins, leaves
+from iedf_assets.core.profile.reading.origins import Origin, Origins, leaves
 
 TEXT = """\
 wave: 5

@@ -146,6 +146,40 @@ def edit(
 
 
 @cli.command()
+@click.argument("photos", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--output", type=FOLDER, default=Path("trial"), show_default=True, help="All of it goes here.")
+@click.option("--layered-model-dir", type=FOLDER, help="A local Qwen-Image-Layered; else the profile's.")
+@click.option("--edit-model-dir", type=FOLDER, help="A local editing model; else the profile's.")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
+@click.option("--most", default=30, show_default=True, help="At most so many photos.")
+@click.option("--kind", "kinds", multiple=True, metavar="NAME", help="This kind of edit alone (repeatable).")
+@config_option
+@settings_option
+def trial(
+    *,
+    photos: tuple[Path, ...],
+    output: Path,
+    most: int,
+    kinds: tuple[str, ...],
+    config: Path | None,
+    settings: tuple[str, ...],
+    **models: Any,
+) -> None:
+    """The first hour with a model: PHOTOS (else sample photos) through every kind of edit, told in a folder.
+
+    Models, disk and one step at full size are looked at beforehand. Called again, it goes on where it was.
+    """
+    from iedf_assets.cli.commands.edit import Trial  # noqa: PLC0415
+    from iedf_assets.cli.commands.trial import Asked, try_models  # noqa: PLC0415
+
+    chosen = Trial(subtype=None, instruction=None, backend=None, skip_layered=False, **models)
+    changes = chosen.settings() if any(models.values()) else []
+    asked = Asked(photos, output, most, kinds)
+    if not try_models(load(config, None, None, (*changes, *settings)), asked):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.option("--tier", type=click.Choice(get_args(Tier)), help="Judge all pairs in it.")
@@ -227,7 +261,7 @@ def export_command(
 @settings_option
 def hashes(*, folder: Path, config: Path | None, settings: tuple[str, ...]) -> None:
     """Print a list of the pictures in FOLDER: what `sources.exclude` holds out of a dataset."""
-    from iedf_assets.cli.commands.hashes import print_hashes  # noqa: PLC0415
+    from iedf_assets.cli.commands.export import print_hashes  # noqa: PLC0415
 
     print_hashes(load(config, None, None, settings), folder)
 

@@ -11,7 +11,7 @@ from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.pictures.canvas import Canvas
 from iedf_assets.core.profile.editors import Editor, editor_of
 from model_envs.qwen.denoising import Memory, WorkingArea, stop_before, stop_between_steps
-from model_envs.qwen.loading import denoiser_of, device_of, load_pipeline, loaded_in, made_with
+from model_envs.qwen.loading import denoiser_of, device_of, load_pipeline, loaded_in, made_with, peak_gib
 from model_envs.qwen.prompts import Reused
 
 # Photos read ahead and results written behind, beside the one at the model.
@@ -82,6 +82,7 @@ class PipelineBackend:
             "canvas": [canvas.width, canvas.height],
             "upscaling": round(canvas.upscaling, 4),
             **more,
+            "peak_gib": peak_gib(),
             "fallbacks": list(self._memory.fallbacks),
         }
 

@@ -175,6 +175,14 @@ def _prepare(pipe: Any, settings: ModelSettings, device: torch.device) -> None:
         transformer.compile_repeated_blocks(fullgraph=True)
 
 
+def peak_gib() -> float | None:
+    """The most memory that was in use on any GPU so far, GiB; None without one."""
+    if not torch.cuda.is_available():
+        return None
+    most = max(torch.cuda.max_memory_allocated(number) for number in range(torch.cuda.device_count()))
+    return float(round(most / 2**30, 2))
+
+
 def denoiser_of(pipe: Any) -> Any:
     """The part of a pipeline that denoises."""
     return getattr(pipe, "transformer", None) or pipe.unet

@@ -59,7 +59,8 @@ def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path:
         StorageError: the mask is absent or damaged.
     """
     if request.recipe["subtype"] in classical.WITHOUT_MODEL:
-        return classical.Backend(ModelSettings()).run(request, folder) | {"backend": "classical"}
+        own = {"backend": "classical", "model_revision": None, "made_with": None}
+        return classical.Backend(ModelSettings()).run(request, folder) | own
     rgb = photo_of(request)
     # Without a mask the contract has the middle edited; an edit of everything says so.
     mask = silhouette_of(request) if request.local else np.full_like(rgb[..., 0], 255)

@@ -35,7 +35,7 @@ def run_demo(profile: Profile) -> bool:
     for category, names in SAMPLES.items():
         if category in profile.categories and not _has_files(layout, category):
             for name in names:
-                write_bytes(layout.data / category / name / f"{name}.png", _sample(name))
+                write_bytes(layout.data / category / name / f"{name}.png", sample(name))
             console.print(
                 f"put sample photos into {layout.data / category}: {', '.join(names)}", soft_wrap=True
             )
@@ -66,7 +66,12 @@ def _has_files(layout: Layout, category: str) -> bool:
     return folder is not None and any(path.is_file() for path in Path(folder).rglob("*"))
 
 
-def _sample(name: str) -> bytes:
+def sample(name: str) -> bytes:
+    """One of scikit-image's own photos, as PNG.
+
+    Raises:
+        FactoryError: scikit-image is not installed.
+    """
     try:
         from skimage import data  # noqa: PLC0415  # an optional extra
     except ImportError as error:

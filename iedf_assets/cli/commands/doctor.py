@@ -89,6 +89,12 @@ def examine(profile: Profile) -> bool:
     return not any(finding.remedy for finding in findings)
 
 
+def must_haves(profile: Profile) -> list[Finding]:
+    """What a run cannot do without: room, workers, models and endpoints."""
+    parts = (_outputs(Layout.of(profile)), _workers(profile), _models(profile), _endpoints(profile))
+    return [finding for part in parts for finding in part]
+
+
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", version, "" if sys.version_info >= (3, 11) else "use Python 3.11 or later")

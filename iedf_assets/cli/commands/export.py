@@ -1,11 +1,16 @@
-"""`iedf export`: the dataset in a form that a trainer loads."""
+"""`iedf export`: the dataset in a form that a trainer loads; `iedf hashes`: what is held out from it."""
 
+import json
+from pathlib import Path
+
+import click
 from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.exporting.export import Outcome, export
 from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.sources.exclusions import hashed
 from iedf_assets.core.storage.naming import Layout
 
 SHOWN = 10
@@ -50,3 +55,16 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
     console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:
         console.print(f"[red]{subject}[/]: {fault}")
+
+
+def print_hashes(profile: Profile, folder: Path) -> None:
+    """Print the list of the pictures in a folder, and on standard error what is not in it."""
+    left_out = []
+    for found in hashed(folder, profile):
+        if found.phash:
+            click.echo(json.dumps({"name": found.path, "phash": found.phash, "look": found.look}))
+        else:
+            left_out.append(found.path)
+    if left_out:
+        shown = ", ".join(left_out[:3])
+        click.echo(f"{len(left_out)} files are no pictures, or flat ones: {shown}", err=True)

@@ -176,7 +176,7 @@ class Worker(Strict):
 
     @model_validator(mode="after")
     def _model_given(self) -> Self:
-        elsewhere = self.launcher == "service" and self.revision
+        elsewhere = self.launcher == "service" and (self.revision or self.service.foreign)
         if self.runs_pipeline and self.model_dir is None and not elsewhere:
             raise ValueError(
                 "the backend diffusers (or qwen) needs model_dir, the folder of a local checkpoint; "

@@ -90,7 +90,9 @@ class _Remote:
 
         if isinstance(request, LayerRequest):
             return row | layers_by_contract(request, infer, folder, by_path=self._by_path)
-        return row | edit_by_contract(request, infer, folder, by_path=self._by_path)
+        made = edit_by_contract(request, infer, folder, by_path=self._by_path)
+        # Whatever made it, it is a model's picture: it is registered to its source.
+        return {**row, "made_with": {"model": backend, "revision": revision}, **made}
 
     def _request_id(self, request: Request) -> str:
         """The same for all tries of a run, so that nothing is made twice; another one in the next run."""

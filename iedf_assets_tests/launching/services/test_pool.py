@@ -93,9 +93,8 @@ def pool(*addresses: str, stop: threading.Event | None = None, tell: Callable[[s
          token: str | None = None, **changes: Any) -> ServicePool:  # fmt: skip
     return ServicePool(
         "edit", addresses, options(**changes),
-        Expected(["mock"], changes.get("foreign") or "mock", foreign="foreign" in changes),
-        token=token, tell=tell or (lambda _: None),
-        stop=stop or threading.Event(),
+        Expected(["mock"], changes.get("foreign") or "mock", foreign="foreign" in changes), token=token,
+        tell=tell or (lambda _: None), stop=stop or threading.Event(),
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from iedf_assets.core.exporting.export import export
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.judging.proving import prove
 from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.planning.accounts import accounts_of
+from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.report.building import build_report
@@ -86,3 +88,21 @@ def test_a_stated_result_that_was_touched_fails(profile: Profile, layout: Layout
     pairs = check_dataset(layout.dataset).pairs
     failed = [pair.failed_checks for pair in pairs if pair.failed_checks]
     assert failed == [("stated",)]
+
+
+@pytest.mark.slow
+def test_a_photo_without_an_object_is_edited_as_a_whole_beside_edits_of_objects(
+    profile: Profile, layout: Layout
+) -> None:
+    counts = "{move: 1, brightness: 1}"
+    both = with_settings(profile, f"categories.{PHYSICAL}={{task: structural_edit, subtypes: {counts}}}")
+    layout.data.joinpath(PHYSICAL).mkdir(parents=True, exist_ok=True)
+    put_clouds(layout)
+    outcome, _ = run(both)
+    assert outcome.went_through, outcome.error
+    rows = Book.open(both, layout, PHYSICAL).verdicts.values()
+    found = {row["subtype"]: (row["status"], row["reason"]) for row in rows}
+    assert found == {"move": ("rejected", "no_salient_object"), "brightness": ("published", None)}
+    assert [account.outcome for account in accounts_of(Book.open(both, layout, PHYSICAL))] == ["published"]
+    again, made = run(both)
+    assert (again.waves, made) == (0, {})

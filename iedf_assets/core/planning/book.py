@@ -11,6 +11,7 @@ import polars as pl
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Keys, Slot, needed_level
@@ -155,8 +156,16 @@ class Book:
         nothing = self.without_subject()
         return (source for source in self.accepted if self.keys.layers_key(source.source_id) not in nothing)
 
+    @property
+    def edits_whole_pictures(self) -> bool:
+        """Whether any planned edit needs no object."""
+        planned = (name for name, count in self.category.subtypes.items() if count)
+        return any(SUBTYPES[name].needs == "none" for name in planned)
+
     def without_subject(self) -> set[str]:
-        """The keys of the decompositions in which nothing was found to edit."""
+        """The keys of the decompositions after which nothing is left to edit."""
+        if self.edits_whole_pictures:
+            return set()
         filtered = self.layers.where(pl.col("status") == "filtered")
         return {key for (key,) in filtered.pick("key")}
 

@@ -61,12 +61,14 @@ def plan_edits(book: Book) -> list[Row]:
     """The plan: one row of edited_images for each slot whose source is decomposed, in slot order.
 
     A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
-    reason why no such edit can be made of this subject.
+    reason why no such edit can be made of this photo.
     """
     rows = []
     for source in book.worked_on:
         layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
-        if layers is None or layers["status"] != "done":
+        if layers is None or layers["status"] not in {"done", "filtered"}:
+            continue
+        if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
         for slot in book.slots_of([source]):
             known = book.edits.get(slot.edit_key)
@@ -151,6 +153,8 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "variant": slot.variant,
         "attempts": 0,
     }
+    if layers["status"] == "filtered" and slot.subtype.needs != "none":
+        return {**row, "status": "rejected", "recipe": None, **{k: layers[k] for k in ("reason", "detail")}}
     drawn, one = drawn_for(book, slot, layers)
     if isinstance(drawn, recipes.Unplannable):
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}

@@ -83,9 +83,10 @@ def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
 def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
     """How sharp the result is beside the source where both show the same thing; 1 is alike.
 
-    Other light or contrast changes the grain as it changes everything else, so grain is taken as a share of
-    the gradients, and where nothing is clipped, for that has none. Arguments and result are those of
-    `sharpness`.
+    Less light or contrast weakens the grain as it weakens everything else, so grain is taken as a share of
+    the gradients; light from one side adds gradients of its own, so it is taken as it is, too, and the better
+    of the two counts: what is soft has less by both. Where values are clipped there is none. Arguments and
+    result are those of `sharpness`.
     """
     rows, columns = grown_box(edited, REACH)
     # Grain is the same everywhere, so a band across a large edit tells as much as all of it.
@@ -96,15 +97,16 @@ def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | No
     luminances = [_luminance(picture, box) for picture in (source, result)]
     for luminance in luminances:
         within[(luminance < CLIPPED) | (luminance > 255 - CLIPPED)] = 0
-    shares = []
+    grains, shares = [], []
     for luminance in luminances:
         grain = _grain(luminance, within)
         if grain is None:
             return None
         smooth = cv2.GaussianBlur(luminance, (0, 0), 2.0)
         slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+        grains.append(grain)
         shares.append(grain / (cv2.mean(slope, within)[0] + _FLAT))
-    return shares[1] / shares[0]
+    return max(shares[1] / shares[0], min(grains[1] / grains[0], 1.0))
 
 
 def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:

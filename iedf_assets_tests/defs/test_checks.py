@@ -14,8 +14,10 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.ownership import claim_outputs
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.checks.samples import look_at_samples
+from iedf_assets.defs.checks.stored import keep
 from iedf_assets.defs.checks.verdict import Case, Verdict, together
 from iedf_assets.defs.jobs import FACTORY, JUDGE
 from iedf_assets.defs.strips import rejects_strip
@@ -175,3 +177,21 @@ def test_rejects_are_shown_with_their_reasons(tmp_path: Path) -> None:
     (text,) = (value.value for value in shown.values())
     assert "failed: no\\_op 0 \\< 0.05" in str(text)
     assert str(text).count("data:image/jpeg;base64,") == 1
+
+
+def test_judging_one_of_both_assets_tells_the_other_one_too(
+    profile: Profile, layout: Layout, instance: dg.DagsterInstance
+) -> None:
+    claim_outputs(layout)
+    bad = Verdict(1, [Case("x", "broken")])
+    keep(layout, "consistency", OBJECTS, bad, blames=True)
+    checks = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("dataset"), EVERY))
+    job = dg.define_asset_job("one", selection=checks)
+    definitions = dg.Definitions.merge(build_defs(profile), dg.Definitions(jobs=[job]))
+    assert definitions.resolve_job_def("one").execute_in_process(instance=instance).success
+    for asset in ("dataset", "dataset_index"):
+        key = dg.AssetCheckKey(dg.AssetKey(asset), EVERY)
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+        assert record.evaluation
+        assert not record.evaluation.passed
+        assert str(record.evaluation.description).startswith(f"{OBJECTS}, consistency: x: broken.")

@@ -30,6 +30,8 @@ from iedf_assets.defs.telling.failures import told_plainly
 WORST = 10
 # Steps of a run that are ready at the same time go by it: these wait for the other checks' verdicts.
 LAST = {"dagster/priority": "-1"}
+# The assets that are red while any category is.
+WITH_ALL = ("dataset", "dataset_index")
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
@@ -50,8 +52,7 @@ def build_checks(
     names = sorted(key.name for check in by_category for key in check.check_keys)
     return [
         *by_category,
-        _all_categories_pass("dataset", names),
-        _all_categories_pass("dataset_index", names),
+        *(_all_categories_pass(asset, names) for asset in WITH_ALL),
         _whole_check("dataset_index", index_matches_dataset),
         _whole_check("canaries", canaries_caught),
     ]
@@ -177,9 +178,24 @@ def _all_categories_pass(asset: str, names: list[str]) -> dg.AssetChecksDefiniti
         "from a red category that another one's green hides.",
         op_tags=LAST,
     )
-    def all_categories_pass(factory: dg.ResourceParam[Factory]) -> dg.AssetCheckResult:
+    def all_categories_pass(
+        context: dg.AssetCheckExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.AssetCheckResult:
         with told_plainly():
-            return _result(look_at_verdicts(factory.ready(), names), ERROR)
+            found = _result(look_at_verdicts(factory.ready(), names), ERROR)
+        # Whoever executes the checks of one asset is not to leave the other one green.
+        for other in WITH_ALL:
+            if other != asset and not context.has_partition_key:
+                told = dg.AssetCheckEvaluation(
+                    asset_key=dg.AssetKey(other),
+                    check_name="all_categories_pass",
+                    passed=found.passed,
+                    metadata=found.metadata,
+                    severity=found.severity,
+                    description=found.description,
+                )
+                context.instance.report_runless_asset_event(told)
+        return found
 
     return all_categories_pass
 

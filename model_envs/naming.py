@@ -7,7 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.asking.endpoint import UNREADABLE, Endpoint
+from iedf_assets.core.asking.asker import asker_of
+from iedf_assets.core.asking.endpoint import UNREADABLE
 from iedf_assets.core.asking.questions import NAME, Naming
 from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.edits.names import believed, read_name
@@ -34,8 +35,7 @@ class Named:
 
     def __init__(self, backend: Backend, namer: dict[str, Any]) -> None:
         self._backend = backend
-        self._endpoint = Endpoint(Namer.model_validate(namer), "workers.layered.namer")
-        self._endpoint.require_there()
+        self._asker = asker_of(Namer.model_validate(namer), "workers.layered.namer")
         self.revision, self.loaded, self.readers = backend.revision, backend.loaded, backend.readers
 
     def run(self, request: LayerRequest, folder: Path) -> Row:
@@ -56,7 +56,7 @@ class Named:
 
     def _name(self, cutout: Pixels, colour: Sequence[float]) -> dict[str, str] | None:
         try:
-            told = self._endpoint.ask(NAME, [encode_jpeg(cutout, QUALITY)], Naming)
+            told = self._asker.ask(NAME, [encode_jpeg(cutout, QUALITY)], Naming)
         except SourceError as error:
             # It was asked often enough: an object may go without a name, and is called by size and colour.
             if error.reason == UNREADABLE:

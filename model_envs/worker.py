@@ -21,6 +21,7 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 from iedf_assets.core.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS, Job, ModelSettings
 from iedf_assets.core.errors import FactoryError, SystematicError, WorkerError
 from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.plugins import BACKENDS, PREFIX, loaded
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal, Row
 from model_envs.backends import Backend
@@ -54,6 +55,10 @@ def backend_class(stage: str, name: str) -> Any:
         WorkerError: see `load_backend`.
     """
     environment = ENVIRONMENTS[stage]
+    if name.startswith(PREFIX):
+        return loaded(
+            BACKENDS, f"{environment}.{name.removeprefix(PREFIX)}", f"workers.{environment}.backend"
+        )
     recipe = f"model_envs/{environment}/environment.yml"
     remedy = f"make model-env, or conda env create -f {recipe}; then set workers.*.environment to it"
     wrong = differences(environment) if name in MODEL_BACKENDS else []

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from iedf_assets.core.contract import ModelSettings, Stage
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.checkpoints import network_settings
-from iedf_assets.core.profile.fields import PROJECT_ROOT
+from iedf_assets.core.profile.fields import PROJECT_ROOT, Plugin
 from iedf_assets.core.profile.workers import SYNONYMS
 
 Kind = Literal["layered", "edit"]
@@ -66,7 +66,7 @@ class ServiceSettings(BaseModel):
 
     kind: Kind
     backend: Annotated[
-        Literal["mock", "classical", "onnx", "diffusers"],
+        Literal["mock", "classical", "onnx", "diffusers"] | Plugin,
         BeforeValidator(lambda name: SYNONYMS.get(name, name)),
     ] = "classical"
     model_dir: str | None = None

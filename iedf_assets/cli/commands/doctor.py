@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.core.asking.endpoint import Endpoint
+from iedf_assets.core.asking.asker import asker_of
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.subjects import family_of
@@ -51,7 +51,13 @@ import json, torch
 found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
 print(json.dumps([[one.name, one.total_memory] for one in found]))
 """
-PROBE = "import model_envs.worker, sys; model_envs.worker.backend_class(*sys.argv[1:])"
+PROBE = """
+import sys
+from iedf_assets.core.plugins import BACKENDS, VISION, listed
+from model_envs.worker import backend_class
+backend_class(*sys.argv[1:])
+print(*listed(BACKENDS), *listed(VISION), sep=", ")
+"""
 
 
 @dataclass(frozen=True)
@@ -191,7 +197,7 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
     subject = f"worker {stage} ({backend})"
     try:
         found = find_environment(environment)
-        subprocess.run(
+        done = subprocess.run(
             [str(found.python), "-c", PROBE, stage, backend],
             check=True,
             capture_output=True,
@@ -209,7 +215,9 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
         return Finding(subject, "did not start within 120 s", "look at its environment")
     versions = pins(ENVIRONMENTS[stage]) if backend == PIPELINES else {}
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if name in SHOWN)
-    return Finding(subject, f"starts with {found.python}{f' ({told})' if told else ''}")
+    brought = done.stdout.strip().splitlines()[-1:] or [""]
+    plugins = f"; its packages bring {brought[0]}" if brought[0] else ""
+    return Finding(subject, f"starts with {found.python}{f' ({told})' if told else ''}{plugins}")
 
 
 def _models(profile: Profile) -> Iterator[Finding]:
@@ -252,15 +260,16 @@ def _endpoints(profile: Profile) -> Iterator[Finding]:
         workers = category.workers
         asked = {"workers.layered.namer": workers.layered.namer, "workers.edit.judge": workers.edit.judge}
         for key, one in asked.items():
-            if one.by != "endpoint" or (key, one) in seen:
+            if not one.elsewhere or (key, one) in seen:
                 continue
             seen.add((key, one))
             try:
-                Endpoint(one, key).require_there()
+                asker_of(one, key)
             except FactoryError as error:
                 yield Finding(key, error.problem, error.remedy)
             else:
-                yield Finding(key, f"{one.model} at {one.endpoint} answers")
+                where = f"{one.model} at {one.endpoint}" if one.by == "endpoint" else one.by
+                yield Finding(key, f"{where} answers")
 
 
 def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:

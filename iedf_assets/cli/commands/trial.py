@@ -80,7 +80,7 @@ def _profile_of(profile: Profile, output: Path, kinds: Sequence[str]) -> Profile
     unknown = sorted(set(kinds) - set(SUBTYPES))
     if unknown:
         raise ProfileError(f"unknown kind {', '.join(unknown)}", f"use some of {', '.join(SUBTYPES)}")
-    by_model = profile.workers.edit.runs_pipeline
+    by_model = profile.workers.edit.follows_words
     possible = [name for name, subtype in SUBTYPES.items() if by_model or not subtype.needs_model]
     category = Category(
         task="semantic_edit",

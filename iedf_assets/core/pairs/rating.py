@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from iedf_assets.core.asking.endpoint import Endpoint
+from iedf_assets.core.asking.asker import Asker, asker_of
 from iedf_assets.core.asking.questions import JUDGE, Judgement
 from iedf_assets.core.pairs.finishing import PairRequest, finish
 from iedf_assets.core.profile.asked import Asked
@@ -15,21 +15,21 @@ def finishing(judge: Asked) -> Callable[[PairRequest, Path], Row]:
 
     Raises:
         SystematicError: nobody answers at that endpoint, or the model is not there.
+        WorkerError: no package here brings it.
     """
-    if judge.by != "endpoint":
+    if not judge.elsewhere:
         return finish
-    endpoint = Endpoint(judge, "workers.edit.judge")
-    endpoint.require_there()
+    asker = asker_of(judge, "workers.edit.judge")
 
     def finish_and_rate(request: PairRequest, folder: Path) -> Row:
         row = finish(request, folder)
-        told = judgement_of(endpoint, folder, request.instruction_en)
+        told = judgement_of(asker, folder, request.instruction_en)
         return {**row, "scores": row["scores"] | ratings(told), "judged": told.model_dump()}
 
     return finish_and_rate
 
 
-def judgement_of(endpoint: Endpoint, folder: Path, instruction: str) -> Judgement:
+def judgement_of(asker: Asker, folder: Path, instruction: str) -> Judgement:
     """What a judge says of the pair `source.jpg` and `result.jpg` in a folder.
 
     Raises:
@@ -37,7 +37,7 @@ def judgement_of(endpoint: Endpoint, folder: Path, instruction: str) -> Judgemen
         SystematicError: it will give none.
     """
     pictures = [(folder / name).read_bytes() for name in ("source.jpg", "result.jpg")]
-    return endpoint.ask(JUDGE.format(instruction=instruction), pictures, Judgement)
+    return asker.ask(JUDGE.format(instruction=instruction), pictures, Judgement)
 
 
 def ratings(told: Judgement) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iedf_assets.core.profile.fields import Positive, Strict
+from iedf_assets.core.profile.fields import Plugin, Positive, Strict
 
 # Raised when a question changes: what was answered before is asked again.
 QUESTIONS_VERSION = 1
@@ -15,7 +15,7 @@ class Asked(Strict):
 
     Attributes:
         by: `none`: nobody is asked; `own`: the checkpoint's own vision model; `endpoint`: a server that
-            speaks the OpenAI form, as vLLM, SGLang and Ollama do.
+            speaks the OpenAI form, as vLLM, SGLang and Ollama do; `plugin:NAME`: what a package brings.
         endpoint: its address, up to the part before `/chat/completions`.
         model: its name there.
         token_variable: name of the environment variable that holds a token; none is sent where it is empty.
@@ -26,7 +26,7 @@ class Asked(Strict):
         parallel: questions under way at once.
     """
 
-    by: Literal["none", "own", "endpoint"] = "none"
+    by: Literal["none", "own", "endpoint"] | Plugin = "none"
     endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "http://127.0.0.1:8000/v1"
     model: Annotated[str, Field(min_length=1)] | None = None
     token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_ENDPOINT_TOKEN"  # noqa: S105
@@ -41,12 +41,17 @@ class Asked(Strict):
             raise ValueError("by: endpoint needs model, the model's name at that endpoint")
         return self
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether somebody else than the checkpoint's own vision model is asked."""
+        return self.by not in {"none", "own"}
+
     def identity(self) -> list[Any]:
-        """What of it changes an answer; empty where no endpoint is asked."""
-        return ["endpoint", self.model, QUESTIONS_VERSION] if self.by == "endpoint" else []
+        """What of it changes an answer; empty where nobody else is asked."""
+        return [self.by, self.model, QUESTIONS_VERSION] if self.elsewhere else []
 
 
 class Namer(Asked):
     """What names the objects of a photo, in both languages; by default the checkpoint's own vision model."""
 
-    by: Literal["none", "own", "endpoint"] = "own"
+    by: Literal["none", "own", "endpoint"] | Plugin = "own"

@@ -17,6 +17,7 @@ from typing import Any
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.plugins import PREFIX
 from iedf_assets.core.profile.editors import LAYERED, splits
 from iedf_assets.core.profile.fields import PROJECT_ROOT, absolute
 
@@ -186,6 +187,8 @@ def identity(backend: str, settings: ModelSettings) -> list[Any]:
 def _own_identity(backend: str, settings: ModelSettings) -> list[Any]:
     if backend == "onnx":
         return [backend, settings.revision, *([settings.runtime] if settings.runtime != "opencv" else [])]
+    if backend.startswith(PREFIX):
+        return [backend, settings.revision]
     if backend != PIPELINES:
         return [backend]
     options = {name: value for name, value in asdict(settings).items() if name not in _NOT_IDENTITY}

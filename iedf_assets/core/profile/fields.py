@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+# What comes in by an entry point of a package in the environment where it runs, see docs/plugins.md.
+Plugin = Annotated[str, Field(pattern=r"^plugin:[A-Za-z0-9_.-]{1,64}$")]
 # libyaml's parser, where PyYAML was built with it: ten times as fast, and the same values and lines.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # In a docstring: names, a colon and a text, whose further lines are indented more.

@@ -82,7 +82,7 @@ class Category(Strict):
         if not self.subtypes:
             object.__setattr__(self, "subtypes", {DEFAULT_SUBTYPE[self.task]: 1})
         beyond = sorted(name for name, count in self.subtypes.items() if count and SUBTYPES[name].needs_model)
-        if beyond and not self.workers.edit.runs_pipeline:
+        if beyond and not self.workers.edit.follows_words:
             raise ValueError(
                 f"only a model can do {', '.join(beyond)}: set workers.edit.backend to diffusers "
                 "or leave it out"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from iedf_assets.core.contract import ModelSettings
+from iedf_assets.core.plugins import PREFIX
 from iedf_assets.core.profile.asked import Asked, Namer
 from iedf_assets.core.profile.checkpoints import (
     OLDER_NAME,
@@ -17,7 +18,7 @@ from iedf_assets.core.profile.checkpoints import (
     network_settings,
 )
 from iedf_assets.core.profile.editors import editor_of
-from iedf_assets.core.profile.fields import Positive, Strict, absolute
+from iedf_assets.core.profile.fields import Plugin, Positive, Strict, absolute
 
 # Keys of older profiles, and what took their place.
 _MOVED = {"captions": "workers.layered.namer.by", "judge": "workers.edit.judge.by"}
@@ -126,10 +127,10 @@ class RayCluster(Strict):
 # Other names of backends.
 SYNONYMS = {"opencv": "classical", OLDER_NAME: PIPELINES}
 Backend = Annotated[
-    Literal["onnx", "classical", "diffusers", "mock"],
+    Literal["onnx", "classical", "diffusers", "mock"] | Plugin,
     BeforeValidator(
         lambda name: SYNONYMS.get(name, name) if isinstance(name, str) else name,
-        json_schema_input_type=Literal["onnx", "classical", "opencv", "diffusers", "qwen", "mock"],
+        json_schema_input_type=Literal["onnx", "classical", "opencv", "diffusers", "qwen", "mock"] | Plugin,
     ),
 ]
 
@@ -140,7 +141,7 @@ class Worker(Strict):
     Attributes:
         backend: what does the work; `onnx`, a segmentation network, splits photos and edits none; `diffusers`
             runs the pipeline of `model_dir`; `opencv` is another name of `classical`, `qwen` of `diffusers`;
-            `mock` is for trying the wiring.
+            `mock` is for trying the wiring, `plugin:NAME` is what a package brings (docs/plugins.md).
         launcher: how work reaches it: a `subprocess` of this run, a running `service`, a `ray` cluster.
         environment: the interpreter: null for this one, else the name of a conda environment or of one that
             `make model-env` made, or the folder of a virtual or conda environment.
@@ -153,7 +154,7 @@ class Worker(Strict):
             each, which share the work. Empty is one worker that sees all.
         steps: denoising steps of the model; null is its class's makers'.
         model: the rest of what the model is told.
-        revision: of the model that only the services see; else `model_dir` tells it.
+        revision: of a model that only the services see, or of a plugin; else `model_dir` tells it.
         endpoints: addresses of the services, replicas of one another.
         service: how they are talked to.
     """
@@ -198,12 +199,20 @@ class Worker(Strict):
             if self.launcher == "service" and self.revision:
                 return ModelSettings(revision=self.revision)
             return network_settings(self.model_file, self.model.runtime, self.model.device)
+        if self.is_plugin:
+            folder = str(absolute(self.model_dir)) if self.model_dir else ""
+            return ModelSettings(model_dir=folder, revision=self.revision or "", **self._options)
         return self._pipeline_settings() if self.runs_pipeline else ModelSettings()
 
-    def _pipeline_settings(self) -> ModelSettings:
+    @property
+    def _options(self) -> dict[str, Any]:
+        """What the profile says of the model; what it leaves open is left out."""
         lora = str(absolute(self.model.lora)) if self.model.lora else None
         given = self.model.model_dump() | {"lora": lora, "steps": self.steps} | self._asks
-        options = {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _pipeline_settings(self) -> ModelSettings:
+        options = self._options
         if self.model_dir is None:
             return ModelSettings(revision=self.revision or "", **options)
         folder = absolute(self.model_dir)
@@ -216,6 +225,16 @@ class Worker(Strict):
     def _asks(self) -> dict[str, bool]:
         """What the checkpoint's own vision model is asked."""
         return {"captions": False, "judge": False}
+
+    @property
+    def is_plugin(self) -> bool:
+        """Whether a package brings its backend."""
+        return self.backend.startswith(PREFIX)
+
+    @property
+    def follows_words(self) -> bool:
+        """Whether it may do what only an instruction tells."""
+        return self.runs_pipeline or self.is_plugin
 
     @property
     def runs_pipeline(self) -> bool:
@@ -261,7 +280,7 @@ class LayeredWorker(Worker):
     def model_settings(self) -> ModelSettings:
         """As there; with the endpoint that names objects."""
         settings = super().model_settings()
-        if self.namer.by != "endpoint":
+        if not self.namer.elsewhere:
             return settings
         return replace(settings, namer=self.namer.model_dump(), namer_identity=self.namer.identity())
 

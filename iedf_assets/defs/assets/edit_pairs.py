@@ -29,7 +29,7 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     judge = book.category.workers.edit.judge
     make = finishing(judge if requests else Asked())
     # Whoever waits for an answer keeps no core busy.
-    waiting = judge.parallel if judge.by == "endpoint" else 0
+    waiting = judge.parallel if judge.elsewhere else 0
     with Journal(factory.layout.journal("edit_pairs", book.name)) as journal:
         run_requests(
             requests,

@@ -15,6 +15,7 @@ from iedf_assets.cli.options import (
     origin_options,
     profile_options,
     profile_path,
+    service_options,
     settings_option,
 )
 from iedf_assets.cli.unforeseen import unforeseen
@@ -282,26 +283,7 @@ def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
 
 @cli.command()
 @click.argument("kind", type=click.Choice(["layered", "edit"]))
-@click.option(
-    "--backend",
-    type=click.Choice(["mock", "classical", "opencv", "onnx", "diffusers", "qwen"]),
-    help="What does the work.",
-)
-@click.option("--model-dir", type=FOLDER, help="A local checkpoint, for the backend diffusers.")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
-@click.option("--host", metavar="ADDRESS", help="Where to listen; else 127.0.0.1.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Else the profile's endpoint, or 8101 and 8102.")
-@click.option(
-    "--cache-dir", type=FOLDER, help="Where answers are kept; a folder of its own for each service."
-)
-@click.option(
-    "--root", "roots", type=FOLDER, multiple=True, help="Requests may name paths below it (repeatable)."
-)
-@click.option("--preload/--no-preload", default=None, help="Load at the start, or with the first request.")
-@click.option("--max-concurrency", type=click.IntRange(1), help="Engines: processes with a model each.")
-@click.option("--max-queue", type=click.IntRange(0), help="Requests that may wait.")
-@click.option("--infer-timeout-sec", type=float, help="How long one request may take at an engine.")
-@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Structured logs.")
+@service_options
 @config_option
 @settings_option
 def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags: Any) -> None:

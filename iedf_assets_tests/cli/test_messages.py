@@ -50,8 +50,8 @@ def system(*command: str | Path) -> None:
         ("categories: {a: &x {task: consistency_edit, workers: *x}}", "refers to itself"),
         ("seed: " + "9" * 5000 + "\ncategories: {a: " + CATEGORY + "}", "YAML"),
         ("categories: {" + "长" * 85 + ": " + CATEGORY + "}", "bytes"),
-        ("categories: {a...b: " + CATEGORY + "}", "partitions"),
-        ('categories: {"a,b": ' + CATEGORY + "}", "partitions"),
+        ("categories: {a...b: " + CATEGORY + "}", "a choice of several"),
+        ('categories: {"a,b": ' + CATEGORY + "}", "a choice of several"),
     ],
 )
 def test_a_profile_that_cannot_be_used_is_refused_before_anything_runs(

@@ -23,8 +23,8 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds
-from iedf_assets.core.scoring.mask_scores import Company, Measures, mask_scores
-from iedf_assets.core.scoring.second_opinion import SecondOpinion, looked_at_in, second_opinion
+from iedf_assets.core.scoring.masks.mask_scores import Company, Measures, mask_scores
+from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion, looked_at_in, second_opinion
 
 # A thing's least share of a picture.
 LEAST = 0.002

@@ -56,8 +56,8 @@ from iedf_assets.core.judging.pair_checks import (
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile.subtypes import SUBTYPES, MaskCheck, Tier, relocates
 from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion, second_opinion
 from iedf_assets.core.scoring.scores import Scores
-from iedf_assets.core.scoring.second_opinion import SecondOpinion, second_opinion
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import SampleKey
 

@@ -32,9 +32,9 @@ from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
-from iedf_assets.core.scoring.mask_scores import Company
+from iedf_assets.core.scoring.masks.mask_scores import Company
+from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion
 from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
-from iedf_assets.core.scoring.second_opinion import SecondOpinion
 from iedf_assets.core.scoring.stated import measure_stated
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.keys import digest
@@ -60,7 +60,7 @@ class Measured:
 
     Attributes:
         of: `state_of` the files that it was measured of.
-        scores: those of `iedf_assets.core.scoring.mask_scores.MASK_SCORES` that could be told.
+        scores: those of `iedf_assets.core.scoring.masks.mask_scores.MASK_SCORES` that could be told.
     """
 
     of: str

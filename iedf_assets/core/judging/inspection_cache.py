@@ -14,7 +14,7 @@ from iedf_assets.core.judging.inspection import Inspection, Known, Measured, ins
 from iedf_assets.core.judging.lint import Issue
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.scoring.mask_scores import carried
+from iedf_assets.core.scoring.masks.mask_scores import carried
 from iedf_assets.core.scoring.scores import SCORES_VERSION
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import digest

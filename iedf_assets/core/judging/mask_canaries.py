@@ -18,7 +18,7 @@ from iedf_assets.core.pictures.masks import (
 )
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, MaskCheck
-from iedf_assets.core.scoring.standing import touches_ground
+from iedf_assets.core.scoring.masks.standing import touches_ground
 
 # Shares of the object's area: of a slab, the least of it that is new, and of what is left behind.
 SLAB, NEW, LEFT = 0.6, 0.3, 0.25

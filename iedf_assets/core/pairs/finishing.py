@@ -21,9 +21,9 @@ from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.scoring.mask_scores import Company
+from iedf_assets.core.scoring.masks.mask_scores import Company
+from iedf_assets.core.scoring.masks.second_opinion import second_opinion
 from iedf_assets.core.scoring.scores import Scores, measure
-from iedf_assets.core.scoring.second_opinion import second_opinion
 from iedf_assets.core.scoring.stated import measure_stated
 from iedf_assets.core.storage.item_loop import attempt, attempted
 from iedf_assets.core.storage.journal import Row

@@ -18,7 +18,7 @@ import polars as pl
 
 from iedf_assets.core.judging.inspection_cache import known_of, measured_of
 from iedf_assets.core.pairs.samples import one_line
-from iedf_assets.core.scoring.mask_scores import MASK_SCORES
+from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import write_table

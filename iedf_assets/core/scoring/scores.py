@@ -32,7 +32,7 @@ definition, is of whole pictures that were made equal in the allowed region.
 | leak_px | pixels of the largest connected part outside that differs by more than 16 | 0 or more |
 | leak_share | share of the pixels that differ by more than 16 that lie outside | 0 to 1 |
 
-Where more than the files is known of a mask, or they are all there is, `core.scoring.mask_scores` adds:
+Where more than the files is known of a mask, or they are all there is, `core.scoring.masks.mask_scores` adds:
 
 | score | what it is | unit or range |
 |---|---|---|
@@ -88,7 +88,7 @@ from iedf_assets.core.scoring.detail import (
 )
 from iedf_assets.core.scoring.drift import find_drift
 from iedf_assets.core.scoring.effects import effect
-from iedf_assets.core.scoring.mask_scores import Company, mask_scores
+from iedf_assets.core.scoring.masks.mask_scores import Company, mask_scores
 from iedf_assets.core.scoring.seams import seam, texture_step
 from iedf_assets.core.scoring.ssim import ssim, ssim_within
 

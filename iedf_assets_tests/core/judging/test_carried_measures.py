@@ -11,7 +11,7 @@ from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.publishing.index import write_index
-from iedf_assets.core.scoring.mask_scores import MASK_SCORES
+from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.limits import MASKS_UNJUDGED
 from iedf_assets_tests.helpers.networks import put_network

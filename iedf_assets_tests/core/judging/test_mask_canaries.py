@@ -12,9 +12,9 @@ from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, moved, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.scoring.remainders import find_remainders
-from iedf_assets.core.scoring.standing import find_standing
-from iedf_assets.core.scoring.wholeness import neck_step
+from iedf_assets.core.scoring.masks.remainders import find_remainders
+from iedf_assets.core.scoring.masks.standing import find_standing
+from iedf_assets.core.scoring.masks.wholeness import neck_step
 from iedf_assets_tests.helpers.subjects import SUBJECT
 from iedf_assets_tests.helpers.things import HEIGHT, WIDTH, before, ellipse, ground
 

@@ -17,7 +17,7 @@ from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds
-from iedf_assets.core.scoring.mask_scores import Company
+from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.scores import measure
 from iedf_assets.core.storage.files import content_hash
 

@@ -10,10 +10,10 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
-from iedf_assets.core.scoring.remainders import find_remainders
-from iedf_assets.core.scoring.second_opinion import looked_at_in
-from iedf_assets.core.scoring.standing import find_standing
-from iedf_assets.core.scoring.wholeness import neck_step, object_agreement, other_objects
+from iedf_assets.core.scoring.masks.remainders import find_remainders
+from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
+from iedf_assets.core.scoring.masks.standing import find_standing
+from iedf_assets.core.scoring.masks.wholeness import neck_step, object_agreement, other_objects
 
 # Where a shadow may lie, a share of the mask's height, and the most of the mask that it takes.
 FOOT, MOST_SHADOW = 0.25, 0.2

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from iedf_assets.core.scoring.remainders import Remainders, find_remainders
+from iedf_assets.core.scoring.masks.remainders import Remainders, find_remainders
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 
 CAT = ellipse(240, 180, 80, 110)

@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.subjects import Network
-from iedf_assets.core.scoring.second_opinion import SIDE, SecondOpinion, looked_at_in, second_opinion
+from iedf_assets.core.scoring.masks.second_opinion import SIDE, SecondOpinion, looked_at_in, second_opinion
 from iedf_assets_tests.helpers.networks import put_network
 
 

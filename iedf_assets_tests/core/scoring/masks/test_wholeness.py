@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from iedf_assets.core.pictures.objects import Bools, Opinions
-from iedf_assets.core.scoring.wholeness import neck_step, object_agreement, other_objects
+from iedf_assets.core.scoring.masks.wholeness import neck_step, object_agreement, other_objects
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 
 CAT = ellipse(200, 180, 80, 110)

@@ -4,7 +4,7 @@ import pytest
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.scoring.mask_scores import MASK_SCORES, Company, carried, mask_scores
+from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES, Company, carried, mask_scores
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 
 CAT = ellipse(200, 160, 60, 100)

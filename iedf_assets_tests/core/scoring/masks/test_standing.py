@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from iedf_assets.core.pictures.masks import moved, scaled
-from iedf_assets.core.scoring.standing import Standing, find_standing, touches_ground
+from iedf_assets.core.scoring.masks.standing import Standing, find_standing, touches_ground
 from iedf_assets_tests.helpers.things import HEIGHT, before, ellipse, ground
 
 CAT = ellipse(120, 230, 50, 60)

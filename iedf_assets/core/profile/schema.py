@@ -7,6 +7,7 @@ when the profile is loaded these are merged, so that every `Category` carries it
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -84,6 +85,13 @@ class Category(Strict):
         return self
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """The file that a profile was read from, which makes it no other profile."""
+
+    path: Path | None = field(default=None, compare=False)
+
+
 class Profile(Strict):
     """Everything a run depends on.
 
@@ -116,7 +124,7 @@ class Profile(Strict):
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
     categories: dict[CategoryName, Category]
-    _file: Path | None = PrivateAttr(None)
+    _file: _Origin = PrivateAttr(_Origin())
 
     @model_validator(mode="before")
     @classmethod
@@ -133,13 +141,13 @@ class Profile(Strict):
     def of_file(self, file: Path) -> Self:
         """The same profile, which knows the file that it was read from."""
         known = self.model_copy()
-        known._file = file  # noqa: SLF001  # of its own kind
+        known._file = _Origin(file)  # noqa: SLF001  # of its own kind
         return known
 
     @property
     def file(self) -> Path | None:
         """The file that it was read from, if it was."""
-        return self._file
+        return self._file.path
 
     @property
     def folders(self) -> dict[str, Path]:

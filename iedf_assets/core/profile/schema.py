@@ -8,6 +8,7 @@ settings.
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -94,6 +95,13 @@ class Category(Strict):
 MAX_NAME = 200
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """The file that a profile was read from, which makes it no other profile."""
+
+    path: Path | None = field(default=None, compare=False)
+
+
 class Profile(Strict):
     """Everything a run depends on.
 
@@ -130,7 +138,7 @@ class Profile(Strict):
     thresholds: Thresholds = Thresholds()
     exports: list[Export] = Field(default_factory=list)
     categories: dict[CategoryName, Category]
-    _file: Path | None = PrivateAttr(None)
+    _file: _Origin = PrivateAttr(_Origin())
 
     @model_validator(mode="before")
     @classmethod
@@ -148,13 +156,13 @@ class Profile(Strict):
     def of_file(self, file: Path) -> Self:
         """The same profile, which knows the file that it was read from."""
         known = self.model_copy()
-        known._file = file  # noqa: SLF001  # of its own kind
+        known._file = _Origin(file)  # noqa: SLF001  # of its own kind
         return known
 
     @property
     def file(self) -> Path | None:
         """The file that it was read from, if it was."""
-        return self._file
+        return self._file.path
 
     @property
     def folders(self) -> dict[str, Path]:

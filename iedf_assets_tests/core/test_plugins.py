@@ -26,7 +26,7 @@ DOCUMENT = (PROJECT_ROOT / "docs" / "plugins.md").read_text("utf-8")
 
 
 def block(language: str, number: int = 0) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)[number]
+    return str(re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)[number])
 
 
 @pytest.fixture

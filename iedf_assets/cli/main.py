@@ -208,14 +208,15 @@ def check(
 @cli.command()
 @profile_options
 @click.option("--per-class", default=8, show_default=True, help="At most so many samples get each fault.")
-def prove(*, profile: Profile, per_class: int) -> None:
+@click.option("--judge", is_flag=True, help="Ask workers.edit.judge instead: how often is it right?")
+def prove(*, profile: Profile, per_class: int, judge: bool) -> None:
     """Put known faults into copies of the dataset's samples and say what share of them the judge finds.
 
     Exits 0 when every fault was found and no good sample rejected, else 1.
     """
-    from iedf_assets.cli.commands.prove import prove_judge  # noqa: PLC0415
+    from iedf_assets.cli.commands.prove import prove_judge, prove_other_judge  # noqa: PLC0415
 
-    if not prove_judge(profile, per_class):
+    if not (prove_other_judge if judge else prove_judge)(profile, per_class):
         sys.exit(EXIT_FAILED)
 
 

@@ -39,6 +39,14 @@ class Judgement(BaseModel):
     preservation: Rating
     artefacts: Words
 
+    @property
+    def scores(self) -> dict[str, float]:
+        """Its scores of a pair; what did not change followed no instruction."""
+        return {
+            "judge_instruction": self.instruction if self.changed else 1,
+            "judge_preservation": self.preservation,
+        }
+
 
 class Naming(BaseModel):
     """What an object is called, in English and in Chinese."""

@@ -78,13 +78,12 @@ def prove(
     Returns:
         One entry per class that applied to any sample, and `untouched`; none when the dataset is empty.
     """
-    entries = list(read_journal(outputs / "reports" / "index.jsonl"))
-    chosen = entries[:: max(1, -(-len(entries) // per_class))]
+    chosen = specimens(outputs, per_class)
     found = []
     names = (*CANARIES, UNTOUCHED) if chosen else ()
     for done, name in enumerate(names, 1):
         folder = work / name
-        planted = _plant(name, outputs, folder, chosen, seed)
+        planted = plant(name, outputs, folder, chosen, seed)
         if planted:
             failed = [
                 _failed(tree / "dataset", thresholds, threads)
@@ -94,6 +93,12 @@ def prove(
             found.append(Detection(name, len(planted), *(tuple(sorted(keys)) for keys in wrong)))
         report(done, len(names))
     return found
+
+
+def specimens(outputs: Path, per_class: int) -> list[Row]:
+    """Index entries of at most so many samples, spread evenly over a dataset."""
+    entries = list(read_journal(outputs / "reports" / "index.jsonl"))
+    return entries[:: max(1, -(-len(entries) // per_class))]
 
 
 def worst_rates(found: Iterable[Detection]) -> dict[str, float]:
@@ -120,8 +125,17 @@ def _failed(dataset: Path, thresholds: Thresholds | None, threads: int) -> set[s
     return {str(pair.sample) for pair in pairs if pair.failed_checks}
 
 
-def _plant(name: str, outputs: Path, folder: Path, entries: Sequence[Row], seed: int) -> set[str]:
-    """Copies of samples with a fault, twice: beside an index, and bare. Returns the samples' keys."""
+def plant(name: str, outputs: Path, folder: Path, entries: Sequence[Row], seed: int) -> set[str]:
+    """Copies of samples with a fault, twice: beside an index, and bare, or with none.
+
+    Args:
+        name: of the canary, or `untouched`.
+        folder: gets `indexed/` and `bare/`.
+        entries: of the index, a line each.
+
+    Returns:
+        The keys of the samples that it applied to.
+    """
     lines: list[Mapping[str, Any]] = []
     for number, entry in enumerate(entries):
         pair = _specimen(outputs, entry)

@@ -24,7 +24,7 @@ def finishing(judge: Asked) -> Callable[[PairRequest, Path], Row]:
     def finish_and_rate(request: PairRequest, folder: Path) -> Row:
         row = finish(request, folder)
         told = judgement_of(asker, folder, request.instruction_en)
-        return {**row, "scores": row["scores"] | ratings(told), "judged": told.model_dump()}
+        return {**row, "scores": row["scores"] | told.scores, "judged": told.model_dump()}
 
     return finish_and_rate
 
@@ -38,11 +38,3 @@ def judgement_of(asker: Asker, folder: Path, instruction: str) -> Judgement:
     """
     pictures = [(folder / name).read_bytes() for name in ("source.jpg", "result.jpg")]
     return asker.ask(JUDGE.format(instruction=instruction), pictures, Judgement)
-
-
-def ratings(told: Judgement) -> dict[str, float | None]:
-    """The scores of a judgement; what did not change followed no instruction."""
-    return {
-        "judge_instruction": told.instruction if told.changed else 1,
-        "judge_preservation": told.preservation,
-    }

@@ -20,7 +20,7 @@ from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import second_opinion
 from iedf_assets.core.scoring.scores import Scores, measure
@@ -31,6 +31,10 @@ from iedf_assets.core.storage.journal import Row
 # Layers differ from their source along the outline, which takes about this share of a picture with a thing
 # that is not thin; its width, as a share of the short side.
 OUTLINE, OUTLINE_WIDTH = 0.04, 0.006
+
+
+# Of a background around an object with an alpha of its own, pixels.
+TIGHT_RIM_PX = 2.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
     silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
-    alpha = region_alpha(subtype, silhouette, result_mask, reach, request.feather)
+    alpha = region_alpha(subtype, silhouette, result_mask, reach, _feather(request, subtype, reach))
     allowed = allowed_region(alpha)
     patch = decode(Path(request.edit_folder) / "picture.png")
     making = _of_the_making(request)
@@ -207,6 +211,17 @@ def finished_apart(request: PairRequest, apart: Apart, timeout_s: float) -> Row:
 def finished(asked: dict[str, Any]) -> Row:
     """The row of a pair, made here; what `finished_apart` calls."""
     return attempt(PairRequest(**asked), finish)
+
+
+def _feather(request: PairRequest, subtype: Subtype, reach: int) -> float:
+    """The soft rim as a share of the margin.
+
+    A background that was edited around a network's object is mixed by the object's own alpha already; a wide
+    rim of the unedited one around it would glow.
+    """
+    mixed = request.made_with is None and request.object.get("confidence") is not None
+    tight = subtype.mask_of == "background" and mixed
+    return min(request.feather, TIGHT_RIM_PX / reach) if tight else request.feather
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

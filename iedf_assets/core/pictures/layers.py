@@ -15,7 +15,7 @@ A row of image_layers has one entry for each object, the main one first:
 | others | boxes of the photo's other objects: x, y, width, height each; absent where they are not known |
 | parts | of a group, the numbers of the objects that it is made of; else null |
 | mask | file of its silhouette, the whole picture, 0 or 255 |
-| footprint | file of its silhouette and its shadow's; null where it casts none |
+| footprint | file of the same with its shadow and soft rim, for edits that take it away; null: the mask |
 | layer | its RGBA picture, with its shadow; null where no edit needs it |
 | alpha | its own soft alpha, without the shadow; null where the layer's is the same |
 | background | what lies behind it, completed; null where it has not been made |
@@ -47,7 +47,7 @@ def object_of(objects: list[Row], recipe: Mapping[str, Any]) -> Row:
 
 
 def silhouette_file(one: Object, subtype: Subtype | None) -> str:
-    """The file of an object's silhouette: with its shadow for an edit that takes the object away.
+    """The file of an object's silhouette: its footprint for an edit that takes the object away.
 
     Args:
         subtype: None for what only words tell.

@@ -122,7 +122,7 @@ class Thresholds(Strict):
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
     min_object_confidence: Share | None = 0.87
     min_object_agreement: Share | None = 0.93
-    max_neck_step: Annotated[float, Field(ge=0)] | None = 45.0
+    max_neck_step: Annotated[float, Field(ge=0)] | None = 28.0
     max_outline_unseen: Share | None = 0.1
     max_remainder: Annotated[float, Field(ge=0)] | None = 0.2
     max_swallowed: Share | None = 0.1

@@ -11,21 +11,22 @@ export PYTHONDONTWRITEBYTECODE :=
 EXAMPLES := fast
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models model-env demo test test-slow test-models test-all check dev bench
+.PHONY: help setup models model-env demo test test-slow test-models test-readers test-all check dev bench
 
 help:
 	@echo "make demo      sample photos in, a dataset out (sets everything up)"
 	@echo "make dev       the Dagster UI on http://127.0.0.1:3000"
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests; make test-slow: all but the fast ones"
-	@echo "make check     format, lint, order of rooms, types"
+	@echo "make test-readers  trainers' own readers on exports, where their checkouts are named"
+	@echo "make check     format, lint, order of rooms, types, Dockerfiles"
 	@echo "make models    the small segmentation network in models/; part of setting up"
 	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
 
 # What is installed for what.
 DEMO := demo
-TEST := $(DEMO),onnxruntime,postgres,ray,test
+TEST := $(DEMO),export,onnxruntime,postgres,ray,test
 CHECK := $(TEST),bench,check
 BENCH := $(DEMO),bench
 
@@ -88,6 +89,10 @@ test-slow: .venv/.test models model-env test-models
 test-models: .venvs/iedf-edit/.tested
 	.venvs/iedf-edit/bin/python -m pytest --numprocesses auto -o filterwarnings= iedf_assets_tests/model_envs/qwen
 
+# Trainers' own readers on exports, where IEDF_DIFFSYNTH or IEDF_MUSUBI name a checkout: docs/training.md.
+test-readers: .venv/.test models
+	$(BIN)/pytest iedf_assets_tests/trainers iedf_assets_tests/core/exporting/formats
+
 # FAST=done leaves out the fast tests, where they have just been run.
 test-all: EXAMPLES := default
 test-all: $(if $(filter done,$(FAST)),,test) test-slow
@@ -97,6 +102,7 @@ check: .venv/.check
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile deploy/Dockerfile.layered deploy/Dockerfile.edit
 
 bench: setup
 	$(call extras,$(BENCH))

@@ -5,6 +5,7 @@ from benchmarks import (
     canaries,
     finishing,
     fleet,
+    fuzz,
     memory,
     pipeline,
     scale,
@@ -15,7 +16,7 @@ from benchmarks import (
 )
 
 for benchmark in (
-    ssim, finishing, scoring, pipeline, speed, memory, scale, services, calibration, canaries, fleet
+    ssim, finishing, scoring, pipeline, speed, memory, scale, services, calibration, canaries, fleet, fuzz
 ):  # fmt: skip
     print(f"\n== {benchmark.__name__}")
     benchmark.main()

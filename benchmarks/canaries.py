@@ -1,6 +1,6 @@
 """What share of known faults the judge finds in a dataset that the factory makes, with its index and bare.
 
-    python -m benchmarks.canaries [--photos 24] [--megapixels 0.6] [--per-class 0]
+    python -m benchmarks.canaries [--photos 24] [--megapixels 0.6] [--per-class 0] [--data FOLDER]
 
 Every photo gets an edit of each subtype, and each canary goes into copies of the published samples. A copy
 counts as detected when a check fails, not when one could not run. False rejects are copies without a fault of
@@ -26,7 +26,7 @@ from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.manifests import Rows
 
-EACH_SUBTYPE = "{" + ", ".join(f"{name}: 1" for name in SUBTYPES) + "}"
+EACH_SUBTYPE = "{" + ", ".join(f"{name}: 1" for name, one in SUBTYPES.items() if not one.needs_model) + "}"
 SETTINGS = (
     # The photos are variations of four; all of them are to be worked on.
     "sources.near_duplicate_bits=-1",
@@ -39,10 +39,12 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="iedf-canaries-") as name:
         folder = Path(name)
-        put_photos(folder / "data", arguments.photos, arguments.megapixels)
-        outputs = _made(folder)
+        data = arguments.data or folder / "data"
+        if arguments.data is None:
+            put_photos(data, arguments.photos, arguments.megapixels)
+        outputs = _made(data, folder / "outputs")
         samples = len(list(read_journal(outputs / "reports" / "index.jsonl")))
-        print(f"\n{arguments.photos} photos, {samples} published samples")
+        print(f"\n{samples} published samples")
         print_outcomes(outputs)
         found = prove(
             outputs,
@@ -89,13 +91,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=24)
     parser.add_argument("--megapixels", type=float, default=0.6)
     parser.add_argument("--per-class", type=int, default=0, help="samples of each canary; 0 for all")
+    parser.add_argument("--data", type=Path, help="photos to take instead, in categories")
     return parser.parse_args()
 
 
-def _made(folder: Path) -> Path:
-    """The outputs of a run of the factory on the photos in `data`."""
-    outputs = folder / "outputs"
-    folders = ["--data", str(folder / "data"), "--outputs", str(outputs)]
+def _made(data: Path, outputs: Path) -> Path:
+    """The outputs of a run of the factory on some photos."""
+    folders = ["--data", str(data), "--outputs", str(outputs)]
     settings = [part for setting in SETTINGS for part in ("--set", setting)]
     command = [sys.executable, "-m", "iedf_assets.cli", "run", *folders, *settings]
     subprocess.run(command, check=True, cwd=PROJECT_ROOT)

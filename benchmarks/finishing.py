@@ -73,7 +73,7 @@ def _staged(folder: Path, photo: Pixels, mask: Pixels, subtype: str) -> PairRequ
         key="", edit_id="", source_id=content_hash((folder / "photo.jpg").read_bytes()),
         path=str(folder / "photo.jpg"), **BOUNDS, subtype=subtype, recipe=RECIPES[subtype],
         edit_folder=str(folder / subtype), x=box[1].start, y=box[0].start,
-        silhouette=str(folder / "mask.png"),
+        silhouette=str(folder / "mask.png"), object={}, others=None, asks=False,
         quality=encoding.jpeg_quality, margin=encoding.margin, feather=encoding.feather,
         instruction_ch="改", instruction_en="Change it", output=str(folder), row={},
         made_with=None, judged=None, recomposition_error=None, inputs={},

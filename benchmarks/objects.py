@@ -123,13 +123,13 @@ def _outcome(backend: str, settings: ModelSettings, path: Path, given: Path) -> 
         mask = decode(Path(name) / "mask.png") > 0 if row["status"] == "done" else None
     score = None
     if mask is not None and given.is_file():
-        score = iou(mask, covered(mask, _read(given, mask.shape)))
+        score = iou(mask, covered(mask, given_mask(given, mask.shape)))
     said = "" if mask is not None else str(row["reason"])
     tile = _tile(photo.rgb, mask, f"{path.stem} {backend} {said or '' if score is None else f'{score:.2f}'}")
     return Outcome(path.stem, score, given.is_file(), said, seconds, tile)
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> Bools:
+def given_mask(path: Path, shape: tuple[int, ...]) -> Bools:
     """A given mask, of whatever depth and size, as bool of this shape."""
     pixels = np.asarray(decode(path), np.float32)
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]

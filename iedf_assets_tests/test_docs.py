@@ -14,7 +14,8 @@ from iedf_assets.core.judging.pair_checks import CHECKS
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.publishing.index import INDEX_COLUMNS, QA_COLUMNS
+from iedf_assets.core.publishing.index import QA_COLUMNS
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS
 from iedf_assets.core.storage.manifests import SCHEMAS
 
 REASONS = tuple(word for word in vars(reasons).values() if isinstance(word, str) and word.isidentifier())

@@ -49,7 +49,7 @@ def photo_of(request: LayerRequest | EditRequest) -> Pixels:
         Path(request.path),
         max_pixels=request.max_pixels,
         max_megapixels=request.max_megapixels,
-        expected_id=request.source_id,
+        expected_id=request.source_id or None,
     ).rgb
 
 

@@ -1,8 +1,10 @@
 """The command `iedf` and its subcommands."""
 
+import os
+import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -13,10 +15,14 @@ from iedf_assets.cli.options import (
     origin_options,
     profile_options,
     profile_path,
+    service_options,
     settings_option,
 )
+from iedf_assets.cli.unforeseen import unforeseen
 from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.subtypes import Tier
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -70,12 +76,16 @@ def run(
 @profile_options
 @click.option("--category", "categories", multiple=True, metavar="NAME", help="Only this one (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool) -> None:
+@click.option("--rows", type=click.Choice(STAGES), help="Print a stage's manifest, a row a line, as JSON.")
+def status(*, profile: Profile, categories: tuple[str, ...], as_json: bool, rows: str | None) -> None:
     """Say for each category and stage what is done, pending, stale (and why), rejected and failed."""
-    from iedf_assets.cli.commands.status import show_status  # noqa: PLC0415
+    from iedf_assets.cli.commands.status import show_rows, show_status  # noqa: PLC0415
 
     names = [profile.category_name(name) for name in categories] or list(profile.categories)
-    show_status(profile, names, as_json=as_json)
+    if rows is None:
+        show_status(profile, names, as_json=as_json)
+    else:
+        show_rows(profile, names, rows)
 
 
 @cli.command()
@@ -173,8 +183,9 @@ def trial(
 @cli.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-@click.option("--tier", type=click.Choice(["composited", "raw", "global"]), help="Judge all pairs in it.")
+@click.option("--tier", type=click.Choice(get_args(Tier)), help="Judge all pairs in it.")
 @click.option("--index", type=click.Path(path_type=Path), help="The index; else ../reports/index.jsonl.")
+@click.option("--deep", is_flag=True, help="Ask the network about every mask, whatever the index says.")
 @config_option
 @settings_option
 def check(
@@ -183,13 +194,14 @@ def check(
     as_json: bool,
     tier: str | None,
     index: Path | None,
+    deep: bool,
     config: Path | None,
     settings: tuple[str, ...],
 ) -> None:
     """Lint and judge any DATASET tree in the naming spec. Exits 0 clean, 1 with findings, 2 for bad usage."""
     from iedf_assets.cli.commands.check import check_tree  # noqa: PLC0415
 
-    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json):
+    if not check_tree(load(config, None, None, settings), dataset, index, tier, as_json=as_json, deep=deep):
         sys.exit(EXIT_FAILED)
 
 
@@ -208,6 +220,54 @@ def prove(*, profile: Profile, per_class: int, judge: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
+@cli.command("export")
+@click.argument("form", metavar="FORMAT", type=click.Choice(get_args(Format)))
+@click.argument("target", type=FOLDER)
+@profile_options
+@click.option("--language", type=click.Choice(["en", "zh", "both"]), help="Else both, or English for one.")
+@click.option(
+    "--size",
+    type=click.Choice(["native", "grid"]),
+    default="native",
+    show_default=True,
+    help="grid: cropped and scaled once to sizes that no trainer resamples.",
+)
+@click.option("--split", type=click.Choice(["train", "validation"]), help="Only this one.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only samples whose row of the index says so (repeatable).",
+)
+@click.option("--masks", is_flag=True, help="With masks, where the form has them only when asked.")
+@click.option("--link", is_flag=True, help="Hard links instead of copies; a trainer may write into them.")
+def export_command(
+    *, profile: Profile, form: Format, target: Path, conditions: tuple[str, ...], **asked: Any
+) -> None:
+    """Write the dataset to TARGET in a FORMAT that a trainer loads, and prove it by reading it back.
+
+    What is there already is not made again; samples that were withdrawn leave. Exits 0 when the export is the
+    dataset, 1 when it is not or cannot be made, 2 for bad usage.
+    """
+    from iedf_assets.cli.commands.export import export_dataset  # noqa: PLC0415
+
+    where = dict(condition.partition("=")[::2] for condition in conditions)
+    if not export_dataset(profile, Export(format=form, target=target.absolute(), where=where, **asked)):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@config_option
+@settings_option
+def hashes(*, folder: Path, config: Path | None, settings: tuple[str, ...]) -> None:
+    """Print a list of the pictures in FOLDER: what `sources.exclude` holds out of a dataset."""
+    from iedf_assets.cli.commands.export import print_hashes  # noqa: PLC0415
+
+    print_hashes(load(config, None, None, settings), folder)
+
+
 @cli.command()
 @profile_options
 @click.option("--serve", is_flag=True, help="Serve it on 127.0.0.1, with buttons to accept and reject pairs.")
@@ -224,26 +284,7 @@ def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
 
 @cli.command()
 @click.argument("kind", type=click.Choice(["layered", "edit"]))
-@click.option(
-    "--backend",
-    type=click.Choice(["mock", "classical", "opencv", "onnx", "diffusers", "qwen"]),
-    help="What does the work.",
-)
-@click.option("--model-dir", type=FOLDER, help="A local checkpoint, for the backend diffusers.")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
-@click.option("--host", metavar="ADDRESS", help="Where to listen; else 127.0.0.1.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Else the profile's endpoint, or 8101 and 8102.")
-@click.option(
-    "--cache-dir", type=FOLDER, help="Where answers are kept; a folder of its own for each service."
-)
-@click.option(
-    "--root", "roots", type=FOLDER, multiple=True, help="Requests may name paths below it (repeatable)."
-)
-@click.option("--preload/--no-preload", default=None, help="Load at the start, or with the first request.")
-@click.option("--max-concurrency", type=click.IntRange(1), help="Engines: processes with a model each.")
-@click.option("--max-queue", type=click.IntRange(0), help="Requests that may wait.")
-@click.option("--infer-timeout-sec", type=float, help="How long one request may take at an engine.")
-@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Structured logs.")
+@service_options
 @config_option
 @settings_option
 def serve(*, kind: Any, config: Path | None, settings: tuple[str, ...], **flags: Any) -> None:
@@ -310,7 +351,23 @@ def dev(*, config: Path | None, port: int) -> None:
     """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
     from iedf_assets.cli.commands.dev import serve_ui  # noqa: PLC0415
 
-    serve_ui(load(config, None, None, ()), config, port)
+    sys.exit(serve_ui(load(config, None, None, ()), config, port))
+
+
+@cli.group()
+def category() -> None:
+    """Change which categories the profile has."""
+
+
+@category.command("add")
+@click.argument("name")
+@click.option("--like", required=True, metavar="OTHER", help="The category whose settings it gets.")
+@config_option
+def add(*, name: str, like: str, config: Path | None) -> None:
+    """Add the category NAME, a folder below the data, to the profile; its comments stay."""
+    from iedf_assets.cli.commands.category import add_category  # noqa: PLC0415
+
+    add_category(profile_path(config), name, like)
 
 
 def main() -> None:
@@ -330,4 +387,10 @@ def main() -> None:
         sys.exit(EXIT_USAGE)
     except FactoryError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:  # noqa: BLE001  # one message, whatever is broken below
+        click.echo(f"error: {unforeseen(error)}", err=True)
         sys.exit(EXIT_FAILED)

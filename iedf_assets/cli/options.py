@@ -72,6 +72,42 @@ def profile_options(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]  # same callable, other keywords
 
 
+def service_options(command: Command) -> Command:
+    """Add what a service is told on the command line, each as a keyword of its name."""
+    for option in reversed(_OF_A_SERVICE):
+        command = option(command)
+    return command
+
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_OF_A_SERVICE = (
+    click.option(
+        "--backend",
+        type=click.Choice(["mock", "classical", "opencv", "onnx", "diffusers", "qwen"]),
+        help="What does the work.",
+    ),
+    click.option("--model-dir", type=_FOLDER, help="A local checkpoint, for the backend diffusers."),
+    click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1."),
+    click.option("--host", metavar="ADDRESS", help="Where to listen; else 127.0.0.1."),
+    click.option(
+        "--port", type=click.IntRange(1, 65535), help="Else the profile's endpoint, or 8101 and 8102."
+    ),
+    click.option(
+        "--cache-dir", type=_FOLDER, help="Where answers are kept; a folder of its own for each service."
+    ),
+    click.option(
+        "--root", "roots", type=_FOLDER, multiple=True, help="Requests may name paths below it (repeatable)."
+    ),
+    click.option(
+        "--preload/--no-preload", default=None, help="Load at the start, or with the first request."
+    ),
+    click.option("--max-concurrency", type=click.IntRange(1), help="Engines: processes with a model each."),
+    click.option("--max-queue", type=click.IntRange(0), help="Requests that may wait."),
+    click.option("--infer-timeout-sec", type=float, help="How long one request may take at an engine."),
+    click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Structured logs."),
+)
+
+
 def _quoted(folder: Path) -> str:
     # A YAML single-quoted string, so that a folder named `1` or `a: b` stays a string.
     return "'" + str(folder.absolute()).replace("'", "''") + "'"

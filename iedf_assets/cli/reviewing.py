@@ -45,7 +45,7 @@ def review_app(layout: Layout) -> Starlette:
             review = json.loads(body)
             given = str(review["edit_id"]), str(review["verdict"]), str(review.get("note") or "")
             await run_in_threadpool(add_review, layout, *given)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return _error(422, 'a review is {"edit_id": ..., "verdict": ..., "note": ...}')
         except ProfileError as error:
             return _error(422, str(error))

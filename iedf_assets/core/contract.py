@@ -28,7 +28,7 @@ class LayerRequest:
     Attributes:
         key: of the row; also seeds every random choice.
         path: the photo, absolute.
-        source_id: hash of its bytes, checked where they are decoded.
+        source_id: hash of its bytes, checked where they are decoded; empty where nobody knows it.
         max_megapixels: the working size's bound.
         max_pixels: the decoder's bound.
         level: `layers` (each object's RGBA layer and mask) or `mask` (its alpha and mask).

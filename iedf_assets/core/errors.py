@@ -11,6 +11,12 @@ FactoryError
 └── StorageError    the outputs cannot be written or are not what they should be
 """
 
+import errno
+import os
+
+# Characters of a path that a message shows.
+_SHOWN = 300
+
 
 class FactoryError(Exception):
     """Base of all errors that the factory raises on purpose.
@@ -24,6 +30,28 @@ class FactoryError(Exception):
         super().__init__(f"{problem}\n  remedy: {remedy}" if remedy else problem)
         self.problem = problem
         self.remedy = remedy
+
+
+_REMEDIES = {
+    errno.EROFS: "the disk is read-only: mount it writable, or choose another folder",
+    errno.EACCES: "mend its permissions, or run as who owns it",
+    errno.EPERM: "mend its permissions, or run as who owns it",
+    errno.ENOSPC: "free space, then run again: what is finished is kept",
+    errno.EDQUOT: "free space, then run again: what is finished is kept",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or lower `threads`",
+    errno.ENOMEM: "free memory, or lower `threads`",
+}
+
+
+def of_system(error: OSError) -> "StorageError":
+    """What the system refused, as one of ours: with what, why, and what to do about it."""
+    subject = error.filename if error.filename is not None else "the disk"
+    shown = os.fsdecode(subject) if isinstance(subject, (str, bytes)) else str(subject)
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}..."
+    remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again: what is finished is kept")
+    return StorageError(f"{shown} cannot be used: {error.strerror or error}", remedy)
 
 
 class ProfileError(FactoryError):

@@ -1,10 +1,25 @@
-"""What the C library keeps of memory that is not in use."""
+"""Memory: what the C library keeps of it, and how many pixels are decoded at once."""
 
 import ctypes
+from collections.abc import Callable
 from contextlib import suppress
 
 # As malloc.h has it.
 _M_ARENA_MAX = -8
+
+
+_counters: list[Callable[[int], None]] = []
+
+
+def count_pixels(counter: Callable[[int], None]) -> None:
+    """Have `counter` called before a photo is decoded, with its pixels; it returns when that may begin."""
+    _counters[:] = [counter]
+
+
+def claim_pixels(pixels: int) -> None:
+    """Wait until so many pixels may be decoded; not at all where nobody counts."""
+    for counter in _counters:
+        counter(pixels)
 
 
 def give_back() -> None:

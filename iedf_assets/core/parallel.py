@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -25,17 +25,23 @@ def thread_count(wanted: int) -> int:
 
 
 def stream_map(
-    function: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> Iterator[tuple[Item, Result]]:
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    threads: int,
+    give_up: Callable[[], None] | None = None,
+) -> Generator[tuple[Item, Result]]:
     """Yield (item, function(item)) in the order of `items`, working up to `threads` of them at a time.
 
     Decoders, encoders, NumPy and OpenCV release the interpreter lock, so threads use all cores. At most
     twice as many items as threads are in flight, which keeps memory flat. An exception of `function` is
     raised at its item's turn; leaving the loop early cancels what has not begun.
+
+    Args:
+        give_up: ends what is under way, so that leaving the loop early need not wait for it.
     """
     # One thread per picture; OpenCV's own pool on top of it would only oversubscribe the cores.
     cv2.setNumThreads(1)
-    if threads <= 1:
+    if threads <= 1 and give_up is None:
         for item in items:
             yield item, function(item)
         return
@@ -50,6 +56,10 @@ def stream_map(
             while flying:
                 first, future = flying.popleft()
                 yield first, future.result()
+        except BaseException:
+            if give_up is not None:
+                give_up()
+            raise
         finally:
             for _, future in flying:
                 future.cancel()

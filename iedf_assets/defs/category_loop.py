@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from iedf_assets.core.errors import FactoryError, MassWithdrawalError
-from iedf_assets.core.planning.book import Book
+from iedf_assets.core.errors import FactoryError, MassWithdrawalError, of_system
+from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdict_count
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
@@ -14,8 +14,9 @@ from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.locks import exclusive
-from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.core.storage.ownership import claim_outputs
 
 Listener = Callable[[str, str, int, int], None]
@@ -42,6 +43,7 @@ class Outcome:
         counts: status → rows, by stage, as they stand now.
         error: why the category stopped; None when it went through.
         asks: whether it stopped because it would take away much of what is published.
+        notes: what was mended on the way.
     """
 
     category: str
@@ -49,6 +51,7 @@ class Outcome:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     error: str | None = None
     asks: bool = False
+    notes: list[str] = field(default_factory=list)
 
     @property
     def failed_rows(self) -> int:
@@ -79,11 +82,31 @@ def run_category(
                 forget(layout, name, force)
             if retry:
                 retry_failed(layout, name)
+            outcome.notes += _restored(profile, layout, name)
         _run_waves(profile, layout, outcome, waves)
     except FactoryError as error:
         outcome.error, outcome.asks = str(error), isinstance(error, MassWithdrawalError)
-    outcome.counts = Book.open(profile, layout, name).counts()
+    except OSError as error:
+        outcome.error = str(of_system(error))
+    try:
+        outcome.counts = Book.open(profile, layout, name).counts()
+    except FactoryError as error:
+        outcome.error = outcome.error or str(error)
+        outcome.counts = {stage: {} for stage in STAGES}
     return outcome
+
+
+def _restored(profile: Profile, layout: Layout, name: str) -> list[str]:
+    """Has the ledger know all numbers that the category's manifest knows; what to tell of that."""
+    picked = Book.open(profile, layout, name).verdicts.pick("edit_id", "sample_key", "status")
+    known = [
+        (edit_id, SampleKey.parse(sample), status == "published")
+        for edit_id, sample, status in picked
+        if edit_id and sample
+    ]
+    lost = Ledger(layout).restore(known, name)
+    told = f"{name}: the ledger had lost {lost} numbers that the manifest knows; it has them again"
+    return [told] if lost else []
 
 
 def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves) -> None:
@@ -141,5 +164,5 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
 
 
 def _require_found(book: Book) -> list[Found]:
-    found = scan.find_files(book.layout, book.name)
+    found = scan.find_files(book.layout, book.name, book.profile.sources)
     return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

@@ -27,7 +27,7 @@ PROCESS_TAG = "iedf/process"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def prepare_home(layout: Layout, settings_file: Path = PROJECT_ROOT / "dagster.yaml") -> None:
+def prepare_home(layout: Layout, settings_file: Path = PROJECT_ROOT / "configs" / "dagster.yaml") -> None:
     """Make `<outputs>/dagster` this process's DAGSTER_HOME, with the instance's settings in it.
 
     Raises:

@@ -1,17 +1,22 @@
-"""Automation: a sensor that asks for runs when photos are new, and a nightly schedule for what is left."""
+"""Automation: a sensor that asks for runs when there is work, and nightly schedules."""
 
 import dagster as dg
+from tzlocal import get_localzone_name
 
-from iedf_assets.core.errors import FactoryError, MassWithdrawalError
+from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.pending import failed_attempts, unfinished, verdict_count
+from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdict_count
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
-from iedf_assets.core.sources.watching import Memory, Observation, decide
+from iedf_assets.core.sources.ingest import require_inputs
+from iedf_assets.core.sources.watching import LastRun, Memory, Observation, decide
+from iedf_assets.core.storage.keys import digest, settings_digests
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.defs.jobs import FACTORY
+from iedf_assets.defs.inputs import new_observations
+from iedf_assets.defs.instance import clear_dead_runs
+from iedf_assets.defs.jobs import FACTORY, JUDGE
 from iedf_assets.defs.resources import PARTITION_TAG
 
 IN_PROGRESS = [
@@ -21,6 +26,9 @@ IN_PROGRESS = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# Why a run was asked for, in words, as the list of runs shows it.
+WHY_TAG = "iedf/why"
 
 
 def build_sensor(profile: Profile) -> dg.SensorDefinition:
@@ -30,70 +38,119 @@ def build_sensor(profile: Profile) -> dg.SensorDefinition:
         job_name=FACTORY,
         name="new_photos",
         minimum_interval_seconds=30,
-        description="Asks for a run of each category with new or unfinished photos, wave after wave, "
-        "as soon as its files have stopped changing.",
+        description="Asks for a run of each category with new, unfinished or deleted photos, or other "
+        "settings, wave after wave, as soon as its files have stopped changing. Its log says why.",
     )
     def new_photos(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        # A run whose process is gone would be waited for for ever.
+        clear_dead_runs(context.instance)
         memory = Memory.load(context.cursor)
         looks = {name: look_at(profile, name, context.instance) for name in profile.categories}
         asks, waiting = decide(memory, looks)
+        waiting += [
+            f"data/{folder} is in no category of the profile; its photos are left alone"
+            for folder in scan.unmapped_folders(Layout.of(profile), profile)
+        ]
+        for line in [*(f"{ask.category}: a run is asked for: {ask.why}" for ask in asks), *waiting]:
+            context.log.info(line)
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=ask.run_key, partition_key=ask.category) for ask in asks],
+            run_requests=[
+                dg.RunRequest(run_key=ask.run_key, partition_key=ask.category, tags={WHY_TAG: ask.why})
+                for ask in asks
+            ],
             skip_reason=None if asks else "; ".join(waiting),
             cursor=memory.dump(),
+            asset_events=[
+                observation
+                for name in profile.categories
+                for observation in new_observations(context.instance, profile, name)
+            ],
         )
 
     return new_photos
 
 
 def build_schedule(profile: Profile) -> dg.ScheduleDefinition:
-    """A nightly schedule that asks for a run of every category with unfinished photos."""
+    """A nightly schedule that asks for a run of every category with work, whatever became of its last run."""
 
     @dg.schedule(
         job_name=FACTORY,
         cron_schedule="0 2 * * *",
+        execution_timezone=zone_of(profile),
         name="nightly",
-        description="Every night at two, a run of each category that has unfinished photos.",
+        description="Every night at two, a run of each category in which something is to be done.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         due = []
         for name in profile.categories:
             look = look_at(profile, name, context.instance)
-            if (look.unfinished or look.behind) and not look.running and not look.asks:
+            if look.work and not look.running and not look.asks:
                 # Dagster asks for a key where there may be several requests; a new one every night.
                 run_key = f"{name}:{context.scheduled_execution_time.isoformat()}"
-                due.append(dg.RunRequest(run_key=run_key, partition_key=name))
-        return due or dg.SkipReason("no category has unfinished photos")
+                due.append(dg.RunRequest(run_key=run_key, partition_key=name, tags={WHY_TAG: look.work}))
+        return due or dg.SkipReason("nothing is to be done in any category")
 
     return nightly
 
 
+def zone_of(profile: Profile) -> str:
+    """The time zone of the schedules: the profile's, else the machine's."""
+    return profile.automation.timezone or get_localzone_name()
+
+
+def build_judging(profile: Profile) -> dg.ScheduleDefinition:
+    """A nightly schedule that makes nothing and judges all there is."""
+    return dg.ScheduleDefinition(
+        name="nightly_judging",
+        job_name=JUDGE,
+        cron_schedule="0 4 * * *",
+        execution_timezone=zone_of(profile),
+        description="Every night at four, all checks on what lies on disk, though nothing was made.",
+    )
+
+
 def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Observation:
-    """One look at a category's folder, manifests and runs; never raises for a folder that is gone."""
+    """One look at a category's folder, manifests and runs; never raises for what is gone or refused."""
     layout = Layout.of(profile)
     try:
-        found = scan.find_files(layout, category)
+        found = scan.find_files(layout, category, profile.sources)
     except (FactoryError, OSError):
         found = None
     if found is None:
         return Observation(None)
+    fingerprint = scan.fingerprint(found)
     book = Book.open(profile, layout, category)
-    waiting = unfinished(book, found)
-    running = instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS, tags={PARTITION_TAG: category}), limit=1)
+    try:
+        waiting, leaving = unfinished(book, found), is_left_over(book, found)
+        settings = digest(settings_digests(profile, book.category))
+        if waiting or leaving:
+            require_inputs(category, found, book.sources, profile.sources.max_loss_share)
+            require_few_withdrawals(book, found)
+    except FactoryError as error:
+        return Observation(fingerprint, asks=error.problem)
+    running = _newest_run(instance, category, IN_PROGRESS)
     return Observation(
-        scan.fingerprint(found),
-        len(waiting),
+        fingerprint,
+        tuple(waiting),
         sum(failed_attempts(book).values()),
         verdict_count(book),
-        running=bool(running),
+        settings=settings,
+        leaving=leaving,
         behind=is_behind(layout, category),
-        asks=_asks(book, found) if waiting else None,
+        running=running.run_id[:8] if running else None,
+        last=_ended(_newest_run(instance, category, ENDED)),
     )
 
 
-def _asks(book: Book, found: list[scan.Found]) -> str | None:
-    try:
-        require_few_withdrawals(book, found)
-    except MassWithdrawalError as error:
-        return error.problem
-    return None
+def _newest_run(
+    instance: dg.DagsterInstance, category: str, statuses: list[dg.DagsterRunStatus]
+) -> dg.DagsterRun | None:
+    of_it = dg.RunsFilter(statuses=statuses, tags={PARTITION_TAG: category})
+    return next(iter(instance.get_runs(of_it, limit=1)), None)
+
+
+def _ended(run: dg.DagsterRun | None) -> LastRun | None:
+    if run is None:
+        return None
+    cancelled = run.status == dg.DagsterRunStatus.CANCELED
+    return LastRun(run.run_id[:8], succeeded=run.is_success, cancelled=cancelled)

@@ -1,6 +1,8 @@
 """Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
 
 import gc
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -13,16 +15,22 @@ from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.instance import open_instance
 from iedf_assets.defs.jobs import FACTORY
+from iedf_assets.defs.telling.run_log import FILE_LOGGER
 
 # Dagster's console log would drown the progress; everything is in the event log.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class InProcessWaves:
-    """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first."""
+    """Takes waves through the job `factory`, one run each. Clears the runs of dead processes first.
 
-    def __init__(self, profile: Profile, listener: Listener) -> None:
+    Args:
+        log: the file that gets what the runs tell, see `launching.run_log`; None for none.
+    """
+
+    def __init__(self, profile: Profile, listener: Listener, log: Path | None = None) -> None:
         self._instance = open_instance(Layout.of(profile), absolute(profile.paths.instance))
+        self._config = _QUIET if log is None else {"loggers": {FILE_LOGGER: {"config": {"path": str(log)}}}}
         self._job = build_defs(profile, listener=listener).resolve_job_def(FACTORY)
 
     def run(self, category: str) -> None:
@@ -34,7 +42,7 @@ class InProcessWaves:
         """
         try:
             result = self._job.execute_in_process(
-                instance=self._instance, partition_key=category, run_config=_QUIET, raise_on_error=False
+                instance=self._instance, partition_key=category, run_config=self._config, raise_on_error=False
             )
         finally:
             # A run leaves cycles behind, and in them its database connections with their caches: they would
@@ -54,12 +62,21 @@ class InProcessWaves:
 def _failure_of(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            return f"{event.step_key} failed: {error.message.strip() if error else event.message}"
+            told = _root_of(event.step_failure_data.error)
+            return f"{event.step_key} failed: {told or event.message}"
     failure = next((event for event in result.all_events if event.is_run_failure), None)
     if failure is None:
         return f"the run {result.run_id} did not succeed"
-    error = failure.job_failure_data.error
-    return f"{failure.message} {error.message.strip() if error else ''}".strip()
+    # What a resource could not begin with, such as a lock that another run holds.
+    return _root_of(failure.job_failure_data.error) or str(failure.message)
+
+
+def _root_of(error: Any) -> str:
+    """What an error of Dagster's events came from, without the words around it; empty for none."""
+    if error is None:
+        return ""
+    while error.cause is not None:
+        error = error.cause
+    told = str(error.message).strip().removeprefix(f"iedf_assets.core.errors.{error.cls_name}: ")
+    full = any(word in told for word in ("database or disk is full", "No space left"))
+    return f"{told}\n  remedy: free space, then run again: what is finished is kept" if full else told

@@ -30,6 +30,8 @@ def launch(
     requests: Sequence[LayerRequest] | Sequence[EditRequest],
     report: Report,
     allowance: Allowance,
+    *,
+    echo: bool = False,
 ) -> None:
     """Have the stage's workers make `requests`; their rows are in its journal when this returns.
 
@@ -37,6 +39,9 @@ def launch(
     the profile's `devices` gets a worker and an equal share. One that dies is started again and goes on with
     what is left of its share; what it was at twice is a failed row. Without requests none starts.
     Once the GPU hours that are allowed are spent, no request is begun any more.
+
+    Args:
+        echo: whether what workers print goes to this process's output too, where Dagster records it.
 
     Raises:
         WorkerError: a worker could not be started, keeps dying or did not end well; rows finished before are
@@ -48,7 +53,9 @@ def launch(
         return
     budget_s = allowance.seconds_for(worker)
     try:
-        LAUNCHERS[worker.launcher](StageWork(context, layout, worker, stage, requests, report, budget_s))
+        LAUNCHERS[worker.launcher](
+            StageWork(context, layout, worker, stage, requests, report, budget_s, echo)
+        )
     finally:
         # What died on the way may have left something, and the next run may have nothing to launch.
         sweep_stage(layout, stage)

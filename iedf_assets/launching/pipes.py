@@ -9,6 +9,7 @@ process dies.
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -35,10 +36,11 @@ class WorkerClient:
     Args:
         log: file that receives the workers' standard output and error.
         messages: file for their messages, which is there while they work.
+        echo: whether what they print goes to this process's output, too, where Dagster records it.
     """
 
-    def __init__(self, log: Path, messages: Path) -> None:
-        self._log, self._messages = log, messages
+    def __init__(self, log: Path, messages: Path, *, echo: bool = False) -> None:
+        self._log, self._messages, self._echo = log, messages, echo
 
     def run(
         self,
@@ -103,19 +105,32 @@ class WorkerClient:
         """The exit code; None when it was stopped for its silence."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
+            said = log.tell()
             process = _start(command, variables, log)
         try:
             while process.poll() is None:
+                said = self._repeat(said)
                 if is_silent():
                     return None
                 time.sleep(POLL_S)
             return process.returncode
         finally:
             _end_group(process)
+            self._repeat(said)
+
+    def _repeat(self, said: int) -> int:
+        """Print what the log holds beyond a place, if that is wanted; how far it goes now."""
+        if not self._echo or self._log.stat().st_size == said:
+            return said
+        with self._log.open("rb") as file:
+            file.seek(said)
+            sys.stdout.write(file.read().decode("utf-8", "replace"))
+            sys.stdout.flush()
+            return file.tell()
 
     def _log_end(self, lines: int = 15) -> str:
         with self._log.open(encoding="utf-8", errors="replace") as file:
-            return "".join(deque(file, lines)).strip()
+            return "".join(deque(file, lines)).strip() or "(it printed nothing)"
 
 
 def _signal_name(code: int) -> str:

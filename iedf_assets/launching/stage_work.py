@@ -22,6 +22,7 @@ class StageWork:
         worker: who is to make it, as the profile says.
         report: is told how many are done, of how many.
         budget_s: seconds of work after which no request is begun any more; None for no end.
+        echo: whether what its processes print goes to this process's output too.
     """
 
     context: dg.AssetExecutionContext
@@ -31,6 +32,7 @@ class StageWork:
     requests: Sequence[Request]
     report: Report
     budget_s: float | None
+    echo: bool = False
 
     @property
     def journal(self) -> Path:

@@ -100,8 +100,9 @@ class _Share:
         log = work.layout.logs / "workers" / f"{work.stage}-{work.run}-{self.number}.log"
         devices = {} if self.group is None else {"CUDA_VISIBLE_DEVICES": self.group}
         write_text(job_file, work.job(requests, work.journal, self.budget_s).to_json())
+        work.context.log.info("a worker begins; its output is in %s", log)
         try:
-            WorkerClient(log, messages).run(
+            WorkerClient(log, messages, echo=work.echo).run(
                 work.context,
                 [str(self.environment.python), "-m", "model_envs.worker"],
                 extras={"job": str(job_file)},

@@ -57,6 +57,8 @@ def test_a_review_is_kept_and_told(ask: Ask, layout: Layout) -> None:
         (b'{"edit_id": "../../x", "verdict": "accept"}', {}, 422),
         (b'{"verdict": "accept"}', {}, 422),
         (b"[1]", {}, 422),
+        (b"[" * 16_000, {}, 422),
+        (b'{"a":' * 3_000, {}, 422),
         (b"\xff\x00", {}, 422),
         (b"{" + b" " * 20_000, {}, 413),
         (b"{}", {"content-type": "text/plain"}, 403),

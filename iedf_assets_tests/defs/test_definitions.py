@@ -21,11 +21,13 @@ from iedf_assets.defs.jobs import FACTORY, STAGE_JOBS
 LINE = ["source_images", "image_layers", "edited_images", "edit_pairs", "dataset", "dataset_index"]
 # What hangs on the line's end and is made when somebody asks for it.
 ON_DEMAND = ["canaries", "report"]
+EVERY = "all_categories_pass"
+INPUTS = ["photos", "settings"]
 CHECKS = {
-    "source_images": {"inputs_unchanged", "every_file_listed"},
+    "source_images": {"inputs_unchanged", "every_file_listed", "photos_readable"},
     "image_layers": {"layers_sane"},
-    "dataset": {"naming_and_completeness", *PAIR_CHECKS, "pairs_unique", "accounts_add_up"},
-    "dataset_index": {"index_matches_dataset"},
+    "dataset": {"naming_and_completeness", *PAIR_CHECKS, "pairs_unique", "accounts_add_up", EVERY},
+    "dataset_index": {"index_matches_dataset", EVERY},
     "canaries": {"canaries_caught"},
 }
 PIPES_MODULE = "model_envs/worker.py"
@@ -50,9 +52,12 @@ def test_the_definitions_are_loadable(definitions: dg.Definitions) -> None:
 
 
 def test_the_stages_form_one_line(graph: AssetGraph) -> None:
-    assert {key.path[-1] for key in graph.get_all_asset_keys()} == {*LINE, *ON_DEMAND}
-    for earlier, later in [*itertools.pairwise(LINE), *((LINE[-1], name) for name in ON_DEMAND)]:
-        assert graph.get(dg.AssetKey(later)).parent_keys == {dg.AssetKey(earlier)}
+    assert {key.path[-1] for key in graph.get_all_asset_keys()} == {*INPUTS, *LINE, *ON_DEMAND}
+    assert all(graph.get(dg.AssetKey(name)).is_external for name in INPUTS)
+    line = ["photos", *LINE]
+    for earlier, later in [*itertools.pairwise(line), *((LINE[-1], name) for name in ON_DEMAND)]:
+        parents = {key.path[-1] for key in graph.get(dg.AssetKey(later)).parent_keys}
+        assert parents == ({earlier, "settings"} if later in LINE[:-1] else {earlier})
 
 
 @pytest.mark.parametrize("name", [*LINE, *ON_DEMAND])
@@ -80,7 +85,7 @@ def test_no_description_outlives_its_column() -> None:
 def test_every_stage_is_partitioned_by_the_categories_and_the_index_is_one_for_all(
     graph: AssetGraph, profile: Profile
 ) -> None:
-    for name in LINE[:-1]:
+    for name in [*INPUTS, *LINE[:-1]]:
         partitions = graph.get(dg.AssetKey(name)).partitions_def
         assert partitions
         assert partitions.get_partition_keys() == list(profile.categories)
@@ -104,7 +109,8 @@ def test_the_checks_stand_on_their_stages_and_are_partitioned_like_them(graph: A
         found.setdefault(key.asset_key.path[-1], set()).add(key.name)
         node = graph.get(key)
         assert node.description
-        assert node.partitions_def == graph.get(key.asset_key).partitions_def
+        of_all = key.name == EVERY
+        assert node.partitions_def == (None if of_all else graph.get(key.asset_key).partitions_def)
     assert found == CHECKS
 
 

@@ -32,7 +32,7 @@ Status = dg.DagsterRunStatus
 def shared_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     """An instance with the project's settings; its databases take seconds to set up."""
     home = tmp_path_factory.mktemp("home")
-    shutil.copyfile(PROJECT_ROOT / "dagster.yaml", home / "dagster.yaml")
+    shutil.copyfile(PROJECT_ROOT / "configs" / "dagster.yaml", home / "dagster.yaml")
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
@@ -165,7 +165,7 @@ def test_other_runs_are_left_alone(instance: dg.DagsterInstance, status: Status,
 
 
 def test_the_home_is_written_once_and_again_when_the_settings_change(layout: Layout) -> None:
-    settings = (PROJECT_ROOT / "dagster.yaml").read_bytes()
+    settings = (PROJECT_ROOT / "configs" / "dagster.yaml").read_bytes()
     path = layout.dagster_home / "dagster.yaml"
     prepare_home(layout)
     assert os.environ["DAGSTER_HOME"] == str(layout.dagster_home)

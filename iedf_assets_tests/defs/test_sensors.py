@@ -1,6 +1,8 @@
 """Automation on real folders, with real runs: photos too small to edit end at the first stage, quickly."""
 
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -8,12 +10,15 @@ import dagster as dg
 import numpy as np
 import pytest
 from skimage import data
+from tzlocal import reload_localzone
 
 from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
+from iedf_assets.defs.instance import PROCESS_TAG
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.resources import PARTITION_TAG
 from iedf_assets_tests.helpers.profiles import CLASSICAL
@@ -98,8 +103,49 @@ def test_a_category_is_asked_for_when_its_files_have_settled_and_only_once(
     put(layout, OBJECTS, "b")
     assert look() == []
     assert look() == [OBJECTS]
+    add_run(look.instance, OBJECTS, dg.DagsterRunStatus.FAILURE)
     assert look() == []
-    assert f"{OBJECTS}: the last run did not get on" in str(look.skipped)
+    assert re.search(f"{OBJECTS}: the last run [0-9a-f]{{8}} did not get on", str(look.skipped))
+
+
+def test_a_run_that_was_cancelled_is_not_asked_for_again_until_a_photo_comes(
+    look: Looks, layout: Layout
+) -> None:
+    put(layout, OBJECTS, "a")
+    look()
+    assert look() == [OBJECTS]
+    add_run(look.instance, OBJECTS, dg.DagsterRunStatus.CANCELED)
+    assert look() == []
+    assert re.search("its last run [0-9a-f]{8} was cancelled", str(look.skipped))
+    put(layout, OBJECTS, "b")
+    assert look() == []
+    assert look() == [OBJECTS]
+
+
+def test_a_run_of_a_process_that_is_gone_is_waited_for_no_longer(look: Looks, layout: Layout) -> None:
+    put(layout, OBJECTS, "a")
+    look()
+    gone = f"{socket.gethostname()}:999999999:1.00"
+    tags = {PARTITION_TAG: OBJECTS, PROCESS_TAG: gone}
+    look.instance.add_run(dg.DagsterRun(FACTORY, status=dg.DagsterRunStatus.STARTED, tags=tags))
+    assert look() == [OBJECTS]
+
+
+def test_a_folder_of_no_category_is_named(look: Looks, layout: Layout) -> None:
+    (layout.data / "other").mkdir()
+    assert look() == []
+    assert "data/other is in no category of the profile" in str(look.skipped)
+
+
+def test_a_cursor_that_is_reset_asks_under_a_new_key(look: Looks, layout: Layout) -> None:
+    put(layout, OBJECTS, "a")
+    look()
+    assert look() == [OBJECTS]
+    add_run(look.instance, OBJECTS, dg.DagsterRunStatus.FAILURE)
+    look.cursor = None
+    assert look() == []
+    assert look() == [OBJECTS]
+    assert len(set(look.run_keys)) == 2
 
 
 def test_each_category_with_new_photos_gets_one_request_of_its_own(look: Looks, layout: Layout) -> None:
@@ -121,6 +167,7 @@ def test_a_folder_that_vanishes_or_is_no_folder_is_skipped_with_its_reason(
     if not vanishes:
         (layout.data / OBJECTS).write_text("a file")
     assert look() == [PHYSICAL]
+    add_run(look.instance, PHYSICAL, dg.DagsterRunStatus.STARTED)
     assert look() == []
     assert f"{OBJECTS}: its folder cannot be read" in str(look.skipped)
 
@@ -129,6 +176,7 @@ def test_a_folder_that_comes_back_is_asked_for_under_a_new_run_key(look: Looks, 
     put(layout, OBJECTS, "a")
     look()
     assert look() == [OBJECTS]
+    add_run(look.instance, OBJECTS, dg.DagsterRunStatus.FAILURE)
     away = layout.data.parent / "away"
     (layout.data / OBJECTS).rename(away)
     assert look() == []
@@ -151,6 +199,22 @@ def test_nothing_is_asked_for_when_all_is_finished_until_a_photo_comes(
     put(layout, OBJECTS, "b")
     assert look() == []
     assert look() == [OBJECTS]
+
+
+@pytest.mark.slow
+def test_a_deleted_photo_is_asked_for_as_a_new_one_is(
+    look: Looks, layout: Layout, instance: dg.DagsterInstance
+) -> None:
+    put(layout, OBJECTS, "a", "b", "c")
+    look()
+    assert look() == [OBJECTS]
+    run(look.profile, instance, OBJECTS)
+    (layout.data / OBJECTS / "c.jpg").unlink()
+    assert look() == []
+    assert look() == [OBJECTS]
+    run(look.profile, instance, OBJECTS)
+    assert look() == []
+    assert f"{OBJECTS}: nothing to do" in str(look.skipped)
 
 
 @pytest.mark.slow
@@ -188,7 +252,7 @@ def test_runs_that_have_ended_hold_nothing_up(
 ) -> None:
     put(layout, OBJECTS, "a")
     look()
-    for status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
+    for status in (dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE):
         add_run(instance, OBJECTS, status)
     assert look() == [OBJECTS]
 
@@ -216,3 +280,16 @@ def test_the_schedule_asks_for_every_category_with_unfinished_photos(
     assert nightly(look) == [OBJECTS, PHYSICAL]
     run(look.profile, instance, OBJECTS)
     assert nightly(look) == [PHYSICAL]
+
+
+def test_schedules_run_in_the_machines_zone_or_the_profiles(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Lisbon")
+    reload_localzone()
+    there = profile.model_copy(update={"automation": Automation(timezone="Asia/Shanghai")})
+    for one, zone in ((profile, "Europe/Lisbon"), (there, "Asia/Shanghai")):
+        schedules = build_defs(one).get_repository_def().schedule_defs
+        assert {schedule.execution_timezone for schedule in schedules} == {zone}
+    monkeypatch.undo()
+    reload_localzone()

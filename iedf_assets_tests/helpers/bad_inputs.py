@@ -112,7 +112,11 @@ def _foreign() -> dict[str, Entry]:
         "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="300"/>',
         "paper.pdf": b"%PDF-1.7\n" + noise,
     }
-    return {name: (reasons.UNREADABLE, content) for name, content in contents.items()}
+    hidden = {".DS_Store", "Thumbs.db"}
+    return {
+        name: (reasons.HIDDEN if name in hidden else reasons.UNREADABLE, content)
+        for name, content in contents.items()
+    }
 
 
 def _cut(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
@@ -181,10 +185,10 @@ def _alike(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
     original = encoded(rgb, "PNG")
     larger = cv2.resize(rgb, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
     return {
-        "a/original.png": (ACCEPTED, original),
-        "b/copy.png": (reasons.DUPLICATE, original),
-        "b/copy of the copy.jpg": (reasons.DUPLICATE, original),
-        "b/larger.jpg": (reasons.NEAR_DUPLICATE, encoded(larger, "JPEG", quality=90)),
+        "a/original.png": (reasons.NEAR_DUPLICATE, original),
+        "b/copy.png": (reasons.NEAR_DUPLICATE, original),
+        "b/larger.jpg": (ACCEPTED, encoded(larger, "JPEG", quality=90)),
+        "c/copy of the larger one.jpg": (reasons.DUPLICATE, encoded(larger, "JPEG", quality=90)),
         "b/poorer.jpg": (reasons.NEAR_DUPLICATE, encoded(rgb, "JPEG", quality=50)),
         "b/other_format.webp": (reasons.NEAR_DUPLICATE, encoded(rgb, "WEBP", quality=80)),
     }
@@ -238,7 +242,13 @@ def _odd_names(pieces: Iterator[NDArray[np.uint8]]) -> dict[str, Entry]:
         ".hidden.jpg",
         "a'b\"c$(d);e.jpg",
     )
-    return {name: (ACCEPTED, encoded(next(pieces), "JPEG", quality=92)) for name in names}
+    return {
+        name: (
+            reasons.HIDDEN if name.startswith(".") else ACCEPTED,
+            encoded(next(pieces), "JPEG", quality=92),
+        )
+        for name in names
+    }
 
 
 def _special(folder: Path) -> dict[str, str]:

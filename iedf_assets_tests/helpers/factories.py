@@ -87,7 +87,7 @@ class Factory:
             profile["categories"][CATEGORY]["thresholds"] = LENIENT
         self.profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")
         self._home.mkdir(parents=True)
-        shutil.copy(PROJECT_ROOT / "dagster.yaml", self._home)
+        shutil.copy(PROJECT_ROOT / "configs" / "dagster.yaml", self._home)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start `iedf run`."""

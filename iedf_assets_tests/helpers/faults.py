@@ -67,6 +67,28 @@ def _kill_all(_factory: Factory, process: subprocess.Popen[bytes], _chance: rand
     return lambda: None
 
 
+def _stop_run(_factory: Factory, process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    with contextlib.suppress(psutil.Error):
+        return _stopped([psutil.Process(process.pid)], chance)
+    return lambda: None
+
+
+def _stop_workers(_factory: Factory, process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    return _stopped(_workers(process), chance)
+
+
+def _stopped(processes: list[psutil.Process], chance: random.Random) -> Undo:
+    """Stop processes for a while, as a laptop that sleeps does."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.suspend()
+    time.sleep(chance.uniform(1, 4))
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.resume()
+    return lambda: None
+
+
 def _second_run(factory: Factory, _process: subprocess.Popen[bytes], _chance: random.Random) -> Undo:
     second = factory.start()
 
@@ -195,6 +217,8 @@ FAULTS: dict[str, Callable[[Factory, subprocess.Popen[bytes], random.Random], Un
     "kill the run": _kill_run,
     "kill the worker": _kill_worker,
     "kill all": _kill_all,
+    "stop and wake the run": _stop_run,
+    "stop and wake the workers": _stop_workers,
     "a second run": _second_run,
     "an unreadable photo": _unreadable_photo,
     "a changed photo": _changed_photo,
@@ -205,5 +229,6 @@ FAULTS: dict[str, Callable[[Factory, subprocess.Popen[bytes], random.Random], Un
     **({FULL_DISK: _full_disk} if can_mount() else {}),
 }
 KILLS = frozenset(
-    {"kill the run", "kill the worker", "kill all", "a second run", "kill the daemon", "kill a grandchild"}
-)
+    {"kill the run", "kill the worker", "kill all", "a second run", "kill the daemon", "kill a grandchild",
+     "stop and wake the run", "stop and wake the workers"}
+)  # fmt: skip

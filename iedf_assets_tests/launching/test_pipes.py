@@ -25,7 +25,7 @@ Progress = list[tuple[int, int]]
 
 
 def run_child(
-    tmp_path: Path, body: str, silence_s: float = 30.0
+    tmp_path: Path, body: str, silence_s: float = 30.0, *, echo: bool = False
 ) -> tuple[dg.ExecuteInProcessResult, Progress]:
     """Materialize an asset whose worker is a script of `body`."""
     script = tmp_path / "child.py"
@@ -34,7 +34,7 @@ def run_child(
 
     @dg.asset
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        WorkerClient(tmp_path / "child.log", tmp_path / "jobs" / "messages").run(
+        WorkerClient(tmp_path / "child.log", tmp_path / "jobs" / "messages", echo=echo).run(
             context,
             [sys.executable, str(script), str(tmp_path / "pids")],
             extras={"greeting": "你好"},
@@ -91,6 +91,17 @@ def test_progress_and_messages_of_any_length_get_through(tmp_path: Path) -> None
     )
     assert result.success, failure(result)
     assert progress == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("echo", [True, False])
+def test_what_a_worker_prints_goes_to_the_runs_output_too_where_that_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], echo: bool
+) -> None:
+    body = 'print("hello from the worker", flush=True)'
+    result, _ = run_child(tmp_path, body, echo=echo)
+    assert ("hello from the worker" in capsys.readouterr().out) == echo
+    assert "hello from the worker" in (tmp_path / "child.log").read_text()
+    assert not result.success  # without its closing message
 
 
 def test_an_error_of_the_worker_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:

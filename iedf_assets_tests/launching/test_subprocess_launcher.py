@@ -37,7 +37,8 @@ class Workers:
     error: ClassVar[Exception | None]
     lock = threading.Lock()
 
-    def __init__(self, log: Path, _messages: Path) -> None:
+    def __init__(self, log: Path, _messages: Path, *, echo: bool) -> None:
+        assert not echo
         self.log = log
 
     def run(

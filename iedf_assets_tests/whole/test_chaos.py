@@ -15,6 +15,7 @@ ROUNDS = {
     2: ("kill all", "a changed photo"),
     3: ("kill the daemon",),
     4: ("a second run", "kill the run"),
+    6: ("stop and wake the workers", "stop and wake the run"),
     5: ("a deleted output", FULL_DISK if can_mount() else "an unreadable photo"),
 }
 

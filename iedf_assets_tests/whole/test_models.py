@@ -23,6 +23,7 @@ from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.checks.samples import edits_judged
+from iedf_assets.defs.checks.verdict import Case
 from iedf_assets.launching.environments import find_environment
 from iedf_assets_tests.helpers.runs import run
 from iedf_assets_tests.helpers.shared import made_once
@@ -217,12 +218,12 @@ def test_a_judge_that_is_off_has_not_run_and_does_not_pass(
     silent = profile_of(profile, tiny, *common)
     run(silent, PERSONS)
     found = edits_judged(Book.open(silent, layout, PERSONS))
-    assert found.cases == [("judge", "not run: workers.edit.judge.by is none")]
+    assert found.cases == [Case("judge", "not run: workers.edit.judge.by is none")]
     asked = profile_of(profile, tiny, *common, "workers.edit.judge.by=own")
     run(asked, PERSONS)
     book = Book.open(asked, layout, PERSONS)
     # Random weights rate nothing: that is no pass either, and nobody has approved the edit.
-    assert [what for _, what in edits_judged(book).cases] == ["not run: the judge gave no rating"]
+    assert [case.finding for case in edits_judged(book).cases] == ["not run: the judge gave no rating"]
     assert outcomes(book) == Counter({("restyle", "rejected"): 1})
 
 

@@ -5,6 +5,7 @@ import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,22 +14,25 @@ from iedf_assets.cli.commands import status
 from iedf_assets.cli.main import cli
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.planning.book import STAGES, Book
+from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import scan
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.helpers.profiles import CLASSICAL
+from iedf_assets_tests.helpers.profiles import OLDER
 from iedf_assets_tests.helpers.runs import run, tree
 
 OUTPUTS = Path(__file__).parents[1] / "fixtures" / "outputs-of-0.1.0.tar.xz"
 
 
 @pytest.fixture
-def older(profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Profile:
+def older(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Profile:
     """A profile whose photos and outputs are those of version 0.1.0, with their times.
 
     An archive keeps times as floats, which have no nanoseconds, and no times of change, which cannot be set.
     """
+    paths = {"data": layout.data, "outputs": layout.outputs, "logs": layout.logs}
+    profile = load_profile(OLDER, [f"paths.{name}={path}" for name, path in paths.items()])
     with tarfile.open(OUTPUTS) as archive:
         archive.extractall(layout.data.parent, filter="data")
     for name in profile.categories:
@@ -39,7 +43,7 @@ def older(profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> 
     changed_at = json.loads((layout.data.parent / "ctimes.json").read_text("utf-8"))
     found = scan.find_files
 
-    def as_then(layout: Layout, category: str) -> list[scan.Found] | None:
+    def as_then(layout: Layout, category: str, _sources: Any = None) -> list[scan.Found] | None:
         return [replace(file, ctime_ns=changed_at[file.name]) for file in found(layout, category) or []]
 
     monkeypatch.setattr(scan, "find_files", as_then)
@@ -48,7 +52,7 @@ def older(profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_nothing_is_to_be_done(older: Profile, layout: Layout) -> None:
-    options = ["--config", str(CLASSICAL), "--data", str(layout.data), "--outputs", str(layout.outputs)]
+    options = ["--config", str(OLDER), "--data", str(layout.data), "--outputs", str(layout.outputs)]
     told = CliRunner().invoke(cli, ["run", "--dry-run", *options]).output
     assert "nothing to do" in told
     books = [Book.open(older, layout, name) for name in older.categories]

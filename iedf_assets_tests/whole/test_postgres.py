@@ -112,7 +112,7 @@ def test_two_runs_at_once_their_checks_and_the_sensor_share_one_database(
 
 
 def test_the_instance_is_otherwise_the_usual_one() -> None:
-    usual = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text("utf-8"))
+    usual = yaml.safe_load((PROJECT_ROOT / "configs" / "dagster.yaml").read_text("utf-8"))
     assert {name: part for name, part in settings().items() if name != "storage"} == usual
 
 

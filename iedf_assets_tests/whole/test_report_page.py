@@ -81,6 +81,20 @@ def test_filters_show_what_they_say_and_survive_a_reload(
     assert browser.run(CARDS) == 1
 
 
+def test_a_pair_has_an_address_that_opens_it(browser: Browser, outputs: tuple[Profile, Layout, Path]) -> None:
+    opened(browser, outputs[2].as_uri())
+    browser.press("j")
+    browser.press("Enter")
+    browser.wait("document.getElementById('detail').open")
+    address, title = browser.run("[location.href, document.querySelector('#detail h2').textContent]")
+    assert "pair=" in address
+    opened(browser, address)
+    browser.wait("document.getElementById('detail').open")
+    assert browser.run("document.querySelector('#detail h2').textContent") == title
+    browser.press("Escape")
+    browser.wait("!location.href.includes('pair=')")
+
+
 def test_a_rejects_reason_and_scores_are_shown(
     browser: Browser, outputs: tuple[Profile, Layout, Path]
 ) -> None:

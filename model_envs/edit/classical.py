@@ -4,6 +4,7 @@ An edit is rendered as a patch: the part of the picture that the edit may show i
 surrounds it. How much of the patch shows where is decided when the pair is finished.
 """
 
+import json
 import math
 import zlib
 from collections.abc import Callable
@@ -15,7 +16,10 @@ import numpy as np
 
 from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
+from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
+from iedf_assets.core.filling.behind import Fills, Part, hole_of
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import (
     load_alpha,
@@ -28,13 +32,11 @@ from iedf_assets.core.pictures.layers import (
 from iedf_assets.core.pictures.masks import Box, grown_box
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
-from model_envs.background.behind import Fills, Part, hole_of
-from model_envs.background.filling import fill
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
-# What every backend renders from the layers: no model moves a thing by so many pixels, and a layer keeps its
-# own.
-FROM_LAYERS = frozenset({"move", "scale"})
+# What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
+# own; and what a function of the published source makes when the pair is finished.
+WITHOUT_MODEL = frozenset({"move", "scale", *KINDS})
 # What shows what lies behind the object.
 TAKING_AWAY = frozenset({"move", "scale", "delete"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
@@ -130,11 +132,16 @@ class Backend(WithoutModel):
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the edited pixels, and say where in the photo their upper left corner lies.
 
+        Of a stated edit there is `stated.json` alone, its recipe.
+
         Raises:
             SourceError: the photo cannot be read, or is not the one that was scanned.
             StorageError: a layer is absent or damaged.
             WorkerError: the recipe's subtype is unknown here.
         """
+        if request.recipe["subtype"] in KINDS:
+            (folder / "stated.json").write_text(json.dumps(request.recipe, sort_keys=True), "utf-8")
+            return {"status": "done", "x": 0, "y": 0}
         render = _RENDERERS.get(request.recipe["subtype"])
         if render is None:
             raise WorkerError(f"the classical backend has no edit {request.recipe['subtype']!r}")

@@ -82,7 +82,7 @@ class Backend(PipelineBackend):
             StorageError: the mask is absent or damaged.
             torch.OutOfMemoryError: not even the smallest way of working fits.
         """
-        if request.recipe["subtype"] in classical.FROM_LAYERS:
+        if request.recipe["subtype"] in classical.WITHOUT_MODEL:
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
         rgb = photo_of(request)
         mask = _repainted(request, rgb) if self._mask and request.local else None

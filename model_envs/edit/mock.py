@@ -23,7 +23,7 @@ class Backend(WithoutModel):
             SourceError: the photo cannot be read, or is not the one that was scanned.
             StorageError: a layer is absent or damaged.
         """
-        if request.recipe["subtype"] in classical.FROM_LAYERS:
+        if request.recipe["subtype"] in classical.WITHOUT_MODEL:
             return self._layered.run(request, folder)
         rgb = photo_of(request)
         (folder / "picture.png").write_bytes(encode_png(255 - rgb))

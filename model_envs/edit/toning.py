@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.body_colour import likeness
 from iedf_assets.core.pictures.codecs import Pixels
 
 # Gains in linear light of red, green and blue, in stops at strength 1; the luminance stays about the same.
@@ -29,17 +30,9 @@ _GAIN_LEVELS = 128
 _DEFOCUS, _DEFOCUS_GROWTH = 0.034, 1.25
 # The blur is computed at a size at which it is about this wide, pixels.
 _DEFOCUS_AT = 4.0
-# Distances in chromaticity up to which a pixel has the subject's colour, and from which it has another; in
-# units of the subject's own saturation, or of `_PLAIN` where that is fainter.
-_SAME, _OTHER = 0.3, 0.6
-_PLAIN = 0.2
-# Another hue tells a material better than another saturation, which highlights change as well.
-_HUE_WEIGHT = 1.6
 # Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around
 # it; as shares of the geometric mean of the picture's sides.
 _SPECK, _HIGHLIGHT, _RIM = 0.005, 0.022, 0.004
-# Saturation is chroma over lightness, which noise rules in the dark.
-_DARK = 0.2
 
 
 def toned(rgb: Pixels, kind: str, strength: float) -> Pixels:
@@ -116,7 +109,7 @@ def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gam
     shown = np.minimum(wanted, np.take(greatest, np.clip(lightness * 255, 0, 255).astype(np.uint8)))
     angle = math.radians(hue)
     painted = cv2.merge([lightness, shown * math.cos(angle), shown * math.sin(angle)])
-    share = _without_specks(_likeness(lab, old))[..., None]
+    share = _without_specks(likeness(lab, old))[..., None]
     return colour_names.from_oklab(np.asarray(lab + (painted - lab) * share, np.float32))
 
 
@@ -146,24 +139,6 @@ def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
     shares = np.maximum(weights / 255, 1e-4)[..., None]
     codes = np.clip(sums / shares + 0.5, 0, 255).astype(np.uint8)
     return np.asarray(cv2.resize(codes, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def _likeness(lab: NDArray[np.float32], old: Sequence[float]) -> NDArray[np.float32]:
-    """How far each pixel has the colour `old`, in light or in shade: float32 (H, W), 0-1.
-
-    Compared by chromaticity, chroma over lightness, which shading leaves as it is. Purer shades of the same
-    hue count as the same; skin, badges and highlights of an orange suit do not.
-    """
-    lightness, chroma, hue = colour_names.lch_of(old)
-    saturation = chroma / max(lightness, _DARK)
-    x, y = (lab[..., axis] / np.maximum(lab[..., 0], _DARK) for axis in (1, 2))
-    shrink = np.minimum(saturation / np.maximum(cv2.magnitude(x, y), 1e-4), 1)
-    cosine, sine = math.cos(math.radians(hue)), math.sin(math.radians(hue))
-    along = shrink * (x * cosine + y * sine) - saturation
-    across = shrink * (y * cosine - x * sine) * _HUE_WEIGHT
-    distance = cv2.magnitude(along, across) / max(saturation, _PLAIN)
-    step = np.clip((_OTHER - distance) / (_OTHER - _SAME), 0, 1)
-    return np.asarray(step * step * (3 - 2 * step), np.float32)
 
 
 def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.filling.behind import hole_of
+from iedf_assets.core.pictures.body_colour import body_of, word_of
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
 from iedf_assets.core.storage.journal import Row
-from model_envs.background.behind import hole_of
 from model_envs.layered.choosing import SOLID, Candidate, fitted, flattened, largest_piece
 from model_envs.layered.matting import own_colours
 
-COLOUR_CLUSTERS = 4
-COLOUR_SAMPLES = 2500
 NO_SUBJECT = "no_salient_object"
 
 
@@ -106,7 +105,7 @@ def _entry(rgb: Pixels, cutout: Cutout, number: int, request: LayerRequest, fold
     box = bounds_of(alpha)
     entry: Row = {
         "number": number,
-        **facts_of(rgb, cutout.mask, box, request.seed),
+        **facts_of(rgb, cutout.mask, box),
         "confidence": None,
         "parts": None,
         "mask": f"mask{suffix}.png",
@@ -156,7 +155,7 @@ def _written(folder: Path, name: str, pixels: Pixels, box: tuple[int, int, int, 
     return {"file": f"{name}.png", "x": x, "y": y, "width": w, "height": h}
 
 
-def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int], seed: int) -> Row:
+def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int]) -> Row:
     """What is known of an object, for recipes and instructions."""
     height, width = mask.shape
     x, y, w, h = box
@@ -166,23 +165,17 @@ def facts_of(rgb: Pixels, mask: Pixels, box: tuple[int, int, int, int], seed: in
         "area_share": round(moments["m00"] / (height * width), 5),
         "center_x": round(moments["m10"] / moments["m00"] / width, 4),
         "center_y": round(moments["m01"] / moments["m00"] / height, 4),
-        "colour": _dominant_colour(rgb, mask, seed),
+        **_colour_facts(rgb, mask),
         "touches_border": x == 0 or y == 0 or x + w == width or y + h == height,
         "caption": None,
     }  # fmt: skip
 
 
-def _dominant_colour(rgb: Pixels, mask: Pixels, seed: int) -> list[int]:
-    """The middle of the largest cluster of the object's colours in Lab, as RGB."""
-    pixels = rgb[mask > 0]
-    pixels = pixels[:: max(1, len(pixels) // COLOUR_SAMPLES)]
-    lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
-    # Lightness counts less: a shaded side is the same colour.
-    lab[:, 0] *= 0.5
-    cv2.setRNGSeed(seed)
-    criteria = (cv2.TERM_CRITERIA_MAX_ITER, 12, 0)
-    count = min(COLOUR_CLUSTERS, len(lab))
-    unlabelled = np.zeros((len(lab), 1), np.int32)
-    _, labels, _ = cv2.kmeans(lab, count, unlabelled, criteria, 1, cv2.KMEANS_PP_CENTERS)
-    largest = np.bincount(labels.ravel()).argmax()
-    return [int(value) for value in np.median(pixels[labels.ravel() == largest], axis=0)]
+def _colour_facts(rgb: Pixels, mask: Pixels) -> Row:
+    """The colour of most of the object's body, the word that it is called by, if any, and how far it goes."""
+    body = body_of(rgb, mask)
+    return {
+        "colour": list(body.colour),
+        "colour_name": word_of(rgb, mask),
+        "body": {"share": body.share, "skin": body.skin, "lightness": list(body.lightness)},
+    }

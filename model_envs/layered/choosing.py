@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from iedf_assets.core.filling.membrane import Links, even_out
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import over
-from model_envs.background.membrane import Links, even_out
 
 # A layer is an object when its solid part is neither a speck nor the picture, and mostly one piece.
 MIN_SHARE, MAX_SHARE, MIN_PIECE = 0.003, 0.85, 0.5

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of
-from model_envs.background.filling import fill
 from model_envs.layered.assembling import Cutout, assembled, far_from, measured, without_subject
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined

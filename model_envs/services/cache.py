@@ -7,6 +7,7 @@ is an answer of ours when its `answer.json` tells of each of its files; any othe
 import errno
 import json
 import logging
+import os
 import shutil
 from collections import OrderedDict
 from collections.abc import Collection
@@ -23,6 +24,8 @@ from iedf_assets.core.storage.ownership import MARK, claim
 _log = logging.getLogger(__name__)
 ANSWER = "answer.json"
 LOCK = ".lock"
+# With less room on its disk, bytes, no answer of any use fits.
+_LEAST_FREE = 100_000
 _REMEDY = "give each service an empty folder of its own with --cache-dir (CACHE_DIR)"
 
 
@@ -83,10 +86,16 @@ class Cache:
         return self._folder / request_id
 
     def work_folder(self) -> Path:
-        """A new folder of its own."""
-        folder = temporary_beside(self._folder / "work")
-        folder.mkdir()
-        return folder
+        """The name of a new folder for work under way."""
+        return temporary_beside(self._folder / "work")
+
+    @property
+    def writable(self) -> bool:
+        """Whether an answer could be written."""
+        try:
+            return os.access(self._folder, os.W_OK) and shutil.disk_usage(self._folder).free >= _LEAST_FREE
+        except OSError:
+            return False
 
     def find(self, request_id: str) -> Entry | None:
         """The kept answer to a request, if its files are all there."""
@@ -128,17 +137,21 @@ class Cache:
         self._entries[request_id] = entry
         self._total += entry.bytes
 
-    def overfull(self, in_use: Collection[str]) -> list[Path]:
+    def overfull(self, in_use: Collection[str], limit: int | None = None) -> list[Path]:
         """Forget answers, those not asked for longest first, until the rest fits.
+
+        Args:
+            limit: bytes that the rest may take; None for the cache's own.
 
         Returns:
             Their folders, for `remove`.
         """
+        limit = self._limit if limit is None else limit
         gone: list[Path] = []
-        if self._total <= self._limit:
+        if self._total <= limit:
             return gone
         for request_id in [one for one in self._entries if one not in in_use]:
-            if self._total <= self._limit:
+            if self._total <= limit:
                 break
             self._forget(request_id)
             gone.append(self.folder(request_id))

@@ -13,7 +13,9 @@ from model_envs.services.web.service import Service
 _HEAD = """# The services' API
 
 Generated from the code by `python -m model_envs.services.describe`. The Layered service listens on port 8101,
-the Edit service on 8102; both serve their OpenAPI description at `/openapi.json`.
+the Edit service on 8102; both serve their OpenAPI description at `/openapi.json`, and at `/docs` a page to
+try it (Swagger UI, which loads nothing from elsewhere). Paths are those of the machine that serves; the
+examples find `data/photo.jpg` where the service has its default roots.
 [services.md](services.md) says how to run them.
 
 Every answer that is no success is `{"detail": {"code", "message"}}`:

@@ -10,7 +10,7 @@ class ErrorDetail(BaseModel):
 
     code: Literal[
         "invalid_input", "unauthorized", "not_found", "method_not_allowed", "too_large",
-        "queue_full", "infer_failed", "infer_timeout", "not_ready",
+        "wrong_host", "queue_full", "infer_failed", "infer_timeout", "not_ready",
     ]  # fmt: skip
     message: str
 
@@ -27,6 +27,7 @@ STATUS = {
     "not_found": 404,
     "method_not_allowed": 405,
     "too_large": 413,
+    "wrong_host": 421,
     "queue_full": 429,
     "infer_failed": 500,
     "infer_timeout": 504,

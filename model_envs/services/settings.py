@@ -27,6 +27,14 @@ def _folders(text: Any) -> Any:
     return tuple(part for part in text.split(os.pathsep) if part) if isinstance(text, str) else text
 
 
+def _names(text: Any) -> Any:
+    return (
+        tuple(part.strip().lower() for part in text.split(",") if part.strip())
+        if isinstance(text, str)
+        else text
+    )
+
+
 class ServiceSettings(BaseModel):
     """How a service runs. Each field is an environment variable: `EDIT_MAX_QUEUE` and so on.
 
@@ -43,7 +51,10 @@ class ServiceSettings(BaseModel):
         host, port: where it listens.
         roots: folders below which paths in requests may lie, separated by `:`.
         token: what callers have to send as `Authorization: Bearer ...`; None for nothing.
+        hosts: names under which callers may reach it, beside this machine's own, separated by `,`; a page of
+            another site may give its own name this machine's address.
         max_body_mb: of a request, MB.
+        max_bodies_mb: of all requests under way together, MB.
         max_pixels: of a picture.
         cache_mb: of all kept answers together, MB; the ones not asked for longest go first.
         devices: groups of GPUs as `CUDA_VISIBLE_DEVICES` names them, separated by `;`, one per engine.
@@ -69,7 +80,9 @@ class ServiceSettings(BaseModel):
     port: Annotated[int, Field(ge=1, le=65_535)]
     roots: Annotated[tuple[Path, ...], BeforeValidator(_folders)]
     token: Annotated[str, Field(min_length=1)] | None = None
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     max_body_mb: Whole = 128
+    max_bodies_mb: Whole = 512
     max_pixels: Whole = 64_000_000
     cache_mb: Whole = 4096
     devices: Annotated[

@@ -58,7 +58,7 @@ def edit_by_contract(request: EditRequest, post: Post, folder: Path, *, by_path:
         SourceError: the photo cannot be read, or the answer is not of its size.
         StorageError: the mask is absent or damaged.
     """
-    if request.recipe["subtype"] in classical.FROM_LAYERS:
+    if request.recipe["subtype"] in classical.WITHOUT_MODEL:
         own = {"backend": "classical", "model_revision": None, "made_with": None}
         return classical.Backend(ModelSettings()).run(request, folder) | own
     rgb = photo_of(request)

@@ -18,7 +18,13 @@ SHOWN = 50
 
 
 def check_tree(
-    profile: Profile, dataset: Path, index: Path | None, tier: str | None, *, as_json: bool
+    profile: Profile,
+    dataset: Path,
+    index: Path | None,
+    tier: str | None,
+    *,
+    as_json: bool,
+    deep: bool = False,
 ) -> bool:
     """Check a tree and print what was found; whether it is clean.
 
@@ -36,6 +42,7 @@ def check_tree(
             profile.thresholds,
             thread_count(profile.threads),
             lambda done, total: progress("check", dataset.name, done, total),
+            deep=deep,
         )
     if as_json:
         print(json.dumps(found.as_json(), ensure_ascii=False, indent=1))  # noqa: T201  # JSON and nothing else
@@ -45,7 +52,7 @@ def check_tree(
 
 
 def _print_tables(found: CheckReport) -> None:
-    console = Console(soft_wrap=True)
+    console = Console(markup=False, emoji=False, soft_wrap=True)
     if found.lint:
         table = Table("path", "code", "finding", title="lint")
         for issue in found.lint[:SHOWN]:

@@ -23,7 +23,7 @@ SAMPLES = {
 def run_demo(profile: Profile) -> bool:
     """Fill empty categories with scikit-image's own photos, run everything, say where to look."""
     layout = Layout.of(profile)
-    console = Console()
+    console = Console(markup=False, emoji=False)
     asked = any(category.workers.layered.uses_small_network for category in profile.categories.values())
     if asked and not small_network().is_file():
         console.print(

@@ -91,7 +91,7 @@ def examine(profile: Profile) -> bool:
     table = Table("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("✗" if finding.remedy else "✓", finding.subject, finding.state, finding.remedy)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
     return not any(finding.remedy for finding in findings)
 
 
@@ -117,7 +117,7 @@ def _packages() -> Iterator[Finding]:
 def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
     for name in profile.categories:
         try:
-            found = scan.find_files(layout, name)
+            found = scan.find_files(layout, name, profile.sources)
         except (FactoryError, OSError) as error:
             yield Finding(f"data/{name}", "unreadable", str(error))
             continue

@@ -1,8 +1,11 @@
 """`iedf edit`: one image through the whole factory in a folder of its own; the pair goes elsewhere."""
 
+import hashlib
 import json
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from iedf_assets.cli.progress import TerminalProgress
-from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
@@ -23,6 +26,8 @@ from iedf_assets.defs.category_loop import run_category
 CATEGORY = "edit"
 # What follows the name of the photo, of each file of a pair.
 PAIR_SUFFIXES = (*SUFFIXES.values(), "_allowed.png", "_result_mask.png")
+# Bytes of a name: a file system allows 255, and parts of ours come before and after it.
+_MAX_STEM = 120
 SHEET_HEIGHT, SHEET_BYTES = 320, 4_000_000
 
 
@@ -99,17 +104,17 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
     """
     from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
-    console = Console()
-    folder, sheet = output / f"{image.stem}_steps", output / f"{image.stem}_sheet.jpg"
+    console = Console(markup=False, emoji=False)
+    folder, sheet = output / f"{stem_of(image)}_steps", output / f"{stem_of(image)}_sheet.jpg"
     remedy = "choose another folder with --output, or move what is there elsewhere"
     own = OwnFiles(output, folder, "steps", remedy)
     # Before anything is made, which may take long.
-    own.require_free([sheet, *(output / f"{image.stem}{suffix}" for suffix in PAIR_SUFFIXES)])
+    own.require_free([sheet, *(output / f"{stem_of(image)}{suffix}" for suffix in PAIR_SUFFIXES)])
     with tempfile.TemporaryDirectory(prefix="iedf-edit-") as work, TerminalProgress() as progress:
         single = _profile_of_one(profile, Path(work), image, trial.kind)
         layout = Layout.of(single)
         (layout.data / CATEGORY).mkdir(parents=True)
-        shutil.copyfile(image, layout.data / CATEGORY / image.name)
+        shutil.copyfile(image, layout.data / CATEGORY / f"photo{image.suffix[:20]}")
         outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
         book = Book.open(single, layout, CATEGORY)
         published = [row for row in book.verdicts.values() if row["status"] == "published"]
@@ -122,11 +127,21 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
     return bool(published)
 
 
+def stem_of(image: Path) -> str:
+    """What the files of a photo's pair are called by: its name, or as much as leaves room, and a hash."""
+    stem = image.stem.lstrip(".") or "photo"
+    if len(os.fsencode(stem)) <= _MAX_STEM:
+        return stem
+    mark = hashlib.sha256(os.fsencode(image.name)).hexdigest()[:8]
+    return os.fsencode(stem)[: _MAX_STEM - len(mark) - 1].decode("utf-8", "ignore") + f"~{mark}"
+
+
 def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -> Profile:
     try:
         category = Category(
             task=SUBTYPES[subtype].task,
             subtypes={subtype: 1},
+            plain_share=profile.plain_share,
             filters=profile.filters,
             recipes=profile.recipes,
             workers=profile.workers,
@@ -165,9 +180,9 @@ def _given(
     Raises:
         StorageError: something that an earlier trial did not write is in the way.
     """
-    folder, sheet = output / f"{image.stem}_steps", output / f"{image.stem}_sheet.jpg"
+    folder, sheet = output / f"{stem_of(image)}_steps", output / f"{stem_of(image)}_sheet.jpg"
     steps = _steps(book, layout, folder)
-    pair = _files_of(layout, sample, output, image.stem) if sample else {}
+    pair = _files_of(layout, sample, output, stem_of(image)) if sample else {}
     own.require_free([*steps, *pair, sheet])
     own.remove()
     for target, source in {**steps, **pair}.items():
@@ -175,8 +190,14 @@ def _given(
             shutil.copyfile(source, target)
         else:
             target.write_text(source, "utf-8")
-    pictures = [image, *sorted(path for path in steps if path.suffix in {".png", ".jpg"})]
-    small = [load_small(path, SHEET_HEIGHT) for path in pictures]
+    small = []
+    with suppress(StorageError):  # HEIC, and what is no photo at all
+        small.append(load_small(image, SHEET_HEIGHT))
+    pictures = sorted(path for path in steps if path.suffix in {".png", ".jpg"})
+    small += [load_small(path, SHEET_HEIGHT) for path in pictures]
+    if not small:
+        own.record([*steps, *pair])
+        return [folder, *pair]
     sheet.write_bytes(
         strip([small[start : start + 4] for start in range(0, len(small), 4)], SHEET_HEIGHT, SHEET_BYTES)
     )

@@ -12,7 +12,7 @@ import yaml
 from rich.cells import cell_len
 
 from iedf_assets.core.profile.loading import trace_profile
-from iedf_assets.core.profile.origins import Key, Origin, leaves
+from iedf_assets.core.profile.reading.origins import Key, Origin, leaves
 from iedf_assets.core.profile.schema import OVERRIDABLE, Profile
 
 # Where the comments stand, unless a value reaches beyond.

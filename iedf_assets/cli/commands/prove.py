@@ -82,7 +82,7 @@ def prove_judge(profile: Profile, per_class: int) -> bool:
     for detection in found:
         rates = (f"{rate:.0%}" for rate in detection.rates)
         table.add_row(detection.name, detection.strength, str(detection.injected), *rates)
-    console = Console(soft_wrap=True)
+    console = Console(markup=False, emoji=False, soft_wrap=True)
     console.print(table)
     for detection in found:
         for sample in sorted({*detection.missed, *detection.missed_bare}):

@@ -22,7 +22,7 @@ def make_report(profile: Profile) -> Path:
     claim_outputs(layout)
     with TerminalProgress() as progress:
         page = build_report(profile, layout, lambda done, total: progress("report", "pictures", done, total))
-    Console(soft_wrap=True).print(f"the report: {page}")
+    Console(markup=False, emoji=False, soft_wrap=True).print(f"the report: {page}")
     return page
 
 
@@ -31,7 +31,7 @@ def serve_reviews(profile: Profile, port: int, *, browse: bool) -> None:
     from iedf_assets.cli.reviewing import HOST, serve_report  # noqa: PLC0415
 
     address = f"http://{HOST}:{port}/"
-    Console(soft_wrap=True).print(f"reviews: {address} (Ctrl-C ends it)")
+    Console(markup=False, emoji=False, soft_wrap=True).print(f"reviews: {address} (Ctrl-C ends it)")
     if browse:
         webbrowser.open(address)
     serve_report(Layout.of(profile), port)

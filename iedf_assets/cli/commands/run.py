@@ -1,19 +1,26 @@
 """`iedf run`: progress while it runs, counts at the end."""
 
+import json
 import signal
 import sys
 import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
+from iedf_assets.launching.run_log import add_line, new_run_log
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
 PLAIN_WIDTH = 120
@@ -22,8 +29,8 @@ PLAIN_WIDTH = 120
 class LazyWaves:
     """Waves through Dagster, which is imported when the first wave runs: an idle run needs none of it."""
 
-    def __init__(self, profile: Profile, progress: Listener) -> None:
-        self._profile = profile
+    def __init__(self, profile: Profile, progress: Listener, log: Path | None = None) -> None:
+        self._profile, self._log = profile, log
         self._progress = progress
         self._waves: object | None = None
 
@@ -32,27 +39,33 @@ class LazyWaves:
         from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
         if not isinstance(self._waves, InProcessWaves):
-            self._waves = InProcessWaves(self._profile, self._progress)
+            self._waves = InProcessWaves(self._profile, self._progress, self._log)
         self._waves.run(category)
 
 
 def run_all(profile: Profile, names: list[str], *, force: str | None = None, retry: bool = False) -> bool:
     """Run categories, print what became of them; whether all went through."""
     signal.signal(signal.SIGTERM, _interrupt)
-    begun = time.monotonic()
+    begun, log = time.monotonic(), new_run_log(Layout.of(profile))
     outcomes = []
     with TerminalProgress() as progress:
         for folder in unmapped_folders(Layout.of(profile), profile):
             progress.say(f"data/{folder} is in no category of the profile; its photos are left alone")
-        waves = LazyWaves(profile, progress)
+        waves = LazyWaves(profile, progress, log)
         for name in names:
             outcome = run_category(profile, name, waves, force=force, retry=retry)
             if outcome.asks and progress.ask(f"{name}: {outcome.error}\nTake them away all the same?"):
                 lenient = letting_go(profile)
-                outcome = run_category(lenient, name, LazyWaves(lenient, progress), force=force, retry=retry)
+                outcome = run_category(
+                    lenient, name, LazyWaves(lenient, progress, log), force=force, retry=retry
+                )
+            for note in outcome.notes:
+                progress.say(note)
             progress.say(_line(outcome))
+            add_line(log, category=name, waves=outcome.waves, error=outcome.error, counts=outcome.counts)
             outcomes.append(outcome)
     _print_counts(outcomes, time.monotonic() - begun, profile)
+    plain_console().print(f"log: {log}", soft_wrap=True)
     return all(outcome.went_through for outcome in outcomes)
 
 
@@ -64,7 +77,7 @@ def letting_go(profile: Profile) -> Profile:
 
 def plain_console() -> Console:
     """A console on standard output that cuts no names where there is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -95,5 +108,37 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
     console.print(table)
     layout = Layout.of(profile)
     for line in Allowance.of(profile, layout).reached:
-        console.print(f"a limit is reached: {line} to go on; what waits stays pending", soft_wrap=True)
-    console.print(f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}", soft_wrap=True)
+        told = f"a limit is reached: {line} to go on; what waits stays pending"
+        console.print(told, soft_wrap=True, markup=False)
+    for outcome in outcomes:
+        for line in _left_out(profile, layout, outcome):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for line in orphans(layout):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    told = f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}"
+    console.print(told, soft_wrap=True, markup=False)
+
+
+def orphans(layout: Layout) -> list[str]:
+    """What to say of samples that lie in the dataset and that nobody published, by the last index."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        issues = json.loads((layout.reports / "lint_issues.json").read_text("utf-8"))
+        paths = [issue["path"] for issue in issues if issue["code"] == "not_in_index"]
+        if paths:
+            told = f"{len(paths)} samples lie in the dataset that no category published, such as {paths[0]}"
+            return [f"{told}: iedf check lists them; move them elsewhere, or restore their manifests"]
+    return []
+
+
+def _left_out(profile: Profile, layout: Layout, outcome: Outcome) -> list[str]:
+    """How many photos of a category were left out for which reason, and one for each."""
+    if not outcome.counts["source_images"]:
+        return []
+    rows = Book.open(profile, layout, outcome.category).sources
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for path, reason in rows.where(pl.col("status").is_in(["filtered", "failed"])).pick("path", "reason"):
+        reasons[reason].append(path)
+    return [
+        f"{outcome.category}: {len(paths)} left out, {reason}, such as {min(paths)}"
+        for reason, paths in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]

@@ -1,20 +1,23 @@
 """`iedf status`, and `iedf run --dry-run`: where each category stands, and what a run would do."""
 
 import json
+import os
+import sys
 from collections import Counter
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.cli.commands.run import plain_console
+from iedf_assets.cli.commands.run import orphans, plain_console
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import find_files
-from iedf_assets.core.storage.manifests import read_rows
+from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
 
 LEFT = ("category", "stage")
@@ -23,10 +26,12 @@ COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked
 
 def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     """Print where categories stand."""
-    found = {name: _standings(profile, name) for name in names}
+    found, broken = _found(profile, names)
     if as_json:
         told = {name: [asdict(one) for one in standing] for name, standing in found.items()}
         print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201  # for programs
+        if broken:
+            raise broken[0]
         return
     console, table = plain_console(), Table()
     for heading in ("category", "stage", *COLUMNS):
@@ -40,6 +45,36 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
+    for line in orphans(Layout.of(profile)):
+        console.print(line, soft_wrap=True)
+    if broken:
+        raise StorageError("; ".join(error.problem for error in broken), broken[0].remedy)
+
+
+def _found(profile: Profile, names: list[str]) -> tuple[dict[str, list[Standing]], list[StorageError]]:
+    """Where categories stand, and what is wrong with those whose tables cannot be read."""
+    found: dict[str, list[Standing]] = {}
+    broken = []
+    for name in names:
+        try:
+            found[name] = list(_standings(profile, name))
+        except StorageError as error:
+            broken.append(error)
+    return found, broken
+
+
+def show_rows(profile: Profile, names: list[str], stage: str) -> None:
+    """Print everything known of a stage as JSON lines, each with its category; nested values as objects."""
+    layout = Layout.of(profile)
+    try:
+        for name in names:
+            for batch in batches(read_rows(layout, stage, name).table):
+                for row in batch.iter_rows(named=True):
+                    line = {"category": name, **decode(row)}
+                    print(json.dumps(line, ensure_ascii=False))  # noqa: T201  # for programs
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_plan(profile: Profile, names: list[str]) -> None:
@@ -74,7 +109,7 @@ def show_plan(profile: Profile, names: list[str]) -> None:
 
 def _standings(profile: Profile, name: str) -> list[Standing]:
     book = Book.open(profile, Layout.of(profile), name)
-    return standings(book, find_files(book.layout, name) or [])
+    return standings(book, find_files(book.layout, name, profile.sources) or [])
 
 
 def _tell_limits(console: Console, profile: Profile) -> None:

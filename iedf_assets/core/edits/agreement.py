@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.edits.instructions import LARGE, SMALL
-from iedf_assets.core.edits.phrases import Language
 from iedf_assets.core.edits.readings import Reading, contradictions, disagreements, read
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.profile.bank import Language
 from iedf_assets.core.profile.subtypes import SUBTYPES
 
 LANGUAGES: dict[str, Language] = {"instruction_ch": "ch", "instruction_en": "en"}

@@ -1,100 +1,183 @@
-"""Writing an edit's instruction in Chinese and in English, from its recipe and its subject alone."""
+"""Writing an edit's instruction in Chinese and in English, from its recipe and its object alone."""
 
 import random
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from iedf_assets.core.edits.phrases import DIRECTIONS, PHRASES, PLACES, STRENGTHS, Language
+from iedf_assets.core.edits.phrases import has_plain, key_of, level_of, level_words, phrases_of
 from iedf_assets.core.edits.recipes import Recipe, Subject
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.profile.bank import LANGUAGES, Language, Phrasing, Words, bank
 
 # Shares of the picture from which an object is called large, and up to which it is called small.
 LARGE, SMALL = 0.25, 0.03
-# Strengths from which an edit is called clear, and strong.
-CLEAR, STRONG = 0.5, 0.7
+# The middle of a side, as shares of it: what has its centre there is in the centre.
+_MIDDLE = (0.4, 0.6)
+# Where an object is beside another one: at most so far from it, or into its box, and further away before, as
+# shares of the picture's width; and they stand on a level by this share of the lower one's height.
+_NEAR, _TOUCHING, _AWAY, _BESIDE = 0.08, 0.02, 0.12, 0.5
+# Tasks whose object is the subject of the picture.
+_OF_SUBJECTS = ("consistency_edit", "portrait_attribute")
+
+
+def phrasing_of(recipe: Recipe, seed: int, plain_share: float) -> Phrasing | None:
+    """Whether an edit is asked for exactly or plainly, drawn; None where there is but one way.
+
+    Args:
+        plain_share: of the plain ones, 0 to 1.
+    """
+    if "text" in recipe or not has_plain(key_of(recipe)):
+        return None
+    rng = random.Random(f"phrasing {seed}")  # noqa: S311  # no secret
+    return "plain" if rng.random() < plain_share else "exact"
+
+
+def phrased(
+    recipe: Recipe,
+    seed: int,
+    plain_share: float,
+    subject: Subject,
+    objects: Iterable[Subject],
+    size: tuple[int, int],
+) -> Recipe:
+    """The recipe with its `phrasing`, and in half of the plain moves what the object ends up `beside`.
+
+    Args:
+        objects: all of the photo's.
+        size: width and height of the picture, pixels.
+    """
+    phrasing = phrasing_of(recipe, seed, plain_share)
+    if phrasing is None:
+        return recipe
+    found = {**recipe, "phrasing": phrasing}
+    neighbour = _neighbour(recipe, subject, objects, size) if phrasing == "plain" and seed % 2 else None
+    if neighbour is None:
+        return found
+    nouns = {language: bank().words[language].object for language in LANGUAGES}
+    names = {language: object_name(neighbour, *size, language, nouns[language]) for language in LANGUAGES}
+    return {**found, "beside": names}
 
 
 def write(recipe: Recipe, subject: Subject, width: int, height: int, seed: int) -> tuple[str, str]:
-    """The instruction in Chinese and in English, one line each; the seed draws the phrasing of each.
+    """The instruction in Chinese and in English, one line each; the seed draws the phrase of each.
 
     A recipe's own `text` stands for both as it is.
 
     Args:
-        recipe: see `iedf_assets.core.edits.recipes`.
-        subject: its box, `area_share`, `colour` (RGB), and perhaps a `caption`: English text, or
-            `{"ch", "en"}`; empty for an edit of the whole picture.
+        recipe: see `iedf_assets.core.edits.recipes`; its `phrasing` is `exact` unless it says `plain`.
+        subject: see `object_name`; empty for an edit of the whole picture.
         width, height: of the picture, pixels.
     """
     if "text" in recipe:
         return recipe["text"], recipe["text"]
     rng = random.Random(f"instruction {seed}")  # noqa: S311  # no secret
-    chinese = _write("ch", recipe, subject, (width, height), rng)
-    return chinese, _write("en", recipe, subject, (width, height), rng)
-
-
-def strength_level(strength: float) -> str:
-    """The word for a strength: `slight`, `clear` or `strong`."""
-    return "strong" if strength >= STRONG else "clear" if strength >= CLEAR else "slight"
-
-
-def phrases_of(recipe: Recipe, language: Language) -> tuple[str, ...]:
-    """All phrasings for a recipe."""
-    key = recipe["subtype"]
-    if "kind" in recipe:
-        key = f"{key}/{recipe['kind']}"
-    elif "factor" in recipe:
-        key = f"{key}/{'larger' if recipe['factor'] > 1 else 'smaller'}"
-    elif "direction" in recipe:
-        key = f"{key}/{'horizontal' if recipe['direction'] in {'left', 'right'} else 'vertical'}"
-    return PHRASES[language][key]
+    chinese, english = (_write(language, recipe, subject, (width, height), rng) for language in LANGUAGES)
+    return chinese, english
 
 
 def object_name(subject: Subject, width: int, height: int, language: Language, noun: str) -> str:
-    """What the subject is called: by its caption, else by size and colour; and by its place.
+    """What an object is called: by its caption, else by size and colour; and by its place.
+
+    A group of objects that touch is called a group, without size and colour.
 
     Args:
+        subject: its box, `area_share`, `colour_name` (a key of `COLOURS`, or None for none; of older rows
+            `colour`, RGB); perhaps a `caption`, English text or `{"ch", "en"}`, and the `parts` of a group.
         noun: what it is called without a caption.
     """
-    column = _third(subject["x"] + subject["width"] / 2, width)
-    row = _third(subject["y"] + subject["height"] / 2, height)
-    place = PLACES[language][row][column]
-    what = _caption(subject, language) or _size(subject, language) + _colour(subject, language) + noun
-    return f"the {what} {place}" if language == "en" else f"{place}的{what}"
+    words = bank().words[language]
+    row, column = place_of(subject, width, height)
+    what = _caption(subject, language) or _described(subject, language, words, noun)
+    return words.name.format(what=what, place=words.places[row][column])
+
+
+def is_told_apart(subject: Subject, others: Iterable[Subject], width: int, height: int) -> bool:
+    """Whether what an object is called, in either language, is true of none of the others.
+
+    What a text leaves out tells nothing apart: "the object on the left" is also a small blue one there.
+    """
+    return not any(
+        _is_true_of(subject, other, (width, height), language) for other in others for language in LANGUAGES
+    )
+
+
+def place_of(subject: Subject, width: int, height: int) -> tuple[int, int]:
+    """Row and column, 0 to 2, of the place that an object is said to be at."""
+    return _third(subject["y"], subject["height"], height), _third(subject["x"], subject["width"], width)
+
+
+def colour_of(subject: Subject) -> str | None:
+    """The colour, a key of `COLOURS`, that an object is called by; None when it is called by none."""
+    if "colour_name" in subject:
+        found: str | None = subject["colour_name"]
+        return found
+    return colour_names.name_of(subject["colour"]).key
+
+
+def worded(recipe: Recipe, language: Language, name: str, phrase: str) -> str:
+    """The instruction in one of the recipe's phrases, for an object that is called `name`."""
+    text = phrase.format(it=name, **_values(recipe, language))
+    return text[0].upper() + text[1:]
 
 
 def _write(
     language: Language, recipe: Recipe, subject: Subject, size: tuple[int, int], rng: random.Random
 ) -> str:
-    nouns = {"en": ("object", "subject"), "ch": ("物体", "主体")}[language]
-    noun = nouns[recipe["task"] in {"consistency_edit", "portrait_attribute"}]
+    words = bank().words[language]
+    noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
     name = object_name(subject, *size, language, noun) if subject else ""
-    return worded(recipe, language, name, rng.choice(phrases_of(recipe, language)))
-
-
-def worded(recipe: Recipe, language: Language, name: str, phrase: str) -> str:
-    """The instruction in one of the recipe's phrasings, for an object that is called `name`."""
-    text = phrase.format(it=name, **_values(recipe, language))
-    return text[0].upper() + text[1:]
+    phrases = phrases_of(key_of(recipe), language, recipe.get("phrasing", "exact"))
+    return worded(recipe, language, name, rng.choice(phrases))
 
 
 def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
     """What the phrases' fields stand for."""
     values: dict[str, Any] = {}
     if "direction" in recipe:
-        values |= {"direction": DIRECTIONS[language][recipe["direction"]], "percent": recipe["percent"]}
+        values["direction"] = bank().words[language].directions[recipe["direction"]]
+    if "percent" in recipe:
+        values["percent"] = recipe["percent"]
     if "factor" in recipe:
         percent = round(recipe["factor"] * 100)
         values |= {"percent": percent, "change": abs(percent - 100)}
     if "colour" in recipe:
-        colour = colour_names.COLOURS[recipe["colour"]]
-        values["colour"] = colour.en if language == "en" else colour.ch
-    if "strength" in recipe:
-        values |= STRENGTHS[language][strength_level(recipe["strength"])]
-    return values
+        values["colour"] = colour_names.COLOURS[recipe["colour"]].word(language)
+    if "beside" in recipe:
+        values["beside"] = recipe["beside"][language]
+    level = level_of(recipe)
+    return values | (level_words(level, language) if level else {})
 
 
-def _third(position: float, length: int) -> int:
-    return min(int(3 * position / length), 2)
+def _neighbour(
+    recipe: Recipe, subject: Subject, objects: Iterable[Subject], size: tuple[int, int]
+) -> Subject | None:
+    """The object with a name of its own that a sideways move leads up to, from further away."""
+    shift, (width, height) = recipe.get("dx", 0), size
+    alone = [one for one in objects if not one.get("parts") and one.get("number") != subject.get("number")]
+    for one in alone if shift else ():
+        others = [subject, *(other for other in alone if other is not one)]
+        named = all(_caption(one, language) for language in LANGUAGES)
+        gaps = [_gap(subject["x"] + dx, subject["width"], one, shift) / width for dx in (0, shift)]
+        shared = min(subject["y"] + subject["height"], one["y"] + one["height"]) - max(subject["y"], one["y"])
+        level = shared >= _BESIDE * min(subject["height"], one["height"], height)
+        near = gaps[0] > _AWAY and -_TOUCHING <= gaps[1] <= _NEAR
+        if level and near and named and is_told_apart(one, others, *size):
+            return one
+    return None
+
+
+def _gap(start: float, extent: float, other: Subject, shift: float) -> float:
+    """Pixels between a box and the side of another one that a shift leads to; negative past it."""
+    return float(other["x"] - start - extent if shift > 0 else start - other["x"] - other["width"])
+
+
+def _third(start: float, extent: float, length: int) -> int:
+    """0, 1 or 2: in which third of a side something is, in the middle one only where it truly is."""
+    if start <= length / 3 and start + extent >= 2 * length / 3:
+        return 1
+    centre = (start + extent / 2) / length
+    return 0 if centre < _MIDDLE[0] else 2 if centre > _MIDDLE[1] else 1
 
 
 def _caption(subject: Subject, language: Language) -> str:
@@ -106,12 +189,28 @@ def _caption(subject: Subject, language: Language) -> str:
     return re.sub(r"^(?:an?|the)\s+", "", text, flags=re.IGNORECASE) if language == "en" else text
 
 
-def _size(subject: Subject, language: Language) -> str:
-    words = {"en": ("large ", "small "), "ch": ("大型", "小型")}[language]
+def _described(subject: Subject, language: Language, words: Words, noun: str) -> str:
+    """Size, colour and noun of what has no caption."""
+    if subject.get("parts"):
+        return words.group
+    size, key = _size(subject), colour_of(subject)
+    colour = colour_names.COLOURS[key].word(language) if key else ""
+    space = " " if colour and language == "en" else ""
+    return f"{words.sizes[size] if size else ''}{colour}{space}{noun}"
+
+
+def _size(subject: Subject) -> Any:
     share = subject["area_share"]
-    return words[0] if share >= LARGE else words[1] if share <= SMALL else ""
+    return "large" if share >= LARGE else "small" if share <= SMALL else None
 
 
-def _colour(subject: Subject, language: Language) -> str:
-    colour = colour_names.name_of(subject["colour"])
-    return f"{colour.en} " if language == "en" else colour.ch
+def _is_true_of(subject: Subject, other: Subject, size: tuple[int, int], language: Language) -> bool:
+    """Whether what an object is called in a language fits another one as well."""
+    if place_of(subject, *size) != place_of(other, *size):
+        return False
+    caption = _caption(subject, language)
+    if caption or subject.get("parts"):
+        alike = bool(subject.get("parts")) == bool(other.get("parts"))
+        return caption.lower() == _caption(other, language).lower() and alike
+    said = {"size": (_size(subject), _size(other)), "colour": (colour_of(subject), colour_of(other))}
+    return not other.get("parts") and all(mine in (None, theirs) for mine, theirs in said.values())

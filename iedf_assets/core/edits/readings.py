@@ -4,25 +4,24 @@ The patterns are made of the phrases themselves, so what `instructions` can writ
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from iedf_assets.core.edits.instructions import strength_level
-from iedf_assets.core.edits.phrases import DIRECTIONS, PHRASES, PLACES, STRENGTHS, Language
+from iedf_assets.core.edits.phrases import FOLLOWING, level_of
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures.colour_names import COLOURS
+from iedf_assets.core.profile.bank import PHRASINGS, Language, Level, Phrasing, bank, level_name
 
-_NOUNS: dict[Language, tuple[str, ...]] = {"en": ("object", "subject"), "ch": ("物体", "主体")}
-_SIZES: dict[Language, dict[str, str]] = {
-    "en": {"large ": "large", "small ": "small"},
-    "ch": {"大型": "large", "小型": "small"},
-}
+Key = TypeVar("Key", bound=str)
 _NUMBERS = ("percent", "change")
 _FIELD = re.compile(r"\\\{(\w+)\\\}")
 # A factor is stated in whole percent.
 _FACTOR_STEP = 0.005
+# What a recipe and a text of it both have; a text says how much by a number or by a word.
+_COMPARED = ("subtype", "kind", "direction", "colour")
+_AMOUNTS = ("percent", "factor")
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,14 @@ class Reading:
 
     Attributes:
         subtype: of the edit.
-        kind: of an identity or a background edit.
+        phrasing: `exact` or `plain`.
+        kind: where the recipe has one.
         direction: of a move: `left`, `right`, `up` or `down`.
-        percent: of a move, of the picture's width or height.
+        percent: of a move, of the picture's width or height; of an edit of the whole picture.
         factor: of a scaling, of the object's sides.
         colour: the new one of a recolouring, a key of `COLOURS`.
-        strength: `slight`, `clear` or `strong`.
+        level: how much in words, such as `strength/slight`: see the levels of `configs/edits.yaml`.
+        beside: what another object is called that this one is moved next to.
         place: row and column of the thirds of the picture, 0 to 2, that the object lies in.
         size: of the object: `large` or `small`.
         object_colour: a key of `COLOURS`.
@@ -45,12 +46,14 @@ class Reading:
     """
 
     subtype: str
+    phrasing: Phrasing = "exact"
     kind: str | None = None
     direction: str | None = None
     percent: int | None = None
     factor: float | None = None
     colour: str | None = None
-    strength: str | None = None
+    level: str | None = None
+    beside: str | None = None
     place: tuple[int, int] | None = None
     size: str | None = None
     object_colour: str | None = None
@@ -69,13 +72,13 @@ def read(text: str, language: Language) -> Reading | None:
 
 def disagreements(reading: Reading, recipe: Recipe) -> list[str]:
     """Each thing in which a text and a recipe differ; what the recipe does not have is not compared."""
-    wanted: dict[str, Any] = {
-        name: recipe[name]
-        for name in ("subtype", "kind", "direction", "percent", "factor", "colour")
-        if name in recipe
-    }
-    if "strength" in recipe:
-        wanted["strength"] = strength_level(recipe["strength"])
+    wanted: dict[str, Any] = {name: recipe[name] for name in _COMPARED if name in recipe}
+    if reading.level is None and reading.beside is None:
+        wanted |= {name: recipe[name] for name in _AMOUNTS if name in recipe}
+    elif level := level_of(recipe):
+        wanted["level"] = level
+    if reading.beside is not None or "beside" in recipe:
+        wanted["beside"] = _called(reading.beside, recipe.get("beside") or {})
     return [
         f"{name}: the text says {getattr(reading, name)}, the recipe {value}"
         for name, value in wanted.items()
@@ -83,15 +86,22 @@ def disagreements(reading: Reading, recipe: Recipe) -> list[str]:
     ]
 
 
+def _called(name: str | None, names: Mapping[str, str]) -> str | None:
+    """A name as a recipe has it in one of the languages, or that of the recipe which it is not."""
+    alike = [known for known in names.values() if known.lower() == (name or "").lower()]
+    return name if alike else next(iter(names.values()), None)
+
+
 def contradictions(ch: Reading, en: Reading) -> list[str]:
     """Each thing in which the Chinese and the English text differ; captions are not compared."""
     captioned = ch.caption is not None or en.caption is not None
-    left_out = {"caption", "name", *(("size", "object_colour") if captioned else ())}
-    return [
+    left_out = {"caption", "name", "beside", *(("size", "object_colour") if captioned else ())}
+    found = [
         f"{field.name}: the Chinese says {getattr(ch, field.name)}, the English {getattr(en, field.name)}"
         for field in fields(Reading)
         if field.name not in left_out and not _alike(getattr(ch, field.name), getattr(en, field.name))
     ]
+    return found + ["beside: one language names it alone"] * ((ch.beside is None) != (en.beside is None))
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -106,20 +116,25 @@ class _Pattern:
 
     key: str
     language: Language
+    phrasing: Phrasing
     expression: re.Pattern[str]
 
     def read(self, text: str) -> Reading | None:
         match = self.expression.fullmatch(text.strip())
         if not match:
             return None
-        subtype, _, variety = self.key.partition("/")
         values = match.groupdict()
         # What asks for another picture as a whole names no object.
         name = _name(values["it"], self.language) if "it" in values else {}
-        stated = _stated(subtype, variety, values, self.language)
-        if name is None or stated is None:
+        stated = _stated(self.key, values, self.language)
+        if (
+            name is None
+            or stated is None
+            or ("beside" in values and not _name(values["beside"], self.language))
+        ):
             return None
-        return Reading(subtype, **stated, **name, name=values.get("it", ""))
+        subtype = self.key.partition("/")[0]
+        return Reading(subtype, self.phrasing, **stated, **name, name=values.get("it", ""))
 
 
 @cache
@@ -128,100 +143,118 @@ def _patterns(language: Language) -> tuple[_Pattern, ...]:
 
 
 def _made_patterns(language: Language) -> Iterator[_Pattern]:
-    colours = {colour.en if language == "en" else colour.ch for colour in COLOURS.values()}
     words = {
         "it": r".+?",
-        "direction": _any_of(DIRECTIONS[language].values()),
-        "colour": _any_of(colours),
+        "beside": r".+",
+        "direction": _any_of(bank().words[language].directions.values()),
+        "colour": _any_of(colour.word(language) for colour in COLOURS.values()),
         **dict.fromkeys(_NUMBERS, r"\d+"),
-        **{
-            slot: _any_of(level[slot] for level in STRENGTHS[language].values())
-            for slot in STRENGTHS[language]["clear"]
-        },
     }
-    for key, phrases in PHRASES[language].items():
-        for phrase in phrases:
-            pattern = _FIELD.sub(lambda field: f"(?P<{field[1]}>{words[field[1]]})", re.escape(phrase))
-            yield _Pattern(key, language, re.compile(pattern, re.IGNORECASE))
+    for subtype, entry in bank().edits.items():
+        for kind in entry.kinds:
+            key = f"{subtype}/{kind}"
+            fillers = words | {
+                field: _any_of(level.words(language)[field] for level in _levels(key).values())
+                for field in _level_fields(key, language)
+            }
+            for phrasing in PHRASINGS:
+                for phrase in entry.phrases(kind, language, phrasing):
+                    yield _Pattern(key, language, phrasing, _expression(phrase, fillers))
 
 
-def _any_of(words: Any) -> str:
+def _expression(phrase: str, fillers: Mapping[str, str]) -> re.Pattern[str]:
+    # Older texts had a space before the sign.
+    spaced = re.escape(phrase).replace("%", " ?%")
+    pattern = _FIELD.sub(lambda field: f"(?P<{field[1]}>{fillers[field[1]]})", spaced)
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _levels(key: str) -> Mapping[str, Level]:
+    return bank().levels[level_name(key)] if level_name(key) else {}
+
+
+def _level_fields(key: str, language: Language) -> tuple[str, ...]:
+    return next((tuple(level.words(language)) for level in _levels(key).values()), ())
+
+
+def _any_of(words: Iterable[str]) -> str:
     """The longest first, since one may begin with another."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-def _stated(
-    subtype: str, variety: str, values: Mapping[str, str], language: Language
-) -> dict[str, Any] | None:
+def _stated(key: str, values: Mapping[str, str], language: Language) -> dict[str, Any] | None:
     """What a text states of the recipe; None when that contradicts itself."""
+    subtype, _, kind = key.partition("/")
     stated: dict[str, Any] = {}
-    if variety and subtype not in {"move", "scale"}:
-        stated["kind"] = variety
+    if kind and subtype not in FOLLOWING:
+        stated["kind"] = kind
     if "direction" in values:
-        stated["direction"] = _key_of(DIRECTIONS[language], values["direction"])
-        if (stated["direction"] in {"left", "right"}) != (variety == "horizontal"):
+        stated["direction"] = _key_of(bank().words[language].directions, values["direction"])
+        if (stated["direction"] in {"left", "right"}) != (kind != "vertical"):
             return None
-    if subtype == "move":
+    if "beside" in values:
+        stated["beside"] = values["beside"]
+    if subtype == "scale" and values.keys() & set(_NUMBERS):
+        stated["factor"] = _factor(values, kind)
+        if stated["factor"] is None:
+            return None
+    elif "percent" in values:
         stated["percent"] = int(values["percent"])
-    if subtype == "scale":
-        larger = variety == "larger"
-        percent = (
-            int(values["percent"])
-            if "percent" in values
-            else 100 + int(values["change"]) * (1 if larger else -1)
-        )
-        if percent == 100 or (percent > 100) != larger:
-            return None
-        stated["factor"] = percent / 100
     if "colour" in values:
         stated["colour"] = _colour(values["colour"], language)
-    for slot in STRENGTHS[language]["clear"]:
-        if slot in values:
-            levels = {level: words[slot] for level, words in STRENGTHS[language].items()}
-            stated["strength"] = _key_of(levels, values[slot])
+    for field in set(_level_fields(key, language)) & values.keys():
+        levels = {level: words.words(language)[field] for level, words in _levels(key).items()}
+        stated["level"] = f"{level_name(key)}/{_key_of(levels, values[field])}"
     return stated
+
+
+def _factor(values: Mapping[str, str], kind: str) -> float | None:
+    """Of the sides of what became larger or smaller; None when the numbers say the other."""
+    sign = 1 if kind == "larger" else -1
+    percent = int(values["percent"]) if "percent" in values else 100 + int(values["change"]) * sign
+    return percent / 100 if (percent - 100) * sign > 0 else None
 
 
 @cache
 def _name_patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """An object's name with its place; and what it is, by size, colour and noun."""
-    places = _any_of(place for row in PLACES[language] for place in row)
-    colours = _any_of(colour.en if language == "en" else colour.ch for colour in COLOURS.values())
-    size, noun = _any_of(_SIZES[language]), _any_of(_NOUNS[language])
+    words = bank().words[language]
+    places = _any_of(place for row in words.places for place in row)
+    colours = _any_of(colour.word(language) for colour in COLOURS.values())
+    size, noun = _any_of(words.sizes.values()), _any_of((words.object, words.subject))
     space = " " if language == "en" else ""
-    name = (
-        rf"the (?P<what>.+) (?P<place>{places})"
-        if language == "en"
-        else rf"(?P<place>{places})的(?P<what>.+)"
-    )
-    what = rf"(?P<size>{size})?(?P<colour>{colours}){space}(?:{noun})"
+    parts = {"what": r"(?P<what>.+)", "place": f"(?P<place>{places})"}
+    name = re.sub(r"\\\{(what|place)\\\}", lambda part: parts[part[1]], re.escape(words.name))
+    what = rf"(?P<size>{size})?(?:(?P<colour>{colours}){space})?(?:{noun})|{re.escape(words.group)}"
     return re.compile(name, re.IGNORECASE), re.compile(what, re.IGNORECASE)
 
 
 def _name(text: str, language: Language) -> dict[str, Any] | None:
     """What an object's name says of it; None when it says no place, as every name of the bank does."""
+    words = bank().words[language]
     whole, described = _name_patterns(language)
     match = whole.fullmatch(text)
     if not match:
         return None
     row, column = next(
         (row, column)
-        for row, places in enumerate(PLACES[language])
+        for row, places in enumerate(words.places)
         for column, place in enumerate(places)
-        if place == match["place"].lower()
+        if place.lower() == match["place"].lower()
     )
     found: dict[str, Any] = {"place": (row, column)}
     known = described.fullmatch(match["what"])
     if not known:
         return found | {"caption": match["what"]}
-    size = _SIZES[language].get((known["size"] or "").lower())
-    return found | {"size": size, "object_colour": _colour(known["colour"], language)}
+    return found | {
+        "size": _key_of(words.sizes, known["size"]) if known["size"] else None,
+        "object_colour": _colour(known["colour"], language) if known["colour"] else None,
+    }
 
 
 def _colour(name: str, language: Language) -> str:
-    names = {key: colour.en if language == "en" else colour.ch for key, colour in COLOURS.items()}
-    return _key_of(names, name)
+    return _key_of({key: colour.word(language) for key, colour in COLOURS.items()}, name)
 
 
-def _key_of(words: Mapping[str, str], word: str) -> str:
+def _key_of(words: Mapping[Key, str], word: str) -> Key:
     return next(key for key, other in words.items() if other.lower() == word.lower())

@@ -8,6 +8,7 @@
 | recolor | `colour`, a key of `COLOURS`; `hue` (degrees) and `chroma` in OKLCh; `gamma` of the lightness |
 | identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
 | background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
+| contrast, brightness, color_tone | `kind` and `percent`, see `iedf_assets.core.edits.stated` |
 | what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype, or `text` |
 """
 
@@ -17,9 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from iedf_assets.core.edits.paints import paints_for
+from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.body_colour import looks_like_skin
 from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.subtypes import (
     SUBTYPES,
@@ -30,6 +32,7 @@ from iedf_assets.core.profile.subtypes import (
     Move,
     Recolor,
     Scale,
+    Stated,
 )
 
 Recipe = dict[str, Any]
@@ -48,16 +51,12 @@ IDENTITY_KINDS = (
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = 0.05
 FACTOR_STEP = 0.05
-# OKLab lightness at which any hue shows; a darker or lighter subject is brought there when it is recoloured.
-_DARKEST, _LIGHTEST = 0.45, 0.82
-# Hue and chroma of the colours that a subject is given; sRGB may allow less chroma at its lightness.
-_PAINTS = ((27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (2, 0.17))
+# The share of an object that its body's colour must cover, and what of it may look like skin.
+_LEAST_BODY, _MOST_SKIN = 0.6, 0.04
+# How far apart the middle half of a body's pixels may be in OKLab lightness.
+_WIDEST = 0.22
 # The share of another thing's box that a moved or grown subject may cover.
 _OVERLAP = 0.02
-# A fainter result would hardly be called by its colour's name.
-_MIN_CHROMA = 0.08
-# A pale subject gets a quieter colour than a vivid one: chroma at most this much, and this share of its own.
-_QUIET, _VIVIDNESS = 0.12, 0.4
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Unplannable:
     """Why no such edit can be made of this subject.
 
     Attributes:
-        reason: `no_room`, `object_too_small`, `object_too_large` or `no_colour`.
+        reason: `no_room`, `object_too_small`, `object_too_large`, `no_body_colour` or `no_colour`.
         detail: the same with the numbers.
     """
 
@@ -90,8 +89,9 @@ def draw(
 
     Args:
         subtype: its name.
-        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255),
-            and perhaps the boxes of the `others`; empty for an edit of the whole picture.
+        subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255);
+            perhaps what is known of its `body`'s colour, and the boxes of the `others`; empty for an edit of
+            the whole picture.
         width, height: of the picture, pixels.
         limits: the profile's `recipes` section of that subtype.
 
@@ -280,27 +280,21 @@ def _delete(
 def _recolor(
     rng: random.Random, subject: Subject, _width: int, _height: int, limits: Recolor
 ) -> Recipe | Unplannable:
-    """Lightness stays, unless the subject is so dark or so light that no colour would show on it."""
-    lightness, chroma, hue = colour_names.lch_of(subject["colour"])
-    target = min(max(lightness, _DARKEST), _LIGHTEST)
-    bounded = min(max(lightness, 0.05), 0.99)
-    gamma = 1.0 if target == lightness else round(math.log(target) / math.log(bounded), 3)
-    old = colour_names.name_of(subject["colour"])
-    at_target = np.array([target], np.float32)
-    paints = {}
-    for new_hue, wanted in _PAINTS:
-        possible = float(colour_names.greatest_chroma(new_hue, at_target)[0])
-        shown = min(wanted, possible, _QUIET + _VIVIDNESS * chroma)
-        name = colour_names.name_of_lch(target, shown, new_hue)
-        near = (
-            chroma >= colour_names.ACHROMATIC
-            and colour_names.hue_distance(hue, new_hue) < limits.min_hue_distance
-        )
-        if shown >= _MIN_CHROMA and name != old and not near:
-            paints[name.key] = {"colour": name.key, "hue": new_hue, "chroma": round(shown, 3), "gamma": gamma}
+    """Another colour for a thing of one colour, whose name most of its pixels will bear."""
+    body = subject.get("body")
+    if looks_like_skin(subject["colour"]) or (body and body["skin"] > _MOST_SKIN):
+        return Unplannable("no_body_colour", "part of it could be skin, whose colour nobody changes")
+    if body and body["share"] < _LEAST_BODY:
+        detail = f"its commonest colour covers {body['share']:.0%} of it, less than {_LEAST_BODY:.0%}"
+        return Unplannable("no_body_colour", detail)
+    if body and body["lightness"][-1] - body["lightness"][0] > _WIDEST:
+        return Unplannable("no_body_colour", "its commonest colour goes from dark to light, as fur does")
+    lightness, _, hue = colour_names.lch_of(subject["colour"])
+    levels = tuple(body["lightness"]) if body else (lightness,) * 3
+    paints = paints_for(subject["colour"], levels, limits.min_hue_distance)
     if not paints:
         return Unplannable("no_colour", f"no colour is {limits.min_hue_distance} degrees from hue {hue:.0f}")
-    return rng.choice(list(paints.values()))
+    return rng.choice(paints)
 
 
 def _identity(
@@ -328,7 +322,19 @@ def _of_the_bank(subtype: str) -> "_Drawer":
     def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
         if limits.instruction:
             return {"text": " ".join(limits.instruction.split())}
-        return {"kind": rng.choice(limits.kinds or tuple(bank()[subtype].kinds))}
+        return {"kind": rng.choice(limits.kinds or tuple(bank().edits[subtype].kinds))}
+
+    return drawer
+
+
+def _stated(subtype: str) -> "_Drawer":
+    """Draws a kind and whole percent of a function of the whole picture."""
+
+    def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Stated) -> Recipe:
+        return {
+            "kind": rng.choice(KINDS[subtype]),
+            "percent": rng.randint(limits.min_percent, limits.max_percent),
+        }
 
     return drawer
 
@@ -352,4 +358,5 @@ _DRAWERS: dict[str, _Drawer] = {
     "recolor": _recolor,
     "identity": _identity,
     "background": _background,
+    **{name: _stated(name) for name in KINDS},
 }

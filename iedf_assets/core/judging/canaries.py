@@ -4,78 +4,37 @@ Each fault is written as files, by the same codecs as any pair; the judge never 
 judged with its index and as a bare tree, and a fault is found when a check fails, not when one has not run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
 from iedf_assets.core.edits.agreement import LANGUAGES
-from iedf_assets.core.edits.instructions import phrases_of, worded
-from iedf_assets.core.edits.readings import read
 from iedf_assets.core.edits.recipes import Recipe
+from iedf_assets.core.edits.stated import applied, is_complete
+from iedf_assets.core.judging.mask_canaries import MASK_CANARIES
+from iedf_assets.core.judging.specimens import (
+    Canary,
+    Fault,
+    Injector,
+    Specimen,
+    masks,
+    pictures,
+    retold,
+    spoilt,
+)
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
 from iedf_assets.core.pictures.masks import edit_masks
 from iedf_assets.core.profile.subtypes import SUBTYPES
 
-QUALITY, WORSE_QUALITY = 95, 90
+WORSE_QUALITY = 90
 SHIFT_PX, ZOOM, WARMTH = 0.5, 0.003, 0.02
 SEAM_LEVELS, SEAM_REACH = 16, 0.008
 LEAK_SIDE, LEAK_LEVELS, LEAK_AWAY = 10, 60, 48
 KEPT_BYTES = 0.6
-# Files that change the copy: role → content.
-Files = dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class Specimen:
-    """A good pair that a fault is put into.
-
-    Attributes:
-        source, result: uint8 (H, W, 3), as they decode.
-        mask, allowed: uint8 (H, W), 0 or 255.
-        files: role → content of each of its files.
-        recipe: the complete one.
-    """
-
-    source: Pixels
-    result: Pixels
-    mask: Pixels
-    allowed: Pixels
-    files: Files
-    recipe: Recipe
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What a canary changes.
-
-    Attributes:
-        files: role → new content.
-        recipe: what the index is to say, so that it agrees with the texts; None leaves it as it is.
-    """
-
-    files: Files
-    recipe: Recipe | None = None
-
-
-Injector = Callable[[Specimen, Specimen, np.random.Generator], Fault | None]
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A class of faults.
-
-    Attributes:
-        strength: how large the fault is, in words.
-        inject: makes it in a specimen, with the help of another one; None when it does not apply.
-    """
-
-    name: str
-    strength: str
-    inject: Injector = field(repr=False)
+MORE = 1.1
 
 
 def opposite(recipe: Recipe) -> Recipe | None:
@@ -89,26 +48,25 @@ def opposite(recipe: Recipe) -> Recipe | None:
         hue = (recipe["hue"] + 180) % 360
         return recipe | {"hue": hue, "colour": colour_names.name_of_lch(0.6, 0.15, hue).key}
     kinds = [("warm", "cool"), ("brighten", "darken"), ("relight_left", "relight_right")]
+    kinds += [("higher", "lower"), ("brighter", "darker"), ("warmer", "cooler")]
     others = dict(kinds) | {two: one for one, two in kinds}
     kind = others.get(recipe.get("kind", ""))
     return recipe | {"kind": kind} if kind else None
 
 
-def _pictures(**pictures: Pixels) -> Fault:
-    """New pictures, written as such files are."""
-    return Fault({
-        role: encode_jpeg(pixels, QUALITY) if pixels.ndim == 3 else encode_png(pixels)
-        for role, pixels in pictures.items()
-    })  # fmt: skip
+def _stated(pair: Specimen) -> Pixels | None:
+    """What a stated edit makes of the published source; None of any other edit."""
+    return applied(pair.recipe, pair.source) if is_complete(pair.recipe) else None
 
 
-def _spoilt(pair: Specimen, result: Pixels) -> Fault:
-    """Another result. Both files are encoded once and alike, so that they differ by the fault alone."""
-    return _pictures(source=pair.source, result=result)
+def _result(result: Pixels) -> Fault:
+    """Another result beside the very source that was published."""
+    return pictures(result=result)
 
 
-def _masks(mask: Pixels) -> Fault:
-    return _pictures(mask=mask, mask_inverse=255 - mask)
+def _masks(pair: Specimen, mask: Pixels) -> Fault | None:
+    """Another mask; None for what has none."""
+    return masks(mask) if "mask" in pair.files else None
 
 
 def _no_op(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -121,14 +79,14 @@ def _shaded(picture: Pixels, levels: int) -> Pixels:
 
 def _brighter(levels: int) -> Injector:
     def inject(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-        return _spoilt(pair, _shaded(pair.result, levels))
+        return spoilt(pair, _shaded(pair.result, levels))
 
     return inject
 
 
 def _warm_cast(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
     gains = np.array([1 + WARMTH, 1, 1 - WARMTH])
-    return _spoilt(pair, np.clip(np.rint(pair.result * gains), 0, 255).astype(np.uint8))
+    return spoilt(pair, np.clip(np.rint(pair.result * gains), 0, 255).astype(np.uint8))
 
 
 def _warped(pair: Specimen, factor: float, shift: float) -> Fault:
@@ -142,7 +100,7 @@ def _warped(pair: Specimen, factor: float, shift: float) -> Fault:
     warped = cv2.warpAffine(
         pair.result, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )
-    return _spoilt(pair, np.asarray(warped, np.uint8))
+    return spoilt(pair, np.asarray(warped, np.uint8))
 
 
 def _shifted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -153,22 +111,22 @@ def _zoomed(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Faul
     return _warped(pair, 1 + ZOOM, 0.0)
 
 
-def _mask_inverted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-    return _masks(255 - pair.mask)
+def _mask_inverted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _masks(pair, 255 - pair.mask)
 
 
-def _mask_empty(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-    return _masks(np.zeros_like(pair.mask))
+def _mask_empty(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _masks(pair, np.zeros_like(pair.mask))
 
 
-def _mask_full(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
-    return _masks(np.full_like(pair.mask, 255))
+def _mask_full(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _masks(pair, np.full_like(pair.mask, 255))
 
 
 def _hard_seam(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
     """What was edited and a rim around it in another shade, without a feather, within the allowed region."""
     subtype = SUBTYPES[pair.recipe["subtype"]]
-    if subtype.mask_of == "background":
+    if subtype.mask_of == "background" or subtype.tier == "stated":
         return None
     mask, result_mask = edit_masks(subtype, pair.mask, pair.recipe)
     edited = mask if result_mask is None else mask | result_mask
@@ -178,7 +136,7 @@ def _hard_seam(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
     # Darker where the step would be lost in white.
     step = -SEAM_LEVELS if pair.result[pasted > 0].mean() > 128 else SEAM_LEVELS
     shaded = _shaded(pair.result, step)
-    return _spoilt(pair, np.where(pasted[..., None] > 0, shaded, pair.result).astype(np.uint8))
+    return spoilt(pair, np.where(pasted[..., None] > 0, shaded, pair.result).astype(np.uint8))
 
 
 def _leak(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
@@ -196,7 +154,7 @@ def _leak(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault |
     result[square] = np.where(
         result[square] > 127, result[square] - LEAK_LEVELS, result[square] + LEAK_LEVELS
     )
-    return _spoilt(pair, result)
+    return spoilt(pair, result)
 
 
 def _re_encoded(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -216,23 +174,40 @@ def _swapped_languages(pair: Specimen, _other: Specimen, _rng: np.random.Generat
 def _wrong_direction(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
     """Texts and index ask for the opposite: only the picture can tell."""
     turned = opposite(pair.recipe)
-    if turned is None:
+    files = retold(pair, turned) if turned else None
+    return Fault(files, turned) if files else None
+
+
+def _wrong_amount(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    """A stated edit by a tenth more; a plain text does not say so exactly that it would be one."""
+    if _stated(pair) is None or pair.recipe.get("phrasing") == "plain":
         return None
-    files = {}
-    for role, language in LANGUAGES.items():
-        reading = read(pair.files[role].decode("utf-8").strip(), language)
-        if reading is None:
-            return None
-        text = worded(turned, language, reading.name, phrases_of(turned, language)[0])
-        files[role] = f"{text}\n".encode()
-    return Fault(files, turned)
+    more = pair.recipe | {"percent": pair.recipe["percent"] * MORE}
+    return _result(applied(more, pair.source))
+
+
+def _left_out(pair: Specimen, part: Any) -> Fault | None:
+    """A stated edit that leaves a part of the picture as it was."""
+    wanted = _stated(pair)
+    if wanted is None:
+        return None
+    wanted[part] = pair.source[part]
+    return None if np.array_equal(wanted, applied(pair.recipe, pair.source)) else _result(wanted)
+
+
+def _channel_left_out(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    return _left_out(pair, np.s_[..., 0])
+
+
+def _region_left_out(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    height, width = pair.mask.shape
+    middle = np.s_[2 * height // 5 : 3 * height // 5, 2 * width // 5 : 3 * width // 5]
+    return _left_out(pair, middle)
 
 
 def _wrong_file(pair: Specimen, other: Specimen, _rng: np.random.Generator) -> Fault:
     size = pair.result.shape[1::-1]
-    return _pictures(
-        result=np.asarray(cv2.resize(other.result, size, interpolation=cv2.INTER_AREA), np.uint8)
-    )
+    return pictures(result=np.asarray(cv2.resize(other.result, size, interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def _truncated(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault:
@@ -258,8 +233,12 @@ CANARIES: Mapping[str, Canary] = {
         Canary("swapped_pair", "source and result exchanged", _swapped_pair),
         Canary("swapped_languages", "CH and EN exchanged", _swapped_languages),
         Canary("wrong_direction", "texts and index say the opposite", _wrong_direction),
+        Canary("wrong_amount", "a stated edit by a tenth more", _wrong_amount),
+        Canary("channel_left_out", "a stated edit of green and blue alone", _channel_left_out),
+        Canary("region_left_out", "a stated edit but for the middle 25th", _region_left_out),
         Canary("wrong_file", "another sample's result", _wrong_file),
         Canary("truncated", "the result's last 40 % are gone", _truncated),
+        *MASK_CANARIES,
     )
 }
 

@@ -10,6 +10,8 @@ run. Some need more than the files:
 | all of the outside of a structural edit | the allowed region, which the index names |
 | effect | the recipe, from the index or from an instruction that can be read |
 | instruction | an instruction in words that can be read |
+| stated | the recipe, from the index or from an instruction that can be read |
+| object | what the index carries of it, or the small network, which is asked without an index only |
 
 Without an index nobody vouches for where a moved object ended up, so the checks of the outside of a
 structural edit are in `not_run` and it does not pass; but what changed where no object can have gone, by
@@ -18,17 +20,21 @@ composite that is exact there but has changed more than 7 pixels beyond its mask
 margin, or wrong: the checks that it fails by that are in `not_run` too. `effect` and `instruction` are in
 `not_run` where an edit is asked for in other words than this project's, what concerns the making
 of a pair always, for a dataset does not tell of it; no tier requires them.
+
+`object`, `remainder` and `place` are measured without an index, and where a file is not the one that the
+index's measures are of. An index from before pairs had them is not asked for them.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.judging.inspection import INSTRUCTIONS, Inspection, Known, inspect_sample
+from iedf_assets.core.judging.inspection import INSTRUCTIONS, Inspection, Known, Measured, inspect_sample
 from iedf_assets.core.judging.lint import Issue, list_tree
 from iedf_assets.core.judging.pair_checks import (
     CHECKS,
@@ -37,24 +43,30 @@ from iedf_assets.core.judging.pair_checks import (
     INSTRUCTION,
     MAKING,
     NO_OUTSIDE,
+    OBJECT,
     POLARITY,
     SEAM,
     SHARPNESS,
+    STATED,
+    WHOLE_TIERS,
     bounds_of,
     judge,
     outside_checks,
 )
 from iedf_assets.core.parallel import Report, silent, stream_map
-from iedf_assets.core.profile.subtypes import SUBTYPES, Tier, relocates
+from iedf_assets.core.profile.subtypes import SUBTYPES, MaskCheck, Tier, relocates
 from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion, second_opinion
 from iedf_assets.core.scoring.scores import Scores
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import SampleKey
 
 FILES = "files"
 CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
+# Either of them tells whether a mask is an object.
+OPINIONS = ("object_confidence", "object_agreement")
 # Not every text is in this project's words, so no pair must have been read.
-OPTIONAL = (EFFECT, INSTRUCTION, *MAKING)
+OPTIONAL = (EFFECT, INSTRUCTION, OBJECT, *MAKING)
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,8 @@ def check_dataset(
     thresholds: Thresholds | None = None,
     threads: int = 1,
     report: Report = silent,
+    *,
+    deep: bool = False,
 ) -> CheckReport:
     """Lint a dataset and judge each of its pairs by what its files decode to.
 
@@ -129,22 +143,25 @@ def check_dataset(
         tier: judges every pair by this tier, whatever the index says.
         thresholds: None for the default ones.
         report: called after each sample.
+        deep: measure every mask anew, with a second opinion, whatever the index carries of it.
 
     Raises:
         StorageError: the index cannot be read.
+        WorkerError: the small network's file is no network.
     """
     beside = dataset.absolute().parent / "reports" / "index.jsonl"
     index = index or (beside if beside.is_file() else None)
     listing = list_tree(dataset)
     entries = _Index.read(index) if index else None
     lint, pairs = list(listing.issues), []
-    work = stream_map(lambda sample: _inspect(dataset, sample, entries), listing.samples, threads)
+    limits = thresholds or Thresholds()
+    opinion = second_opinion() if limits.min_object_agreement is not None else None
+    looking = _Looking(dataset, entries, opinion, deep=deep)
+    work = stream_map(looking.inspect, listing.samples, threads)
     for done, (sample, (inspection, issues)) in enumerate(work, 1):
         lint += issues
         entry = entries.rows.get(sample) if entries else None
-        pairs.append(
-            judge_sample(inspection, tier or _tier(sample, entry), thresholds or Thresholds(), issues)
-        )
+        pairs.append(judge_sample(inspection, tier or _tier(sample, entry), limits, issues))
         report(done, len(listing.samples))
     if entries:
         lint += _absent(entries.rows.keys() - set(listing.samples))
@@ -166,7 +183,7 @@ def judge_sample(
         return PairVerdict(inspection.sample, tier, files, tuple(checks), {})
     found = judge(scores, tier, thresholds)
     not_run = _not_run(inspection, scores, found, tier, thresholds)
-    if NO_OUTSIDE in found and scores["outside_share"] and tier != "global":
+    if NO_OUTSIDE in found and scores["outside_share"] and tier not in WHOLE_TIERS:
         # Something lies outside, but nobody knows what may have changed there.
         found.remove(NO_OUTSIDE)
     failed = (*files, *(check for check in found if check not in not_run))
@@ -180,6 +197,8 @@ def _not_run(
     outside = outside_checks(tier, thresholds)
     relocated = relocates(inspection.sample.task, inspection.sample.subtype)
     missing = {bound.check for bound, _ in bounds_of(tier, thresholds) if scores.get(bound.score) is None}
+    if any(scores.get(name) is not None for name in OPINIONS) or not _is_judged(inspection, "object"):
+        missing.discard(OBJECT)
     if scores["max_difference_outside"] is None:
         moved = relocated and not inspection.region_known
         not_run = {*outside, *(missing & {POLARITY, SEAM, SHARPNESS} if moved else ())}
@@ -191,8 +210,13 @@ def _not_run(
         not_run = set(found) & set(CONSISTENCY_CHECKS)
     else:
         not_run = set()
-    not_run |= missing & set(OPTIONAL)
+    not_run |= missing & {*OPTIONAL, STATED}
     return tuple(check for check in CHECKS if check in not_run)
+
+
+def _is_judged(inspection: Inspection, check: MaskCheck) -> bool:
+    subtype = SUBTYPES.get(inspection.sample.subtype)
+    return subtype is not None and check in subtype.mask_checks
 
 
 @dataclass(frozen=True)
@@ -226,8 +250,12 @@ class _Index:
                 issues.append(Issue(sample.file("source"), "path_outside", message))
                 path = None
             found[name] = path
-        recipe = metadata.get("recipe")
-        return Known(**found, recipe=recipe if isinstance(recipe, dict) else None), issues
+        measured = metadata.get("measured")
+        return Known(
+            **found,
+            recipe=recipe_of(metadata),
+            measured=_measured(measured) if isinstance(measured, dict) else None,
+        ), issues
 
 
 def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
@@ -241,26 +269,48 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 yield SampleKey(*places, int(row["sample_id"])), row
 
 
-def _inspect(dataset: Path, sample: SampleKey, entries: _Index | None) -> tuple[Inspection, list[Issue]]:
-    """Inspect a sample and compare it with the index; the findings of both."""
-    if entries is None:
-        inspection = inspect_sample(dataset, sample, Known())
-        return inspection, list(inspection.issues)
-    if sample not in entries.rows:
-        inspection = inspect_sample(dataset, sample, Known())
-        message = "the sample lies in the dataset, but the index does not know of it"
-        return inspection, [
-            *inspection.issues,
-            Issue(sample.file("source"), "not_in_index", message),
-        ]
-    known, issues = entries.known(sample)
-    inspection = inspect_sample(dataset, sample, known)
-    for role in INSTRUCTIONS:
-        said, listed = inspection.instructions.get(role), entries.rows[sample].get(role)
-        if said is not None and said != listed:
-            message = f"the index has {listed!r}"
-            issues.append(Issue(sample.file(role), "instruction_mismatch", message))
-    return inspection, [*inspection.issues, *issues]
+def _measured(told: Mapping[str, Any]) -> Measured:
+    """What an index carries of a mask; what could not be told is null there."""
+    return Measured(told["of"], {name: value for name, value in told["scores"].items() if value is not None})
+
+
+def recipe_of(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe that a row of an index tells, as text or, as earlier versions wrote it, as an object."""
+    recipe = metadata.get("recipe")
+    with suppress(ValueError):
+        recipe = json.loads(recipe) if isinstance(recipe, str) else recipe
+    return recipe if isinstance(recipe, dict) else None
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """Inspects samples and compares them with the index.
+
+    Attributes:
+        deep: whether masks are measured anew whatever the index carries of them.
+    """
+
+    dataset: Path
+    entries: _Index | None
+    opinion: SecondOpinion | None
+    deep: bool
+
+    def inspect(self, sample: SampleKey) -> tuple[Inspection, list[Issue]]:
+        """What is found in a sample's files, and all findings that concern it."""
+        row = self.entries.rows.get(sample) if self.entries else None
+        if self.entries is None or row is None:
+            inspection = inspect_sample(self.dataset, sample, Known(), self.opinion, afresh=True)
+            message = "the sample lies in the dataset, but the index does not know of it"
+            strays = [Issue(sample.file("source"), "not_in_index", message)] if self.entries else []
+            return inspection, [*inspection.issues, *strays]
+        known, issues = self.entries.known(sample)
+        inspection = inspect_sample(self.dataset, sample, known, self.opinion, afresh=self.deep)
+        for role in INSTRUCTIONS:
+            said, listed = inspection.instructions.get(role), row.get(role)
+            if said is not None and said != listed:
+                message = f"the index has {listed!r}"
+                issues.append(Issue(sample.file(role), "instruction_mismatch", message))
+        return inspection, [*inspection.issues, *issues]
 
 
 def _tier(sample: SampleKey, entry: Row | None) -> Tier:

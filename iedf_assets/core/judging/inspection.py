@@ -11,7 +11,9 @@ import io
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +24,27 @@ from PIL.PngImagePlugin import PngImageFile
 
 from iedf_assets.core.edits.agreement import faults, readings, stated_recipe
 from iedf_assets.core.edits.recipes import Recipe, in_pixels
+from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.judging.lint import Code, Issue
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels, quality_of
 from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
+from iedf_assets.core.scoring.masks.mask_scores import Company
+from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion
 from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
+from iedf_assets.core.scoring.stated import measure_stated
+from iedf_assets.core.storage.files import content_hash
+from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import REQUIRED, SampleKey
 
 INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
 CONTRACT_DILATION = 7
 SOFT_RIM = 0.02  # of the short side
+# Places of an object that have this share of all their pixels in common are one.
+SAME_PLACE = 0.9
 _CHROMA_BLOCK = 16
 _CHROMA_REACH = 2
 _MAX_PIXELS = 1 << 28
@@ -45,6 +55,19 @@ _LATIN = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What was measured of a sample's mask when its pair was finished.
+
+    Attributes:
+        of: `state_of` the files that it was measured of.
+        scores: those of `iedf_assets.core.scoring.masks.mask_scores.MASK_SCORES` that could be told.
+    """
+
+    of: str
+    scores: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known of a sample besides its files; None where nothing is.
 
@@ -52,11 +75,13 @@ class Known:
         allowed: the mask of where the result may differ, an absolute path.
         result_mask: that of where a moved or scaled object ends up.
         recipe: see `iedf_assets.core.edits.recipes`.
+        measured: of its mask; None when its pair is from before that was done.
     """
 
     allowed: Path | None = None
     result_mask: Path | None = None
     recipe: dict[str, Any] | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +104,28 @@ class Inspection:
     wrong_texts: tuple[str, ...] = ()
 
 
-def inspect_sample(dataset: Path, sample: SampleKey, known: Known) -> Inspection:
-    """Read all files of a sample once. Whatever is wrong with them is a finding, never an exception."""
+def state_of(checksums: Mapping[str, str | None]) -> str:
+    """What a mask's measures depend on, from the hashes of `source`, `mask` and `result_mask`."""
+    return digest([checksums.get(role) for role in ("source", "mask", "result_mask")])
+
+
+def inspect_sample(
+    dataset: Path,
+    sample: SampleKey,
+    known: Known,
+    opinion: SecondOpinion | None = None,
+    *,
+    afresh: bool = False,
+) -> Inspection:
+    """Read all files of a sample once. Whatever is wrong with them is a finding, never an exception.
+
+    What was measured of its mask is taken over where the files are still those; of other files it is measured
+    anew.
+
+    Args:
+        opinion: who is asked about the mask where it is measured; None for nobody.
+        afresh: measure the mask whatever is known of it.
+    """
     reading = _Reading(dataset, sample)
     paths = {role: dataset / sample.file(role) for role in (*REQUIRED, "mask", "mask_inverse")}
     there = {role for role, path in paths.items() if path.is_file()}
@@ -98,11 +143,40 @@ def inspect_sample(dataset: Path, sample: SampleKey, known: Known) -> Inspection
             pictures[role] = reading.region(path)
             paths[role] = path
     reading.compare(pictures, paths)
-    scores, wrong = (
-        (None, ()) if reading.unmeasurable else _scores(sample, pictures, known.recipe, instructions)
-    )
+    scores: Scores | None = None
+    wrong: tuple[str, ...] = ()
+    if sample.subtype in KINDS and not reading.unmeasurable:
+        scores, wrong = _stated_scores(sample, pictures, known.recipe, instructions, paths["result"])
+    elif not reading.unmeasurable:
+        company = _company(paths, known, afresh=afresh)
+        source = pictures.get("source")
+        if opinion and company and company.measured is None and source is not None and _asks(sample):
+            company = replace(company, opinions=opinion.of(source))
+        scores, wrong = _scores(sample, pictures, known.recipe, instructions, company)
     issues, region_known = tuple(sorted(reading.issues)), known.allowed is not None
     return Inspection(sample, issues, scores, region_known, instructions, wrong)
+
+
+def _asks(sample: SampleKey) -> bool:
+    """Whether a second opinion says something of such a sample's mask."""
+    return sample.subtype in SUBTYPES and "object" in SUBTYPES[sample.subtype].mask_checks
+
+
+def _company(paths: Mapping[str, Path], known: Known, *, afresh: bool) -> Company | None:
+    """What is known of a mask, with its measures where they are of these files; None: it is not measured."""
+    measured = known.measured
+    if afresh or measured is None:
+        return Company() if afresh else None
+    with suppress(OSError):
+        hashes = {
+            role: content_hash(paths[role].read_bytes())
+            for role in ("source", "mask", "result_mask")
+            if role in paths and paths[role].is_file()
+        }
+        if measured.of == state_of(hashes):
+            parts = measured.scores.get("object_parts")
+            return Company(parts=int(parts or 1), measured=measured.scores)
+    return Company()
 
 
 def _needed(sample: SampleKey, there: set[str]) -> set[str]:
@@ -116,6 +190,7 @@ def _scores(
     pictures: dict[str, Pixels | None],
     recipe: dict[str, Any] | None,
     instructions: dict[str, str],
+    company: Company | None,
 ) -> tuple[Scores | None, tuple[str, ...]]:
     """The scores, and what the texts say wrongly."""
     source, result, mask = (pictures.get(role) for role in ("source", "result", "mask"))
@@ -126,43 +201,80 @@ def _scores(
     stated = recipe or stated_recipe(said, sample.subtype)
     allowed, there = pictures.get("allowed"), pictures.get("result_mask")
     if allowed is not None:
-        scores = measure(source, result, mask, allowed, there, stated)
+        scores = measure(source, result, mask, allowed, there, stated, company)
     else:
-        scores = _measured_by_the_mask(sample, source, result, mask, stated)
+        scores = _measured_by_the_mask(sample, source, result, mask, stated, company)
+    scores["instruction_faults"] = None if wrong is None else len(wrong)
+    return scores, tuple(wrong or ())
+
+
+def _stated_scores(
+    sample: SampleKey,
+    pictures: dict[str, Pixels | None],
+    recipe: dict[str, Any] | None,
+    instructions: dict[str, str],
+    result_file: Path,
+) -> tuple[Scores | None, tuple[str, ...]]:
+    """The scores of a stated edit, which needs no mask, and what the texts say wrongly."""
+    source, result = (pictures.get(role) for role in ("source", "result"))
+    if source is None or result is None:
+        return None, ()
+    said = readings(instructions)
+    wrong = faults(said, sample.subtype, recipe, np.full(source.shape[:2], 255, np.uint8))
+    first = next(iter(said.values()), None)
+    stated = recipe or {**stated_recipe(said, sample.subtype), "level": first.level if first else None}
+    scores = measure_stated(source, result, stated, quality_of(result_file))
     scores["instruction_faults"] = None if wrong is None else len(wrong)
     return scores, tuple(wrong or ())
 
 
 def _measured_by_the_mask(
-    sample: SampleKey, source: Pixels, result: Pixels, mask: Pixels, stated: Recipe
+    sample: SampleKey,
+    source: Pixels,
+    result: Pixels,
+    mask: Pixels,
+    stated: Recipe,
+    company: Company | None,
 ) -> Scores:
     """The scores of a pair whose allowed region nobody names."""
-    there = _stated_result_mask(sample, mask, stated)
+    places = _stated_result_masks(sample, mask, stated)
+    there = np.bitwise_or.reduce(places) if places else None
     subtype = SUBTYPES.get(sample.subtype)
     widest = widest_region(mask if there is None else mask | there, subtype)
-    scores = measure(source, result, mask, widest, there, stated)
+    scores = measure(source, result, mask, widest, there, stated, company)
     if relocates(sample.task, sample.subtype):
-        unknown = (*OUTSIDE_SCORES, "polarity", "seam", "sharpness") if there is None else CONSISTENCY_SCORES
+        unknown: tuple[str, ...] = CONSISTENCY_SCORES
+        if there is None:
+            unknown = (*OUTSIDE_SCORES, "polarity", "seam", "seam_over_texture", "sharpness")
+        elif not _is_one_place(places):
+            # Beside the object lies what was filled, which is softer.
+            unknown = (*CONSISTENCY_SCORES, "sharpness", "scaled_sharpness")
         return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
     narrow = grown(mask, CONTRACT_DILATION)
     share = np.count_nonzero(narrow == 0) / mask.size
     return {**scores, **consistency(source, result, narrow), "outside_share": share}
 
 
-def _stated_result_mask(sample: SampleKey, mask: Pixels, stated: Recipe) -> Pixels | None:
-    """Where an object ends up by what its instruction says; None when it does not say."""
+def _stated_result_masks(sample: SampleKey, mask: Pixels, stated: Recipe) -> list[Pixels]:
+    """Where an object may end up by what its instruction says; none when it does not say."""
     subtype = SUBTYPES.get(sample.subtype)
     if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
-        return None
-    found = np.zeros_like(mask)
+        return []
+    found = []
     # An object's soft rim may reach a border, and so be anchored to it, where its mask does not.
     for reach in (0, round(SOFT_RIM * min(mask.shape))):
         rows, columns = grown_box(mask, reach)
         size = {"width": columns.stop - columns.start, "height": rows.stop - rows.start}
         box = {"x": columns.start, "y": rows.start, **size}
         there = edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
-        found = found if there is None else np.asarray(found | there, np.uint8)
+        found += [] if there is None else [there]
     return found
+
+
+def _is_one_place(places: list[Pixels]) -> bool:
+    """Whether the places where an object may be are nearly the same."""
+    everywhere, both = np.bitwise_or.reduce(places), np.bitwise_and.reduce(places)
+    return bool(np.count_nonzero(both) >= SAME_PLACE * np.count_nonzero(everywhere))
 
 
 def grown(mask: Pixels, by: int) -> Pixels:

@@ -10,10 +10,11 @@ from typing import Any
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.judging.inspection import Inspection, Known, inspect_sample
+from iedf_assets.core.judging.inspection import Inspection, Known, Measured, inspect_sample, state_of
 from iedf_assets.core.judging.lint import Issue
 from iedf_assets.core.parallel import Report, silent, stream_map
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.scoring.masks.mask_scores import carried
 from iedf_assets.core.scoring.scores import SCORES_VERSION
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import digest
@@ -50,12 +51,12 @@ def inspect_published(
         StorageError: a manifest cannot be read.
     """
     published = table_of(layout, "dataset", category).filter(pl.col("status") == "published")
-    published = published.select("sample_key", "edit_id", "edit_key")
+    published = published.select("sample_key", "edit_id", "edit_key", "pair_key")
     cache = layout.manifests / "inspections" / f"{category}.parquet"
     known = _known(cache)
     signed = pl.DataFrame(schema={name: _SCHEMA[name] for name in ("sample_key", "signature")})
     for batch in batches(published):
-        signatures = [_signature(layout, key, edit_id) for key, edit_id, _ in batch.iter_rows()]
+        signatures = [_signature(layout, key, edit_id) for key, edit_id, *_ in batch.iter_rows()]
         signed.extend(batch.select("sample_key", signature=pl.Series(signatures, dtype=pl.String)))
     gone = collected(known.select("sample_key").join(signed.lazy(), on="sample_key", how="anti"))
     before = known.select("sample_key", "signature")
@@ -84,20 +85,44 @@ def _inspector(layout: Layout, category: str, samples: pl.DataFrame) -> Callable
     """What inspects one of some samples and gives its row of the cache."""
     edits = table_of(layout, "edited_images", category).filter(among("key", samples["edit_key"].drop_nulls()))
     recipes = dict(collected(edits.select("key", "recipe")).iter_rows())
+    pairs = table_of(layout, "edit_pairs", category).filter(among("key", samples["pair_key"].drop_nulls()))
+    made = {key: told for key, *told in collected(pairs.select("key", "scores", "checksums")).iter_rows()}
 
     def inspect(row: Row) -> tuple[str, str, str]:
         sample, recipe = SampleKey.parse(row["sample_key"]), recipes.get(row["edit_key"])
-        known = known_of(layout, sample, json.loads(recipe) if recipe else None)
+        measured = measured_of(*made.get(row["pair_key"], (None, None)))
+        known = known_of(layout, sample, json.loads(recipe) if recipe else None, measured)
         return row["sample_key"], row["signature"], _dump(inspect_sample(layout.dataset, sample, known))
 
     return inspect
 
 
-def known_of(layout: Layout, sample: SampleKey, recipe: dict[str, Any] | None = None) -> Known:
+def measured_of(scores: str | None, checksums: str | None) -> Measured | None:
+    """What a row of edit_pairs tells of its mask; None of a pair from before that was measured.
+
+    Args:
+        scores, checksums: its columns, JSON.
+    """
+    found = carried(json.loads(scores or "{}") or {})
+    files = json.loads(checksums or "{}") or {}
+    if not found or not files:
+        return None
+    names = {"source": "source.jpg", "mask": "mask.png", "result_mask": "result_mask.png"}
+    return Measured(state_of({role: files.get(name) for role, name in names.items()}), found)
+
+
+def known_of(
+    layout: Layout,
+    sample: SampleKey,
+    recipe: dict[str, Any] | None = None,
+    measured: Measured | None = None,
+) -> Known:
     """What is known of a published sample."""
-    relocates = sample.subtype in SUBTYPES and SUBTYPES[sample.subtype].relocates
-    result_mask = layout.result_mask(sample) if relocates else None
-    return Known(layout.allowed_region(sample), result_mask, recipe)
+    subtype = SUBTYPES.get(sample.subtype)
+    if subtype and subtype.tier == "stated":
+        return Known(recipe=recipe)
+    result_mask = layout.result_mask(sample) if subtype and subtype.relocates else None
+    return Known(layout.allowed_region(sample), result_mask, recipe, measured)
 
 
 def _known(cache: Path) -> pl.LazyFrame:

@@ -13,6 +13,9 @@
 | upscaling | the model worked at a much smaller size | a soft patch in a sharp photo |
 | judged | the model's own judge rates it low | edits that miss the point |
 | seam | the change ends in a step | hard pastes |
+| object | a second opinion has another piece, or two things hang by a neck | half objects, slabs |
+| remainder | beside it lies what looks like the object, or in it what does not | ghosts |
+| place | the object ends up on another, off the ground, or off a border | things that float |
 | effect | the pixels do not do what the recipe says | wrong directions, swapped files |
 | instruction | a text says something else than recipe, picture or the other language | wrong texts |
 | no_outside | nothing lies outside, so that nothing outside could be checked | masks of everything |
@@ -23,10 +26,11 @@
 | drift | the outside is shifted or zoomed | models that do not hold the frame |
 | leak | a connected part outside changed, or too much of all change lies outside | stray edits |
 | approval | nobody said that a global edit is right | global edits that nobody looked at |
+| stated | the result is not what the recipe states, made again | another amount, a part left out |
 
-A tier applies the checks that its section of the thresholds has a limit for. A pair of the tier `global` has
-no outside: it passes `approval` by the profile's word, by the judge, or by a review
-(`iedf_assets.core.storage.reviews`).
+A tier applies the checks that its section of the thresholds has a limit for. Pairs of the tiers `stated` and
+`global` have no outside. The one is made again and compared; the other passes `approval` by the profile's
+word, by the judge, or by a review (`iedf_assets.core.storage.reviews`).
 """
 
 import math
@@ -34,11 +38,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from iedf_assets.core.profile.subtypes import Tier
-from iedf_assets.core.profile.thresholds import GlobalTier, Thresholds
+from iedf_assets.core.profile.thresholds import Thresholds
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
 SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
+OBJECT, REMAINDER, PLACE = "object", "remainder", "place"
+STATED = "stated"
+# Tiers of which nothing lies outside.
+WHOLE_TIERS: tuple[Tier, ...] = ("stated", "global")
 
 
 @dataclass(frozen=True)
@@ -48,34 +56,54 @@ class Bound:
     Attributes:
         limit: the key in the thresholds: `min_...` or `max_...`.
         required: whether a pair without that score fails; else the score does not apply to every pair.
+        better: a score that is judged in its place where a pair has it.
     """
 
     check: str
     score: str
     limit: str
     required: bool = True
+    better: str | None = None
 
 
-# Of mask, inside and texts: the same for all tiers but the global one, which has no mask to go by.
+# Of mask, inside and texts: the same for all tiers but those of the whole picture, which have no mask.
 INSIDE_BOUNDS = (
-    Bound("mask_area", "mask_share", "min_mask_share"),
-    Bound("mask_area", "mask_share", "max_mask_share"),
+    # Of a background edit what it leaves alone is judged: a thin object is no fault, none at all is one.
+    Bound("mask_area", "mask_share", "min_mask_share", better="object_share"),
+    Bound("mask_area", "mask_share", "max_mask_share", better="object_share"),
     Bound("mask_shape", "mask_largest_share", "min_mask_largest_share"),
-    Bound("mask_shape", "mask_hole_share", "max_mask_hole_share"),
+    Bound("mask_shape", "mask_hole_share", "max_mask_hole_share", better="filled_holes"),
     Bound("no_op", "changed_share_inside", "min_changed_share_inside"),
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
-    Bound(SHARPNESS, "sharpness", "min_sharpness", required=False),
-    Bound("recomposition", "recomposition_error", "max_recomposition_error", required=False),
+    Bound(SHARPNESS, "sharpness", "min_sharpness", required=False, better="scaled_sharpness"),
+    Bound(
+        "recomposition",
+        "recomposition_error",
+        "max_recomposition_error",
+        required=False,
+        better="recomposition_thin",
+    ),
     Bound("registration", "raw_shift", "max_raw_shift", required=False),
     Bound("registration", "raw_zoom", "max_raw_zoom", required=False),
     Bound("upscaling", "upscaling", "max_upscaling", required=False),
     Bound(JUDGED, "judge_instruction", "min_judge_instruction", required=False),
     Bound(JUDGED, "judge_preservation", "min_judge_preservation", required=False),
-    Bound(SEAM, "seam", "max_seam", required=False),
+    Bound(SEAM, "seam", "max_seam", required=False, better="seam_over_texture"),
+    Bound(OBJECT, "object_confidence", "min_object_confidence", required=False),
+    Bound(OBJECT, "object_agreement", "min_object_agreement", required=False),
+    Bound(OBJECT, "neck_step", "max_neck_step", required=False),
+    Bound(REMAINDER, "outline_unseen", "max_outline_unseen", required=False),
+    Bound(REMAINDER, "remainder", "max_remainder", required=False),
+    Bound(REMAINDER, "swallowed", "max_swallowed", required=False),
+    Bound(PLACE, "overlap", "max_overlap", required=False),
+    Bound(PLACE, "lift", "max_lift", required=False),
+    Bound(PLACE, "detached_borders", "max_detached_borders", required=False),
     Bound(EFFECT, "effect", "min_effect", required=False),
     Bound(INSTRUCTION, "instruction_faults", "max_instruction_faults", required=False),
 )
+STATED_BOUND = Bound(STATED, "stated_error", "max_stated_error")
+STATED_CHECKS = ("no_op", INSTRUCTION)
 GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED)
 # What tells how a pair was made; nobody can know it from a dataset.
 MAKING = ("recomposition", "registration", "upscaling", JUDGED)
@@ -94,21 +122,26 @@ OUTSIDE_BOUNDS = (
     Bound("leak", "leak_share", "max_leak_share"),
 )
 CHECKS = tuple(
-    dict.fromkeys([bound.check for bound in (*INSIDE_BOUNDS, *OUTSIDE_BOUNDS)] + [NO_OUTSIDE, APPROVAL])
+    dict.fromkeys(
+        [bound.check for bound in (*INSIDE_BOUNDS, *OUTSIDE_BOUNDS)] + [NO_OUTSIDE, APPROVAL, STATED]
+    )
 )
 
 
 def bounds_of(tier: Tier, thresholds: Thresholds) -> Iterator[tuple[Bound, float]]:
     """The bounds that a tier's pairs must hold, with their limits."""
+    whole = {"stated": STATED_CHECKS, "global": GLOBAL_CHECKS}
     for bound in INSIDE_BOUNDS:
-        if tier != "global" or bound.check in GLOBAL_CHECKS:
-            yield bound, getattr(thresholds, bound.limit)
+        limit = getattr(thresholds, bound.limit)
+        if limit is not None and (tier not in whole or bound.check in whole[tier]):
+            yield bound, limit
+    if tier == "stated":
+        yield STATED_BOUND, thresholds.max_stated_error
     section = thresholds.of(tier)
-    if not isinstance(section, GlobalTier):
-        for bound in OUTSIDE_BOUNDS:
-            limit = getattr(section, bound.limit)
-            if limit is not None:
-                yield bound, limit
+    for bound in OUTSIDE_BOUNDS if section else ():
+        limit = getattr(section, bound.limit)
+        if limit is not None:
+            yield bound, limit
 
 
 def outside_checks(tier: Tier, thresholds: Thresholds) -> tuple[str, ...]:
@@ -127,9 +160,9 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
     failed = [
         bound.check
         for bound, limit in bounds_of(tier, thresholds)
-        if not (without_outside and bound.check in outside) and not _holds(bound, scores, limit)
+        if not (without_outside and bound.check in outside) and not holds(bound, scores, limit)
     ]
-    if without_outside and tier != "global":
+    if without_outside and tier not in WHOLE_TIERS:
         failed.append(NO_OUTSIDE)
     approved = thresholds.global_.publish or scores.get("judge_instruction") is not None
     if tier == "global" and not approved:
@@ -137,8 +170,10 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
     return list(dict.fromkeys(failed))
 
 
-def _holds(bound: Bound, scores: Mapping[str, float | None], limit: float) -> bool:
-    value = scores.get(bound.score)
+def holds(bound: Bound, scores: Mapping[str, float | None], limit: float) -> bool:
+    """Whether a score holds its limit; one that is absent does where it is not required."""
+    better = scores.get(bound.better) if bound.better else None
+    value = scores.get(bound.score) if better is None else better
     if value is None:
         return not bound.required
     if math.isnan(value):

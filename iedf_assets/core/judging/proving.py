@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.judging.canaries import CANARIES, Fault, Specimen, index_entry, injected
-from iedf_assets.core.judging.dataset_check import check_dataset
+import numpy as np
+
+from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected
+from iedf_assets.core.judging.dataset_check import check_dataset, recipe_of
+from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.parallel import Report, silent
 from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.thresholds import Thresholds
@@ -15,6 +18,8 @@ from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.keys import seed_from
 from iedf_assets.core.storage.naming import SUFFIXES, SampleKey
 
+# Masks that only an index names: role → its key.
+REGIONS = {"allowed": "allowed_region_mask_path", "result_mask": "result_mask_path"}
 # Copies without a fault, which have to pass.
 UNTOUCHED = "untouched"
 
@@ -145,9 +150,10 @@ def plant(name: str, outputs: Path, folder: Path, entries: Sequence[Row], seed: 
         sample = SampleKey.parse(entry["sample_key"])
         for tree in ("indexed", "bare"):
             for role, content in {**pair.files, **fault.files}.items():
-                _write(folder / tree / "dataset" / sample.file(role), content)
-        for named in _regions(entry):
-            _write(folder / "indexed" / named, (outputs / named).read_bytes())
+                if role not in REGIONS:
+                    _write(folder / tree / "dataset" / sample.file(role), content)
+        for role, named in _regions(entry).items():
+            _write(folder / "indexed" / named, fault.files.get(role) or (outputs / named).read_bytes())
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     _write(folder / "indexed" / "reports" / "index.jsonl", text.encode("utf-8"))
     return {line["sample_key"] for line in lines}
@@ -155,16 +161,20 @@ def plant(name: str, outputs: Path, folder: Path, entries: Sequence[Row], seed: 
 
 def _specimen(outputs: Path, entry: Row) -> Specimen:
     dataset, sample = outputs / "dataset", SampleKey.parse(entry["sample_key"])
-    source, result, mask = (decode(dataset / sample.file(role)) for role in ("source", "result", "mask"))
-    allowed = decode(outputs / entry["metadata"]["allowed_region_mask_path"])
-    files = {role: (dataset / sample.file(role)).read_bytes() for role in SUFFIXES}
-    return Specimen(source, result, mask, allowed, files, entry["metadata"]["recipe"])
+    source, result = (decode(dataset / sample.file(role)) for role in ("source", "result"))
+    paths = {role: dataset / sample.file(role) for role in SUFFIXES}
+    files = {role: path.read_bytes() for role, path in paths.items() if path.is_file()}
+    named = entry["metadata"].get("allowed_region_mask_path")
+    everything = np.full(source.shape[:2], 255, np.uint8)
+    mask = decode(paths["mask"]) if "mask" in files else everything
+    allowed = decode(outputs / named) if named else everything
+    return Specimen(source, result, mask, allowed, files, recipe_of(entry["metadata"]) or {})
 
 
-def _regions(entry: Row) -> Iterable[str]:
-    """The masks beside the dataset that the index names, relative to the outputs."""
+def _regions(entry: Row) -> dict[str, str]:
+    """The masks beside the dataset that the index names, by role, relative to the outputs."""
     metadata = entry["metadata"]
-    return [metadata[key] for key in ("allowed_region_mask_path", "result_mask_path") if metadata.get(key)]
+    return {role: metadata[key] for role, key in REGIONS.items() if metadata.get(key)}
 
 
 def _write(path: Path, content: bytes) -> None:

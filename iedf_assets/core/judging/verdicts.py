@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iedf_assets.core.judging.pair_checks import judge
+from iedf_assets.core.judging.telling import told
 from iedf_assets.core.profile.schema import Category
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot
@@ -37,7 +38,8 @@ def verdict(
     if review == "reject":
         outcome |= {"status": "rejected", "reason": REJECTED_BY_REVIEW, "detail": "a person rejected it"}
     elif failed and review != "accept":
-        outcome |= {"status": "rejected", "reason": failed[0], "detail": f"failed: {', '.join(failed)}"}
+        why = [told(check, pair["scores"], pair["tier"], category.thresholds) for check in failed]
+        outcome |= {"status": "rejected", "reason": failed[0], "detail": f"failed: {', '.join(why)}"}
     return row_of(slot, category, edit=edit, pair=pair, **outcome)
 
 

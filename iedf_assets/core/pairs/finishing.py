@@ -4,22 +4,33 @@ Source and result are encoded from the same decoded pixels with the same setting
 same pixels wherever no block of the edit lies, whatever the photo's own format was.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
-from iedf_assets.core.errors import StorageError, WorkerError
+from iedf_assets.core.edits.stated import applied
+from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.scoring.masks.mask_scores import Company
+from iedf_assets.core.scoring.masks.second_opinion import second_opinion
 from iedf_assets.core.scoring.scores import Scores, measure
+from iedf_assets.core.scoring.stated import measure_stated
+from iedf_assets.core.storage.item_loop import attempt, attempted
 from iedf_assets.core.storage.journal import Row
+
+# Layers differ from their source along the outline, which takes about this share of a picture with a thing
+# that is not thin; its width, as a share of the short side.
+OUTLINE, OUTLINE_WIDTH = 0.04, 0.006
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,9 @@ class PairRequest:
         edit_folder: holds `picture.png`, the edited pixels.
         x, y: where the upper left corner of that picture lies in the source, pixels.
         silhouette: file of the object's silhouette in the source; None for an edit of all.
+        object: the object, see `core.pictures.layers`; empty for an edit of all.
+        others: files of the other objects' silhouettes; None where they are not known.
+        asks: whether a second opinion is asked of the object.
         made_with: what a model made the picture with; None for a picture that lies where it belongs already.
         judged: the judge's ratings, if it was asked.
         quality: JPEG quality of both files.
@@ -60,6 +74,9 @@ class PairRequest:
     x: int
     y: int
     silhouette: str | None
+    object: dict[str, Any]
+    others: list[str] | None
+    asks: bool
     made_with: dict[str, Any] | None
     judged: dict[str, int] | None
     quality: int
@@ -77,7 +94,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
     """Write a pair's files into an existing folder and measure them.
 
     The files: `source.jpg`, `result.jpg`, `mask.png`, `mask-1.png`, `allowed.png` and, of a moved or scaled
-    object, `result_mask.png`.
+    object, `result_mask.png`; of a stated edit the first two alone.
 
     Returns:
         `status`, `tier`, `width`, `height` and `scores`, of the pixels that the written files decode to.
@@ -94,6 +111,8 @@ def finish(request: PairRequest, folder: Path) -> Row:
         max_megapixels=request.max_megapixels,
         expected_id=request.source_id,
     ).rgb
+    if subtype.tier == "stated":
+        return _finish_stated(request, source, folder)
     height, width = source.shape[:2]
     silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
@@ -116,10 +135,78 @@ def finish(request: PairRequest, folder: Path) -> Row:
     written = decode_jpeg(source_file), decode_jpeg(result_file)
     recipe = {**request.recipe, "subtype": request.subtype}
     texts = {role: getattr(request, role) for role in LANGUAGES}
-    scores = measure(*written, mask, allowed, result_mask, recipe)
+    scores = measure(*written, mask, allowed, result_mask, recipe, _company(request, written[0]))
     scores |= making
+    if request.recomposition_error is not None and mask.any():
+        scores["recomposition_thin"] = request.recomposition_error * min(
+            1.0, OUTLINE / max(outline_share(mask), 1e-6)
+        )
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
+
+
+def _finish_stated(request: PairRequest, source: Pixels, folder: Path) -> Row:
+    """The result is made here, of what the published source decodes to, so that anybody can make it again."""
+    recipe = {**request.recipe, "subtype": request.subtype}
+    source_file = encode_jpeg(source, request.quality)
+    published = decode_jpeg(source_file)
+    result_file = encode_jpeg(applied(recipe, published), request.quality)
+    (folder / "source.jpg").write_bytes(source_file)
+    (folder / "result.jpg").write_bytes(result_file)
+    height, width = source.shape[:2]
+    texts = {role: getattr(request, role) for role in LANGUAGES}
+    scores = measure_stated(published, decode_jpeg(result_file), recipe, request.quality)
+    scores |= _of_the_making(request)
+    scores["instruction_faults"] = instruction_faults(texts, recipe, np.full((height, width), 255, np.uint8))
+    return {"status": "done", "tier": "stated", "width": width, "height": height, "scores": scores}
+
+
+def _company(request: PairRequest, source: Pixels) -> Company:
+    """What is known of the object and of those beside it."""
+    height, width = source.shape[:2]
+    others = None
+    if request.others is not None:
+        others = np.zeros((height, width), np.uint8)
+        for file in request.others:
+            others |= _silhouette(file, width, height)
+    own = None
+    if request.silhouette and request.object.get("footprint"):
+        own = _silhouette(str(Path(request.silhouette).with_name(request.object["mask"])), width, height)
+    opinion = second_opinion() if request.asks else None
+    return Company(
+        confidence=request.object.get("confidence"),
+        parts=len(request.object.get("parts") or [1]) if request.object else None,
+        others=others,
+        own=own,
+        opinions=opinion.of(source) if opinion else None,
+    )
+
+
+def outline_share(mask: Pixels) -> float:
+    """The share of a picture that a mask's outline takes, from a little inside to as much outside, 0 to 1."""
+    reach = max(1, round(OUTLINE_WIDTH * min(mask.shape) / 2))
+    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    rim = cv2.dilate(mask, square) - cv2.erode(mask, square, borderValue=255)
+    return float(np.count_nonzero(rim)) / mask.size
+
+
+def finished_apart(request: PairRequest, apart: Apart, timeout_s: float) -> Row:
+    """The row of a pair that is finished in a child process, whatever becomes of it.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    begun = time.perf_counter()
+    try:
+        return dict(apart.call(f"{__name__}:finished", asdict(request), timeout_s))
+    except SourceError as error:
+        outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
+        return attempted(request, outcome, time.perf_counter() - begun)
+
+
+def finished(asked: dict[str, Any]) -> Row:
+    """The row of a pair, made here; what `finished_apart` calls."""
+    return attempt(PairRequest(**asked), finish)
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
 from iedf_assets.core.storage.files import fresh_folder, place_file, write_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout, SampleKey
@@ -74,6 +74,17 @@ def publish(layout: Layout, sample: SampleKey, pair: Pair, *, unchanged: bool) -
     place_file(pictures[source], source)
 
 
+def write_texts(layout: Layout, sample: SampleKey, pair: Pair) -> None:
+    """Make a sample's texts those of `pair`, whose pictures are in place.
+
+    Raises:
+        OSError: the disk cannot be written.
+    """
+    for role, text in pair.texts.items():
+        if not _says(layout.dataset / sample.file(role), text):
+            write_text(layout.dataset / sample.file(role), text)
+
+
 def withdraw(layout: Layout, sample: SampleKey) -> None:
     """Take a sample's files out of the dataset; those that are gone already do not matter."""
     roles = ("source", "result", "instruction_ch", "instruction_en", "mask", "mask_inverse")
@@ -82,24 +93,38 @@ def withdraw(layout: Layout, sample: SampleKey) -> None:
         path.unlink(missing_ok=True)
 
 
-def is_complete(layout: Layout, sample: SampleKey, pair: Row | None) -> bool:
-    """Whether all files of a sample are there and none is empty, and the pictures are those of its pair.
+def is_complete(
+    layout: Layout, sample: SampleKey, pair: Row | None, instructions: tuple[str, str] | None = None
+) -> bool:
+    """Whether all files of a sample are there and none is empty, and they are those of its pair.
 
     Args:
         pair: its row of edit_pairs; None when it is not known any more.
+        instructions: in Chinese and English; None when they are not known any more.
     """
-    names = [*_ROLES, "allowed.png", *(["result_mask.png"] if SUBTYPES[sample.subtype].relocates else [])]
+    names = _names(SUBTYPES[sample.subtype])
     # Texts as paths: this is asked of every sample, time and again.
     paths = {name: _target(layout, sample, name) for name in names}
-    texts = (f"{layout.dataset}/{sample.file(role)}" for role in ("instruction_ch", "instruction_en"))
+    texts = [f"{layout.dataset}/{sample.file(role)}" for role in ("instruction_ch", "instruction_en")]
     try:
         if not all(os.stat(path).st_size for path in (*paths.values(), *texts)):  # noqa: PTH116
             return False
     except OSError:
         return False
+    if instructions and not all(
+        _says(Path(path), one_line(text)) for path, text in zip(texts, instructions, strict=True)
+    ):
+        return False
     if pair is None or not pair["files"]:
         return True
     return are_intact({name: paths[name] for name in pair["files"]}, pair)
+
+
+def _names(subtype: Subtype) -> list[str]:
+    """The staged files of a pair of a subtype."""
+    if subtype.tier == "stated":
+        return ["source.jpg", "result.jpg"]
+    return [*_ROLES, "allowed.png", *(["result_mask.png"] if subtype.relocates else [])]
 
 
 def keep_reject(layout: Layout, edit_id: str, pair: Pair, reasons: Mapping[str, Any]) -> None:

@@ -1,17 +1,22 @@
 """Encoding and decoding the factory's own files: pairs as JPEG, masks and layers as PNG."""
 
+import hashlib
 import io
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from iedf_assets.core.errors import StorageError
 
 # No file of the factory is larger; a tree that others made is not trusted to be sensible.
 MAX_PIXELS = 250_000_000
+# Of the bytes that the encoder of Pillow's wheels makes of a known picture.
+_REFERENCE = "e8cd94350a07c6e6"
 
 Pixels = NDArray[np.uint8]
 """uint8 pixels: RGB (H, W, 3), RGBA (H, W, 4) or a mask (H, W)."""
@@ -26,6 +31,25 @@ def encode_jpeg(rgb: Pixels, quality: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
+
+
+@cache
+def is_reference_encoder() -> bool:
+    """Whether `encode_jpeg` gives the very bytes here that it gives with the libjpeg of Pillow's wheels."""
+    ramp = np.arange(64, dtype=np.uint8) * 4
+    across, down = np.meshgrid(ramp, ramp)
+    codes = encode_jpeg(np.dstack([across, down, across ^ down]), 90)
+    return hashlib.sha256(codes).hexdigest()[:16] == _REFERENCE
+
+
+def quality_of(path: Path) -> int | None:
+    """The quality that `encode_jpeg` wrote a file with; None for what another encoder wrote, or is none."""
+    try:
+        with Image.open(path, formats=("JPEG",)) as picture:
+            full = isinstance(picture, JpegImageFile) and all(layer[1:3] == (1, 1) for layer in picture.layer)
+            return _qualities().get(_tables(picture)) if full else None
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -61,6 +85,18 @@ def decode(path: Path) -> Pixels:
             return np.asarray(picture)
     except (OSError, SyntaxError, ValueError) as error:
         raise StorageError(f"{path} cannot be decoded: {error}", "delete it and run again") from error
+
+
+@cache
+def _qualities() -> dict[str, int]:
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    files = {number: io.BytesIO(encode_jpeg(grey, number)) for number in range(75, 101)}
+    return {_tables(JpegImageFile(file)): number for number, file in files.items()}
+
+
+def _tables(picture: Image.Image) -> str:
+    tables: dict[int, list[int]] = getattr(picture, "quantization", {})
+    return str(sorted((number, list(table)) for number, table in tables.items()))
 
 
 def _blue_first(pixels: Pixels) -> Pixels:

@@ -51,6 +51,10 @@ class Colour:
     en: str
     ch: str
 
+    def word(self, language: str) -> str:
+        """Its name in `en` or `ch`."""
+        return self.en if language == "en" else self.ch
+
 
 COLOURS = {
     key: Colour(key, key.replace("_", " "), chinese)

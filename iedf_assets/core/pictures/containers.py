@@ -8,24 +8,36 @@ the segments that it needs; broken metadata cannot spoil sound pixels.
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.reasons import CORRUPTED, TRUNCATED, UNREADABLE
+from iedf_assets.core.pictures.formats.colour_spaces import Space, of_code_points, of_exif, of_png
+from iedf_assets.core.pictures.formats.raw_files import raw_kind
+from iedf_assets.core.pictures.formats.tiff import entries_of, number_of, tags_of
+from iedf_assets.core.reasons import CORRUPTED, RAW_FILE, TRUNCATED, UNREADABLE
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_PNG_TOLD = frozenset({b"eXIf", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
 _JPEG_SEQUENTIAL = frozenset({0xC0, 0xC1})
 _JPEG_KEPT = frozenset({0xE0, 0xEE})  # JFIF and Adobe: they say which colour space the components are in
 # tables, scans, line numbers, comments and applications' own
 _JPEG_BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 _ORIENTATION = 0x0112
-_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+# What lies among photos and is none that is read.
+_FOREIGN = (
+    (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"8BPS", "Photoshop's PSD"), (b"%PDF", "a PDF"), (b"PK\x03\x04", "an archive"), (b"<svg", "SVG"),
+    (b"\0\x05\x16\x07", "macOS' notes on another file"), (b"\x1aE\xdf\xa3", "a film"),
+)  # fmt: skip
 _MAX_PROFILE_BYTES = 16 << 20
+# The boxes that describe an AVIF or HEIF lie before its pixels, and take no more.
+_MAX_BOXES = 1 << 20
+# Programs write about ten; each one takes its time with every pixel.
+_MAX_SCANS = 100
 
 
 @dataclass(frozen=True)
@@ -37,12 +49,14 @@ class Container:
         data: what the decoder is to read.
         exif: the EXIF block, empty when there is none or when only the decoder knows it.
         icc: the colour profile, likewise.
+        space: the colours by other words of the file, which count where it has no profile; None for sRGB.
     """
 
     format: str
     data: bytes
     exif: bytes = b""
     icc: bytes = b""
+    space: Space | None = None
 
 
 def take_apart(data: bytes) -> Container:
@@ -54,24 +68,24 @@ def take_apart(data: bytes) -> Container:
     """
     if not data:
         raise SourceError(UNREADABLE, "the file is empty")
+    raw = raw_kind(data)
+    if raw is not None:
+        raise SourceError(
+            RAW_FILE, f"a raw file ({raw}), not a photo yet", "develop it, and put the JPEG or TIFF here"
+        )
     for name, matches, walk in _FORMATS:
         if matches(data):
             return walk(name, data)
-    raise SourceError(
-        UNREADABLE,
-        f"not a picture in a format that is read; it begins with {data[:12]!r}",
-        "convert it to JPEG or PNG",
-    )
+    known = next((name for beginning, name in _FOREIGN if data.startswith(beginning)), None)
+    told = known or f"a format that is not read; it begins with {data[:12]!r}"
+    raise SourceError(UNREADABLE, f"not a picture but {told}: convert it to JPEG or PNG if it is one")
 
 
 def orientation(exif: bytes) -> int:
     """The EXIF orientation, 1-8; 1 when there is none or the block is broken."""
-    block = exif.removeprefix(b"Exif\0\0")
-    for tag, _, value in _tiff_entries(block):
-        if tag == _ORIENTATION and len(value) >= 2:
-            number = int.from_bytes(value[:2], _byte_order(block))
-            return number if 1 <= number <= 8 else 1
-    return 1
+    entry = tags_of(exif.removeprefix(b"Exif\0\0")).get(_ORIENTATION)
+    number = number_of(entry) if entry else None
+    return number if number is not None and 1 <= number <= 8 else 1
 
 
 def _jpeg(name: str, data: bytes) -> Container:
@@ -89,7 +103,8 @@ def _jpeg(name: str, data: bytes) -> Container:
             kept.append(data[start:end])
         if marker in _JPEG_SEQUENTIAL:
             components = body[5:6]
-    return Container(name, b"".join(kept), exif, b"".join(profile[part] for part in sorted(profile)))
+    icc = b"".join(profile[part] for part in sorted(profile))
+    return Container(name, b"".join(kept), exif, icc, of_exif(exif))
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -121,7 +136,7 @@ def _jpeg_end(data: bytes, at: int, *, one_scan: bool) -> int:
     """
     stops = _scan_stops(data, restarts=b"\xff\xdd\0\4" in data)
     allowed = frozenset[int]() if one_scan else _JPEG_BETWEEN_SCANS
-    in_scan = True
+    in_scan, scans = True, 1
     while (index := int(np.searchsorted(stops, at))) < len(stops):
         stop = int(stops[index])
         marker, length = data[stop + 1], int.from_bytes(data[stop + 2 : stop + 4], "big")
@@ -132,6 +147,9 @@ def _jpeg_end(data: bytes, at: int, *, one_scan: bool) -> int:
         in_scan = marker == 0xDA
         if marker not in allowed or (in_scan and length != 6 + 2 * int.from_bytes(data[stop + 4 : stop + 5])):
             raise SourceError(CORRUPTED, f"the JPEG's scan is broken at byte {stop}")
+        scans += in_scan
+        if scans > _MAX_SCANS:
+            raise SourceError(CORRUPTED, f"the JPEG has more than {_MAX_SCANS} scans, which none needs")
         at = stop + 2 + length
     raise SourceError(TRUNCATED, "the JPEG has no end")
 
@@ -152,7 +170,7 @@ def _scan_stops(data: bytes, *, restarts: bool) -> NDArray[np.intp]:
 
 
 def _png(name: str, data: bytes) -> Container:
-    view, at, kept, exif, icc = memoryview(data), 8, [data[:8]], b"", b""
+    view, at, kept, told = memoryview(data), 8, [data[:8]], dict[bytes, bytes]()
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
@@ -164,14 +182,26 @@ def _png(name: str, data: bytes) -> Container:
             raise SourceError(CORRUPTED, f"the checksum of the PNG's chunk {kind.decode()} is wrong")
         if kind in _PNG_KEPT:
             kept.append(data[at:end])
-        elif kind == b"eXIf":
-            exif = data[at + 8 : end - 4]
-        elif kind == b"iCCP":
-            icc = _inflated_profile(data[at + 8 : end - 4])
+        elif kind in _PNG_TOLD:
+            # The first one counts, and no other is so much as inflated.
+            told.setdefault(kind, data[at + 8 : end - 4])
         if kind == b"IEND":
-            return Container(name, b"".join(kept), exif, icc)
+            return _png_colours(Container(name, b"".join(kept), told.get(b"eXIf", b"")), told)
         at = end
     raise SourceError(TRUNCATED, "the PNG has no end")
+
+
+def _png_colours(container: Container, told: dict[bytes, bytes]) -> Container:
+    """With the colours that a PNG's chunks tell: cICP before iCCP, before sRGB, before the rest."""
+    points = told.get(b"cICP", b"")
+    if len(points) == 4:
+        return replace(container, space=of_code_points(points[0], points[1]))
+    if b"iCCP" in told:
+        return replace(container, icc=_inflated_profile(told[b"iCCP"]))
+    if b"sRGB" in told:
+        return container
+    exif = of_exif(container.exif)
+    return replace(container, space=exif or of_png(told.get(b"gAMA", b""), told.get(b"cHRM", b"")))
 
 
 def _inflated_profile(body: bytes) -> bytes:
@@ -190,35 +220,30 @@ def _webp(name: str, data: bytes) -> Container:
 
 def _tiff(name: str, data: bytes) -> Container:
     if data[2:4] in {b"*\0", b"\0*"}:
-        entries = list(_tiff_entries(data))
-        if not entries or any(len(value) < size for _, size, value in entries):
+        entries = list(entries_of(data))
+        if not entries or any(len(entry.value) < entry.size for entry in entries):
             raise SourceError(TRUNCATED, "the TIFF ends before or within its tags")
     return Container(name, data)
 
 
-def _byte_order(block: bytes) -> Literal["big", "little"]:
-    return "big" if block[:2] == b"MM" else "little"
+def _boxed(name: str, data: bytes) -> Container:
+    """AVIF and HEIF, whose colours are told in a box of the picture's properties."""
+    points = _nclx(data)
+    return Container(name, data, space=of_code_points(*points) if points else None)
 
 
-def _tiff_entries(block: bytes) -> Iterator[tuple[int, int, memoryview]]:
-    """(tag, size in bytes, value) of the first directory; a value that lies beyond the end is cut short."""
-    view, order = memoryview(block), ">" if _byte_order(block) == "big" else "<"
-    if len(block) < 8:
-        return
-    (at,) = struct.unpack_from(order + "I", block, 4)
-    if at + 2 > len(block):
-        return
-    (count,) = struct.unpack_from(order + "H", block, at)
-    for entry in range(at + 2, min(at + 2 + 12 * count, len(block) - 11), 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", block, entry)
-        size = _TYPE_SIZES.get(kind, 0) * number
-        place = entry + 8 if size <= 4 else struct.unpack_from(order + "I", block, entry + 8)[0]
-        yield tag, size, view[place : place + size]
+def _nclx(data: bytes) -> tuple[int, int] | None:
+    """Primaries and transfer of the first picture that tells them; None where a profile does, or nothing."""
+    at = data.find(b"colrnclx", 0, _MAX_BOXES)
+    if at < 0 or data.find(b"colrprof", 0, _MAX_BOXES) >= 0 or data.find(b"colrrICC", 0, _MAX_BOXES) >= 0:
+        return None
+    primaries, transfer = struct.unpack_from(">HH", data.ljust(at + 12, b"\0"), at + 8)
+    return primaries, transfer
 
 
-def _is_avif(data: bytes) -> bool:
+def _has_brand(data: bytes, *wanted: bytes) -> bool:
     brands = data[8 : max(16, min(int.from_bytes(data[:4], "big"), 256))]
-    return data[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands)
+    return data[4:8] == b"ftyp" and any(brand in brands for brand in wanted)
 
 
 _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[str, bytes], Container]], ...] = (
@@ -228,5 +253,6 @@ _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[str, bytes], Conta
     ("TIFF", lambda data: data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}, _tiff),
     ("GIF", lambda data: data.startswith((b"GIF87a", b"GIF89a")), Container),
     ("BMP", lambda data: data.startswith(b"BM"), Container),
-    ("AVIF", _is_avif, Container),
+    ("AVIF", lambda data: _has_brand(data, b"avif", b"avis"), _boxed),
+    ("HEIF", lambda data: _has_brand(data, b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1"), _boxed),
 )

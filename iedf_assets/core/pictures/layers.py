@@ -7,7 +7,9 @@ A row of image_layers has one entry for each object, the main one first:
 | number | of the object in its photo, from 1 |
 | x, y, width, height | the box of its alpha, pixels |
 | area_share, center_x, center_y | its share of the picture; its middle, shares of the sides |
-| colour, caption | what it is called by: RGB; English text, or `{"ch", "en"}`, or null |
+| colour, caption | its body's colour, RGB; what it is called by: English text, or `{"ch", "en"}`, or null |
+| colour_name | the colour that it is called by, a key of `COLOURS`, or null; absent in older rows |
+| body | of the body's colour: `share` of the object, `lightness`, and `skin`; absent in older rows |
 | touches_border | whether its box reaches the picture's border |
 | confidence | how far the network agrees with itself about it, 0 to 1; null where none was asked |
 | others | boxes of the photo's other objects: x, y, width, height each; absent where they are not known |

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
-from iedf_assets.core.pictures.onnx_runtimes import Floats
+from iedf_assets.core.pictures.onnx.runtimes import Floats
 from iedf_assets.core.pictures.subjects import Network
 
 Bools = NDArray[np.bool_]

@@ -21,8 +21,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.memory import claim_pixels
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.containers import Container, orientation, take_apart
+from iedf_assets.core.pictures.formats.colour_spaces import of_exif, profile_of
 from iedf_assets.core.pictures.srgb import to_srgb
 from iedf_assets.core.reasons import (
     CHANGED_SINCE_SCAN,
@@ -37,9 +39,24 @@ from iedf_assets.core.reasons import (
 from iedf_assets.core.storage.files import content_hash
 
 MAX_FILE_BYTES = 2 << 30
+# No JPEG has longer sides, and a pair is written as JPEG.
+MAX_SIDE = 65_500
 # Sizes are checked here, against the profile's own bound and before anything is decoded. Pillow's bound is
 # fixed, and between one and two times of it a warning, so it is switched off for good.
 Image.MAX_IMAGE_PIXELS = None
+
+
+def _heif(file: io.BytesIO) -> Image.Image:
+    """HEIC; its library turns a picture upright itself, and says so in the EXIF block that it gives."""
+    try:
+        from pillow_heif import HeifImageFile  # noqa: PLC0415  # a model's environment may be without it
+    except ImportError as error:
+        raise SourceError(
+            UNREADABLE, "HEIC is not read in this environment", "install pillow-heif there"
+        ) from error
+    picture: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
+    return picture
+
 
 # The decoders are called directly: `Image.open` would guess anew, and warn where it need not.
 _DECODERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
@@ -50,6 +67,7 @@ _DECODERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "GIF": GifImageFile,
     "BMP": BmpImageFile,
     "AVIF": AvifImageFile,
+    "HEIF": _heif,
 }
 _UPRIGHT: dict[int, Callable[[Any], Any]] = {
     1: lambda rgb: rgb,
@@ -63,6 +81,10 @@ _UPRIGHT: dict[int, Callable[[Any], Any]] = {
 }
 
 
+Look = Callable[[Container, Pixels], None]
+"""Sees a file and its pixels as stored, uint8 (H, W, 3), and raises a SourceError when they are not sound."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """One photo as the factory works on it.
@@ -74,6 +96,7 @@ class Photo:
         format: Pillow's name of the file's format.
         mode: Pillow's mode of the picture in the file.
         bytes: size of the file.
+        orientation: 1-8 as EXIF counts; the pixels are upright already.
     """
 
     rgb: Pixels
@@ -83,12 +106,18 @@ class Photo:
     format: str
     mode: str
     bytes: int
+    orientation: int = 1
 
 
 def read_photo(
-    path: Path, *, max_pixels: int, max_megapixels: float, expected_id: str | None = None
+    path: Path,
+    *,
+    max_pixels: int,
+    max_megapixels: float,
+    expected_id: str | None = None,
+    look: Look | None = None,
 ) -> Photo:
-    """Read a JPEG, PNG, WebP, TIFF, GIF, BMP or AVIF file.
+    """Read a JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC file.
 
     The content tells the format, not the name. Of an animation the first picture counts.
 
@@ -96,6 +125,7 @@ def read_photo(
         max_pixels: a picture with more is not decoded.
         max_megapixels: a larger one is scaled down to this, keeping its shape.
         expected_id: the `source_id` that it had when it was scanned.
+        look: refuses what the decoder lets pass, such as `soundness.require_sound`.
 
     Raises:
         SourceError: the photo cannot be used; the reason is one of `iedf_assets.core.reasons`.
@@ -107,7 +137,7 @@ def read_photo(
     # Decoders meet hostile bytes here and raise what they please (struct.error, zlib.error, IndexError,
     # AssertionError, ...), so this is the one place where any error of theirs becomes the photo's reason.
     try:
-        return _decode(take_apart(data), source_id, len(data), max_pixels, max_megapixels)
+        return _decode(take_apart(data), source_id, len(data), max_pixels, max_megapixels, look)
     except SourceError:
         raise
     except MemoryError as error:
@@ -127,6 +157,16 @@ def working_size(width: int, height: int, max_megapixels: float) -> tuple[int, i
         # The root was rounded up.
         sides[sides.index(max(sides))] -= 1
     return sides[0], sides[1]
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Stored pixels as they are to be seen.
+
+    Args:
+        pixels: uint8 (H, W) or (H, W, 3).
+        orientation: 1-8.
+    """
+    return np.ascontiguousarray(_UPRIGHT[orientation](pixels))
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -150,25 +190,45 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(container: Container, source_id: str, size: int, max_pixels: int, max_megapixels: float) -> Photo:
+def _decode(
+    container: Container,
+    source_id: str,
+    size: int,
+    max_pixels: int,
+    max_megapixels: float,
+    look: Look | None,
+) -> Photo:
     picture = _DECODERS[container.format](io.BytesIO(container.data))
     width, height = picture.size
     if width * height > max_pixels:
         raise SourceError(TOO_LARGE, f"{width}x{height} pixels, more than {max_pixels}")
+    if max(width, height) > MAX_SIDE:
+        raise SourceError(TOO_LARGE, f"{width}x{height} pixels, a side of more than {MAX_SIDE}")
+    claim_pixels(width * height)
     mode, target = picture.mode, working_size(width, height, max_megapixels)
     if isinstance(picture, JpegImageFile) and target != picture.size:
         # libjpeg halves exactly while decoding, as long as the result is not smaller than the target.
         picture.draft(None, target)
     picture.load()
-    rgb = to_srgb(picture, container.icc or picture.info.get("icc_profile") or b"")
+    rgb = to_srgb(picture, container.icc or picture.info.get("icc_profile") or _profile(container, picture))
+    if look is not None:
+        look(container, rgb)
     if target != (rgb.shape[1], rgb.shape[0]):
         rgb = np.asarray(cv2.resize(rgb, target, interpolation=cv2.INTER_AREA))
     turn = orientation(container.exif or picture.info.get("exif") or b"")
-    upright = np.ascontiguousarray(_UPRIGHT[turn](rgb))
-    upright.flags.writeable = False
+    pixels = upright(rgb, turn)
+    pixels.flags.writeable = False
     if turn >= 5:
         width, height = height, width
-    return Photo(upright, source_id, width, height, container.format, mode, size)
+    return Photo(pixels, source_id, width, height, container.format, mode, size, turn)
+
+
+def _profile(container: Container, picture: Image.Image) -> bytes:
+    """The profile of a picture whose file has none but says its colours otherwise; empty for sRGB."""
+    space = container.space
+    if space is None and container.format not in {"JPEG", "PNG"}:
+        space = of_exif(picture.info.get("exif") or b"")
+    return profile_of(space) if space and picture.mode in {"RGB", "RGBA", "L", "LA", "P"} else b""
 
 
 def _reason(error: Exception) -> str:

@@ -49,7 +49,9 @@ def _separated(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     elif picture.mode == "La":
         picture = picture.convert("LA")
     if picture.mode in {"RGBA", "LA"}:
-        return picture.convert(picture.mode[:-1]), picture.getchannel("A")
+        alpha = picture.getchannel("A")
+        # Nothing at all to be seen was meant by nobody: programs leave an alpha empty that they do not use.
+        return picture.convert(picture.mode[:-1]), alpha if alpha.getextrema()[1] else None
     if picture.mode == "1":
         return picture.convert("L"), None
     return (picture if picture.mode in _MODE_OF_SPACE.values() else picture.convert("RGB")), None

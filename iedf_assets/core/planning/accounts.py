@@ -48,7 +48,7 @@ def accounts_of(book: Book) -> list[Account]:
     layers = {
         key: (status, reason or "")
         for key, status, reason in book.layers.pick("key", "status", "reason")
-        if status in {"filtered", "failed"}
+        if status == "failed" or (status == "filtered" and not book.edits_whole_pictures)
     }
     waiting = HELD if book.allowance.reached else ""
     counts: Counter[tuple[str, str]] = Counter()
@@ -94,8 +94,9 @@ def slots_of(book: Book) -> Slots:
 def survival_of(book: Book) -> Survival:
     """How many sources and edits of a category are left after each stage."""
     sources, needs_layers = book.sources.counts(), book.needs_layers()
+    ends = {"done", "filtered"} if book.edits_whole_pictures else {"done"}
     done = (
-        {key for key, status in book.layers.pick("key", "status") if status == "done"} if needs_layers else ()
+        {key for key, status in book.layers.pick("key", "status") if status in ends} if needs_layers else ()
     )
     decomposed = planned = tries = 0
     for source in book.editable:

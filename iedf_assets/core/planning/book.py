@@ -8,8 +8,10 @@ from typing import NamedTuple, Self
 
 import polars as pl
 
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Keys, Slot, needed_level
@@ -25,10 +27,11 @@ _STANDING = {
     "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
                       "height"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
-    "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant"),
+    "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
+                      "instruction_ch", "instruction_en"),
     "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
-                "sample_key", "pair_key"),
+                "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
 _FAILED = pl.col("status") == "failed"
 
@@ -153,8 +156,16 @@ class Book:
         nothing = self.without_subject()
         return (source for source in self.accepted if self.keys.layers_key(source.source_id) not in nothing)
 
+    @property
+    def edits_whole_pictures(self) -> bool:
+        """Whether any planned edit needs no object."""
+        planned = (name for name, count in self.category.subtypes.items() if count)
+        return any(SUBTYPES[name].needs == "none" for name in planned)
+
     def without_subject(self) -> set[str]:
-        """The keys of the decompositions in which nothing was found to edit."""
+        """The keys of the decompositions after which nothing is left to edit."""
+        if self.edits_whole_pictures:
+            return set()
         filtered = self.layers.where(pl.col("status") == "filtered")
         return {key for (key,) in filtered.pick("key")}
 
@@ -220,6 +231,15 @@ class Book:
         if row["status"] == "done":
             return is_intact(folder, row)
         return row["status"] in {"filtered", "rejected"}
+
+
+def is_readable(profile: Profile, layout: Layout, name: str) -> bool:
+    """Whether all tables of a category can be read."""
+    try:
+        Book.open(profile, layout, name).counts()
+    except StorageError:
+        return False
+    return True
 
 
 def _accepted(sources: Rows) -> Iterator[Source]:

@@ -7,12 +7,15 @@ made of an object, or was tried before, is passed over.
 from collections.abc import Iterator
 
 from iedf_assets.core.edits import recipes
+from iedf_assets.core.edits.instructions import is_told_apart
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, seed_from
 
 # A slot's further tries draw nothing new.
 NO_OTHER_RECIPE = "no_other_recipe"
+# What an object would be called is true of another one too.
+NOT_TOLD_APART = "not_told_apart"
 
 
 def drawn_for(book: Book, slot: Slot, layers: Row) -> tuple[recipes.Recipe | recipes.Unplannable, Row]:
@@ -42,9 +45,9 @@ def objects_for(book: Book, slot: Slot, layers: Row) -> list[Row]:
     Further variants of an edit begin with further objects, and a group is the last resort; but the
     background is what lies around all of them.
     """
-    objects: list[Row] = layers["objects"]
     if slot.subtype.needs == "none":
         return [{}]
+    objects: list[Row] = layers["objects"]
     groups = [one for one in objects if one["parts"]]
     if slot.subtype.mask_of == "background":
         return [*groups, *objects][:1]
@@ -71,12 +74,15 @@ def _in_turn(
     book: Book, slot: Slot, layers: Row, objects: list[Row]
 ) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
     limits = getattr(book.category.recipes, slot.subtype.name)
-    several = len(layers["objects"]) > 1
+    several, size = len(layers["objects"] or []) > 1, (layers["width"], layers["height"])
+    alike = [one for one in objects if several and not _is_told_apart(slot, one, layers)]
     for seed_number in range(1, slot.number + 1):
         seed = seed_of(book, slot, seed_number)
         for one in objects:
-            subject, size = subject_of(slot, one), (layers["width"], layers["height"])
-            drawn = recipes.draw(slot.subtype.name, seed, subject, *size, limits)
+            if one in alike:
+                yield one, recipes.Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one")
+                continue
+            drawn = recipes.draw(slot.subtype.name, seed, subject_of(slot, one), *size, limits)
             if not isinstance(drawn, recipes.Unplannable):
                 if several:
                     drawn["object"] = one["number"]
@@ -84,3 +90,11 @@ def _in_turn(
                 if seed_number > 1 and book.category.workers.edit.runs_pipeline:
                     drawn["try"] = seed_number
             yield one, drawn
+
+
+def _is_told_apart(slot: Slot, one: Row, layers: Row) -> bool:
+    """Whether words tell which of the photo's objects is meant; a group and a background are all of them."""
+    if one["parts"] or slot.subtype.mask_of != "object":
+        return True
+    others = [other for other in layers["objects"] if not other["parts"] and other is not one]
+    return is_told_apart(one, others, layers["width"], layers["height"])

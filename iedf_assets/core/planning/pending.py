@@ -22,6 +22,7 @@ _FAILED = pl.col("status") == "failed"
 # What tells whether a verdict holds, besides its pair's files.
 _VERDICT = (
     "key", "slot", "edit_id", "status", "reason", "task", "scene", "review", "sample_key", "pair_key",
+    "edit_key",
 )  # fmt: skip
 
 
@@ -86,7 +87,8 @@ def unfinished(book: Book, found: list[Found]) -> list[str]:
 
 def is_finished(book: Book, slot: Slot, verdict: Row) -> bool:
     """Whether a slot needs no judging."""
-    return verdict["key"] == slot.verdict_key and _holds(book, verdict, book.pairs.get(verdict["pair_key"]))
+    pair, edit = book.pairs.get(verdict["pair_key"]), book.edits.get(verdict["edit_key"])
+    return verdict["key"] == slot.verdict_key and _holds(book, verdict, pair, edit)
 
 
 def _through(book: Book) -> Callable[[str], bool]:
@@ -128,16 +130,17 @@ def _settled(book: Book) -> set[str]:
 def _holding(book: Book, verdicts: Rows, of_pairs: Iterable[str]) -> set[str]:
     """The keys of the verdicts that hold, by some columns of their pairs."""
     pairs = book.pairs.table.select(*of_pairs, pair_key="key")
-    table = verdicts.table.join(pairs, on="pair_key", how="left")
+    texts = book.edits.table.select("instruction_ch", "instruction_en", edit_key="key")
+    table = verdicts.table.join(pairs, on="pair_key", how="left").join(texts, on="edit_key", how="left")
     rows = (decode(row) for batch in batches(table) for row in batch.iter_rows(named=True))
-    return {row["key"] for row in rows if _holds(book, row, row)}
+    return {row["key"] for row in rows if _holds(book, row, row, row)}
 
 
-def _holds(book: Book, verdict: Row, pair: Row | None) -> bool:
+def _holds(book: Book, verdict: Row, pair: Row | None, edit: Row | None) -> bool:
     """Whether a verdict needs no judging; what was over its quota does as soon as there is room."""
     if verdict["reason"] == OVER_QUOTA and not book.allowance.is_full(verdict["task"], verdict["scene"]):
         return False
-    return holds(verdict, book.layout, book.reviews, pair)
+    return holds(verdict, book.layout, book.reviews, pair, edit)
 
 
 def _given_up(book: Book) -> set[str]:

@@ -3,6 +3,8 @@
 All look rows up by their keys, so they take a book as `Book.at_work` gives it.
 """
 
+from pathlib import Path
+
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.pairs.finishing import PairRequest
@@ -59,12 +61,14 @@ def plan_edits(book: Book) -> list[Row]:
     """The plan: one row of edited_images for each slot whose source is decomposed, in slot order.
 
     A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
-    reason why no such edit can be made of this subject.
+    reason why no such edit can be made of this photo.
     """
     rows = []
     for source in book.worked_on:
         layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
-        if layers is None or layers["status"] != "done":
+        if layers is None or layers["status"] not in {"done", "filtered"}:
+            continue
+        if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
         for slot in book.slots_of([source]):
             known = book.edits.get(slot.edit_key)
@@ -149,14 +153,17 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "variant": slot.variant,
         "attempts": 0,
     }
+    if layers["status"] == "filtered" and slot.subtype.needs != "none":
+        return {**row, "status": "rejected", "recipe": None, **{k: layers[k] for k in ("reason", "detail")}}
     drawn, one = drawn_for(book, slot, layers)
     if isinstance(drawn, recipes.Unplannable):
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
-    chinese, english = instructions.write(
-        drawn, subject_of(slot, one) if one else {}, layers["width"], layers["height"],
-        seed_of(book, slot, slot.number),
-    )  # fmt: skip
+    # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
+    seed = seed_of(book, slot, slot.number)
+    size, subject = (layers["width"], layers["height"]), subject_of(slot, one) if one else {}
+    drawn = instructions.phrased(drawn, seed, book.category.plain_share, subject, layers["objects"], size)
+    chinese, english = instructions.write(drawn, subject, *size, seed)
     return {
         **row,
         "status": "planned",
@@ -187,6 +194,9 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         x=edit["x"],
         y=edit["y"],
         silhouette=str(folder / silhouette_file(one, slot.subtype)) if one else None,
+        object=one,
+        others=_others(layers.get("objects") or [], one, folder),
+        asks=_asks(book, slot, one),
         made_with=edit["made_with"],
         judged=edit["judged"],
         quality=encoding.jpeg_quality,
@@ -205,6 +215,21 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         },
         inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
     )
+
+
+def _others(objects: list[Row], one: Row, folder: Path) -> list[str] | None:
+    """The files of the other objects' silhouettes; None where nobody looked for others."""
+    if "others" not in one and len(objects) < 2:
+        return None
+    own = {one["number"], *(one["parts"] or [])}
+    return [str(folder / each["mask"]) for each in objects if not each["parts"] and each["number"] not in own]
+
+
+def _asks(book: Book, slot: Slot, one: Row) -> bool:
+    """Whether a second opinion says more of an object than is known, and counts."""
+    wanted = book.category.thresholds.min_object_agreement is not None
+    judged = "object" in slot.subtype.mask_checks
+    return bool(one) and judged and wanted and one.get("confidence") is None
 
 
 def _inputs(book: Book, edit: Row) -> dict[str, dict[str, str]]:

@@ -8,13 +8,16 @@ import yaml
 from pydantic import ValidationError
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.faults import explain
+from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import PROJECT_ROOT, YAML_LOADER
 from iedf_assets.core.profile.nesting import require_apart
-from iedf_assets.core.profile.origins import Origins
+from iedf_assets.core.profile.reading.faults import explain
+from iedf_assets.core.profile.reading.origins import Origins
+from iedf_assets.core.profile.reading.settings import Setting
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.profile.settings import Setting
 
+# No section lies so deep.
+_DEPTH = 50
 DEFAULT_PROFILE = PROJECT_ROOT / "configs" / "default.yaml"
 
 
@@ -23,7 +26,7 @@ def load_profile(path: Path = DEFAULT_PROFILE, settings: Iterable[str] = ()) -> 
 
     Raises:
         ProfileError: no such file, no valid YAML, an unknown key or a wrong value (says the file, the line
-        and the key), or folders that lie in one another.
+        and the key), folders that lie in one another, or phrases that cannot be used.
     """
     profile, _ = trace_profile(path, settings)
     return profile
@@ -39,12 +42,14 @@ def trace_profile(path: Path, settings: Iterable[str] = ()) -> tuple[Profile, Or
     changes = tuple(Setting.parse(setting) for setting in settings)
     for change in changes:
         raw = change.applied(raw)
+    _require_finite(raw, path)
     origins = Origins(tree, changes)
     try:
-        profile = Profile.model_validate(raw)
+        profile = Profile.model_validate(raw).of_file(path)
     except ValidationError as error:
         raise ProfileError(explain(error, path, origins), "see configs/default.yaml for every key") from error
     require_apart(profile.folders, profile.categories)
+    bank()
     return profile, origins
 
 
@@ -58,11 +63,28 @@ def _parsed(path: Path) -> tuple[dict[Any, Any], yaml.Node]:
             raw = loader.construct_document(tree) if tree else None  # which resolves the tree's merge keys
         finally:
             loader.dispose()
-    except (yaml.YAMLError, ValueError) as error:  # the latter of a date that is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, a huge number
         raise ProfileError(f"the profile {path} is no valid YAML: {error}") from error
     if tree is None or not isinstance(raw, dict):
         raise ProfileError(f"the profile {path} is not a mapping of keys to values")
     return raw, tree
+
+
+def _require_finite(raw: Any, path: Path, above: tuple[int, ...] = ()) -> None:
+    """See that nothing of a profile holds itself, as an alias within its own anchor does.
+
+    Raises:
+        ProfileError: something does.
+    """
+    if not isinstance(raw, (dict, list)):
+        return
+    if id(raw) in above or len(above) > _DEPTH:
+        raise ProfileError(
+            f"the profile {path} refers to itself by an alias (*), or is nested {_DEPTH} deep",
+            "write out what the alias stands for",
+        )
+    for child in raw.values() if isinstance(raw, dict) else raw:
+        _require_finite(child, path, (*above, id(raw)))
 
 
 def _text(path: Path) -> str:

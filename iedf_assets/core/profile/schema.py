@@ -1,26 +1,56 @@
 """The profile as a whole: everything a run depends on. Unknown keys are errors.
 
-A category may have `tries`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of its own;
-when the profile is loaded these are merged, so that every `Category` carries its own complete settings.
+A category may have `tries`, `plain_share`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of
+its own; when the profile is loaded these are merged, so that every `Category` carries its own complete
+settings.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.fields import Positive, Strict, absolute
+from iedf_assets.core.profile.automation import Automation
+from iedf_assets.core.profile.exports import Export
+from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.profile.workers import Workers
 
 Tries = Annotated[int, Field(ge=1, le=20)]
+PLAIN_SHARE = 0.5
 # What a category may set for itself; the rest of such a section comes from the profile.
-OVERRIDABLE = ("tries", "filters", "recipes", "workers", "encoding", "thresholds")
+OVERRIDABLE = ("tries", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
+
+
+# What the UI reads as several partitions, or as a pattern, where it asks for some.
+_OF_THE_UI = re.compile(r'\.\.\.|[,*"\[\]]')
+
+
+def _bearable(name: str) -> str:
+    if found := _OF_THE_UI.search(name):
+        raise ValueError(
+            f"the category {name!r} has {found[0]!r} in its name, which Dagster's UI reads as a choice of "
+            "several; rename its folder and its entry"
+        )
+    if name != name.strip():
+        raise ValueError(
+            f"the category {name!r} begins or ends with a space; rename its folder and its entry"
+        )
+    return name
+
+
+CategoryName = Annotated[
+    str,
+    Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$"),
+    AfterValidator(_bearable),
+]
 
 
 class Category(Strict):
@@ -31,12 +61,14 @@ class Category(Strict):
         subtypes: how many edits of each subtype a source gets.
         scene: the folder below task and subtype that samples go to.
         tries: how many tries each of its edits has; by default the profile's.
+        plain_share: of its edits that are asked for plainly; by default the profile's.
     """
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
     scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
     tries: Tries = 1
+    plain_share: Share = PLAIN_SHARE
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
@@ -59,6 +91,17 @@ class Category(Strict):
         return self
 
 
+# Bytes of a category's name: a file's has at most 255, and its manifests' and journals' are longer.
+MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """The file that a profile was read from, which makes it no other profile."""
+
+    path: Path | None = field(default=None, compare=False)
+
+
 class Profile(Strict):
     """Everything a run depends on.
 
@@ -71,8 +114,10 @@ class Profile(Strict):
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
         tries: how many tries an edit has to pass the judge; the first that passes is published.
-        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `filters`,
-            `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
+        exports: made as assets of their own, downstream of the index; see `profile.exports.Export`.
+        plain_share: of the edits that can be asked for exactly and plainly, those that are so plainly.
+        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `plain_share`,
+            `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
     """
 
     seed: int = 20260101
@@ -81,17 +126,19 @@ class Profile(Strict):
     threads: Annotated[int, Field(ge=0)] = 0
     max_attempts: Annotated[int, Field(ge=1)] = 3
     tries: Tries = 1
+    plain_share: Share = PLAIN_SHARE
     paths: Paths = Paths()
     limits: Limits = Limits()
+    automation: Automation = Automation()
     sources: Sources = Sources()
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
-    categories: dict[
-        Annotated[str, Field(min_length=1, pattern=r"^[^/\\.\x00-\x1f][^/\\\x00-\x1f]*$")], Category
-    ]
+    exports: list[Export] = Field(default_factory=list)
+    categories: dict[CategoryName, Category]
+    _file: _Origin = PrivateAttr(_Origin())
 
     @model_validator(mode="before")
     @classmethod
@@ -101,9 +148,21 @@ class Profile(Strict):
         categories = {}
         shared = {key: raw[key] for key in OVERRIDABLE if key in raw}
         for name, category in raw["categories"].items():
+            _require_usable(str(name))
             complete = _merged(shared, category) if isinstance(category, dict) else category
             categories[unicodedata.normalize("NFC", str(name))] = complete
         return {**raw, "categories": categories}
+
+    def of_file(self, file: Path) -> Self:
+        """The same profile, which knows the file that it was read from."""
+        known = self.model_copy()
+        known._file = _Origin(file)  # noqa: SLF001  # of its own kind
+        return known
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from, if it was."""
+        return self._file.path
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -143,6 +202,19 @@ class Profile(Strict):
 def uses_models(profile: Profile) -> bool:
     """Whether any category's edits are made by a model."""
     return any(category.workers.edit.runs_pipeline for category in profile.categories.values())
+
+
+def _require_usable(name: str) -> None:
+    """See that a category's name can be part of a file's name.
+
+    Raises:
+        ValueError: it does not.
+    """
+    size = len(name.encode("utf-8", "replace"))
+    if size > MAX_NAME:
+        raise ValueError(
+            f"the category {name[:40]!r}... has {size} bytes in its name, at most {MAX_NAME} work"
+        )
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,15 +17,15 @@ class Paths(Strict):
         outputs: the dataset, tables and reports.
         staging: what stages hand on; null is `staging` in the outputs.
         logs: what runs and workers tell.
-        instance: settings of the Dagster instance: `dagster.yaml` keeps its storage with the outputs,
-            `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
+        instance: settings of the Dagster instance: `configs/dagster.yaml` keeps its storage with the
+            outputs, `configs/dagster_postgres.yaml` in a PostgreSQL that several machines share.
     """
 
     data: Path = Path("data")
     outputs: Path = Path("outputs")
     staging: Path | None = None
     logs: Path = Path("logs")
-    instance: Path = Path("dagster.yaml")
+    instance: Path = Path("configs/dagster.yaml")
 
 
 class Limits(Strict):
@@ -65,14 +65,27 @@ class Sources(Strict):
         max_pixels: a picture with more pixels than this is not decoded (`too_large`).
         near_duplicate_bits: two photos whose 64-bit perceptual hashes differ in at most so many bits are
             near duplicates; -1 switches the test off.
+        timeout_s: seconds that a photo may take to be read, or a pair to be finished; see `timed_out`.
+        recursive: whether folders below a category's are looked into.
+        extensions: of the files that are taken, without the dot; empty for all, whose content tells.
+        files: a text file with a photo on each line, absolute or from `paths.data`; only those are taken.
+        max_images: at most so many photos of each category, the first by name; null for all.
         max_loss_share: when more than this share of a category's known photos is gone, the stage stops.
         validation_share: share of the sources whose split is `validation`.
+        exclude: folders of pictures that are held out, of benchmarks for instance, or lists of `iedf hashes`:
+            a photo that shows one of them is left out. A relative path starts at the project's folder.
     """
 
     max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
     near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    recursive: bool = True
+    extensions: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")], ...] = ()
+    files: Path | None = None
+    max_images: Annotated[int, Field(ge=1)] | None = None
     max_loss_share: Share = 0.5
     validation_share: Share = 0.05
+    exclude: list[Path] = Field(default_factory=list)
 
 
 class Filters(Strict):

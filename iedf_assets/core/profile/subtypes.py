@@ -1,23 +1,27 @@
 """The table of edit subtypes: task, needs, which mask means what; and the limits of their recipes.
 
-| subtype | task | needs | mask (white) | allowed region | result mask | tier |
+| subtype | task | needs | mask (white) | allowed region | result mask | mask judged by |
 |---|---|---|---|---|---|---|
-| move | structural_edit | layers | the object as it was | both places + margin | as it ends up | composited |
-| scale | structural_edit | layers | the object as it was | both + margin | as it ends up | composited |
-| delete | semantic_edit | layers | the object | the object + margin | none | composited |
-| recolor | semantic_edit | mask | the object | the object + margin | none | composited |
-| identity | consistency_edit | mask | the subject | the subject + margin | none | composited |
-| background | consistency_edit | mask | the background | all but the subject | none | composited |
-| physical | structural_edit | mask | the object | the object + 4 margins | none | composited |
-| replace, add | semantic_edit | mask | the object | the object + 4 margins | none | composited |
-| write | text_edit | mask | the object | the object + margin | none | composited |
-| portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | composited |
-| new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | global |
-| restyle | style_edit | none | everything | everything | none | global |
+| move | structural_edit | layers | the object as it was | both places + margin | as it ends up | all three |
+| scale | structural_edit | layers | the object as it was | both + margin | as it ends up | all three |
+| delete | semantic_edit | layers | the object | the object + margin | none | object, remainder |
+| recolor | semantic_edit | mask | the object | the object + margin | none | object |
+| identity | consistency_edit | mask | the subject | the subject + margin | none | object |
+| background | consistency_edit | mask | the background | all but the subject | none | object |
+| physical | structural_edit | mask | the object | the object + 4 margins | none | none |
+| replace, add | semantic_edit | mask | the object | the object + 4 margins | none | none |
+| write | text_edit | mask | the object | the object + margin | none | none |
+| portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | none |
+| new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | none |
+| restyle | style_edit | none | everything | everything | none | none |
+| contrast, brightness, color_tone | style_edit | none | no file | everything | none | none |
 
-From `physical` on, only a model can do it; `configs/edits.yaml` has their kinds and phrases. The mask is
-always of the source: white is the source region whose content changes. The allowed region is widened to
-whole JPEG blocks when a pair is finished.
+From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. What
+needs no mask is of the tier `global`, all others are `composited`; but the last three are `stated`, a
+function of the whole picture, `iedf_assets.core.edits.stated`. The mask is always of the source: white is the
+source region whose content changes. The allowed region is widened to whole JPEG blocks when a pair is
+finished. Which of the checks `object`, `remainder` and `place` judge a mask is in the last column; a
+background's is judged by its complement.
 """
 
 from dataclasses import dataclass
@@ -29,10 +33,12 @@ from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import Positive, Share, Strict
 
 Needs = Literal["layers", "mask", "none"]
+Percent = Annotated[int, Field(ge=1, le=90)]
 Task = Literal[
     "consistency_edit", "semantic_edit", "structural_edit", "style_edit", "text_edit", "portrait_attribute"
 ]
-Tier = Literal["composited", "raw", "global"]
+Tier = Literal["composited", "raw", "stated", "global"]
+MaskCheck = Literal["object", "remainder", "place"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Subtype:
         keeps_structure: whether what the mask shows stays the same thing in other light or colour.
         needs_model: whether the classical backend cannot do it.
         spread: how many margins the edit may reach beyond its mask: a new thing has another outline.
+        mask_checks: which checks tell whether the mask, or its complement, is one whole object.
     """
 
     name: str
@@ -58,6 +65,20 @@ class Subtype:
     keeps_structure: bool = False
     needs_model: bool = False
     spread: float = 1.0
+    mask_checks: tuple[MaskCheck, ...] = ()
+
+
+def _relocating(name: str) -> Subtype:
+    """What puts an object elsewhere, or makes it another size."""
+    checks: tuple[MaskCheck, ...] = ("object", "remainder", "place")
+    return Subtype(
+        name, "structural_edit", "layers", "object", "composited", relocates=True, mask_checks=checks
+    )
+
+
+def _toning(name: str, task: Task, mask_of: Literal["object", "background"]) -> Subtype:
+    """What gives an object or its background other light or colour."""
+    return Subtype(name, task, "mask", mask_of, "composited", keeps_structure=True, mask_checks=("object",))
 
 
 def _drawn(name: str, task: Task, spread: float = 4.0) -> Subtype:
@@ -70,15 +91,22 @@ def _whole(name: str, task: Task) -> Subtype:
     return Subtype(name, task, "none", "everything", "global", needs_model=True)
 
 
+def _stated(name: str) -> Subtype:
+    """What a stated function makes of the whole picture."""
+    return Subtype(name, "style_edit", "none", "everything", "stated")
+
+
 SUBTYPES = {
     subtype.name: subtype
     for subtype in (
-        Subtype("move", "structural_edit", "layers", "object", "composited", relocates=True),
-        Subtype("scale", "structural_edit", "layers", "object", "composited", relocates=True),
-        Subtype("delete", "semantic_edit", "layers", "object", "composited"),
-        Subtype("recolor", "semantic_edit", "mask", "object", "composited", keeps_structure=True),
-        Subtype("identity", "consistency_edit", "mask", "object", "composited", keeps_structure=True),
-        Subtype("background", "consistency_edit", "mask", "background", "composited", keeps_structure=True),
+        _relocating("move"),
+        _relocating("scale"),
+        Subtype(
+            "delete", "semantic_edit", "layers", "object", "composited", mask_checks=("object", "remainder")
+        ),
+        _toning("recolor", "semantic_edit", "object"),
+        _toning("identity", "consistency_edit", "object"),
+        _toning("background", "consistency_edit", "background"),
         _drawn("physical", "structural_edit"),
         _drawn("replace", "semantic_edit"),
         _drawn("add", "semantic_edit"),
@@ -88,6 +116,9 @@ SUBTYPES = {
         _whole("pose", "consistency_edit"),
         _whole("viewpoint", "consistency_edit"),
         _whole("restyle", "style_edit"),
+        _stated("contrast"),
+        _stated("brightness"),
+        _stated("color_tone"),
     )
 }
 
@@ -179,6 +210,29 @@ class Background(Strict):
     max_strength: Share = 0.9
 
 
+class Stated(Strict):
+    """Limits of an edit of the whole picture by a stated function.
+
+    Attributes:
+        min_percent, max_percent: how much, whole percent.
+    """
+
+    min_percent: Percent = 12
+    max_percent: Percent = 35
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_percent > self.max_percent:
+            raise ValueError(f"min_percent {self.min_percent} is more than max_percent {self.max_percent}")
+        return self
+
+
+class ColorTone(Stated):
+    """Limits of a warmer or cooler picture."""
+
+    max_percent: Percent = 30
+
+
 class Kinds(Strict):
     """Limits of what only a model can do.
 
@@ -211,11 +265,17 @@ class Recipes(Strict):
     pose: Kinds = Kinds()
     viewpoint: Kinds = Kinds()
     restyle: Kinds = Kinds()
+    contrast: Stated = Stated()
+    brightness: Stated = Stated()
+    color_tone: ColorTone = ColorTone()
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Self:
-        for name, entry in bank().items():
-            unknown = sorted(set(getattr(self, name).kinds) - set(entry.kinds))
+        # The file is not read where nothing of it is asked for.
+        asked = {name: value.kinds for name, value in self if isinstance(value, Kinds) and value.kinds}
+        for name, kinds in asked.items():
+            entry = bank().edits[name]
+            unknown = sorted(set(kinds) - set(entry.kinds))
             if unknown:
                 known = ", ".join(entry.kinds)
                 raise ValueError(f"{name} has no kind {', '.join(unknown)}; configs/edits.yaml has {known}")

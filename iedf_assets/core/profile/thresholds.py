@@ -1,11 +1,24 @@
 """What a pair must reach to be published."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from iedf_assets.core.profile.fields import Share, Strict
 from iedf_assets.core.profile.subtypes import Tier
+
+# Limits of scores that came later: pairs that were made before do not have them.
+LATER = (
+    "min_object_confidence",
+    "min_object_agreement",
+    "max_neck_step",
+    "max_outline_unseen",
+    "max_remainder",
+    "max_swallowed",
+    "max_overlap",
+    "max_lift",
+    "max_detached_borders",
+)
 
 
 class OutsideTier(Strict):
@@ -77,6 +90,16 @@ class Thresholds(Strict):
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
+        min_object_confidence: how far the network that found an object agrees with itself about it.
+        min_object_agreement: 1 less the largest piece, as a share of the mask, that a second opinion misses
+            or leaves out.
+        max_neck_step: step of colour across a neck of the mask, ΔE: two things in one.
+        max_outline_unseen: share of the outline without a step of colour.
+        max_remainder: what outside looks like the object and hangs on it, as a share of the mask.
+        max_swallowed: what inside looks like the background, likewise.
+        max_overlap: what a moved object covers of another, as a share of the smaller.
+        max_lift: by how much its lowest row moves off the ground, as a share of the height.
+        max_detached_borders: borders that cut the object off before and no longer do.
         composited, raw, global: what the outside must hold in that tier.
     """
 
@@ -97,12 +120,34 @@ class Thresholds(Strict):
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
+    min_object_confidence: Share | None = 0.87
+    min_object_agreement: Share | None = 0.93
+    max_neck_step: Annotated[float, Field(ge=0)] | None = 45.0
+    max_outline_unseen: Share | None = 0.1
+    max_remainder: Annotated[float, Field(ge=0)] | None = 0.2
+    max_swallowed: Share | None = 0.1
+    max_overlap: Share | None = 0.02
+    max_lift: Share | None = 0.02
+    max_detached_borders: Annotated[int, Field(ge=0, le=4)] | None = 0
     composited: OutsideTier = OutsideTier()
     raw: RawTier = RawTier()
     global_: Annotated[GlobalTier, Field(alias="global")] = GlobalTier()
 
-    def of(self, tier: Tier) -> OutsideTier | GlobalTier:
-        """A tier's section."""
-        sections: dict[Tier, OutsideTier | GlobalTier]
-        sections = {"composited": self.composited, "raw": self.raw, "global": self.global_}
-        return sections[tier]
+    @property
+    def max_stated_error(self) -> float:
+        """What a stated edit may differ by from what its recipe states; no matter of taste, so no key."""
+        return 0.0
+
+    def identity(self) -> dict[str, Any]:
+        """What verdicts depend on, as keys tell it.
+
+        Limits that came later are left out while they have their defaults: a pair from before them has no
+        such scores, so that they say nothing about it.
+        """
+        told = self.model_dump()
+        unsaid = [name for name in LATER if told[name] == type(self).model_fields[name].default]
+        return {name: value for name, value in told.items() if name not in unsaid}
+
+    def of(self, tier: Tier) -> OutsideTier | None:
+        """What the outside must hold in a tier; None where there is no outside."""
+        return {"composited": self.composited, "raw": self.raw}.get(tier)

@@ -122,16 +122,21 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
     return rows.overlaid(withdrawn)
 
 
-def holds(row: Row, layout: Layout, reviews: Mapping[str, str], pair: Row | None) -> bool:
+def holds(
+    row: Row, layout: Layout, reviews: Mapping[str, str], pair: Row | None, edit: Row | None = None
+) -> bool:
     """Whether a verdict needs no judging while its key stays the same: no new review, all files in order.
 
     Args:
         pair: its row of edit_pairs, for what the published files were when they were made.
+        edit: its row of edited_images, for what the texts say.
     """
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair)
+        chinese, english = (edit.get(f"instruction_{one}") if edit else None for one in ("ch", "en"))
+        texts = (chinese, english) if chinese and english else None
+        return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair, texts)
     return bool(row["status"] == "rejected")
 
 
@@ -198,9 +203,12 @@ def carry_out(candidates: Candidates, row: Row) -> None:
         reasons |= {"edit_id": row["edit_id"], "source_id": row["source_id"], "category": candidates.name}
         reasons |= {"tier": pair["tier"], "scores": pair["scores"], "recipe": edit["recipe"]}
         samples.keep_reject(layout, row["edit_id"], files, {**reasons, "pair_key": pair["key"]})
-    elif _is_staged(candidates, row):
-        sample = SampleKey.parse(row["sample_key"])
+        return
+    sample = SampleKey.parse(row["sample_key"])
+    if _is_staged(candidates, row):
         samples.publish(layout, sample, files, unchanged=_lies_there(candidates, row))
+    else:
+        samples.write_texts(layout, sample, files)
 
 
 def _is_staged(candidates: Candidates, row: Row) -> bool:

@@ -4,42 +4,42 @@ Everything is merged from the categories' manifests and sorted, so that the same
 whatever order the categories ran in. Paths are relative to the outputs, so that a dataset can be moved.
 """
 
-import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 
-from iedf_assets.core.judging.inspection_cache import inspect_published, known_of
+from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import Issue, list_tree
-from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.index_rows import (
+    INDEXED,
+    as_today,
+    entry_of,
+    streamed,
+    write_csv,
+    write_tables,
+)
 from iedf_assets.core.publishing.joined import categories_on_disk, verdicts_of_all
 from iedf_assets.core.sources.fingerprints import Candidate, Twin, in_company, split_groups, split_of, twins
-from iedf_assets.core.storage.files import replacing, write_text
+from iedf_assets.core.storage.files import write_text
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.manifests import collected, read_rows
-from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.core.storage.naming import Layout
 
-INDEX_COLUMNS = (
-    "sample_id", "dataset_category", "edit_task", "subtype", "scene", "source_id", "src_image_path",
-    "result_image_path", "mask_paths", "instruction_ch", "instruction_en", "metadata", "edit_id",
-    "sample_key", "split", "tier",
-)  # fmt: skip
 _MEASURES = ("mse_outside_region", "ssim_outside_region", "changed_pixel_ratio_outside_region")
 QA_COLUMNS = ("sample_id", "passed", *_MEASURES, "details", "edit_id", "sample_key", "dataset_category")
 _WAIT_S = 600.0
-# What is read for the index, and for the scores.
-_INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
-            "model_revision", "made_with", "tier", "width", "height", "source_path")  # fmt: skip
+# Beside the categories, none of which is called so.
+_REPORTS = ""
 _SCORED = ("status", "reason", "detail", "failed_checks", "tier", "scores")
 
 
@@ -69,7 +69,7 @@ class IndexSummary:
 
 
 def write_index(profile: Profile, layout: Layout, report: Report = silent) -> IndexSummary:
-    """Write `index.csv`, `index.jsonl` and the reports beside them, each atomically.
+    """Write `index.csv`, `index.jsonl`, `index.parquet` and the reports beside them, each atomically.
 
     Files of the dataset are opened only when they have changed since they were inspected last.
 
@@ -97,7 +97,8 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         _write_json(layout.reports / "lint_issues.json", [asdict(issue) for issue in lint])
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
         # The last of all: a run that ends before has not written the index.
-        write_text(layout.indexed, json.dumps(made_of, ensure_ascii=False))
+        written = {_REPORTS: _reports(layout)}
+        write_text(layout.indexed, json.dumps(made_of | written, ensure_ascii=False))
     return summary
 
 
@@ -107,15 +108,27 @@ def is_behind(layout: Layout, category: str) -> bool:
     if state is None:
         return False
     with suppress(FileNotFoundError, ValueError):
-        made_of: dict[str, list[int]] = json.loads(layout.indexed.read_text("utf-8"))
-        return made_of.get(category) != state or not layout.index.exists()
+        made_of: dict[str, Any] = json.loads(layout.indexed.read_text("utf-8"))
+        reports = _reports(layout)
+        return made_of.get(category) != state or made_of.get(_REPORTS, reports) != reports or None in reports
     return True
+
+
+def _reports(layout: Layout) -> list[list[int] | None]:
+    """What is another one whenever somebody else has written to the index, or to a report beside it."""
+    files = [layout.index, layout.reports / "index.csv", layout.qa / "qa_scores.csv"]
+    files += [layout.qa / "qa_summary.json", layout.reports / "lint_issues.json"]
+    return [_facts(file) for file in files]
 
 
 def _state(layout: Layout, category: str) -> list[int] | None:
     """What is another one whenever a category's dataset has changed; None before there is any."""
+    return _facts(layout.manifest("dataset", category))
+
+
+def _facts(file: Path) -> list[int] | None:
     with suppress(FileNotFoundError):
-        facts = layout.manifest("dataset", category).stat()
+        facts = file.stat()
         return [facts.st_mtime_ns, facts.st_size]
     return None
 
@@ -156,23 +169,21 @@ def _lint(layout: Layout, threads: int, report: Report) -> list[Issue]:
 
 def _write_index(layout: Layout, groups: dict[str, str], share: float) -> None:
     folder = layout.relative(layout.dataset)
-    with _streamed(layout.index) as lines, _streamed(layout.reports / "index.csv") as table:
 
-        def entries() -> Iterator[Row]:
-            before: dict[str, Row] | None = None
-            for row in verdicts_of_all(layout, ("published",), _INDEXED):
-                entry = _entry(layout, folder, row)
-                if None in {row["instruction_ch"], row["tier"]}:
-                    # Rows that are being made anew are not there yet; what is published is what they said.
-                    before = before or {old["sample_key"]: old for old in read_journal(layout.index)}
-                    old = before.get(row["sample_key"])
-                    entry = old if old and old["edit_id"] == row["edit_id"] else entry
-                source_id: str = row["source_id"]
-                entry["split"] = split_of(groups.get(source_id, source_id), share)
-                lines.write(json.dumps(entry, ensure_ascii=False) + "\n")
-                yield entry
+    def entries() -> Iterator[Row]:
+        before: dict[str, Row] | None = None
+        for row in verdicts_of_all(layout, ("published",), INDEXED):
+            entry = entry_of(layout, folder, row)
+            if None in {row["instruction_ch"], row["tier"]}:
+                # Rows that are being made anew are not there yet; what is published is what they said.
+                before = before or {old["sample_key"]: old for old in read_journal(layout.index)}
+                old = before.get(row["sample_key"])
+                entry = as_today(old) if old and old["edit_id"] == row["edit_id"] else entry
+            source_id: str = row["source_id"]
+            entry["split"] = split_of(groups.get(source_id, source_id), share)
+            yield entry
 
-        _write_csv(table, INDEX_COLUMNS, map(_flat, entries()))
+    write_tables(entries(), layout)
 
 
 def _write_scores(layout: Layout) -> tuple[int, int]:
@@ -185,43 +196,9 @@ def _write_scores(layout: Layout) -> tuple[int, int]:
                 passed[row["status"]] += 1
                 yield _score_entry(row)
 
-    with _streamed(layout.qa / "qa_scores.csv") as file:
-        _write_csv(file, QA_COLUMNS, entries())
+    with streamed(layout.qa / "qa_scores.csv") as file:
+        write_csv(file, QA_COLUMNS, entries())
     return passed.total(), passed["published"]
-
-
-def _entry(layout: Layout, folder: str, row: Row) -> Row:
-    """The row of a sample in `index.jsonl`; `folder` is the dataset's, relative to the outputs."""
-    sample = SampleKey.parse(row["sample_key"])
-    known = known_of(layout, sample)
-    files = {role: f"{folder}/{sample.file(role)}" for role in ("source", "result", "mask", "mask_inverse")}
-    metadata = {
-        "allowed_region_mask_path": layout.relative(known.allowed) if known.allowed else None,
-        "recipe": json.loads(row["recipe"]) if row["recipe"] else None,
-        **{key: row[key] for key in ("source_path", "backend", "model_revision", "width", "height")},
-    }
-    if row["made_with"]:
-        metadata["made_with"] = json.loads(row["made_with"])
-    if known.result_mask:
-        metadata["result_mask_path"] = layout.relative(known.result_mask)
-    values = {
-        "sample_id": f"{sample.number:05d}",
-        "dataset_category": row["category"],
-        "edit_task": sample.task,
-        "src_image_path": files["source"],
-        "result_image_path": files["result"],
-        "mask_paths": [files["mask"], files["mask_inverse"]],
-        "metadata": metadata,
-        "split": None,
-        **{role: one_line(row[role]) if row[role] else None for role in ("instruction_ch", "instruction_en")},
-    }
-    return {column: values[column] if column in values else row[column] for column in INDEX_COLUMNS}
-
-
-def _flat(entry: Row) -> Row:
-    """A row of the index as the csv holds it."""
-    metadata = json.dumps(entry["metadata"], ensure_ascii=False, sort_keys=True)
-    return {**entry, "mask_paths": "|".join(entry["mask_paths"]), "metadata": metadata}
 
 
 def _score_entry(row: Row) -> Row:
@@ -246,18 +223,5 @@ def _score_entry(row: Row) -> Row:
     }
 
 
-def _write_csv(file: IO[str], columns: Iterable[str], rows: Iterable[Row]) -> None:
-    writer = csv.DictWriter(file, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-
-
 def _write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-@contextmanager
-def _streamed(path: Path) -> Iterator[IO[str]]:
-    """A text file, UTF-8, that takes its place atomically and durably when the block succeeds."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        yield file

@@ -12,7 +12,7 @@ from iedf_assets.core.storage.naming import Layout, nfc
 _JOINED = {
     "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
                                    "made_with")),
-    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores")),
+    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums")),
     "source_images": ("source_id", ("source_path",)),
 }  # fmt: skip
 # In so many parts the rows are joined: the other stages' tables are read as often, and a part of them is in

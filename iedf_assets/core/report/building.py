@@ -102,16 +102,17 @@ def _limits(profile: Profile, rows: Iterable[Row]) -> dict[str, list[tuple[str, 
 
 
 def _relative_files(layout: Layout, row: Row) -> list[str]:
-    """Source, result and mask at full size, as paths from the page."""
+    """Source, result and mask, where there is one, at full size, as paths from the page."""
     return [f"../../{layout.relative(path)}" for path in _files(layout, row)]
 
 
 def _files(layout: Layout, row: Row) -> list[Path]:
+    count = 2 if row["tier"] == "stated" else 3
     if row["status"] == "published":
         sample = SampleKey.parse(row["sample_key"])
-        return [layout.dataset / sample.file(role) for role in ("source", "result", "mask")]
+        return [layout.dataset / sample.file(role) for role in ("source", "result", "mask")[:count]]
     folder = layout.rejected(row["edit_id"])
-    return [folder / name for name in ("source.jpg", "result.jpg", "mask.png")]
+    return [folder / name for name in ("source.jpg", "result.jpg", "mask.png")[:count]]
 
 
 def _thumbnail_name(row: Row) -> str:
@@ -147,7 +148,8 @@ def _make_thumbnails(layout: Layout, folder: Path, rows: list[Row], threads: int
 def _side_by_side(pictures: list[Pixels]) -> Pixels:
     """Source, result and mask in a row, each of the first one's size."""
     height, width = pictures[0].shape[:2]
-    sheet = np.zeros((height, width * len(pictures), 3), np.uint8)
+    # The page shows the first two of three.
+    sheet = np.zeros((height, width * 3, 3), np.uint8)
     for number, picture in enumerate(pictures):
         rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         part = rgb[:height, :width]

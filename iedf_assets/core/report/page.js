@@ -7,7 +7,7 @@ const column = (name) => data.columns[name];
 const byId = (id) => document.getElementById(id);
 
 const state = { language: navigator.language.startsWith("zh") ? "zh" : "en", category: "", kind: "", verdict: "",
-  check: "", text: "", sort: "", reversed: false };
+  check: "", text: "", sort: "", reversed: false, pair: "" };
 let shown = rows;
 let current = 0;
 let reviews = null;
@@ -52,6 +52,10 @@ function refresh() {
   byId("grid").scrollTop = 0;
   drawCards();
   if (byId("histograms-panel").open) drawHistograms();
+  keepAddress();
+}
+
+function keepAddress() {
   const kept = Object.entries(state).filter(([name, value]) => value && name !== "language");
   history.replaceState(null, "", "#" + new URLSearchParams([...kept, ["language", state.language]]));
 }
@@ -124,13 +128,15 @@ function moveTo(place) {
 function openDetail() {
   if (!shown.length) return;
   const row = shown[current];
+  state.pair = column("sample_key")[row] ?? column("edit_id")[row];
+  keepAddress();
   const dialog = byId("detail");
   const cut = dialog.querySelector("input[type=range]")?.value ?? "50";
   const [source, result, mask] = data.folders[row];
   const frame = element("div", { className: "frame" },
     element("img", { className: "before", src: source, alt: "source" }),
     element("img", { className: "after", src: result, alt: "result" }),
-    element("img", { className: "mask", src: mask, alt: "mask" }),
+    ...(mask ? [element("img", { className: "mask", src: mask, alt: "mask" })] : []),
     element("div", { className: "edge" }));
   const slider = element("input", { type: "range", min: 0, max: 100, step: 1, value: cut, ariaLabel: "before / after" });
   const slide = () => frame.style.setProperty("--cut", `${slider.value}%`);
@@ -154,7 +160,7 @@ function openDetail() {
   close.addEventListener("click", () => dialog.close());
   dialog.replaceChildren(
     element("div", { className: "stage" }, frame, element("div", { className: "tools" }, step("previous", -1), slider,
-      toggle("mask", "masked"), toggle("difference", "difference"), step("next", 1), close)),
+      ...(mask ? [toggle("mask", "masked")] : []), toggle("difference", "difference"), step("next", 1), close)),
     sideOf(row));
   slide();
   if (!dialog.open) dialog.showModal();
@@ -347,7 +353,7 @@ function onKey(event) {
   const { across } = layout();
   const inDetail = {
     j: () => stepDetail(1), k: () => stepDetail(-1),
-    m: () => detail.querySelector("[data-toggle=mask]").click(),
+    m: () => detail.querySelector("[data-toggle=mask]")?.click(),
     d: () => detail.querySelector("[data-toggle=difference]").click(),
     ...(reviews ? { a: () => review("accept"), r: () => review("reject"), c: () => review("clear") } : {}),
   };
@@ -361,6 +367,11 @@ function onKey(event) {
   const act = { ...always, ...(detail.open ? inDetail : inGrid) }[event.key];
   const onButton = event.target.matches("button, summary") && !event.target.matches(".card");
   if (act && !(event.key === "Enter" && onButton)) { event.preventDefault(); act(); }
+}
+
+function openAsked() {
+  const place = shown.findIndex((row) => [column("sample_key")[row], column("edit_id")[row]].includes(state.pair));
+  if (place >= 0) { moveTo(place); openDetail(); }
 }
 
 function start() {
@@ -377,13 +388,13 @@ function start() {
   byId("help-button").addEventListener("click", () => byId("help").showModal());
   byId("histograms-panel").addEventListener("toggle", (event) => { if (event.target.open) drawHistograms(); });
   byId("grid").addEventListener("scroll", () => requestAnimationFrame(drawCards), { passive: true });
-  byId("detail").addEventListener("close", () => byId("grid").focus());
+  byId("detail").addEventListener("close", () => { state.pair = ""; keepAddress(); byId("grid").focus(); });
   window.addEventListener("resize", drawCards);
   document.addEventListener("keydown", onKey);
   speak();
   refresh();
   byId("grid").focus();
-  loadReviews();
+  loadReviews().then(openAsked);
 }
 
 start();

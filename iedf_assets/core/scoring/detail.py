@@ -47,6 +47,29 @@ def sharpness(
     return None if inside is None or outside is None else inside / outside * max(factor, 1.0) ** 2
 
 
+def scaled_sharpness(
+    source: Pixels, result: Pixels, mask: Pixels, there: Pixels, factor: float
+) -> float | None:
+    """How sharp an enlarged object is beside its source enlarged alike; 1 is alike, None for too little.
+
+    Args:
+        source, result: uint8 (H, W, 3).
+        mask, there: uint8 (H, W), nonzero on the object as it was and as it ends up.
+        factor: above 1.
+    """
+    box = grown_box(mask, 0)
+    if box[0].start == box[0].stop:
+        return None
+    size = tuple(round((part.stop - part.start) * factor) for part in box[::-1])
+    enlarged = cv2.resize(
+        np.ascontiguousarray(source[box]), (size[0], size[1]), interpolation=cv2.INTER_CUBIC
+    )
+    shown = cv2.resize(np.ascontiguousarray(mask[box]), (size[0], size[1]), interpolation=cv2.INTER_NEAREST)
+    expected = _grain_within(np.asarray(enlarged, np.uint8), np.asarray(shown, np.uint8))
+    found = _grain_within(result, there)
+    return None if expected is None or found is None else found / expected
+
+
 def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
     """What lies around an edit, outside its allowed region: uint8 (H, W), 0 or 255."""
     rows, columns = grown_box(edited, 0)
@@ -60,9 +83,10 @@ def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
 def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
     """How sharp the result is beside the source where both show the same thing; 1 is alike.
 
-    Other light or contrast changes the grain as it changes everything else, so grain is taken as a share of
-    the gradients, and where nothing is clipped, for that has none. Arguments and result are those of
-    `sharpness`.
+    Less light or contrast weakens the grain as it weakens everything else, so grain is taken as a share of
+    the gradients; light from one side adds gradients of its own, so it is taken as it is, too, and the better
+    of the two counts: what is soft has less by both. Where values are clipped there is none. Arguments and
+    result are those of `sharpness`.
     """
     rows, columns = grown_box(edited, REACH)
     # Grain is the same everywhere, so a band across a large edit tells as much as all of it.
@@ -73,15 +97,16 @@ def kept_sharpness(source: Pixels, result: Pixels, edited: Pixels) -> float | No
     luminances = [_luminance(picture, box) for picture in (source, result)]
     for luminance in luminances:
         within[(luminance < CLIPPED) | (luminance > 255 - CLIPPED)] = 0
-    shares = []
+    grains, shares = [], []
     for luminance in luminances:
         grain = _grain(luminance, within)
         if grain is None:
             return None
         smooth = cv2.GaussianBlur(luminance, (0, 0), 2.0)
         slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+        grains.append(grain)
         shares.append(grain / (cv2.mean(slope, within)[0] + _FLAT))
-    return shares[1] / shares[0]
+    return max(shares[1] / shares[0], min(grains[1] / grains[0], 1.0))
 
 
 def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:

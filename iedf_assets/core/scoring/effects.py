@@ -6,7 +6,7 @@ Each subtype has evidence of its own:
 |---|---|
 | move, scale | the object is found where the recipe leads, and less well where it was and beside that place |
 | delete | the object's outline, the step of the colours across it, was there and is gone |
-| recolor | what changed has the hue of the asked colour, and had not before |
+| recolor | what changed is of the asked colour, and was not before; most of it is called by its name |
 | identity, background | the change is like that of such an edit, and less like that of another kind |
 
 All of it is measured on crops of a reduced size. The recipe need not be complete: what an instruction states
@@ -15,7 +15,7 @@ is enough.
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import cv2
@@ -23,6 +23,7 @@ import numpy as np
 
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.body_colour import bears, name_shares
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.scoring.pair_views import (
@@ -44,11 +45,8 @@ _LINE, _ALONG = (0.03, 3.0), (0.12, 6.0)
 _GONE = 0.5
 # A pixel has changed when a channel differs by more than this.
 _CHANGED = 8
-# Hues up to so many degrees off are the asked one, and from the second on another; how grey a colour's hue
-# may not count, OKLCh chroma.
-_SAME_HUE, _OTHER_HUE, _GREY = 4, 14, 0.04
-# Which colours are tried to find the hues that a name can have: OKLCh lightness and chroma.
-_LIGHTNESSES, _CHROMAS = np.linspace(0.3, 0.95, 14).tolist(), (0.06, 0.12)
+# More than this is most.
+_MOST = 0.5
 
 
 def effect(recipe: Mapping[str, Any], source: Pixels, result: Pixels, mask: Pixels) -> float | None:
@@ -56,7 +54,7 @@ def effect(recipe: Mapping[str, Any], source: Pixels, result: Pixels, mask: Pixe
 
     Args:
         recipe: its `subtype`, and what is known of the rest: of a move `dx` and `dy`, or `direction` and
-            `percent`; of a scaling `factor`, and perhaps `anchor_x` and `anchor_y`; of a recolouring `hue` or
+            `percent`; of a scaling `factor`, and perhaps `anchor_x` and `anchor_y`; of a recolouring
             `colour`; of the others `kind`.
         source, result: uint8 (H, W, 3).
         mask: uint8 (H, W), nonzero where the source's content changes.
@@ -101,37 +99,22 @@ def delete_evidence(_recipe: Mapping[str, Any], pair: PairView) -> float | None:
 
 
 def recolor_evidence(recipe: Mapping[str, Any], pair: PairView) -> float | None:
-    """The share of the asked hue among the pixels that changed, less what it was before."""
-    hues = (round(recipe["hue"]) % 360,) if "hue" in recipe else _hues_of(recipe.get("colour", ""))
-    if not hues:
+    """The share of the pixels that changed that are of the asked colour, less what it was before.
+
+    Nothing, unless most of them, or their median, are called by its very name.
+    """
+    asked = recipe.get("colour")
+    if asked not in colour_names.COLOURS:
         return None
     one, other, inside = pair.toned()
     changed = inside & (cv2.absdiff(one, other).max(axis=2) > _CHANGED)
     if not changed.any():
         return 0.0
-    before, after = (_share_of(hues, np.ascontiguousarray(picture[changed])) for picture in (one, other))
-    return after - before
-
-
-@cache
-def _hues_of(colour: str) -> tuple[int, ...]:
-    """The hues, in whole degrees, that a colour of that name can have; none for black, white and greys."""
-    tried = [(lightness, chroma) for lightness in _LIGHTNESSES for chroma in _CHROMAS]
-    return tuple(
-        hue
-        for hue in range(360)
-        if any(colour_names.name_of_lch(*shade, hue).key == colour for shade in tried)
-    )
-
-
-def _share_of(hues: tuple[int, ...], rgb: Pixels) -> float:
-    """The share of some pixels, uint8 (N, 3), that have one of the hues; less where they are greyish."""
-    lab = colour_names.to_oklab(rgb[None])[0]
-    degrees = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])).astype(np.intp) % 360
-    chroma = np.hypot(lab[:, 1], lab[:, 2])
-    off = np.abs((np.arange(360)[:, None] - np.array(hues) + 180) % 360 - 180).min(axis=1)
-    likeness = np.clip((_OTHER_HUE - off) / (_OTHER_HUE - _SAME_HUE), 0, 1)
-    return float((likeness[degrees] * np.minimum(chroma / _GREY, 1)).mean())
+    pixels = [np.ascontiguousarray(picture[changed][None]) for picture in (one, other)]
+    before, after = (name_shares(part) for part in pixels)
+    evidence = sum(after[name] - before[name] for name in after if bears(name, asked))
+    middle = colour_names.name_of(np.median(pixels[1][0], axis=0).tolist())
+    return evidence if middle.key == asked or after[asked] > _MOST else min(evidence, 0.0)
 
 
 _MEASURES: dict[str, Callable[[Mapping[str, Any], PairView], float | None]] = {

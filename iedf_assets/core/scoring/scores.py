@@ -16,6 +16,8 @@ definition, is of whole pictures that were made equal in the allowed region.
 | structure_inside | likeness of the gradients inside, of edits that keep the structure | -1 to 1 |
 | sharpness | grain of the edit beside its surroundings', or of an object beside its own before | 0 or more |
 | seam | largest step between lines around the mask that the source lacks | ΔE, 0 or more |
+| seam_over_texture | the seam less the step that the source has along such lines elsewhere | ΔE, 0 or more |
+| scaled_sharpness | grain of an enlarged object beside that of its source enlarged alike | 0 or more |
 | effect | how clearly the pixels do what the recipe says | 1 fully, negative the opposite |
 | outside_share | share of the picture that lies outside | 0 to 1 |
 | mse_outside_region | mean squared error outside | 0 to 65025 |
@@ -30,11 +32,35 @@ definition, is of whole pictures that were made equal in the allowed region.
 | leak_px | pixels of the largest connected part outside that differs by more than 16 | 0 or more |
 | leak_share | share of the pixels that differ by more than 16 that lie outside | 0 to 1 |
 
+Where more than the files is known of a mask, or they are all there is, `core.scoring.masks.mask_scores` adds:
+
+| score | what it is | unit or range |
+|---|---|---|
+| object_share | share of the picture that a background edit leaves alone | 0 to 1 |
+| object_parts | things that the mask is meant to show, when they are several | 2 or more |
+| object_confidence | how far the network that found the object agrees with itself about it | 0 to 1 |
+| object_agreement | 1 less the largest piece that a second opinion misses or leaves out | 0 to 1 |
+| neck_step | step of colour across a neck of the mask | ΔE, 0 or more |
+| outline_unseen | share of the mask's outline without a step of colour | 0 to 1 |
+| remainder | largest part outside that hangs on the mask and looks like it, over the mask | 0 or more |
+| swallowed | largest part of the mask that looks like what lies outside | 0 to 1 |
+| filled_holes | holes of the mask that look like the object, over the mask with all holes | 0 to 1 |
+| overlap | most that the object newly covers of another, over the smaller | 0 to 1 |
+| lift | way of the object's lowest row, over the height; 0 when it touches no ground | 0 to 1 |
+| detached_borders | borders that cut the object off before and no longer do | 0 to 4 |
+
 `core.pairs.finishing` and `core.judging.inspection` add what pixels alone do not tell:
-`instruction_faults` and, where they are known, `recomposition_error` (levels of 255) of the layers; of a
+`instruction_faults` and, where they are known, `recomposition_error` (levels of 255) of the layers, and
+`recomposition_thin`, the same for an object whose outline takes as much of the picture as a thin one's; of a
 model's picture `upscaling` (pixels of the pair per pixel of the model's canvas), `raw_shift` and `raw_zoom`
 against the source before it was registered (shares; 1 when no alignment was found); `judge_instruction` and
 `judge_preservation` (1 to 5).
+
+Pairs of the tier `stated` have no mask: `core.scoring.stated` measures them, and adds
+
+| score | what it is | unit or range |
+|---|---|---|
+| stated_error | largest difference from what the recipe states, made again | 0 to 255 |
 
 What cannot be told is None: everything of the outside where there is none, and what does not apply.
 """
@@ -53,10 +79,17 @@ from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
 from iedf_assets.core.pictures.masks import difference_box, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
-from iedf_assets.core.scoring.detail import kept_sharpness, sharpness, structure, surroundings
+from iedf_assets.core.scoring.detail import (
+    kept_sharpness,
+    scaled_sharpness,
+    sharpness,
+    structure,
+    surroundings,
+)
 from iedf_assets.core.scoring.drift import find_drift
 from iedf_assets.core.scoring.effects import effect
-from iedf_assets.core.scoring.seams import seam
+from iedf_assets.core.scoring.masks.mask_scores import Company, mask_scores
+from iedf_assets.core.scoring.seams import seam, texture_step
 from iedf_assets.core.scoring.ssim import ssim, ssim_within
 
 # Bump when the same files get other scores: finished pairs are measured anew then.
@@ -70,6 +103,10 @@ COLOUR_SAMPLES = 20_000
 MAX_PSNR = 100.0
 # A seam is looked for so far beyond the margin, pixels.
 SEAM_REACH = 8
+# A seam of no more than this, ΔE, is none, whatever the texture.
+FAINT_SEAM = 1.0
+# A part of at least this share of a silhouette is a thing, not a scrap.
+THING = 0.1
 
 CONSISTENCY_SCORES = ("mse_outside_region", "changed_pixel_ratio_outside_region", "ssim_outside_region")
 OUTSIDE_SCORES = (
@@ -113,6 +150,7 @@ def measure(
     allowed: Pixels,
     result_mask: Pixels | None = None,
     recipe: Mapping[str, Any] | None = None,
+    company: Company | None = None,
 ) -> Scores:
     """The scores of a pair as it decodes from its files: see the table above.
 
@@ -123,6 +161,8 @@ def measure(
         allowed: uint8 (H, W), nonzero where the result may differ.
         result_mask: uint8 (H, W), nonzero where a moved or scaled object ends up.
         recipe: its `subtype` and what is known of its parameters; None when nothing is.
+        company: what is known of its objects; None leaves out the second table's scores, which pairs from
+            before them do not have.
     """
     difference = _largest_channel(np.asarray(cv2.absdiff(source, result), np.uint8))
     edited = mask if result_mask is None else mask | result_mask
@@ -131,10 +171,14 @@ def measure(
     silhouette = ~mask if subtype and subtype.mask_of == "background" else mask
     measured: Scores = {
         "mask_share": _count(mask > 0) / mask.size,
-        **_shape(silhouette),
+        **_shape(silhouette, _parts(silhouette, subtype, company)),
         **_inside(pair, recipe or {}),
         **_outside(pair),
     }
+    if company is not None and subtype is not None:
+        measured |= _beside_texture(pair, measured["seam"], subtype)
+        measured |= _scaled(pair, subtype, (recipe or {}).get("factor", 1.0))
+        measured |= mask_scores(source, mask, result_mask, subtype, company)
     # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.
     return {
         name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
@@ -142,8 +186,8 @@ def measure(
     }
 
 
-def _shape(silhouette: Pixels) -> Scores:
-    """Of what is one thing: the object or the subject, uint8 (H, W)."""
+def _shape(silhouette: Pixels, parts: int) -> Scores:
+    """Of what is one thing, or so many together: the object or the subject, uint8 (H, W)."""
     area = _count(silhouette > 0)
     border = np.concatenate([silhouette[0], silhouette[-1], silhouette[:, 0], silhouette[:, -1]])
     shares: Scores = {"mask_border_share": _count(border > 0) / border.size}
@@ -155,7 +199,7 @@ def _shape(silhouette: Pixels) -> Scores:
     cv2.floodFill(holes, None, (0, 0), 0)
     missing = _count(holes > 0)
     return {
-        "mask_largest_share": _largest_part(within) / area,
+        "mask_largest_share": _largest_parts(within, parts) / area,
         "mask_hole_share": missing / (area + missing),
         **shares,
     }
@@ -220,7 +264,7 @@ def _outside(pair: _Pair) -> Scores:
         "delta_e_outside": _delta_e(pair, outside > 0),
         "shift_px": drift.shift_px if drift else None,
         "zoom": drift.zoom if drift else None,
-        "leak_px": _largest_part(leaked),
+        "leak_px": _largest_parts(leaked),
         "leak_share": _count(leaked > 0) / max(_count(pair.difference > LEAKED), 1),
     }
     return share | found
@@ -264,11 +308,40 @@ def _sampled_lab(pair: _Pair, where: NDArray[np.bool_]) -> list[NDArray[np.float
     return [to_lab(picture.reshape(-1, 3)[places]) for picture in (pair.source, pair.result)]
 
 
-def _largest_part(mask: Pixels) -> int:
-    """Pixels of the largest connected part (8 neighbours) of a mask, 0 for none."""
+def _parts(silhouette: Pixels, subtype: Subtype | None, company: Company | None) -> int:
+    """How many things a silhouette may fall into. What a background edit leaves alone may be several."""
+    if company is None or subtype is None:
+        return 1
+    if company.parts is None and subtype.mask_of == "background":
+        _, _, stats, _ = cv2.connectedComponentsWithStats(silhouette)
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        return max(1, _count(areas > THING * areas.sum()))
+    return company.parts or 1
+
+
+def _beside_texture(pair: _Pair, found: float | None, subtype: Subtype) -> Scores:
+    """What of a seam exceeds the steps of the source's own texture; a faint one is not compared."""
+    if found is None:
+        return {}
+    texture: float | None = 0.0
+    if found > FAINT_SEAM:
+        margin = margin_px(Encoding(), pair.mask.shape[1], pair.mask.shape[0], subtype)
+        texture = texture_step(pair.source, pair.edited, margin + SEAM_REACH)
+    return {"seam_over_texture": max(0.0, found - (texture or 0.0))}
+
+
+def _scaled(pair: _Pair, subtype: Subtype, factor: float) -> Scores:
+    if not subtype.relocates or factor <= 1 or pair.result_mask is None:
+        return {}
+    return {
+        "scaled_sharpness": scaled_sharpness(pair.source, pair.result, pair.mask, pair.result_mask, factor)
+    }
+
+
+def _largest_parts(mask: Pixels, number: int = 1) -> int:
+    """Pixels of the largest connected parts (8 neighbours) of a mask, so many together; 0 for none."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return int(areas.max()) if len(areas) else 0
+    return int(np.sort(stats[1:, cv2.CC_STAT_AREA])[::-1][:number].sum())
 
 
 def _count(which: NDArray[np.bool_]) -> int:

@@ -8,6 +8,7 @@ has one in the change (result less source) that the result shows too.
 """
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -27,8 +28,41 @@ MAX_PIECES = 16
 CUT_SHARE, SHADE_SHARE = 85, 70
 # A step is from one line to the next but one: JPEG softens the hardest edge over two or three pixels.
 STEP = 2
+# Where the photo's own texture is looked at: so many boxes of the edit away, across and down. At least this
+# share of the edge has to lie in the picture and off the edit, at so many of the places.
+ASIDE = (
+    (-1, 0), (1, 0), (0, -1), (0, 1), (-0.6, -0.6), (0.6, -0.6), (-0.6, 0.6), (0.6, 0.6), (-0.4, 0), (0.4, 0),
+)  # fmt: skip
+SHOWN, ENOUGH_PLACES = 0.4, 2
+# Of the places the quieter ones count, and however rough they are, no more than this, ΔE: other things' edges
+# are no texture.
+QUIET_PLACES, MOST_TEXTURE = 25, 2.5
 
 Lines = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """The pixels along a mask's edge, by pieces and lines.
+
+    Attributes:
+        rows, columns: of each pixel in the picture.
+        cell: the number of each pixel's line of its piece.
+        pieces, lines: how many there are.
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    cell: NDArray[np.intp]
+    pieces: int
+    lines: int
+
+    def means(self, picture: Pixels, down: int, across: int, seen: NDArray[np.bool_]) -> tuple[Lines, Lines]:
+        """The mean L*a*b* of each line so far aside, (pieces, lines, 3), and how many pixels it has."""
+        lab = to_lab(picture[self.rows[seen] + down, self.columns[seen] + across])
+        counts = np.bincount(self.cell[seen], minlength=self.pieces * self.lines)
+        shaped = counts.reshape(self.pieces, self.lines)
+        return _means(lab, self.cell[seen], shaped), shaped.astype(np.float64)
 
 
 def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | None:
@@ -42,6 +76,57 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
     Returns:
         0 or more, in units of ΔE*ab (Euclidean in L*a*b*); None when the mask has no outside to look at.
     """
+    edge = _edge(edited, reach)
+    if edge is None:
+        return None
+    everywhere = np.ones(len(edge.cell), np.bool_)
+    before, counts = edge.means(source, 0, 0, everywhere)
+    after, _ = edge.means(result, 0, 0, everywhere)
+    enough = _enough(counts)
+    if not enough.any():
+        return None
+    there, here, change = (_steps(means) for means in (before, after, after - before))
+    cut = here - np.maximum(_nearer(here), there)
+    shade = np.minimum(change - _nearer(change), here)
+    return max(_along(cut, enough, CUT_SHARE), _along(shade, enough, SHADE_SHARE), 0.0)
+
+
+def texture_step(source: Pixels, edited: Pixels, reach: int) -> float | None:
+    """The step that the source's own texture has along the same lines laid elsewhere, where it is quieter.
+
+    Args:
+        source, edited, reach: as of `seam`.
+
+    Returns:
+        0 to `MOST_TEXTURE`, ΔE*ab; None when there is no room for the lines elsewhere.
+    """
+    edge = _edge(edited, reach)
+    if edge is None:
+        return None
+    height, width = edited.shape
+    _, _, across, down = cv2.boundingRect(edited)
+    # What was edited is an object, with an outline of its own.
+    taken = cv2.dilate(edited, np.ones((5, 5), np.uint8))
+    found = []
+    for right, below in ASIDE:
+        aside = round(below * (down + reach)), round(right * (across + reach))
+        rows, columns = edge.rows + aside[0], edge.columns + aside[1]
+        seen = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        seen[seen] = taken[rows[seen], columns[seen]] == 0
+        if np.count_nonzero(seen) < SHOWN * len(seen):
+            continue
+        means, counts = edge.means(source, *aside, seen)
+        enough = _enough(counts)
+        if enough.any():
+            steps = _steps(means)
+            found.append(_along(steps - _nearer(steps), enough, CUT_SHARE))
+    if len(found) < ENOUGH_PLACES:
+        return None
+    return float(np.clip(np.percentile(found, QUIET_PLACES), 0, MOST_TEXTURE))
+
+
+def _edge(edited: Pixels, reach: int) -> _Edge | None:
+    """The lines around a mask; None when it has no outside to look at."""
     box = grown_box(edited, reach + 2)
     mask = np.ascontiguousarray(edited[box])
     if not mask.any() or mask.all():
@@ -51,20 +136,16 @@ def seam(source: Pixels, result: Pixels, edited: Pixels, reach: int) -> float | 
     rows, columns = np.nonzero((distance >= FIRST_LINE) & (distance < reach + 2))
     if len(rows) < ENOUGH_PIXELS:
         return None
-    lab = [to_lab(np.ascontiguousarray(picture[box])[rows, columns]) for picture in (source, result)]
     pieces = int(np.clip(len(rows) // (lines * 4 * ENOUGH_PIXELS), 1, MAX_PIECES))
     angle = np.arctan2(rows - mask.shape[0] / 2, columns - mask.shape[1] / 2) / (2 * math.pi) + 0.5
     piece = np.minimum((angle * pieces).astype(np.intp), pieces - 1)
     cell = piece * lines + distance[rows, columns].astype(np.intp) - FIRST_LINE
-    counts = np.bincount(cell, minlength=pieces * lines).reshape(pieces, lines)
-    before, after = (_means(values, cell, counts) for values in lab)
-    enough = np.minimum(counts[:, STEP:], counts[:, :-STEP]) >= ENOUGH_PIXELS
-    if not enough.any():
-        return None
-    there, here, change = (_steps(means) for means in (before, after, after - before))
-    cut = here - np.maximum(_nearer(here), there)
-    shade = np.minimum(change - _nearer(change), here)
-    return max(_along(cut, enough, CUT_SHARE), _along(shade, enough, SHADE_SHARE), 0.0)
+    return _Edge(rows + box[0].start, columns + box[1].start, cell, pieces, lines)
+
+
+def _enough(counts: Lines) -> NDArray[np.bool_]:
+    """Which steps are of lines with enough pixels."""
+    return np.asarray(np.minimum(counts[:, STEP:], counts[:, :-STEP]) >= ENOUGH_PIXELS)
 
 
 def _means(values: NDArray[np.float64], cell: NDArray[np.intp], counts: NDArray[np.intp]) -> Lines:

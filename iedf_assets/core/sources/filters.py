@@ -9,6 +9,9 @@ from iedf_assets.core.reasons import GRAYSCALE, RESOLUTION_TOO_SMALL, UNIFORM_BO
 
 # Rows looked at in one go, so that their channels stay in the processor's cache.
 _STRIP = 32
+# A thing before a plain border is looked for at this long side, pixels: what differs from the border's colour
+# by so many levels, takes at least this share, and fills its box's sides less than a framed picture does.
+_LOOKED_AT, _ANOTHER_LEVEL, _LEAST_THING, _FRAMED = 256, 12, 0.002, 0.8
 
 
 def turned_down(
@@ -30,9 +33,29 @@ def turned_down(
     if colour < filters.min_channel_difference:
         return GRAYSCALE, f"channels differ by {colour:.2f}, less than {filters.min_channel_difference:g}"
     deviation = border_deviation(rgb, filters.border)
-    if deviation < filters.min_border_deviation:
+    if deviation < filters.min_border_deviation and not shows_thing(rgb, filters.border):
         return UNIFORM_BORDER, f"deviation {deviation:.2f}, less than {filters.min_border_deviation:g}"
     return None
+
+
+def shows_thing(rgb: Pixels, border: int) -> bool:
+    """Whether a picture with a border in one colour shows a thing: not nothing, nor a framed picture.
+
+    What is framed begins along straight lines on all sides; a thing seldom fills the sides of its box.
+    """
+    factor = min(1.0, _LOOKED_AT / max(rgb.shape[:2]))
+    size = max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    width = max(1, round(border * factor))
+    ground = np.median(np.concatenate([small[:width].reshape(-1, 3), small[-width:].reshape(-1, 3)]), axis=0)
+    content = (np.abs(small - ground).max(axis=2) > _ANOTHER_LEVEL).astype(np.uint8)
+    content = cv2.morphologyEx(content, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    left, top, across, down = cv2.boundingRect(content)
+    if not across or content.mean() < _LEAST_THING:
+        return False
+    box = content[top : top + down, left : left + across]
+    sides = [line.mean() for line in (box[:2], box[-2:], box[:, :2], box[:, -2:])]
+    return bool(min(sides) < _FRAMED)
 
 
 def channel_difference(rgb: Pixels) -> float:

@@ -19,6 +19,10 @@ HASH_BITS = 64
 # The picture that is hashed, and the least grey-level deviation that gives its hash a meaning.
 _SIDE = 32
 _MIN_DEVIATION = 2.0
+LOOK_SIDE = 8
+# Levels by which some cell of the same picture may differ: encoded anew, scaled, or cropped by up to a
+# fiftieth they differ by at most 36, with another thing in the scene by 45 and more.
+SAME_LOOK = 40
 
 
 def perceptual_hash(rgb: Pixels) -> str | None:
@@ -30,6 +34,12 @@ def perceptual_hash(rgb: Pixels) -> str | None:
     if float(small.std()) < _MIN_DEVIATION:
         return None
     return bytes(cv2.img_hash.pHash(small).ravel()).hex()
+
+
+def look_of(rgb: Pixels) -> str:
+    """The colours of a picture in 8 x 8 cells, as hexadecimal digits: 192 bytes, RGB, row by row."""
+    small = cv2.resize(_reduced(rgb), (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small, np.uint8).tobytes().hex()
 
 
 def _reduced(rgb: Pixels) -> Pixels:
@@ -87,11 +97,25 @@ class HashIndex:
 
 
 class Candidate(NamedTuple):
-    """A photo as it is compared with others; `phash` as `perceptual_hash` gives it."""
+    """A photo as it is compared with others.
+
+    Attributes:
+        phash, look: as `perceptual_hash` and `look_of` give them.
+        pixels: before scaling down.
+    """
 
     path: str
     source_id: str
     phash: str | None
+    look: str | None = None
+    pixels: int | None = None
+
+    def looks_like(self, other: "Candidate") -> bool:
+        """Whether both show the same, once their hashes are near: the same colours everywhere."""
+        if self.look is None or other.look is None:  # read before looks were kept
+            return True
+        mine, theirs = (np.frombuffer(bytes.fromhex(one), np.uint8) for one in (self.look, other.look))
+        return bool(np.abs(mine.astype(np.int16) - theirs).max() <= SAME_LOOK)
 
 
 def in_company(photos: pl.DataFrame, bits: int) -> pl.DataFrame:
@@ -140,9 +164,10 @@ def resolve_duplicates(
 ) -> dict[str, Duplicate]:
     """The photos of one category that are duplicates, where a better one shows the same picture.
 
-    Photos are gone through in a fixed order, those accepted before first, then by path; each is compared with
-    those kept so far and no others. So the outcome depends on no order of arrival, a chain of similar
-    pictures keeps every picture that no kept one resembles, and what was published stays.
+    Photos are gone through in a fixed order, those accepted before first, then the largest, then by path;
+    each is compared with those kept so far and no others. The hash proposes and the look decides: photos of
+    one scene have near hashes, whatever stands in it. So the outcome depends on no order of arrival, a chain
+    of similar pictures keeps every picture that no kept one resembles, and what was published stays.
 
     Args:
         accepted_before: paths that an earlier run accepted with the same content.
@@ -152,27 +177,48 @@ def resolve_duplicates(
         Path → why it is left out.
     """
     by_content: dict[str, str] = {}
-    by_hash: dict[int, str] = {}
+    by_hash: defaultdict[int, list[Candidate]] = defaultdict(list)
     index = HashIndex(max(bits, 0))
     turned: dict[str, Duplicate] = {}
-    for photo in sorted(photos, key=lambda photo: (photo.path not in accepted_before, photo.path)):
+
+    def place(photo: Candidate) -> tuple[bool, int, str]:
+        return photo.path not in accepted_before, -(photo.pixels or 0), photo.path
+
+    for photo in sorted(photos, key=place):
         value = int(photo.phash, 16) if photo.phash and bits >= 0 else None
         if photo.source_id in by_content:
             kept = by_content[photo.source_id]
             turned[photo.path] = Duplicate(DUPLICATE, f"the same file: {kept}", kept)
             continue
-        # Very many photos may share one hash, so equality is told before anything is searched.
-        near = {value: 0} if value in by_hash else index.near(value) if value is not None else {}
+        near = _nearest(photo, value, by_hash, index) if value is not None else None
         if near:
-            distance, kept = min((distance, by_hash[other]) for other, distance in near.items())
+            distance, kept = near
             detail = f"hashes differ in {distance} bits: {kept}"
             turned[photo.path] = Duplicate(NEAR_DUPLICATE, detail, kept)
             continue
         by_content[photo.source_id] = photo.path
         if value is not None:
-            by_hash[value] = photo.path
+            by_hash[value].append(photo)
             index.add(value)
     return turned
+
+
+def _nearest(
+    photo: Candidate, value: int, by_hash: Mapping[int, list[Candidate]], index: HashIndex
+) -> tuple[int, str] | None:
+    """Distance in bits and path of the nearest photo that looks the same; None when there is none."""
+    # Very many photos may share one hash, so equality is told before anything is searched.
+    same = [other.path for other in by_hash.get(value, ()) if photo.looks_like(other)]
+    if same:
+        return 0, min(same)
+    near = index.near(value).items()
+    alike = [
+        (distance, other.path)
+        for found, distance in near
+        for other in by_hash[found]
+        if photo.looks_like(other)
+    ]
+    return min(alike, default=None)
 
 
 @dataclass(frozen=True, order=True)

@@ -1,20 +1,32 @@
 """The stage source_images: every file found becomes a row, whether it is accepted, and why not."""
 
+import threading
 import time
-from collections.abc import Generator, Iterable
 from contextlib import closing
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import polars as pl
 
+from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
-from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.pictures.decoders import decoders
+from iedf_assets.core.pictures.formats.soundness import require_sound
+from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.profile.sections import Filters
 from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.sources.exclusions import Exclusions
 from iedf_assets.core.sources.filters import turned_down
-from iedf_assets.core.sources.fingerprints import Candidate, in_company, perceptual_hash, resolve_duplicates
+from iedf_assets.core.sources.fingerprints import (
+    Candidate,
+    in_company,
+    look_of,
+    perceptual_hash,
+    resolve_duplicates,
+)
 from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.keys import digest, sources_settings
@@ -107,12 +119,21 @@ def ingest(
             jobs.append((file, {**_base_row(file, key), "attempts": tried}))
         elif old is None:
             waiting.append(file)
-    read = stream_map(lambda job: _read(*job, profile, category), jobs, thread_count(profile.threads))
+    apart = decoders(profile)
+    held = Exclusions.of(profile) if jobs else Exclusions(())
+    threads = thread_count(profile.threads)
     rows: list[Row] = []
-    with closing(_journalled((row for _, row in read), journal)) as finished:
-        for done, row in enumerate(finished, 1):
-            rows.append(row)
-            report(done, len(jobs))
+    with _Journalled(journal) as journalled:
+        read = stream_map(
+            lambda job: journalled.noted(held.judged(_read(*job, apart, profile, category))),
+            jobs,
+            threads,
+            apart.give_up,
+        )
+        with closing(read):
+            for done, (_, row) in enumerate(read, 1):
+                rows.append(row)
+                report(done, len(jobs))
     new = (_base_row(file, row_key(settings, file)) for file in waiting)
     gone = known.others(file.name for file in found)
     shown = known.without(gone).overlaid(chain(new, rows))
@@ -133,10 +154,13 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
         **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
     )
     held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
-    accepted = own_merit.filter(pl.col("status") == "accepted").select("path", "source_id", "phash")
+    accepted = own_merit.filter(pl.col("status") == "accepted").select(
+        "path", "source_id", "phash", "look",
+        pixels=pl.col("original_width").cast(pl.Int64) * pl.col("original_height"),
+    )  # fmt: skip
     alike = in_company(collected(accepted), bits)
     rows = collected(alike.lazy().join(held, on="path", how="left")).rows()
-    stay = {path for path, source_id, _, held_id in rows if held_id == source_id}
+    stay = {path for path, source_id, *_, held_id in rows if held_id == source_id}
     candidates = [Candidate(*facts) for *facts, _ in rows]
     turned = pl.DataFrame(
         [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
@@ -150,7 +174,7 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
 def _base_row(file: Found, key: str) -> Row:
     empty: dict[str, Any] = dict.fromkeys(
         ("source_id", "reason", "detail", "seconds", "duplicate_of", "width", "height", "original_width",
-         "original_height", "format", "mode", "phash")
+         "original_height", "format", "mode", "phash", "look")
     )  # fmt: skip
     return {
         "path": file.name, "key": key, "status": "pending", "attempts": 0,
@@ -165,27 +189,43 @@ def _is_final(status: str, source_id: str | None, attempts: int | None, max_atte
     return status == "filtered" or source_id is not None
 
 
-def _read(file: Found, row: Row, profile: Profile, category: Category) -> Row:
+def _read(file: Found, row: Row, apart: Apart, profile: Profile, category: Category) -> Row:
     begun = time.perf_counter()
+    sources, filters = profile.sources, category.filters.model_dump()
+    asked = [file.location, sources.max_pixels, profile.max_megapixels, file.problem, filters]
     try:
-        outcome = _shown(file, profile, category)
+        outcome = dict(apart.call(f"{__name__}:shown", asked, sources.timeout_s))
     except SourceError as error:
         # A bad file stays bad until it changes; what may pass is tried again.
         status = "failed" if error.reason in PASSING else "filtered"
         outcome = {"status": status, "reason": error.reason, "detail": error.problem}
-    except MemoryError:
-        outcome = {"status": "failed", "reason": OUT_OF_MEMORY, "detail": "not enough memory to look at it"}
     seconds = round(time.perf_counter() - begun, 4)
     return {**row, **outcome, "attempts": row["attempts"] + 1, "seconds": seconds}
 
 
-def _shown(file: Found, profile: Profile, category: Category) -> Row:
-    if file.problem is not None:
-        raise SourceError(*file.problem)
-    photo = read_photo(
-        file.path, max_pixels=profile.sources.max_pixels, max_megapixels=profile.max_megapixels
-    )
-    against = turned_down(photo.rgb, photo.original_width, photo.original_height, category.filters)
+def shown(asked: list[Any]) -> Row:
+    """What a file shows by itself: the row's columns. Called in a child process.
+
+    Args:
+        asked: its path, the bounds of `read_photo`, why it is not to be opened, and the filters.
+
+    Raises:
+        SourceError: it cannot be used.
+    """
+    path, max_pixels, max_megapixels, problem, told = asked
+    if problem is not None:
+        raise SourceError(*problem)
+    try:
+        photo = read_photo(
+            Path(path), max_pixels=max_pixels, max_megapixels=max_megapixels, look=require_sound
+        )
+        return _columns(photo, Filters(**told))
+    except MemoryError as error:
+        raise SourceError(OUT_OF_MEMORY, "not enough memory to look at it") from error
+
+
+def _columns(photo: Photo, filters: Filters) -> Row:
+    against = turned_down(photo.rgb, photo.original_width, photo.original_height, filters)
     height, width = photo.rgb.shape[:2]
     return {
         "status": "filtered" if against else "pending",
@@ -196,19 +236,32 @@ def _shown(file: Found, profile: Profile, category: Category) -> Row:
         "original_width": photo.original_width, "original_height": photo.original_height,
         "format": photo.format, "mode": photo.mode,
         "phash": None if against else perceptual_hash(photo.rgb),
+        "look": None if against else look_of(photo.rgb),
     }  # fmt: skip
 
 
-def _journalled(rows: Iterable[Row], journal: Journal) -> Generator[Row]:
-    """Pass rows on, appending them to the journal a few at a time; what is left when it ends, too."""
-    batch: list[Row] = []
-    written = time.monotonic()
-    try:
-        for row in rows:
-            batch.append(row)
-            yield row
-            if len(batch) >= _BATCH_ROWS or time.monotonic() - written >= _BATCH_S:
-                journal.append(batch)
-                batch, written = [], time.monotonic()
-    finally:
-        journal.append(batch)
+class _Journalled:
+    """Appends rows to a journal a few at a time as they are read, whatever their turn; the rest at last."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self._batch, self._written = journal, list[Row](), time.monotonic()
+        self._lock = threading.Lock()
+
+    def noted(self, row: Row) -> Row:
+        """The row, which will be in the journal; called from several threads."""
+        with self._lock:
+            self._batch.append(row)
+            if len(self._batch) >= _BATCH_ROWS or time.monotonic() - self._written >= _BATCH_S:
+                self._write()
+        return row
+
+    def _write(self) -> None:
+        self._journal.append(self._batch)
+        self._batch, self._written = [], time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._write()

@@ -9,13 +9,21 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from iedf_assets.core.errors import InputsLostError
+from iedf_assets.core.errors import InputsLostError, ProfileError
+from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.reasons import SYMLINK_OUTSIDE, UNREADABLE
+from iedf_assets.core.profile.sections import Sources
+from iedf_assets.core.reasons import HIDDEN, SYMLINK_OUTSIDE, UNREADABLE
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import Layout, nfc
 
 Problem = tuple[str, str]
+# What galleries, disks and systems keep beside photos, in lower case.
+_PROGRAMS_OWN = frozenset(
+    {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
+     "lost+found", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r",
+     "lightroom previews.lrdata", "captureone"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +51,18 @@ class Found:
         return Path(self.location)
 
 
-def find_files(layout: Layout, category: str) -> list[Found] | None:
+def find_files(layout: Layout, category: str, sources: Sources | None = None) -> list[Found] | None:
     """Every file of a category, hidden ones too, sorted by name; None when the folder does not exist.
+
+    Args:
+        sources: what is taken of them; None for all.
 
     Links to folders are not followed. Of two files whose names differ in nothing but their Unicode form, the
     one spelt in NFC keeps the name, and the others get `#` and a hash of their spelling.
 
     Raises:
         InputsLostError: a folder cannot be read, so that nobody knows what is in it.
+        ProfileError: the list of files cannot be read.
     """
     try:
         folder = layout.category_folder(category)
@@ -62,7 +74,35 @@ def find_files(layout: Layout, category: str) -> list[Found] | None:
         raise InputsLostError(
             f"the folder of {category} cannot be read: {error}", "check its permissions and its mount"
         ) from error
-    return sorted(_with_unique_names(found, folder), key=_name)
+    whole = sorted(_with_unique_names(found, folder), key=_name)
+    return whole if sources is None else _selected(whole, sources, layout)
+
+
+def _selected(found: list[Found], sources: Sources, layout: Layout) -> list[Found]:
+    """Those files that a profile takes, in their order."""
+    if not sources.recursive:
+        found = [file for file in found if file.name.count("/") == 1]
+    if sources.extensions:
+        wanted = {extension.lower() for extension in sources.extensions}
+        found = [file for file in found if file.name.rpartition(".")[2].lower() in wanted]
+    if sources.files is not None:
+        listed = _listed(absolute(sources.files), layout)
+        found = [file for file in found if file.location in listed]
+    if sources.max_images is not None:
+        photos = [file for file in found if file.problem is None]
+        found = photos[: sources.max_images]
+    return found
+
+
+def _listed(path: Path, layout: Layout) -> set[str]:
+    """Where the files of a list lie."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(
+            f"the list of photos {path} cannot be read: {error}", "mend sources.files, or leave it out"
+        ) from error
+    return {os.path.normpath(layout.data / line.strip()) for line in lines if line.strip()}
 
 
 def fingerprint(found: Iterable[Found]) -> str:
@@ -81,18 +121,27 @@ def unmapped_folders(layout: Layout, profile: Profile) -> list[str]:
 
 
 def _walk(root: Path, category: str, roots: list[str]) -> Iterator[Found]:
-    folders = [(str(root), category)]
+    folders: list[tuple[str, str, str | None]] = [(str(root), category, None)]
     while folders:
-        folder, name = folders.pop()
+        folder, name, inside = folders.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
                 full_name = f"{name}/{nfc(_printable(entry.name))}"
+                why = inside or _why_hidden(entry.name)
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, full_name))
+                    folders.append((entry.path, full_name, why))
                     continue
                 # A file that vanished since the folder was listed is not there.
                 with suppress(FileNotFoundError):
-                    yield _found(entry, full_name, roots)
+                    found = _found(entry, full_name, roots)
+                    yield replace(found, problem=found.problem or (HIDDEN, why)) if why else found
+
+
+def _why_hidden(name: str) -> str | None:
+    """Why a file or folder of this name is no photo of the user's; None when it may be one."""
+    if name.startswith("."):
+        return f"{_printable(name)} is hidden"
+    return f"{_printable(name)} is a program's own" if name.lower() in _PROGRAMS_OWN else None
 
 
 def _found(entry: os.DirEntry[str], name: str, roots: list[str]) -> Found:

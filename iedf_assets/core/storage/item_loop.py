@@ -48,11 +48,15 @@ def run_requests(
     max_failures_in_a_row: int,
     report: Report,
     budget_s: float | None = None,
+    apart: Callable[[AnyRequest], Row] | None = None,
+    give_up: Callable[[], None] | None = None,
 ) -> None:
     """Make every item, appending a row for each to the journal as soon as its folder is in place.
 
     Args:
         budget_s: seconds of work after which no item is begun any more; None for no end.
+        apart: makes an item's whole row by `attempt` in another process; None makes it here.
+        give_up: ends what is made in other processes.
 
     Raises:
         SystematicError: the same failure `max_failures_in_a_row` times in a row.
@@ -67,7 +71,8 @@ def run_requests(
                 return
             yield request
 
-    for done, (_, row) in enumerate(stream_map(lambda item: _attempt(item, make), affordable(), threads), 1):
+    perform = apart or (lambda item: attempt(item, make))
+    for done, (_, row) in enumerate(stream_map(perform, affordable(), threads, give_up), 1):
         journal.append([row])
         spent += row["seconds"]
         report(done, len(requests))
@@ -80,11 +85,22 @@ def run_requests(
             )
 
 
-def _attempt(request: AnyRequest, make: Make[AnyRequest]) -> Row:
+def attempt(request: AnyRequest, make: Make[AnyRequest]) -> Row:
+    """Make one item; its row, whatever becomes of it.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+        SystematicError: `make` says that going on is pointless.
+    """
     begun = time.perf_counter()
     outcome = _outcome(request, make)
+    return attempted(request, outcome, time.perf_counter() - begun)
+
+
+def attempted(request: Request, outcome: Row, seconds: float) -> Row:
+    """The row of an attempt."""
     attempts = int(request.row.get("attempts") or 0) + 1
-    return {**request.row, **outcome, "attempts": attempts, "seconds": round(time.perf_counter() - begun, 4)}
+    return {**request.row, **outcome, "attempts": attempts, "seconds": round(seconds, 4)}
 
 
 def _outcome(request: AnyRequest, make: Make[AnyRequest]) -> Row:

@@ -5,13 +5,18 @@ unfinished is skipped when reading and never merges with the next one.
 """
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 Row = dict[str, Any]
+_log = logging.getLogger(__name__)
+# Characters of a line that is set aside, and the lines that were told of.
+_TOLD = 80
+_told: set[tuple[Path, bytes]] = set()
 
 
 class Journal:
@@ -56,16 +61,35 @@ def journal_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def read_journal(path: Path, start: int = 0) -> Iterator[Row]:
-    """All whole rows of a journal from a byte on, in the order written; an absent journal has none."""
+def read_journal(path: Path, start: int = 0, fits: Callable[[Row], bool] | None = None) -> Iterator[Row]:
+    """All whole rows of a journal from a byte on, in the order written; an absent journal has none.
+
+    A line that is no row is set aside: skipped, and told once by each process, in the log.
+
+    Args:
+        fits: whether a row is one of the journal's; None takes any.
+    """
     if not path.exists():
         return
     with path.open("rb") as lines:
         lines.seek(start)
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict):
+            except (ValueError, RecursionError):
+                row = None
+            if isinstance(row, dict) and (fits is None or fits(row)):
                 yield row
+            # What a killed process left is no news; its last line has no end, or got one of its own.
+            elif line.strip() and (row is not None or line.startswith(b"[")):
+                _tell(path, number, line)
+
+
+def _tell(path: Path, number: int, line: bytes) -> None:
+    if (path, line[:_TOLD]) not in _told:
+        _told.add((path, line[:_TOLD]))
+        shown = line[:_TOLD].decode("utf-8", "replace").strip()
+        _log.warning(
+            "%s, line %d is no row of this version and is skipped: %s; delete the line, or mend it",
+            path, number, shown,
+        )  # fmt: skip

@@ -8,9 +8,12 @@ anything.
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.profile.schema import Category, Profile
+from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.fields import absolute
+from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
@@ -86,15 +89,34 @@ def largest_area(category: Category) -> float:
     return max((getattr(category.recipes, name).max_area for name in names), default=0.0)
 
 
+# What says which files are taken, and nothing of what a file shows.
+SELECTION = ("recursive", "extensions", "files", "max_images")
+
+
 def sources_settings(profile: Profile, category: Category) -> str:
     """What a source row depends on besides the file itself."""
     return digest(
         "source_images",
         SOURCES_VERSION,
-        profile.sources.model_dump(exclude={"max_loss_share", "validation_share"}),
+        profile.sources.model_dump(
+            exclude={"max_loss_share", "validation_share", "timeout_s", "exclude", *SELECTION}
+        ),
         category.filters.model_dump(),
         profile.max_megapixels,
+        *(_state_of(absolute(path)) for path in profile.sources.exclude),
     )
+
+
+def _state_of(path: Path) -> list[Any]:
+    """What is another one when a file, or anything in a folder, was written to."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
+    states = ((file.relative_to(path).as_posix(), file.stat()) for file in files)
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
+
+
+def settings_digests(profile: Profile, category: Category) -> dict[str, str]:
+    """Stage → hash of all settings that its rows depend on, of every stage of a category."""
+    return {"source_images": sources_settings(profile, category), **Keys(profile, category).settings}
 
 
 class Keys:
@@ -108,7 +130,7 @@ class Keys:
         self._layers = digest(*told, *seen)
         judge = category.workers.edit.judge.identity()
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
-        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.model_dump())
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())
@@ -123,7 +145,24 @@ class Keys:
         worker = category.workers.edit.identity()
         told = ("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name, variant, limits,
                 category.scene, worker)  # fmt: skip
-        return [digest(*told, *([number] if number > 1 else [])) for number in range(1, category.tries + 1)]
+        # What nothing was chosen for has the key that it had before there was a choice.
+        chosen = category.plain_share != PLAIN_SHARE and bank().edits[name].has_plain
+        words = [["plain_share", category.plain_share]] if chosen else []
+        return [
+            digest(*told, *([number] if number > 1 else []), *words)
+            for number in range(1, category.tries + 1)
+        ]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Stage → hash of what its rows depend on besides the rows before them."""
+        edits = digest([settings for _, _, settings in self._edits])
+        return {
+            "image_layers": self._layers,
+            "edited_images": edits,
+            "edit_pairs": self._pair,
+            "dataset": self._verdict,
+        }
 
     def layers_key(self, source_id: str) -> str:
         """Key of the decomposition of one source."""

@@ -110,6 +110,28 @@ class Ledger:
             self._append(rows)
         return Given(given, frozenset(over))
 
+    def restore(self, known: Iterable[tuple[str, SampleKey, bool]], owner: str) -> int:
+        """Write down again the numbers that a category's manifest knows and the ledger lost; how many.
+
+        As long as only one of the two is lost, nothing is ever numbered anew: so neither stays lost.
+
+        Args:
+            known: (`edit_id`, number, whether it is published).
+        """
+        told = sorted(set(known))
+        if not told:
+            return 0
+        with self._locked():
+            entries = self._read()
+            lost = [one for one in told if one[1] not in entries.taken]
+            self._append(
+                [
+                    _row(edit, sample, entries.owners.get(edit, owner if published else None))
+                    for edit, sample, published in lost
+                ]
+            )
+        return len(lost)
+
     def release(self, edit_ids: Iterable[str], owner: str) -> None:
         """Let edits go that `owner` no longer publishes. They keep their numbers."""
         wanted = sorted(set(edit_ids))
@@ -134,11 +156,10 @@ class Ledger:
 
     def _read(self) -> _Entries:
         entries = _Entries()
-        for row in read_journal(self._layout.ledger):
-            if row.keys() >= _COLUMNS:
-                # Each of these texts is there once, not once for every row.
-                task, subtype, scene, owner = (row[name] and intern(row[name]) for name in _SHARED)
-                entries.add(row["edit_id"], SampleKey(task, subtype, scene, row["number"]), owner)
+        for row in read_journal(self._layout.ledger, fits=_is_entry):
+            # Each of these texts is there once, not once for every row.
+            task, subtype, scene, owner = (row[name] and intern(row[name]) for name in _SHARED)
+            entries.add(row["edit_id"], SampleKey(task, subtype, scene, row["number"]), owner)
         return entries
 
     def _append(self, rows: list[Row]) -> None:
@@ -188,6 +209,19 @@ class _Room:
 def _quotas_of(place: Place) -> tuple[str, str]:
     task, _, scene = place
     return task, f"{task}/{base_scene(scene)}"
+
+
+def _is_entry(row: Row) -> bool:
+    texts = (row.get(name) for name in ("edit_id", "task", "subtype", "scene"))
+    number, owner = row.get("number"), row.get("owner")
+    return (
+        row.keys() >= _COLUMNS
+        and all(isinstance(text, str) for text in texts)
+        and (owner is None or isinstance(owner, str))
+        and isinstance(number, int)
+        and not isinstance(number, bool)
+        and number > 0
+    )
 
 
 def _row(edit_id: str, sample: SampleKey, owner: str | None) -> Row:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from iedf_assets.core.errors import LockedError
+from iedf_assets.core.errors import LockedError, of_system
 
+# Bytes that a lock file has, and how often it is looked at for who holds it.
+_LINE, _LOOKS = 64, 4
 WAIT = "wait until it is done, or stop it"
 
 
@@ -24,18 +26,36 @@ def exclusive(path: Path, *, subject: str, wait_s: float = 0.0, remedy: str = WA
 
     Raises:
         LockedError: another live process holds it; says which.
+        StorageError: the lock file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
+    except OSError as error:
+        raise of_system(error) from error
     deadline = time.monotonic() + wait_s
-    with path.open("a+", encoding="utf-8") as file:
+    with file:
         while not _try_lock(file.fileno()):
             if time.monotonic() >= deadline:
                 raise LockedError(f"{subject} is being worked on by {_holder(path)}", remedy)
             time.sleep(0.1)
-        file.truncate(0)
-        file.write(json.dumps({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}))
-        file.flush()
+        _say_who(file.fileno())
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Whether a live process, this one included, holds the lock file at `path`."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return not _try_lock(file.fileno())
+    return False
+
+
+def _say_who(descriptor: int) -> None:
+    told = json.dumps({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}).encode()
+    with suppress(OSError):  # a full disk; the lock holds all the same
+        # Always as a whole, for whoever comes in the same moment and asks who it is.
+        os.pwrite(descriptor, told.ljust(_LINE), 0)
+        os.ftruncate(descriptor, _LINE)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -47,7 +67,9 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _holder(path: Path) -> str:
-    with suppress(OSError, ValueError, KeyError):
-        holder = json.loads(path.read_text("utf-8"))
-        return f"process {holder['pid']} since {holder['since']}"
+    for _ in range(_LOOKS):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            holder = json.loads(path.read_text("utf-8"))
+            return f"process {holder['pid']} since {holder['since']}"
+        time.sleep(0.05)  # it has the lock, and is about to say who it is
     return "another process"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -37,6 +37,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "path": pl.String, "key": pl.String, "source_id": pl.String, **_OUTCOME, "duplicate_of": pl.String,
         "width": pl.Int32, "height": pl.Int32, "original_width": pl.Int32, "original_height": pl.Int32,
         "format": pl.String, "mode": pl.String, "bytes": pl.Int64, "mtime_ns": pl.Int64, "phash": pl.String,
+        "look": pl.String,
     },
     # one row per decomposition; key: key
     "image_layers": {
@@ -69,6 +70,10 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
 # Rows that are held at once when a table is read or written; also the size of a file's row groups, of which
 # one at least is in memory.
 _BATCH_ROWS = 512
+# What a value of a column can be in a journal.
+_PYTHON: dict[type[pl.DataType], type | tuple[type, ...]] = {
+    pl.String: str, pl.Int32: int, pl.Int64: int, pl.Float64: (int, float)
+}  # fmt: skip
 T = TypeVar("T")
 # The stages whose rows have files of their own.
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
@@ -252,10 +257,24 @@ def table_of(layout: Layout, stage: str, category: str) -> pl.LazyFrame:
     """
     column = key_column(stage)
     # Journals hold what was known of a row.
-    rows = (renewed(row) for row in read_journal(layout.journal(stage, category)) if column in row)
-    journal = frame(rows, stage)
+    rows = read_journal(layout.journal(stage, category), fits=partial(_is_row, stage))
+    journal = frame(map(renewed, rows), stage)
     path = layout.manifest(stage, category)
     return merged(_completed(scan_table(path), stage), journal, column) if path.exists() else journal.lazy()
+
+
+def _is_row(stage: str, row: Row) -> bool:
+    """Whether what a line of a journal says can be a row of a stage."""
+    row = renewed(row)
+    schema, key = SCHEMAS[stage], row.get(key_column(stage))
+    return (
+        isinstance(key, str)
+        and row.keys() <= schema.keys()
+        and all(
+            value is None or name in NESTED or isinstance(value, _PYTHON[schema[name]])
+            for name, value in row.items()
+        )
+    )
 
 
 def collected(table: pl.LazyFrame) -> pl.DataFrame:

@@ -168,6 +168,10 @@ class Layout:
         """The folder of what workers are told and what they say, while they work."""
         return self.staging / "jobs"
 
+    def checked(self, check: str, category: str) -> Path:
+        """What an asset check found of a category when it looked last."""
+        return self.manifests / "checks" / check / f"{category}.json"
+
     def category_lock(self, category: str) -> Path:
         return self.locks / f"{category}.lock"
 

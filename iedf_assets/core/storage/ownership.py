@@ -19,7 +19,7 @@ from iedf_assets.core.storage.files import content_hash, create_text, write_text
 from iedf_assets.core.storage.naming import STAGING_ROOMS, Layout
 
 MARK = ".iedf.json"
-Kind = Literal["outputs", "staging", "cache", "steps", "trial"]
+Kind = Literal["outputs", "staging", "cache", "steps", "export", "trial"]
 # A file of these names is nobody's work: systems and tools put it into whatever folder they see.
 _OF_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".gitkeep", ".gitignore", "lost+found"})
 _KEY = re.compile(r"[0-9a-f]{16,64}")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.storage.journal import Journal, read_journal
+from iedf_assets.core.storage.journal import Journal, Row, read_journal
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 
@@ -50,5 +50,9 @@ def add_review(layout: Layout, edit_id: str, verdict: str, note: str = "") -> No
 
 def read_reviews(layout: Layout) -> dict[str, str]:
     """`accept` or `reject` by edit id."""
-    last = {row["edit_id"]: row["verdict"] for row in read_journal(layout.reviews) if "edit_id" in row}
+    last = {row["edit_id"]: row["verdict"] for row in read_journal(layout.reviews, fits=_is_review)}
     return {edit_id: verdict for edit_id, verdict in last.items() if verdict in {"accept", "reject"}}
+
+
+def _is_review(row: Row) -> bool:
+    return isinstance(row.get("edit_id"), str) and isinstance(row.get("verdict"), str)

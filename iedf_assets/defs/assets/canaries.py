@@ -8,8 +8,10 @@ import dagster as dg
 from iedf_assets.core.judging.proving import Detection, as_json, prove, worst_rates
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.files import write_text
-from iedf_assets.defs.metadata import OWNERS, records_table
+from iedf_assets.defs.automation import FOLLOWS_WEEKLY, PROVED
+from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
 CANARIES_VERSION = 1
 COLUMNS = {"canary": "string", "strength": "string", "copies": "int", "found": "float", "found_bare": "float"}
@@ -26,9 +28,12 @@ def canaries_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         deps=["dataset_index"],
-        group_name="publish",
+        group_name=GROUP,
         kinds={"json"},
         owners=OWNERS,
+        automation_condition=FOLLOWS_WEEKLY,
+        freshness_policy=PROVED,
+        metadata=source_of(canaries_asset),
         code_version=str(CANARIES_VERSION),
         description="Puts known faults into copies of samples, judges the copies, and reports what was "
         "found. The dataset itself is not touched.",
@@ -37,9 +42,9 @@ def canaries_asset() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: CanaryConfig, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
         layout, profile = factory.layout, factory.profile
-        with tempfile.TemporaryDirectory(prefix="iedf-canaries-") as work:
+        with told_plainly(), tempfile.TemporaryDirectory(prefix="iedf-canaries-") as work:
             found = prove(
-                layout.outputs,
+                factory.ready().layout.outputs,
                 Path(work),
                 per_class=config.per_class,
                 seed=profile.seed,

@@ -10,7 +10,8 @@ from iedf_assets.core.storage.waves import close_wave
 from iedf_assets.defs.assets.stage import Stage
 from iedf_assets.defs.metadata import Metadata, accounts_table, survival_table
 from iedf_assets.defs.resources import Factory
-from iedf_assets.defs.strips import samples_strip
+from iedf_assets.defs.strips import rejects_strip, samples_strip
+from iedf_assets.defs.telling.links import category_links
 
 
 def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
@@ -32,13 +33,13 @@ def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) ->
         "accounts": accounts_table(accounts_of(book)),
         "survival": survival_table([survival_of(book)]),
     }
-    return book, {**accounts, **samples_strip(book)}
+    links = category_links(factory.profile, book.name)
+    return book, {**links, **accounts, **samples_strip(book), **rejects_strip(book)}
 
 
 DATASET = Stage(
     name="dataset",
     after="edit_pairs",
-    group="publish",
     kinds=frozenset({"polars", "file"}),
     version=VERDICTS_VERSION,
     description="Applies the thresholds to the measured pairs and publishes what passes under the naming "

@@ -2,8 +2,10 @@
 
 import dagster as dg
 
+from iedf_assets.core.pairs.finishing import finished_apart
 from iedf_assets.core.pairs.rating import finishing
 from iedf_assets.core.parallel import thread_count
+from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import pair_requests
 from iedf_assets.core.profile.asked import Asked
@@ -23,6 +25,7 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     requests = pair_requests(book.at_work(), paths_on_disk(factory.layout, book.name))
     sweep_stage(factory.layout, "edit_pairs")
     require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
+    apart, timeout_s = decoders(factory.profile), factory.profile.sources.timeout_s
     judge = book.category.workers.edit.judge
     make = finishing(judge if requests else Asked())
     # Whoever waits for an answer keeps no core busy.
@@ -35,6 +38,9 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
             threads=thread_count(factory.profile.threads) + waiting,
             max_failures_in_a_row=book.category.workers.edit.max_failures_in_a_row,
             report=factory.progress(context),
+            # What asks an endpoint shares its places with the others, so it stays in this process.
+            apart=None if waiting else (lambda request: finished_apart(request, apart, timeout_s)),
+            give_up=apart.give_up,
         )
     book = factory.book(book.name)
     return book, {"made": len(requests), **pairs_strip(book.at_work())}
@@ -43,7 +49,6 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
 EDIT_PAIRS = Stage(
     name="edit_pairs",
     after="edited_images",
-    group="finish",
     kinds=frozenset({"opencv", "pillow"}),
     version=PAIRS_VERSION,
     description="Composites each edit through a feathered alpha, encodes source and result once and "

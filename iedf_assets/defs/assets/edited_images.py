@@ -27,14 +27,22 @@ def _generate(context: dg.AssetExecutionContext, factory: Factory, book: Book) -
     require_space("edited_images", factory.layout.staging, len(requests), book.edits)
     worker = book.category.workers.edit
     report = factory.progress(context)
-    launch(context, factory.layout, worker, "edited_images", requests, report, book.allowance)
+    launch(
+        context,
+        factory.layout,
+        worker,
+        "edited_images",
+        requests,
+        report,
+        book.allowance,
+        echo=not factory.has_terminal,
+    )
     return factory.book(book.name), {"planned": len(plan), "made": len(requests)}
 
 
 EDITED_IMAGES = Stage(
     name="edited_images",
     after="image_layers",
-    group="generate",
     kinds=frozenset({"opencv", "python"}),
     version=EDITS_VERSION,
     description="Plans the edits of each source (recipe and bilingual instruction, drawn from the seed), "

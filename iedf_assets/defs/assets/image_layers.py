@@ -20,7 +20,16 @@ def _decompose(context: dg.AssetExecutionContext, factory: Factory, book: Book) 
     require_space("image_layers", factory.layout.staging, len(requests), book.layers)
     worker = book.category.workers.layered
     report = factory.progress(context)
-    launch(context, factory.layout, worker, "image_layers", requests, report, book.allowance)
+    launch(
+        context,
+        factory.layout,
+        worker,
+        "image_layers",
+        requests,
+        report,
+        book.allowance,
+        echo=not factory.has_terminal,
+    )
     book = factory.book(book.name)
     return book, {"made": len(requests), **layers_strip(book.at_work())}
 
@@ -28,7 +37,6 @@ def _decompose(context: dg.AssetExecutionContext, factory: Factory, book: Book) 
 IMAGE_LAYERS = Stage(
     name="image_layers",
     after="source_images",
-    group="decompose",
     kinds=frozenset({"opencv", "python"}),
     version=LAYERS_VERSION,
     description="RGBA layers, a completed background and a main mask of each accepted source, as far as "

@@ -2,9 +2,13 @@
 
 import dagster as dg
 
+from iedf_assets.core.planning.book import is_readable
 from iedf_assets.core.report.building import build_report
-from iedf_assets.defs.metadata import OWNERS
-from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
+from iedf_assets.defs.resources import PARTITION_TAG, Factory
+from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.telling.links import report_link
 
 REPORT_VERSION = 1
 
@@ -14,20 +18,35 @@ def report_asset() -> dg.AssetsDefinition:
 
     @dg.asset(
         deps=["dataset_index"],
-        group_name="publish",
+        group_name=GROUP,
         kinds={"html"},
         owners=OWNERS,
+        automation_condition=FOLLOWS,
+        metadata=source_of(report_asset),
         code_version=str(REPORT_VERSION),
         description="A static page that opens from disk: all pairs, published and rejected, with before and "
         "after, masks, scores against their thresholds, reasons and accounts.",
     )
-    def report(factory: dg.ResourceParam[Factory]) -> dg.MaterializeResult[None]:
-        page = build_report(factory.profile, factory.layout)
+    def report(
+        context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
+    ) -> dg.MaterializeResult[None]:
+        try:
+            with told_plainly():
+                page = build_report(factory.ready().profile, factory.layout)
+        except dg.Failure as error:
+            own = context.run.tags.get(PARTITION_TAG)
+            if own is None or not is_readable(factory.profile, factory.layout, own):
+                raise
+            # Another category's tables are broken: this one is published all the same.
+            context.log.warning("the report stays as it was: %s", error.description)
+            return dg.MaterializeResult(metadata={"not written": error.description or ""})
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(str(page)),
-                "open": dg.MetadataValue.url(page.absolute().as_uri()),
-                "review": dg.MetadataValue.md("`iedf report --serve` serves it with review buttons"),
+                "open": report_link(factory.profile),
+                "review": dg.MetadataValue.md(
+                    "`iedf dev` serves it beside the UI, else `iedf report --serve`"
+                ),
             }
         )
 

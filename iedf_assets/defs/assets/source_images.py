@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from iedf_assets.core.errors import InputsLostError, MassWithdrawalError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import wave_for
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
@@ -16,13 +15,9 @@ from iedf_assets.defs.resources import Factory
 
 
 def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
-    found = scan.find_files(factory.layout, book.name)
-    try:
-        share = factory.profile.sources.max_loss_share
-        found = require_inputs(book.name, found, book.sources, share)
-        require_few_withdrawals(book, found)
-    except (InputsLostError, MassWithdrawalError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+    found = scan.find_files(factory.layout, book.name, factory.profile.sources)
+    found = require_inputs(book.name, found, book.sources, factory.profile.sources.max_loss_share)
+    require_few_withdrawals(book, found)
     wave = set(wave_for(book, found))
     with Journal(factory.layout.journal("source_images", book.name)) as journal:
         rows = ingest(
@@ -37,7 +32,6 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
 SOURCE_IMAGES = Stage(
     name="source_images",
     after=None,
-    group="ingest",
     kinds=frozenset({"polars", "pillow"}),
     version=SOURCES_VERSION,
     description="Scans `data/<category>/`, decodes, filters and fingerprints: a manifest row for every "

@@ -8,8 +8,10 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
-from iedf_assets.defs.metadata import OWNERS, Metadata, result
+from iedf_assets.defs.inputs import PHOTOS, SETTINGS
+from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
+from iedf_assets.defs.telling.failures import told_plainly
 
 Work = Callable[[dg.AssetExecutionContext, Factory, Book], tuple[Book, Metadata]]
 """Does a stage's work for the category of a book; returns a book with the new rows, and what to show."""
@@ -21,14 +23,13 @@ class Stage:
 
     Attributes:
         name: of the stage, its manifest and its asset.
-        after: the stage before it; None for the first.
+        after: the stage before it; None for the first, which the photos are before.
         version: of its output; raised by hand when the output for the same input changes.
         pool: of which one step runs at a time, in whichever run; None for no bound.
     """
 
     name: str
     after: str | None
-    group: str
     kinds: frozenset[str]
     version: int
     description: str
@@ -42,19 +43,23 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
     @dg.asset(
         name=stage.name,
         partitions_def=partitions,
-        deps=[stage.after] if stage.after else [],
-        group_name=stage.group,
+        deps=[stage.after or PHOTOS, SETTINGS],
+        group_name=GROUP,
         kinds=set(stage.kinds),
         owners=OWNERS,
         pool=stage.pool,
+        # Of what is not an error of ours: a disk or a database that was busy.
+        retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         code_version=str(stage.version),
-        metadata=column_schema(stage.name),
+        metadata={**column_schema(stage.name), **source_of(stage.work)},
         description=stage.description,
     )
     def asset(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[pl.LazyFrame]:
-        book, shown = stage.work(context, factory, factory.book(context.partition_key))
-        return result(book, stage.name, shown)
+        with told_plainly():
+            book, shown = stage.work(context, factory, factory.book(context.partition_key))
+            return result(book, stage.name, shown)
 
     return asset

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 from iedf_assets.core.judging.dataset_check import judge_sample
 from iedf_assets.core.judging.inspection import Inspection
@@ -11,17 +12,23 @@ from iedf_assets.core.judging.pair_checks import (
     INSTRUCTION,
     JUDGED,
     NO_OUTSIDE,
+    OBJECT,
     OUTSIDE_BOUNDS,
+    PLACE,
     POLARITY,
-    bounds_of,
+    REMAINDER,
+    STATED,
     judge,
 )
+from iedf_assets.core.judging.telling import Extremes, told
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Tier
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.files import content_hash
-from iedf_assets.core.storage.naming import SampleKey
-from iedf_assets.defs.checks.verdict import Verdict
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.defs.checks.verdict import Case, Verdict
 
 # The pair checks by the asset check that reports them: what it is for, and which they are.
 PAIR_CHECKS = {
@@ -33,9 +40,13 @@ PAIR_CHECKS = {
         "Each mask is one thing of sensible size, where the change lies. Protects from inverted masks.",
         ("mask_area", "mask_shape", POLARITY),
     ),
+    "masks_whole": (
+        "Each mask is one whole object, left nothing of it behind, and the object ends up where it can be.",
+        (OBJECT, REMAINDER, PLACE),
+    ),
     "edits_effective": (
         "Each edit did what its recipe says. Protects from no-ops, wrong directions and swapped files.",
-        ("no_op", EFFECT, "structure"),
+        ("no_op", EFFECT, "structure", STATED),
     ),
     "edits_seamless": (
         "Each edit fades into its surroundings and is as sharp. Protects from hard pastes and enlargement.",
@@ -61,31 +72,50 @@ def look_at_samples(book: Book) -> dict[str, Verdict]:
     accepted = {key for key, review in book.verdicts.pick("sample_key", "review") if review == "accept"}
     thresholds = book.category.thresholds
     verdicts = {name: Verdict(0) for name in SAMPLE_CHECKS}
-    tiers, looked_at = set(), 0
+    extremes: dict[Tier, Extremes] = {}
+    looked_at = 0
     for looked_at, found in enumerate(_inspections(book), 1):  # noqa: B007  # how many there were
         tier = SUBTYPES[found.sample.subtype].tier
-        tiers.add(tier)
-        verdicts[NAMING].cases += [(issue.path, f"{issue.code}: {issue.message}") for issue in found.issues]
-        judged = judge_sample(found, tier, thresholds, ())
-        wrong = {check: check for check in judged.failed_checks}
-        wrong |= {check: f"{check} not run" for check in judged.not_run}
+        extremes.setdefault(tier, Extremes(tier, thresholds)).see(found.scores or {})
+        pictures = sample_pictures(book.layout, found.sample)
+        verdicts[NAMING].cases += [
+            Case(issue.path, f"{issue.code}: {issue.message}", pictures) for issue in found.issues
+        ]
         if str(found.sample) in accepted:
             continue
-        if INSTRUCTION in judged.failed_checks:
-            wrong[INSTRUCTION] += f" ({'; '.join(found.wrong_texts)})"
-        for name, (_, checks) in PAIR_CHECKS.items():
-            if cases := [wrong[check] for check in checks if check in wrong]:
-                verdicts[name].cases.append((str(found.sample), ", ".join(cases)))
-    for verdict in verdicts.values():
+        for name, finding in _findings(found, tier, thresholds).items():
+            verdicts[name].cases.append(Case(str(found.sample), finding, pictures))
+    for name, verdict in verdicts.items():
         verdict.looked_at = looked_at
-    for name, (_, checks) in PAIR_CHECKS.items():
-        verdicts[name].more = {
-            bound.limit: limit
-            for tier in sorted(tiers)
-            for bound, limit in bounds_of(tier, thresholds)
-            if bound.check in checks
-        } | {"accepted by review": len(accepted)}
+        _, checks = PAIR_CHECKS.get(name, ("", ()))
+        for tier in sorted(extremes):
+            verdict.more |= extremes[tier].of(checks)
+        if checks:
+            verdict.more["accepted by review"] = len(accepted)
     return verdicts
+
+
+def _findings(found: Inspection, tier: Tier, thresholds: Thresholds) -> dict[str, str]:
+    """Name of a check of `PAIR_CHECKS` → what it finds wrong with a sample."""
+    judged = judge_sample(found, tier, thresholds, ())
+    if found.scores is None:
+        why = found.issues[0].message if found.issues else "its files do not tell enough"
+        return {
+            name: f"not run: {why}"
+            for name, (_, checks) in PAIR_CHECKS.items()
+            if not set(checks).isdisjoint(judged.not_run)
+        }
+    findings = {}
+    for name, (_, checks) in PAIR_CHECKS.items():
+        wrong = [told(check, judged.scores, tier, thresholds) for check in checks
+                 if check in judged.failed_checks]  # fmt: skip
+        if INSTRUCTION in checks and INSTRUCTION in judged.failed_checks:
+            wrong = [f"{INSTRUCTION}: {'; '.join(found.wrong_texts)}"]
+        not_run = [check for check in checks if check in judged.not_run]
+        wrong += [f"not run: {', '.join(not_run)}"] if not_run else []
+        if wrong:
+            findings[name] = ", ".join(wrong)
+    return findings
 
 
 def pairs_unique(book: Book) -> Verdict:
@@ -101,7 +131,8 @@ def pairs_unique(book: Book) -> Verdict:
         result = content_hash((book.layout.dataset / sample.file("result")).read_bytes())
         first = seen.setdefault(result, sample)
         if first != sample:
-            cases.append((str(sample), f"the same result as {first}"))
+            pictures = *sample_pictures(book.layout, sample), book.layout.dataset / first.file("result")
+            cases.append(Case(str(sample), f"the same result as {first}", pictures))
     return Verdict(sum(map(len, by_size.values())), cases)
 
 
@@ -109,7 +140,7 @@ def edits_judged(book: Book) -> Verdict:
     """The judge rates each edit well. Protects from edits beside the point."""
     by = book.category.workers.edit.judge.by
     if by == "none":
-        return Verdict(0, [("judge", "not run: workers.edit.judge.by is none")])
+        return Verdict(0, [Case("judge", "not run: workers.edit.judge.by is none")])
     cases, looked_at = [], 0
     for row in book.current("edit_pairs").values():
         scores = row["scores"] or {}
@@ -117,11 +148,22 @@ def edits_judged(book: Book) -> Verdict:
             continue
         looked_at += 1
         if scores.get("judge_instruction") is None:
-            cases.append((row["edit_id"], "not run: the judge gave no rating"))
+            cases.append(Case(row["edit_id"], "not run: the judge gave no rating", _staged(book, row)))
         elif JUDGED in judge(scores, row["tier"], book.category.thresholds):
             ratings = f"{scores['judge_instruction']} and {scores['judge_preservation']} of 5"
-            cases.append((row["edit_id"], f"instruction and preservation are rated {ratings}"))
+            finding = f"instruction and preservation are rated {ratings}"
+            cases.append(Case(row["edit_id"], finding, _staged(book, row)))
     return Verdict(looked_at, cases)
+
+
+def sample_pictures(layout: Layout, sample: SampleKey) -> tuple[Path, ...]:
+    """Source, mask and result of a sample."""
+    return tuple(layout.dataset / sample.file(role) for role in ("source", "mask", "result"))
+
+
+def _staged(book: Book, row: Row) -> tuple[Path, ...]:
+    folder = book.layout.staged("edit_pairs", row["key"])
+    return tuple(folder / name for name in ("source.jpg", "mask.png", "result.jpg"))
 
 
 def _published(book: Book) -> Iterator[SampleKey]:

@@ -4,9 +4,10 @@ import pytest
 from click.testing import CliRunner
 from skimage import data, io
 
-from iedf_assets.cli.commands.edit import Trial
+from iedf_assets.cli.commands.edit import Trial, stem_of
 from iedf_assets.cli.main import cli
 from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 
 NOTHING = {
@@ -87,3 +88,31 @@ def test_every_intermediate_is_on_disk_with_a_contact_sheet(tmp_path: Path) -> N
     sheet = io.imread(output / "杯 photo_sheet.jpg")
     assert sheet.shape[0] >= 600
     assert (output / "杯 photo_result.jpg").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["长" * 83 + ".jpg", "[done]杯[bold].jpg", ".hidden [red].jpg"])
+def test_a_photo_of_any_name_is_edited_and_its_files_are_named_whole(tmp_path: Path, name: str) -> None:
+    photo = tmp_path / name
+    photo.write_bytes(encode_jpeg(data.coffee(), 95))
+    arguments = ["edit", str(photo), "--output", str(tmp_path / "out"), "--subtype", "identity"]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    result = tmp_path / "out" / f"{stem_of(photo)}_result.jpg"
+    assert result.exists()
+    assert str(result) in done.output
+
+
+def test_names_that_are_cut_stay_apart() -> None:
+    one, other = (stem_of(Path("长" * 80 + end + ".jpg")) for end in ("一", "二"))
+    assert one != other
+    assert max(len(stem.encode()) for stem in (one, other)) <= 120
+
+
+@pytest.mark.slow
+def test_what_is_no_photo_ends_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"no photo")
+    done = CliRunner().invoke(cli, ["edit", str(path), "--output", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "unreadable" in done.output

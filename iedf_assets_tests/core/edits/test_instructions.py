@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iedf_assets.core.edits import instructions, recipes
-from iedf_assets.core.edits.phrases import DIRECTIONS, PHRASES, STRENGTHS, Language
+from iedf_assets.core.edits.phrases import level_of, level_words, phrases_of
+from iedf_assets.core.edits.readings import disagreements, read
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.profile.bank import LANGUAGES, PHRASINGS, Language, Phrasing, bank
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 
@@ -20,7 +22,8 @@ MOVE = {
 RECOLOR = {"task": "semantic_edit", "subtype": "recolor", "colour": "light_blue", "hue": 258, "chroma": 0.1}
 # Edits of the whole picture, which name no object.
 WHOLE = {name for name, subtype in SUBTYPES.items() if subtype.mask_of == "everything"}
-LANGUAGES: tuple[Language, Language] = ("ch", "en")
+# Every `subtype/kind`.
+KEYS = [f"{subtype}/{kind}" for subtype, entry in bank().edits.items() for kind in entry.kinds]
 
 
 def drawn(subtype: str, seed: int) -> recipes.Recipe:
@@ -48,15 +51,14 @@ def test_instructions_are_one_clean_line_in_each_language(subtype: str, seed: in
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_edit_can_be_asked_for_in_eight_ways(language: Language) -> None:
-    for key, phrases in PHRASES[language].items():
-        assert len(set(phrases)) >= 8, key
+@pytest.mark.parametrize("phrasing", PHRASINGS)
+def test_every_edit_can_be_asked_for_in_eight_ways(language: Language, phrasing: Phrasing) -> None:
+    for key in KEYS:
+        phrases = phrases_of(key, language, phrasing)
+        other = phrases_of(key, language, "plain" if phrasing == "exact" else "exact")
+        assert len(set(phrases)) >= 8 or (other and not phrases), key
         names_it = key.partition("/")[0] not in WHOLE
         assert all(("{it}" in phrase) == names_it for phrase in phrases), key
-
-
-def test_both_languages_know_the_same_edits() -> None:
-    assert PHRASES["ch"].keys() == PHRASES["en"].keys()
 
 
 @pytest.mark.parametrize("subtype", sorted(SUBTYPES))
@@ -83,7 +85,85 @@ def test_a_move_states_direction_and_distance(
         assert ch in chinese
         assert f"画面{length[0]}的 12%" in chinese
         assert en in english
-        assert f"12 % of the image {length[1]}" in english
+        assert f"12% of the image {length[1]}" in english
+
+
+@pytest.mark.parametrize(
+    ("percent", "ch", "en"),
+    [(12, "一点", "a little"), (20, "一段距离", "a fair way"), (35, "一大段距离", "a long way")],
+)
+def test_a_plain_move_says_how_far_in_words(percent: int, ch: str, en: str) -> None:
+    for chinese, english in written({**MOVE, "percent": percent, "phrasing": "plain"}):
+        assert ch in chinese
+        assert f"{en} to the right" in english
+        assert not re.search(r"\d", chinese + english)
+
+
+@pytest.mark.parametrize(
+    ("factor", "ch", "en"),
+    [
+        (1.2, "放大一点", "a little bigger"), (1.5, "放大一半左右", "about half as big again"),
+        (0.65, "缩小三分之一左右", "about a third smaller"), (0.55, "缩小一半左右", "about half the size"),
+    ],
+)  # fmt: skip
+def test_a_plain_scaling_says_how_much_in_words(factor: float, ch: str, en: str) -> None:
+    recipe = {"task": "structural_edit", "subtype": "scale", "factor": factor, "phrasing": "plain"}
+    for chinese, english in written(recipe):
+        assert ch in chinese
+        assert en in english
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_so_many_edits_are_asked_for_plainly_as_the_profile_says(share: float) -> None:
+    found = [instructions.phrasing_of(MOVE, seed, share) for seed in range(400)]
+    assert found.count("plain") / len(found) == pytest.approx(share, abs=0.06)
+    assert set(found) <= {"plain", "exact"}
+
+
+DOG = SUBJECT | {"number": 2, "x": 400, "caption": {"ch": "狗", "en": "dog"}, "parts": None}
+CUP = SUBJECT | {"number": 1, "x": 20, "caption": {"ch": "杯子", "en": "cup"}, "parts": None}
+
+
+@pytest.mark.parametrize(
+    ("dx", "changes", "beside"),
+    [
+        (270, {}, True), (240, {}, True),
+        # Too far from it, the other way, past it, not on a level, without a name, beside it already.
+        (150, {}, False), (-20, {}, False), (420, {}, False), (270, {"y": 300}, False),
+        (270, {"caption": None}, False), (270, {"caption": {"en": "dog"}}, False), (270, {"x": 130}, False),
+        (270, {"parts": [1, 3]}, False), (270, {"caption": CUP["caption"], "x": 40}, False),
+    ],
+)  # fmt: skip
+def test_a_plain_move_names_what_it_ends_beside(dx: int, changes: dict[str, Any], beside: bool) -> None:
+    recipe = {**MOVE, "direction": "right" if dx > 0 else "left", "percent": abs(dx) // 6, "dx": dx}
+    found = instructions.phrased(recipe, 1, 1.0, CUP, [CUP, DOG | changes], SIZE)
+    assert ("beside" in found) == beside
+    if beside:
+        assert found["beside"] == {"ch": "画面右侧的狗", "en": "the dog on the right"}
+        for chinese, english in written(found, CUP):
+            assert "画面右侧的狗" in chinese
+            assert "the dog on the right" in english
+            for text, language in ((chinese, "ch"), (english, "en")):
+                reading = read(text, "ch" if language == "ch" else "en")
+                assert reading
+                assert disagreements(reading, found) == []
+                assert disagreements(
+                    reading, found | {"beside": {"ch": "画面右侧的猫", "en": "the cat on the right"}}
+                )
+                assert disagreements(reading, recipe)
+
+
+def test_half_of_the_plain_moves_and_no_exact_one_names_a_neighbour() -> None:
+    recipe = {**MOVE, "percent": 45, "dx": 270}
+    found = [instructions.phrased(recipe, seed, 0.5, CUP, [CUP, DOG], SIZE) for seed in range(200)]
+    plain = [each for each in found if each["phrasing"] == "plain"]
+    assert 0.3 < sum("beside" in each for each in plain) / len(plain) < 0.7
+    assert not any("beside" in each for each in found if each["phrasing"] == "exact")
+
+
+def test_what_has_one_way_to_be_asked_for_is_of_no_phrasing() -> None:
+    for recipe in ({"subtype": "identity", "kind": "warm"}, {"subtype": "replace", "text": "a cat"}):
+        assert instructions.phrasing_of(recipe, 1, 0.5) is None
 
 
 @pytest.mark.parametrize("factor", [0.65, 1.3])
@@ -131,10 +211,11 @@ def test_the_word_for_the_strength_fits_in_both_languages(
     subtype: str, kind: str, strength: float, level: str
 ) -> None:
     recipe = {"task": "consistency_edit", "subtype": subtype, "kind": kind, "strength": strength}
+    assert level_of(recipe) == f"strength/{level}"
     for texts in written(recipe):
         for language, text in zip(LANGUAGES, texts, strict=True):
             assert any(re.search(rf"{word}(?!\w)" if language == "en" else word, text.lower())
-                       for word in STRENGTHS[language][level].values())  # fmt: skip
+                       for word in level_words(f"strength/{level}", language).values())  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,6 +230,50 @@ def test_an_object_is_named_by_its_place(x: int, y: int, ch: str, en: str) -> No
     subject = SUBJECT | {"x": x, "y": y}
     assert instructions.object_name(subject, *SIZE, "en", "object") == f"the orange object {en}"
     assert instructions.object_name(subject, *SIZE, "ch", "物体") == f"{ch}的橙色物体"
+
+
+@pytest.mark.parametrize(
+    ("x", "width", "column"),
+    [(0, 420, 1), (0, 380, 0), (190, 60, 0), (210, 60, 1), (330, 60, 1), (350, 60, 2)],
+)
+def test_only_what_is_in_the_middle_is_in_the_centre(x: int, width: int, column: int) -> None:
+    assert instructions.place_of(SUBJECT | {"x": x, "width": width}, *SIZE) == (1, column)
+
+
+def test_an_object_of_no_one_colour_is_called_by_none() -> None:
+    plain = SUBJECT | {"colour_name": None}
+    assert instructions.object_name(plain, *SIZE, "en", "object") == "the object in the centre"
+    assert instructions.object_name(plain, *SIZE, "ch", "物体") == "画面中央的物体"
+    blue = SUBJECT | {"colour_name": "blue"}
+    assert instructions.object_name(blue, *SIZE, "en", "object") == "the blue object in the centre"
+
+
+def test_a_group_is_called_a_group() -> None:
+    group = SUBJECT | {"parts": [1, 2], "area_share": 0.4}
+    assert instructions.object_name(group, *SIZE, "en", "object") == "the group of objects in the centre"
+    assert instructions.object_name(group, *SIZE, "ch", "物体") == "画面中央的这组物体"
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"x": 20}, True), ({"colour_name": "blue"}, True), ({"parts": [1, 2]}, True),
+        ({}, False), ({"x": 260}, False), ({"colour": [0, 0, 255]}, True),
+        # A small orange object is an orange object too.
+        ({"area_share": 0.01}, False),
+        ({"caption": {"ch": "狗", "en": "dog"}}, False),
+    ],
+)  # fmt: skip
+def test_objects_are_told_apart_by_what_they_are_called(other: dict[str, Any], told: bool) -> None:
+    assert instructions.is_told_apart(SUBJECT, [SUBJECT | {"x": 20}, SUBJECT | other], *SIZE) == told
+
+
+def test_a_name_must_tell_in_both_languages() -> None:
+    dog, cat = ({"caption": {"ch": "动物", "en": name}} for name in ("dog", "cat"))
+    assert not instructions.is_told_apart(SUBJECT | dog, [SUBJECT | cat], *SIZE)
+    cat["caption"]["ch"] = "猫"
+    assert instructions.is_told_apart(SUBJECT | dog, [SUBJECT | cat], *SIZE)
+    assert instructions.is_told_apart(SUBJECT | dog, [], *SIZE)
 
 
 @pytest.mark.parametrize(
@@ -191,28 +316,31 @@ def test_whatever_is_drawn_the_texts_say_what_where_and_how_much(
         assert (name.lower() in text.lower()) == (subtype not in WHOLE)
         rest = text.lower().replace(name.lower(), "")
         numbers = {int(number) for number in re.findall(r"\d+", rest)}
-        if "percent" in recipe:
+        if "direction" in recipe:
             assert numbers == {recipe["percent"]}
-            assert DIRECTIONS[language][recipe["direction"]] in rest
+            assert bank().words[language].directions[recipe["direction"]] in rest
         elif "factor" in recipe:
             percent = round(recipe["factor"] * 100)
             assert len(numbers) == 1
             assert numbers <= {percent, abs(percent - 100)}
+        elif "percent" in recipe:
+            assert numbers == {recipe["percent"]}
         elif subtype != "write":
             assert not numbers
         if "colour" in recipe:
             new = colour_names.COLOURS[recipe["colour"]]
             assert (new.en if language == "en" else new.ch) in rest
         if "strength" in recipe:
-            level = STRENGTHS[language][instructions.strength_level(recipe["strength"])]
-            assert any(word in rest for word in level.values())
+            level = level_of(recipe)
+            assert level
+            assert any(word in rest for word in level_words(level, language).values())
 
 
 @pytest.mark.parametrize(
     ("subtype", "ch", "en"),
     [
         ("move", "把画面中央的橙色物体的位置向右移动画面宽度的 21%，原处用背景填补",
-         "Please move the orange object in the centre to the right by 21 % of the image width"),
+         "Please move the orange object in the centre to the right by 21% of the image width"),
         ("recolor", "把画面中央的橙色物体的颜色换成浅蓝色",
          "Replace the colour of the orange object in the centre with light blue"),
         ("background", "请使背景明显偏向冷色调，画面中央的橙色主体维持原样",

@@ -1,3 +1,4 @@
+from itertools import product
 from typing import Any
 
 import pytest
@@ -5,15 +6,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from iedf_assets.core.edits import instructions, recipes
-from iedf_assets.core.edits.phrases import PHRASES, Language
+from iedf_assets.core.edits.phrases import level_words
 from iedf_assets.core.edits.readings import Reading, contradictions, disagreements, read
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.profile.bank import LANGUAGES, PHRASINGS, Language, Phrasing, bank, level_name
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 
 SIZE = (600, 400)
 WHOLE = {name for name, subtype in SUBTYPES.items() if subtype.mask_of == "everything"}
-LANGUAGES: tuple[Language, ...] = ("ch", "en")
 CAPTIONS = st.sampled_from([
     None,
     {"ch": "陶瓷咖啡杯", "en": "a ceramic coffee cup"},
@@ -22,7 +23,7 @@ CAPTIONS = st.sampled_from([
 ])  # fmt: skip
 OTHERS: dict[str, Any] = {
     "direction": {"left": "right", "right": "left", "up": "down", "down": "up"}.__getitem__,
-    "percent": lambda percent: percent + 3,
+    "percent": lambda percent: 1 if percent > 20 else percent + 40,
     "factor": lambda factor: 1 / factor,
     "colour": lambda colour: "pink" if colour != "pink" else "green",
     "kind": lambda kind: "cool" if kind != "cool" else "warm",
@@ -38,6 +39,8 @@ def edits(draw: st.DrawFn) -> tuple[recipes.Recipe, dict[str, Any], tuple[str, s
     recipe = recipes.draw(subtype, seed, subject, *SIZE, getattr(Recipes(), subtype))
     assume(not isinstance(recipe, recipes.Unplannable))
     assert isinstance(recipe, dict)
+    if phrasing := instructions.phrasing_of(recipe, seed, 0.5):
+        recipe["phrasing"] = phrasing
     return recipe, subject, instructions.write(recipe, subject, *SIZE, seed)
 
 
@@ -49,15 +52,14 @@ def test_what_was_written_is_read_back(edit: tuple[recipes.Recipe, dict[str, Any
     for reading in both:
         assert reading
         assert disagreements(reading, recipe) == []
-        assert (reading.direction, reading.percent) == (recipe.get("direction"), recipe.get("percent"))
-        column, row = (
-            min(int(3 * (subject[start] + subject[extent] / 2) / length), 2)
-            for start, extent, length in (("x", "width", SIZE[0]), ("y", "height", SIZE[1]))
-        )
+        assert reading.direction == recipe.get("direction")
+        assert reading.phrasing == recipe.get("phrasing", "exact")
+        says_percent = "percent" in recipe and reading.phrasing == "exact"
+        assert reading.percent == (recipe["percent"] if says_percent else None)
         if recipe["subtype"] in WHOLE:
             assert reading.name == ""
             continue
-        assert reading.place == (row, column)
+        assert reading.place == instructions.place_of(subject, *SIZE)
         if subject["caption"] is None:
             assert reading.caption is None
             assert reading.object_colour == colour_names.name_of(subject["colour"]).key
@@ -79,32 +81,53 @@ def test_a_recipe_that_says_something_else_disagrees(
     for text, language in zip(texts, LANGUAGES, strict=True):
         reading = read(text, language)
         assert reading
-        assert [fault.split(":")[0] for fault in disagreements(reading, other)] == [name]
+        said = "level" if name == "strength" or (name in {"percent", "factor"} and reading.level) else name
+        assert [fault.split(":")[0] for fault in disagreements(reading, other)] == [said]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_phrasing_is_read_as_what_it_is(language: Language) -> None:
-    values = {
-        "it": instructions.object_name(SUBJECT, *SIZE, language, {"en": "object", "ch": "物体"}[language]),
-        "colour": {"en": "light blue", "ch": "浅蓝色"}[language],
-        "more": "slightly", "some": "a slight", "degree": {"en": "slightly", "ch": "略微"}[language],
-    }  # fmt: skip
-    for key, phrases in PHRASES[language].items():
-        subtype, _, variety = key.partition("/")
-        percent = 80 if variety == "smaller" else 125
-        direction = {"horizontal": "left", "vertical": "up"}.get(variety, "left")
-        word = {"en": {"left": "to the left", "up": "upwards"}, "ch": {"left": "左", "up": "上"}}[language]
-        for phrase in phrases:
-            text = phrase.format(
-                **values, percent=percent, change=abs(percent - 100), direction=word[direction]
-            )
+@pytest.mark.parametrize("phrasing", PHRASINGS)
+def test_every_phrase_is_read_as_what_it_is(language: Language, phrasing: Phrasing) -> None:
+    words = bank().words[language]
+    values: dict[str, Any] = {
+        "it": instructions.object_name(SUBJECT, *SIZE, language, words.object),
+        "colour": colour_names.COLOURS["light_blue"].word(language),
+    }
+    for key in [f"{subtype}/{kind}" for subtype, entry in bank().edits.items() for kind in entry.kinds]:
+        subtype, _, kind = key.partition("/")
+        levels = list(bank().levels.get(level_name(key), {"": None}))
+        values["beside"] = values["it"]
+        for phrase, level in product(bank().edits[subtype].phrases(kind, language, phrasing), levels):
+            percent = 80 if kind == "smaller" else 125
+            values["direction"] = words.directions["up" if kind == "vertical" else "left"]
+            said = f"{level_name(key)}/{level}"
+            filled = values | (level_words(said, language) if level else {})
+            text = phrase.format(**filled, percent=percent, change=abs(percent - 100))
             reading = read(text[0].upper() + text[1:], language)
             assert reading, text
-            assert reading.subtype == subtype
-            if subtype == "scale":
+            assert (reading.subtype, reading.phrasing) == (subtype, phrasing)
+            if subtype == "scale" and phrasing == "exact":
                 assert reading.factor == percent / 100
-            elif subtype in {"identity", "background"}:
-                assert (reading.kind, reading.strength) == (variety, "slight")
+            if level and (phrasing == "plain" or level_name(key) == "strength"):
+                assert reading.level == said
+            assert (reading.beside is not None) == (kind == "beside")
+            if reading.kind is not None:
+                assert reading.kind == kind
+
+
+def test_a_word_of_another_amount_disagrees_and_one_of_the_other_way_too() -> None:
+    bigger = read("Make the orange object in the centre a little bigger", "en")
+    assert bigger
+    assert disagreements(bigger, {"subtype": "scale", "factor": 1.2}) == []
+    for factor in (1.5, 0.8):
+        found = disagreements(bigger, {"subtype": "scale", "factor": factor})
+        assert [fault.split(":")[0] for fault in found] == ["level"]
+
+
+def test_texts_of_earlier_versions_are_still_read() -> None:
+    reading = read("Shift the dark grey object on the left to the right by 21 % of the image width", "en")
+    assert reading
+    assert (reading.percent, reading.object_colour) == (21, "dark_grey")
 
 
 @given(edits())

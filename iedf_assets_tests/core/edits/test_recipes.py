@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.body_colour import bears
 from iedf_assets.core.profile.subtypes import SUBTYPES, Delete, Identity, Move, Recipes, Recolor, Scale
 
 SEEDS = st.integers(0, 2**63)
@@ -176,13 +177,44 @@ def test_a_new_colour_is_clearly_another_one_and_shows(
     scene: tuple[dict[str, Any], int, int], seed: int
 ) -> None:
     recipe = drawn("recolor", scene, seed)
-    assert recipe is not None
-    _, chroma, hue = colour_names.lch_of(scene[0]["colour"])
+    if recipe is None:
+        return
+    lightness, chroma, hue = colour_names.lch_of(scene[0]["colour"])
     if chroma >= colour_names.ACHROMATIC:
         assert colour_names.hue_distance(hue, recipe["hue"]) >= Recolor().min_hue_distance
-    assert recipe["colour"] in colour_names.COLOURS
-    assert recipe["colour"] != colour_names.name_of(scene[0]["colour"]).key
+    assert not bears(colour_names.name_of(scene[0]["colour"]).key, recipe["colour"])
     assert recipe["chroma"] > 2 * colour_names.ACHROMATIC
+    painted = max(lightness, 0.05) ** recipe["gamma"], recipe["chroma"], recipe["hue"]
+    assert bears(colour_names.name_of_lch(*painted).key, recipe["colour"])
+
+
+BODY = {"share": 0.9, "skin": 0.0, "lightness": [0.7, 0.8, 0.9]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"colour": [215, 212, 205], "body": BODY}, None),
+        ({"colour": [215, 212, 205], "body": BODY | {"share": 0.5}}, "no_body_colour"),
+        ({"colour": [215, 212, 205], "body": BODY | {"skin": 0.1}}, "no_body_colour"),
+        ({"colour": [205, 160, 130], "body": BODY}, "no_body_colour"),
+        ({"colour": [60, 80, 160]}, None),
+    ],
+)
+def test_only_things_of_one_colour_get_another_and_never_skin(
+    changes: dict[str, Any], reason: str | None
+) -> None:
+    thing = subject(250, 200, 100, 100, 600, 400) | changes
+    result = recipes.draw("recolor", 1, thing, 600, 400, Recolor())
+    assert (result.reason if isinstance(result, recipes.Unplannable) else None) == reason
+
+
+def test_a_white_cup_becomes_no_olive_one() -> None:
+    thing = subject(250, 200, 100, 100, 600, 400) | {"colour": [215, 212, 205], "body": BODY}
+    drawn = [recipes.draw("recolor", seed, thing, 600, 400, Recolor()) for seed in range(200)]
+    colours = {recipe["colour"] for recipe in drawn if isinstance(recipe, dict)}
+    assert {"yellow", "blue", "green"} <= colours
+    assert "olive" not in colours
 
 
 def test_there_is_no_new_colour_when_every_hue_is_too_near() -> None:
@@ -225,7 +257,7 @@ def test_black_and_white_subjects_get_only_what_shows_on_them(level: int, kinds:
         ("move", {"direction": "right", "percent": 21, "dx": 126, "dy": 0}),
         ("scale", {"factor": 1.25, "anchor_x": 299.5, "anchor_y": 249.0}),
         ("delete", {}),
-        ("recolor", {"colour": "light_blue", "hue": 258, "chroma": 0.128, "gamma": 1.0}),
+        ("recolor", {"colour": "light_blue", "hue": 258, "chroma": 0.122, "gamma": 0.956}),
         ("identity", {"kind": "brighten", "strength": 0.55}),
         ("background", {"kind": "cool", "strength": 0.5}),
     ],

@@ -8,7 +8,9 @@ from skimage import data
 
 from iedf_assets.core.edits import instructions
 from iedf_assets.core.edits.readings import disagreements, read
-from iedf_assets.core.judging.canaries import CANARIES, Fault, Specimen, index_entry, injected, opposite
+from iedf_assets.core.edits.stated import applied
+from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected, opposite
+from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region
 from iedf_assets.core.scoring.drift import find_drift
@@ -21,13 +23,20 @@ PICTURE_CLASSES = ("no_op", "brighter_1", "brighter_2", "warm_cast", "shifted", 
                    "re_encoded", "wrong_file")  # fmt: skip
 # Roles of the files that each canary changes.
 CHANGED: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("result",): ("no_op", "re_encoded", "wrong_file", "truncated"),
+    ("result",): (
+        "no_op", "re_encoded", "wrong_file", "truncated", "wrong_amount", "channel_left_out",
+        "region_left_out",
+    ),
     ("result", "source"): (
         "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak", "swapped_pair",
+        "dropped_onto",
     ),
-    ("mask", "mask_inverse"): ("mask_inverted", "mask_empty", "mask_full"),
+    ("mask", "mask_inverse"): ("mask_inverted", "mask_empty", "mask_full", "half_object", "slab_joined"),
+    ("mask", "mask_inverse", "result", "source"): ("ghost_left", "fused"),
+    ("allowed", "instruction_ch", "instruction_en", "result", "result_mask", "source"): ("lifted_off",),
     ("instruction_ch", "instruction_en"): ("swapped_languages", "wrong_direction"),
 }  # fmt: skip
+RETOLD = ("wrong_direction", "lifted_off")
 ROLES = {name: roles for roles, names in CHANGED.items() for name in names}
 
 
@@ -46,11 +55,28 @@ def specimen(photo: Pixels, recipe: dict[str, Any]) -> Specimen:
     return Specimen(decode_jpeg(files["source"]), decode_jpeg(files["result"]), mask, allowed, files, recipe)
 
 
+def stated_specimen(recipe: dict[str, Any]) -> Specimen:
+    """An edit of a whole photo, which has no masks."""
+    source = encode_jpeg(data.coffee(), 95)
+    decoded = decode_jpeg(source)
+    result = encode_jpeg(applied(recipe, decoded), 95)
+    chinese, english = instructions.write(recipe, {}, 600, 400, 3)
+    files = {
+        "source": source, "result": result, "instruction_ch": f"{chinese}\n".encode(),
+        "instruction_en": f"{english}\n".encode(),
+    }  # fmt: skip
+    everything = np.full(decoded.shape[:2], 255, np.uint8)
+    return Specimen(decoded, decode_jpeg(result), everything, everything, files, recipe)
+
+
+BRIGHTER = {"task": "style_edit", "subtype": "brightness", "kind": "brighter", "percent": 20}
+STATED_CLASSES = ("wrong_amount", "channel_left_out", "region_left_out")
+STATED_PAIR = stated_specimen(BRIGHTER)
 PAIR, OTHER = specimen(data.coffee(), MOVE), specimen(data.rocket(), MOVE)
 
 
 def fault_of(name: str, seed: int = 1) -> Fault:
-    fault = injected(name, PAIR, [OTHER], seed)
+    fault = injected(name, STATED_PAIR if name in STATED_CLASSES else PAIR, [OTHER], seed)
     assert fault
     return fault
 
@@ -59,7 +85,8 @@ def fault_of(name: str, seed: int = 1) -> Fault:
 def test_a_fault_changes_files_and_is_the_same_for_the_same_seed(name: str) -> None:
     fault = fault_of(name)
     assert fault.files
-    assert all(PAIR.files[role] != content for role, content in fault.files.items())
+    pair = STATED_PAIR if name in STATED_CLASSES else PAIR
+    assert all(pair.files.get(role) != content for role, content in fault.files.items())
     assert fault_of(name) == fault
 
 
@@ -134,6 +161,30 @@ def test_some_edits_have_no_opposite(recipe: dict[str, Any]) -> None:
     assert opposite(recipe) is None
 
 
+@pytest.mark.parametrize("name", ["mask_inverted", "mask_empty", "mask_full", "hard_seam", "leak"])
+def test_an_edit_of_the_whole_picture_has_no_faults_of_masks(name: str) -> None:
+    assert injected(name, STATED_PAIR, [OTHER], 1) is None
+
+
+@pytest.mark.parametrize("name", STATED_CLASSES)
+def test_faults_of_stated_edits_are_of_no_others(name: str) -> None:
+    assert injected(name, PAIR, [OTHER], 1) is None
+
+
+def test_a_plain_text_allows_another_amount() -> None:
+    plain = stated_specimen(BRIGHTER | {"phrasing": "plain"})
+    assert injected("wrong_amount", plain, [OTHER], 1) is None
+
+
+def test_a_stated_edit_the_other_way_is_asked_for_in_the_same_phrasing() -> None:
+    for phrasing in ("exact", "plain"):
+        fault = injected("wrong_direction", stated_specimen(BRIGHTER | {"phrasing": phrasing}), [OTHER], 1)
+        assert fault
+        assert fault.recipe
+        assert fault.recipe["kind"] == "darker"
+        assert "result" not in fault.files
+
+
 def test_a_leak_needs_a_place_far_from_the_edit() -> None:
     full = Specimen(PAIR.source, PAIR.result, PAIR.mask, np.full_like(PAIR.mask, 255), PAIR.files, MOVE)
     assert injected("leak", full, [OTHER], 1) is None
@@ -147,9 +198,9 @@ def test_the_table_of_changed_files_is_of_all_canaries() -> None:
 def test_a_fault_changes_the_files_it_should_and_the_index_only_with_the_direction(name: str) -> None:
     fault = fault_of(name)
     assert tuple(sorted(fault.files)) == ROLES[name]
-    assert (fault.recipe is not None) == (name == "wrong_direction")
+    assert (fault.recipe is not None) == (name in RETOLD)
     entry = {"instruction_ch": "a", "instruction_en": "b", "metadata": {"recipe": MOVE}}
-    assert (index_entry(entry, fault) == entry) == (name != "wrong_direction")
+    assert (index_entry(entry, fault) == entry) == (name not in RETOLD)
 
 
 def test_files_that_are_exchanged_or_cut_keep_their_bytes() -> None:

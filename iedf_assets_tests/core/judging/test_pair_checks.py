@@ -57,4 +57,13 @@ def test_a_limit_of_null_switches_a_check_off() -> None:
 
 
 def test_every_bound_belongs_to_a_check_of_the_table() -> None:
-    assert {bound.check for bound in BOUNDS} | {"no_outside", "approval"} == set(CHECKS)
+    assert {bound.check for bound in BOUNDS} | {"no_outside", "approval", "stated"} == set(CHECKS)
+
+
+def test_a_stated_edit_has_to_be_what_is_stated_and_nothing_of_the_outside() -> None:
+    scores: Scores = {"changed_share_inside": 0.9, "instruction_faults": 0, **dict.fromkeys(OUTSIDE_SCORES)}
+    assert judge(scores | {"stated_error": 0.0}, "stated", LIMITS) == []
+    assert judge(scores | {"stated_error": 1.0}, "stated", LIMITS) == ["stated"]
+    assert judge(scores | {"stated_error": None}, "stated", LIMITS) == ["stated"]
+    assert judge(scores | {"stated_error": 0.0, "changed_share_inside": 0.0}, "stated", LIMITS) == ["no_op"]
+    assert outside_checks("stated", LIMITS) == ()

@@ -12,11 +12,12 @@ from skimage import data
 
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.judging.pair_checks import OUTSIDE_BOUNDS, judge
-from iedf_assets.core.pairs.finishing import PairRequest, composite, finish
+from iedf_assets.core.pairs.finishing import OUTLINE, PairRequest, composite, finish, outline_share
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.scores import measure
 from iedf_assets.core.storage.files import content_hash
 
@@ -60,7 +61,7 @@ def staged(folder: Path, source: Pixels, subtype: str, **changes: Any) -> PairRe
         max_pixels=10**8, max_megapixels=16, subtype=subtype, recipe=RECIPES[subtype],
         edit_folder=str(folder), x=0, y=0, silhouette=str(folder / "mask.png"),
         quality=95, margin=0.015, feather=0.6, recomposition_error=0.25,
-        made_with=None, judged=None,
+        made_with=None, judged=None, object={}, others=None, asks=False,
         instruction_ch="改", instruction_en="Change it", output=str(folder / "pair"), row={},
         inputs={},
     )  # fmt: skip
@@ -204,9 +205,11 @@ def test_scores_are_of_the_files_on_disk(tmp_path: Path) -> None:
     row, folder = finished(staged(tmp_path, PHOTOS["chelsea"], "move"))
     mask, allowed, there = (decode(folder / f"{name}.png") for name in ("mask", "allowed", "result_mask"))
     source, result = (np.asarray(Image.open(folder / f"{name}.jpg")) for name in ("source", "result"))
-    measured = measure(source, result, mask, allowed, there, {**RECIPES["move"], "subtype": "move"})
+    recipe = {**RECIPES["move"], "subtype": "move"}
+    measured = measure(source, result, mask, allowed, there, recipe, Company())
+    thin = 0.25 * min(1.0, OUTLINE / outline_share(mask))
     assert row["scores"] == measured | {
-        "instruction_faults": None, "recomposition_error": 0.25,
+        "instruction_faults": None, "recomposition_error": 0.25, "recomposition_thin": thin,
         **dict.fromkeys(["upscaling", "raw_shift", "raw_zoom", "judge_instruction", "judge_preservation"]),
     }  # fmt: skip
 

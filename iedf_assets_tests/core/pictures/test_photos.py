@@ -307,3 +307,28 @@ def test_damaged_files_give_a_photo_or_a_reason(
         at = int(place * 400) if place < 0.5 else int((place - 0.5) * 2 * len(content))
         content = content[:at] + patch + content[at + len(patch) :]
     read_or_refuse(tmp_path / "a", content)
+
+
+def test_heic_is_read_by_its_content_upright_and_in_srgb(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    rgb = np.ascontiguousarray(data.coffee()[::2, ::2])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = pillow_heif.from_pillow(Image.fromarray(rgb))
+    path = tmp_path / "photo.jpg"
+    picture.save(path, quality=95, exif=exif.tobytes(), format="HEIF")
+    photo = read_photo(path, max_pixels=10**7, max_megapixels=10)
+    assert photo.format == "HEIF"
+    assert (photo.original_width, photo.original_height) in {(200, 300), (300, 200)}
+    upright = (
+        photo.rgb if photo.rgb.shape == rgb.shape else cv2.rotate(photo.rgb, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    )
+    assert np.abs(upright.astype(int) - rgb).mean() < 6
+
+
+def test_a_side_longer_than_any_jpeg_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "line.png"
+    path.write_bytes(bomb_png(200_000_000, 1))
+    with pytest.raises(SourceError, match="a side of more than") as caught:
+        read_photo(path, max_pixels=200_000_000, max_megapixels=10)
+    assert caught.value.reason == "too_large"

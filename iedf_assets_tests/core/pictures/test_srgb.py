@@ -130,7 +130,13 @@ def test_32_bit_pixels_have_no_range(mode: str) -> None:
     assert caught.value.reason == "unreadable"
 
 
-@given(alpha=st.integers(0, 255), mode=st.sampled_from(["RGBA", "LA", "RGBa", "La", "PA"]))
+def test_an_alpha_that_shows_nothing_at_all_was_not_meant() -> None:
+    picture = Image.fromarray(photo()).convert("RGBA")
+    picture.putalpha(0)
+    assert (to_srgb(picture, b"") == photo()).all()
+
+
+@given(alpha=st.integers(1, 255), mode=st.sampled_from(["RGBA", "LA", "RGBa", "La", "PA"]))
 @settings(max_examples=60, deadline=None)
 def test_transparency_shows_white(alpha: int, mode: str) -> None:
     picture = Image.new("RGBA", (4, 4), (40, 40, 40, alpha))

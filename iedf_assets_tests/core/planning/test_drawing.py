@@ -6,7 +6,13 @@ import pytest
 
 from iedf_assets.core.edits.recipes import Unplannable
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.drawing import NO_OTHER_RECIPE, drawn_for, objects_for, subject_of
+from iedf_assets.core.planning.drawing import (
+    NO_OTHER_RECIPE,
+    NOT_TOLD_APART,
+    drawn_for,
+    objects_for,
+    subject_of,
+)
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.keys import Slot
 from iedf_assets.core.storage.naming import Layout
@@ -90,3 +96,10 @@ def test_what_is_taken_away_is_as_large_as_its_layer_with_its_shadow(book: Book)
         for subtype in ("move", "background")
     }
     assert boxes == {"move": [90, 500, 200, 230], "background": [100, 500, 120, 200]}
+
+
+def test_an_object_that_words_do_not_tell_from_another_is_passed_over(book: Book) -> None:
+    slot = tries(book, "delete")[0]
+    twins = [thing(1, 100), thing(2, 150), thing(3, 100, 0.1, width=220, parts=[1, 2])]
+    assert drawn(book, slot, twins)["object"] == 3
+    assert drawn(book, slot, twins[:2]).reason == NOT_TOLD_APART

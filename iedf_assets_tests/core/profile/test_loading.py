@@ -2,6 +2,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+import yaml
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
@@ -77,3 +78,17 @@ def test_files_that_are_no_profile_are_refused(tmp_path: Path, text: str) -> Non
 def test_a_missing_profile_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match=r"nowhere\.yaml.*\n.*--config or IEDF_CONFIG"):
         load_profile(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("name", ["a...b", "a,b", "a*", '"a"', "[a]", "a "])
+def test_a_category_that_the_ui_cannot_bear_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "profile.yaml"
+    path.write_text(yaml.safe_dump({"categories": {name: {"task": "semantic_edit"}}}), "utf-8")
+    with pytest.raises(ProfileError, match=r"rename its folder and (its )?entry"):
+        load_profile(path)
+
+
+def test_a_time_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(ProfileError, match="is no time zone"):
+        load_profile(settings=["automation.timezone=Mars/Olympus"])
+    assert load_profile(settings=["automation.timezone=Asia/Shanghai"]).automation.timezone == "Asia/Shanghai"

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
-from iedf_assets.core.profile.origins import Key, leaves
+from iedf_assets.core.profile.reading.origins import Key, leaves
 from iedf_assets.core.profile.schema import OVERRIDABLE, Category, Profile
 
 CONFIGS = PROJECT_ROOT / "configs"
-OTHERS = ("mock_services", "quotas", "qwen", "qwen_ray", "qwen_services")
+OTHERS = ("compose", "mock_services", "quotas", "qwen", "qwen_ray", "qwen_services")
 DEFAULTS = leaves(Profile.model_validate({"categories": {"any": {"task": "semantic_edit"}}}))
 
 

@@ -12,13 +12,8 @@ import pytest
 
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.publishing.index import (
-    INDEX_COLUMNS,
-    QA_COLUMNS,
-    IndexSummary,
-    is_behind,
-    write_index,
-)
+from iedf_assets.core.publishing.index import QA_COLUMNS, IndexSummary, is_behind, write_index
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA
 from iedf_assets.core.storage.journal import Journal
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout
@@ -100,9 +95,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def test_the_index_lists_every_sample_with_paths_that_exist(indexed: Indexed) -> None:
     entries = read_jsonl(indexed.layout.index)
     keys = [entry["sample_key"] for entry in entries]
-    assert keys == sorted(key for plant in indexed.plants.values() for key in plant.samples())
+    assert sorted(keys) == sorted(key for plant in indexed.plants.values() for key in plant.samples())
     for entry in entries:
         assert tuple(entry) == INDEX_COLUMNS
+        assert tuple(entry["metadata"]) == METADATA
         place = [entry[column] for column in ("edit_task", "subtype", "scene", "sample_id")]
         assert "/".join(place) == entry["sample_key"]
         metadata = entry["metadata"]
@@ -111,7 +107,7 @@ def test_the_index_lists_every_sample_with_paths_that_exist(indexed: Indexed) ->
         for path in (entry["src_image_path"], entry["result_image_path"], *named):
             assert (indexed.layout.outputs / path).is_file()
         assert metadata["source_path"].startswith(entry["dataset_category"] + "/")
-        assert metadata["recipe"]["subtype"] == entry["subtype"]
+        assert json.loads(metadata["recipe"])["subtype"] == entry["subtype"]
         assert (metadata["width"], metadata["height"], metadata["backend"]) == (160, 128, "classical")
         folder = indexed.layout.dataset / entry["sample_key"]
         assert folder.with_name(f"{folder.name}_CH.txt").read_text("utf-8") == entry["instruction_ch"]
@@ -123,7 +119,8 @@ def test_the_csv_says_the_same_with_quotes_commas_and_chinese(indexed: Indexed) 
     assert tuple(rows[0]) == INDEX_COLUMNS
     assert '"' in rows[0]["instruction_en"]
     assert "," in rows[0]["instruction_en"]
-    for row, entry in zip(rows, entries, strict=True):
+    assert [row["sample_key"] for row in rows] == sorted(entry["sample_key"] for entry in entries)
+    for row, entry in zip(rows, sorted(entries, key=lambda entry: str(entry["sample_key"])), strict=True):
         plain: dict[str, Any] = dict(row)
         plain |= {"mask_paths": row["mask_paths"].split("|"), "metadata": json.loads(row["metadata"])}
         assert plain == entry
@@ -269,12 +266,25 @@ def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_writt
     twins.mkdir()
     with pytest.raises(IsADirectoryError):
         write_index(profile, layout)
-    assert [is_behind(layout, name) for name in CATEGORIES] == [False, False, True]
+    assert all(is_behind(layout, name) for name in CATEGORIES)
     twins.rmdir()
     write_index(profile, layout)
-    assert not is_behind(layout, CATEGORIES[2])
-    layout.index.unlink()
-    assert is_behind(layout, CATEGORIES[2])
+    assert not any(is_behind(layout, name) for name in CATEGORIES)
+
+
+@pytest.mark.parametrize("name", ["index.csv", "index.jsonl", "qa/qa_summary.json", "lint_issues.json"])
+def test_the_index_is_behind_when_somebody_else_wrote_to_it_or_took_it_away(
+    profile: Profile, layout: Layout, name: str
+) -> None:
+    plants_of(profile, layout)
+    write_index(profile, layout)
+    whole = (layout.reports / name).read_bytes()
+    (layout.reports / name).write_bytes(b"x")
+    assert is_behind(layout, CATEGORIES[0])
+    write_index(profile, layout)
+    assert (layout.reports / name).read_bytes() == whole
+    (layout.reports / name).unlink()
+    assert is_behind(layout, CATEGORIES[0])
 
 
 @pytest.mark.usefixtures("plants")

@@ -4,7 +4,13 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.detail import kept_sharpness, sharpness, structure, surroundings
+from iedf_assets.core.scoring.detail import (
+    kept_sharpness,
+    scaled_sharpness,
+    sharpness,
+    structure,
+    surroundings,
+)
 
 PHOTOS = {name: getattr(data, name)() for name in ("coffee", "astronaut", "chelsea")}
 
@@ -105,3 +111,21 @@ def test_grain_that_is_clipped_does_not_count_as_lost() -> None:
     assert kept == pytest.approx(1, abs=0.25)
     white = np.full_like(photo, 255)
     assert kept_sharpness(photo, within(mask, white, photo), mask) is None
+
+
+@pytest.mark.parametrize("factor", [1.3, 1.5])
+def test_an_enlarged_object_is_as_sharp_as_its_source_enlarged_and_a_soft_one_is_not(factor: float) -> None:
+    photo = data.astronaut()
+    mask, there = (np.zeros(photo.shape[:2], np.uint8) for _ in range(2))
+    cv2.circle(mask, (220, 120), 80, 255, -1)
+    cv2.circle(there, (220, 120), round(80 * factor), 255, -1)
+    motion = np.array([[factor, 0, 220 * (1 - factor)], [0, factor, 120 * (1 - factor)]])
+    size = photo.shape[1], photo.shape[0]
+    result = np.asarray(cv2.warpAffine(photo, motion, size, flags=cv2.INTER_CUBIC), np.uint8)
+    soft = np.asarray(cv2.GaussianBlur(result, (0, 0), 2), np.uint8)
+    alike, less = (scaled_sharpness(photo, picture, mask, there, factor) for picture in (result, soft))
+    assert alike is not None
+    assert less is not None
+    assert alike == pytest.approx(1, abs=0.2)
+    assert less < 0.65
+    assert scaled_sharpness(photo, result, np.zeros_like(mask), there, factor) is None

@@ -1,3 +1,4 @@
+import math
 from functools import cache
 from typing import Any
 
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 from skimage import data
 
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
+from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import moved, scaled
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.effects import effect
-from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
+from model_envs.edit.toning import contrasted, defocused, relit, toned
 
 ENOUGH = Thresholds().min_effect
 SIZE = (360, 270)
@@ -21,7 +23,14 @@ SIZE = (360, 270)
 BOXES = {"coffee": (108, 54, 144, 135), "astronaut": (108, 14, 108, 94), "chelsea": (72, 54, 144, 162)}
 OPPOSITES = {"warm": "cool", "brighten": "darken", "relight_left": "relight_right", "left": "right"}
 OPPOSITES |= {other: one for one, other in OPPOSITES.items()}
-PAINTS = {"red": 27, "yellow": 100, "green": 145, "blue": 258, "purple": 303}
+# OKLCh hue in degrees, and a lightness at which it is called so.
+PAINTS = {
+    "red": (27, 0.58),
+    "yellow": (100, 0.8),
+    "green": (145, 0.6),
+    "blue": (258, 0.54),
+    "purple": (303, 0.54),
+}
 
 Recipe = dict[str, Any]
 # As far as instructions state them.
@@ -104,11 +113,19 @@ def _made(stated: tuple[tuple[str, Any], ...], name: str) -> Pixels:
             matrix = [[factor, 0, foot_x * (1 - factor)], [0, factor, foot_y * (1 - factor)]]
             return placed(name, matrix, scaled(mask, factor, foot_x, foot_y))
         case "recolor":
-            mean = cv2.mean(rgb, mask)[:3]
-            edited = recoloured(rgb, mean, PAINTS[recipe["colour"]], 0.14, 1.0)
+            edited = painted(rgb, mask, *PAINTS[recipe["colour"]])
         case _:
             edited = tone(rgb, mask, recipe["kind"])
     return stored(np.where(mask[..., None] > 0, edited, rgb))
+
+
+def painted(rgb: Pixels, mask: Pixels, hue: float, lightness: float) -> Pixels:
+    """Everything in one hue, with half of its shading about a lightness."""
+    lab = colour_names.to_oklab(rgb)
+    level = lightness + 0.5 * (lab[..., 0] - cv2.mean(lab[..., 0], mask)[0])
+    angle = math.radians(hue)
+    a, b = (np.full_like(level, 0.14 * part) for part in (math.cos(angle), math.sin(angle)))
+    return colour_names.from_oklab(np.asarray(cv2.merge([level, a, b]), np.float32))
 
 
 def placed(name: str, matrix: list[list[float]], where: Pixels) -> Pixels:
@@ -229,7 +246,7 @@ def test_the_complete_recipe_finds_what_the_text_finds() -> None:
     [
         {}, {"subtype": "invent"}, {"subtype": "move"}, {"subtype": "move", "direction": "left"},
         {"subtype": "scale"}, {"subtype": "scale", "factor": 0},
-        {"subtype": "recolor"}, {"subtype": "recolor", "colour": "grey"},
+        {"subtype": "recolor"}, {"subtype": "recolor", "colour": "mud"},
         {"subtype": "identity"}, {"subtype": "identity", "kind": "defocus"}, {"subtype": "background"},
     ],
     ids=named,

@@ -4,7 +4,7 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.seams import seam
+from iedf_assets.core.scoring.seams import MOST_TEXTURE, seam, texture_step
 
 PHOTOS = {name: getattr(data, name)() for name in ("coffee", "astronaut", "chelsea", "rocket")}
 REACH = 16
@@ -67,3 +67,23 @@ def test_a_patch_in_another_shade_shows_also_where_the_edit_itself_has_a_hard_ou
     assert plain == 0
     assert found is not None
     assert found > 2.1
+
+
+@pytest.mark.parametrize("texture", ["grass", "gravel", "brick"])
+def test_a_rough_texture_has_steps_of_its_own_and_a_smooth_one_has_none(texture: str) -> None:
+    rough = np.dstack([getattr(data, texture)()] * 3)
+    mask = np.zeros(rough.shape[:2], np.uint8)
+    cv2.circle(mask, (256, 256), 60, 255, -1)
+    smooth = np.asarray(cv2.GaussianBlur(rough, (0, 0), 25), np.uint8)
+    steps = texture_step(rough, mask, REACH), texture_step(smooth, mask, REACH)
+    assert steps[0] is not None
+    assert steps[1] is not None
+    assert 0 <= steps[1] < 0.2 < steps[0] <= MOST_TEXTURE
+
+
+def test_where_there_is_no_room_aside_nothing_is_known_of_the_texture() -> None:
+    photo = PHOTOS["coffee"]
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[20:-20, 20:-20] = 255
+    assert texture_step(photo, mask, REACH) is None
+    assert texture_step(photo, np.zeros_like(mask), REACH) is None

@@ -59,3 +59,17 @@ def test_measures_equal_their_formulae(seed: int, height: int, width: int) -> No
     inner = np.zeros((height, width), bool)
     inner[7:-7, 7:-7] = True
     assert border_deviation(rgb, 7) == pytest.approx(np.sqrt(np.mean(rgb[~inner].astype(float).var(axis=0))))
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (10, 10, 10), (30, 60, 200)])
+def test_a_thing_before_a_plain_ground_passes_and_the_ground_alone_does_not(
+    colour: tuple[int, int, int],
+) -> None:
+    plain = np.full((400, 600, 3), colour, np.uint8)
+    mask = np.zeros((400, 600), np.uint8)
+    cv2.ellipse(mask, (300, 200), (120, 90), 20, 0, 360, 255, -1)
+    product = np.where(mask[..., None] > 0, data.coffee(), plain).astype(np.uint8)
+    assert turned_down(product, 600, 400, Filters(min_channel_difference=0)) is None
+    refused = turned_down(plain, 600, 400, Filters(min_channel_difference=0))
+    assert refused is not None
+    assert refused[0] == "uniform_border_detected"

@@ -1,7 +1,7 @@
 import io
 import random
 import time
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import cv2
@@ -18,6 +18,7 @@ from iedf_assets.core.sources.fingerprints import (
     Candidate,
     HashIndex,
     in_company,
+    look_of,
     perceptual_hash,
     resolve_duplicates,
     split_groups,
@@ -243,3 +244,41 @@ def test_a_larger_validation_share_only_adds() -> None:
     ids = [f"{rng.getrandbits(128):032x}" for _ in range(500)]
     few = {one for one in ids if split_of(one, 0.05) == "validation"}
     assert few < {one for one in ids if split_of(one, 0.2) == "validation"}
+
+
+def tripod(colour: tuple[int, int, int] | None) -> Pixels:
+    """One scene from one place, with a thing in it, or none."""
+    scene = np.ascontiguousarray(data.coffee()[:384, :512])
+    if colour is not None:
+        cv2.circle(scene, (400, 80), 36, colour, -1)
+    return scene
+
+
+def candidate_of(name: str, rgb: Pixels) -> Candidate:
+    return Candidate(name, name, perceptual_hash(rgb), look_of(rgb), rgb.shape[0] * rgb.shape[1])
+
+
+def test_other_things_in_one_scene_are_other_photos_though_their_hashes_are_near() -> None:
+    photos = [
+        candidate_of(str(n), tripod(colour)) for n, colour in enumerate([None, (255, 255, 0), (0, 0, 255)])
+    ]
+    hashes = [int(photo.phash or "0", 16) for photo in photos]
+    assert any((one ^ other).bit_count() <= 7 for one, other in pairwise(hashes))
+    assert resolve_duplicates(photos, [], 7) == {}
+
+
+@pytest.mark.parametrize("harm", ["smaller", "re-encoded", "cropped"])
+def test_the_same_picture_again_is_a_near_duplicate_and_the_largest_stays(harm: str) -> None:
+    whole = tripod((255, 255, 0))
+    buffer = cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+    other = {
+        "smaller": np.asarray(cv2.resize(whole, (256, 192), interpolation=cv2.INTER_AREA), np.uint8),
+        "re-encoded": np.asarray(cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED), np.uint8)[:-1],
+        "cropped": whole[3:-3, 4:-4],
+    }[harm]
+    for names in (("a", "z"), ("z", "a")):
+        photos = [candidate_of(names[0], whole), candidate_of(names[1], np.ascontiguousarray(other))]
+        turned = resolve_duplicates(photos, [], 4)
+        assert {name: why.kept for name, why in turned.items()} == {names[1]: names[0]}
+        # What is published already stays.
+        assert set(resolve_duplicates(photos, [names[1]], 4)) == {names[0]}

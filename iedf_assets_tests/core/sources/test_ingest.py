@@ -11,6 +11,7 @@ import pytest
 from skimage import data
 
 from iedf_assets.core import reasons
+from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.pictures.photos import read_photo
@@ -36,6 +37,18 @@ def folder(layout: Layout) -> Path:
     path = layout.data / CATEGORY
     path.mkdir(parents=True)
     return path
+
+
+class Here(Apart):
+    """Does the children's work in this process, where tests see it."""
+
+    def call(self, _function: str, argument: Any, _timeout_s: float) -> Any:
+        return stage.shown(argument)
+
+
+@pytest.fixture(autouse=True)
+def decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "decoders", lambda _profile: Here(1, 1))
 
 
 @pytest.fixture

@@ -3,13 +3,16 @@ import os
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iedf_assets.core.errors import InputsLostError
+from iedf_assets.core.errors import InputsLostError, ProfileError
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.sections import Sources
+from iedf_assets.core.reasons import HIDDEN
 from iedf_assets.core.sources.scan import Found, find_files, fingerprint, unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 
@@ -41,7 +44,20 @@ def test_every_file_at_any_depth_is_found(layout: Layout) -> None:
         facts = file.path.stat()
         assert (file.size, file.mtime_ns, file.ctime_ns) == (len(name), facts.st_mtime_ns, facts.st_ctime_ns)
         assert file.path.is_absolute()
-        assert file.problem is None
+        hidden = name.startswith(".") or name == "Thumbs.db"
+        assert (file.problem is not None) is hidden
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg", "._a.jpg",
+     "相册/.picasa.ini", "#recycle/a.jpg", "$RECYCLE.BIN/S-1/a.jpg", "deep/@eaDir/b/c.jpg", "desktop.ini"],
+)  # fmt: skip
+def test_what_programs_keep_for_themselves_is_named_and_never_opened(layout: Layout, name: str) -> None:
+    put(layout, name, b"x")
+    (file,) = found_in(layout).values()
+    assert file.problem is not None
+    assert file.problem[0] == HIDDEN
 
 
 def test_an_absent_folder_is_not_an_empty_one(layout: Layout) -> None:
@@ -178,3 +194,21 @@ def test_every_spelling_gets_a_name_of_its_own(layout: Layout, names: set[str]) 
     found = found_in(layout)
     assert {file.path.read_bytes().decode() for file in found.values()} == names
     assert all(unicodedata.is_normalized("NFC", name) for name in found)
+
+
+def test_a_profile_may_take_only_some_of_the_files(layout: Layout, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.PNG", "c.txt", "deep/d.jpg", ".e.jpg"):
+        put(layout, name, b"x")
+    listed = tmp_path / "photos.txt"
+    listed.write_text(f"{CATEGORY}/deep/d.jpg\n\n{layout.data / CATEGORY / 'b.PNG'}\n", "utf-8")
+
+    def names(**sources: Any) -> list[str]:
+        found = find_files(layout, CATEGORY, Sources(**sources)) or []
+        return [file.name.removeprefix(f"{CATEGORY}/") for file in found]
+
+    assert names(recursive=False) == [".e.jpg", "a.jpg", "b.PNG", "c.txt"]
+    assert names(extensions=("jpg", "png")) == [".e.jpg", "a.jpg", "b.PNG", "deep/d.jpg"]
+    assert names(files=listed) == ["b.PNG", "deep/d.jpg"]
+    assert names(max_images=2) == ["a.jpg", "b.PNG"]
+    with pytest.raises(ProfileError, match=r"sources\.files"):
+        names(files=tmp_path / "nothing.txt")

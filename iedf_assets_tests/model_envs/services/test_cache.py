@@ -10,6 +10,7 @@ from model_envs.services.cache import Cache, Entry
 
 def kept(cache: Cache, request_id: str, size: int = 100) -> None:
     work = cache.work_folder()
+    work.mkdir()
     (work / "a.png").write_bytes(b"x" * size)
     entry = Entry("f", {"told": 1}, 0.5, {"a.png": size})
     cache.place(request_id, work, entry)

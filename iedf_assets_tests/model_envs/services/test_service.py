@@ -46,10 +46,12 @@ def test_health_and_readiness_say_what_the_contract_says(layered: Running) -> No
 
 def test_layers_are_of_the_pictures_size_and_show_it_when_they_are_put_together(layered: Running) -> None:
     answer = layered.post("/infer", body("l1", sample_id="any")).json()
-    assert set(answer) == {"request_id", "runtime", "width", "height", "layers", "cache_dir"}
+    assert set(answer) == {
+        "request_id", "runtime", "seconds", "width", "height", "layers", "cache_dir", "orientation",
+    }  # fmt: skip
     assert (answer["width"], answer["height"]) == (600, 400)
     layers = [unpacked(layer["rgba_b64"]) for layer in answer["layers"]]
-    assert [layer["layer_id"] for layer in answer["layers"]] == ["layer_0", "layer_1"]
+    assert [layer["layer_id"] for layer in answer["layers"]] == [0, 1]
     whole = np.zeros((400, 600, 3))
     for layer, told in zip(layers, answer["layers"], strict=True):
         assert layer.shape == (400, 600, 4)
@@ -73,7 +75,8 @@ def test_an_edit_leaves_everything_outside_its_mask_as_it_was(edit: Running) -> 
     mask[100:200, 200:300] = 255
     answer = edit.post("/infer", body("e1", mask_b64=packed(mask), prompt="Remove the spoon.")).json()
     assert set(answer) == {
-        "request_id", "runtime", "width", "height", "result_image_b64", "result_image_path", "cache_dir",
+        "request_id", "runtime", "seconds", "width", "height", "result_image_b64", "result_image_path",
+        "cache_dir", "orientation", "mask_turned",
     }  # fmt: skip
     result = unpacked(answer["result_image_b64"])[..., ::-1]
     assert (result[mask == 0] == COFFEE[mask == 0]).all()
@@ -164,6 +167,13 @@ def test_who_hangs_up_frees_the_place(edit: Running) -> None:
         ("/items", {"item": {"path": 7}}, (422, "invalid_input")),
         ("/items", {"item": {}}, (422, "invalid_input")),
         ("/items", {"item": {"layers": {"layers": [{"file": "../../x"}]}}}, (422, "invalid_input")),
+        ("/items", {"item": {"layers": {"layers": 1}}}, (422, "invalid_input")),
+        ("/items", {"item": {"layers": {"layers": -1}}}, (422, "invalid_input")),
+        ("/items", {"item": {"layers": {"layers": 1e308}}}, (422, "invalid_input")),
+        ("/items", {"item": {"layers": {"layers": True}}}, (422, "invalid_input")),
+        ("/items", {"item": {"layers_folder": ""}}, (422, "invalid_input")),
+        ("/items", {"item": {"layers_folder": None}}, (422, "invalid_input")),
+        ("/items", {"item": {"path": ""}}, (422, "invalid_input")),
         ("/nothing", {}, (404, "not_found")),
         ("/healthz", {}, (405, "method_not_allowed")),
     ],

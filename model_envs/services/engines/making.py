@@ -1,32 +1,32 @@
 """What an engine does with a job: a worker's own request, or one of the wire contract."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.filling.behind import hole_of
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
-from iedf_assets.core.pictures.photos import read_photo
+from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.keys import seed_from
-from model_envs.background.behind import hole_of
-from model_envs.background.filling import fill
+from model_envs.services.engines.masks import RefusedError, central, mask_of
 
 # The edge of a mask is mixed over so many pixels, as a share of the picture's short side.
 FEATHER = 0.004
-# A request without a mask edits this part of the sides, in the middle.
-CENTRAL = 0.5
-# What a hostile item makes a backend raise.
-_OF_THE_ITEM = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
-
-
-class RefusedError(Exception):
-    """The request itself cannot be made; it is no fault of the service."""
+# What a hostile item makes a backend raise; a StorageError: its layers are not what it says.
+_OF_THE_ITEM = (
+    KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError, cv2.error,
+    StorageError,
+)  # fmt: skip
 
 
 def make(backend: Any, stage: str, job: dict[str, Any], folder: Path, max_pixels: int) -> dict[str, Any]:
@@ -48,12 +48,14 @@ def make(backend: Any, stage: str, job: dict[str, Any], folder: Path, max_pixels
     photo = read_photo(path, max_pixels=max_pixels, max_megapixels=max_pixels / 1e6)
     identity = content_hash(path.read_bytes())
     if job["make"] == "layers":
-        return _layers(backend, path, identity, photo.rgb, folder, max_pixels)
-    return _edit(backend, job, identity, photo.rgb, folder, max_pixels)
+        made = _layers(backend, path, identity, photo.rgb, folder, max_pixels)
+    else:
+        made = _edit(backend, job, identity, photo, folder, max_pixels)
+    return {**made, "orientation": photo.orientation}
 
 
 def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixels: int) -> dict[str, Any]:
-    kind = LayerRequest if stage == "image_layers" else EditRequest
+    kind: type[LayerRequest | EditRequest] = LayerRequest if stage == "image_layers" else EditRequest
     wanted = {field.name for field in fields(kind)} - {"output", "row", "inputs"}
     if set(item) != wanted:
         raise RefusedError(
@@ -61,9 +63,14 @@ def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixe
             f"these differ: {', '.join(sorted(set(item) ^ wanted))}"
         )
     try:
-        bounded = {**item, "max_pixels": min(int(item["max_pixels"]), max_pixels), "output": ""}
-        row: dict[str, Any] = backend.run(kind(**bounded), folder)
+        text = json.dumps({**item, "output": ""})
+        asked: LayerRequest | EditRequest = TypeAdapter(kind).validate_json(text, strict=True)
+        bounded = replace(asked, max_pixels=min(asked.max_pixels, max_pixels))
+        row: dict[str, Any] = backend.run(bounded, folder)
         json.dumps(row, allow_nan=False)
+    except ValidationError as error:
+        wrong = "; ".join(f"item.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise RefusedError(wrong) from error
     except _OF_THE_ITEM as error:
         raise RefusedError(f"the item cannot be made: {type(error).__name__}: {error}") from error
     return {"row": row}
@@ -105,10 +112,12 @@ def _full_size(rgb: Pixels, folder: Path, row: dict[str, Any], seed: int) -> lis
 
 
 def _edit(
-    backend: Any, job: dict[str, Any], identity: str, rgb: Pixels, folder: Path, max_pixels: int
+    backend: Any, job: dict[str, Any], identity: str, photo: Photo, folder: Path, max_pixels: int
 ) -> dict[str, Any]:
+    rgb = photo.rgb
     height, width = rgb.shape[:2]
-    mask = _mask_of(job["mask"], rgb, max_pixels)
+    path = job["mask"]
+    mask, turned = mask_of(Path(path), photo, max_pixels) if path else (central(height, width), False)
     (folder / "mask.png").write_bytes(encode_png(mask))
     prompt = job["prompt"]
     request = EditRequest(
@@ -125,29 +134,7 @@ def _edit(
     for file in folder.iterdir():
         file.unlink()
     (folder / "result.png").write_bytes(encode_png(result))
-    return {"width": width, "height": height}
-
-
-def _mask_of(path: str | None, rgb: Pixels, max_pixels: int) -> Pixels:
-    """The mask of an edit: uint8 (H, W), 0 or 255.
-
-    Raises:
-        RefusedError: it is not of the picture's size, or empty.
-    """
-    height, width = rgb.shape[:2]
-    if path is None:
-        mask = np.zeros((height, width), np.uint8)
-        inset_y, inset_x = round(height * (1 - CENTRAL) / 2), round(width * (1 - CENTRAL) / 2)
-        mask[inset_y : max(height - inset_y, 1), inset_x : max(width - inset_x, 1)] = 255
-        return mask
-    grey = read_photo(Path(path), max_pixels=max_pixels, max_megapixels=max_pixels / 1e6).rgb.max(axis=2)
-    if grey.shape != (height, width):
-        raise RefusedError(
-            f"the mask is {grey.shape[1]} x {grey.shape[0]} pixels, the picture {width} x {height}"
-        )
-    if grey.max() < 128:
-        raise RefusedError("the mask is empty: white is where the picture is edited")
-    return np.where(grey >= 128, 255, 0).astype(np.uint8)
+    return {"width": width, "height": height, "mask_turned": turned}
 
 
 def _within(rgb: Pixels, made: Pixels, mask: Pixels) -> Pixels:

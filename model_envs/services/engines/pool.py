@@ -1,8 +1,11 @@
 """The service's engines: loading them, giving them out, ending what takes too long, loading them again."""
 
 import asyncio
+import errno
 import logging
+import shutil
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from model_envs.services.engines.process import Engine, EngineDiedError
@@ -97,35 +100,50 @@ class Engines:
         self._check()
         raise ServiceError("not_ready", "the backend is being loaded again; ask again later")
 
-    async def work(self, engine: Engine, job: dict[str, Any]) -> dict[str, Any]:
+    async def work(self, engine: Engine, job: dict[str, Any], scratch: Path) -> dict[str, Any]:
         """Have an engine do a job within the time it may take, and give the engine back.
+
+        However the job ends, the engine serves again: the same one, or one that is loaded anew.
+
+        Args:
+            scratch: folder of the job's files; removed when the job is stopped, once the engine is off it.
 
         Raises:
             ServiceError: `infer_timeout`, `invalid_input` or `infer_failed`.
+            OSError: the disk is full.
         """
         running = asyncio.ensure_future(engine.make(job))
         limit = self._settings.infer_timeout_sec
         try:
             answer = await asyncio.wait_for(asyncio.shield(running), limit)
         except TimeoutError:
-            self._background.begin(self._freed(engine, running))
+            self._background.begin(self._freed(engine, running, scratch))
             raise ServiceError("infer_timeout", f"not done within {limit:g} s; it was stopped") from None
         except asyncio.CancelledError:
-            self._background.begin(self._freed(engine, running))
+            self._background.begin(self._freed(engine, running, scratch))
             raise
-        except EngineDiedError as error:
+        except Exception as error:
+            # Whatever it was: what it says after that may be another request's answer.
             self._background.begin(self._load(engine))
-            raise ServiceError("infer_failed", str(error)) from error
+            known = isinstance(error, EngineDiedError)
+            raise ServiceError("infer_failed", str(error) if known else repr(error)[:500]) from error
         self._idle.put_nowait(engine)
         if "refused" in answer:
             raise ServiceError("invalid_input", answer["refused"])
+        if answer.get("full"):
+            raise OSError(errno.ENOSPC, answer["failed"])
         if "done" not in answer:
             raise ServiceError("infer_failed", answer.get("failed", "the engine was stopped"))
         return dict(answer["done"])
 
-    async def _freed(self, engine: Engine, running: asyncio.Future[dict[str, Any]]) -> None:
+    async def _freed(self, engine: Engine, running: asyncio.Future[dict[str, Any]], scratch: Path) -> None:
         """End what an engine is at; then it is there for the next request."""
-        await engine.give_up(running)
+        try:
+            await engine.give_up(running)
+        except Exception:  # noqa: BLE001  # as above
+            _log.exception("an engine could not be stopped and is started anew")
+            await engine.kill()
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         if engine.lives:
             self._idle.put_nowait(engine)
         else:
@@ -136,18 +154,29 @@ class Engines:
         while not self._closed:
             try:
                 await self._loaded(engine)
-            except EngineDiedError:
+            except Exception:  # noqa: BLE001  # an engine that nobody loads again is lost for good
                 await asyncio.sleep(RELOAD_S)
             else:
                 self._idle.put_nowait(engine)
+                self._background.begin(self._watched(engine))
                 return
+
+    async def _watched(self, engine: Engine) -> None:
+        """Load an engine anew that dies while it is idle: while none is ready, nobody may come to notice."""
+        await engine.ended()
+        for _ in range(self._idle.qsize()):
+            idle = self._idle.get_nowait()
+            if idle is engine and not engine.lives:
+                self._background.begin(self._load(engine))
+            else:
+                self._idle.put_nowait(idle)
 
     async def _loaded(self, engine: Engine) -> None:
         try:
             told = await engine.start()
-        except EngineDiedError as error:
+        except Exception as error:
             self.last_error = str(error)
-            _log.error("the backend could not be loaded: %s", error)  # the engine logged it
+            _log.error("the backend could not be loaded: %r", error)  # the engine logged it
             # Nobody is to wait for what may never come.
             if not any(one.lives for one in self._all):
                 self._refusing.set()

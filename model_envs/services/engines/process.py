@@ -21,7 +21,7 @@ _MAX_LINE = 1 << 26
 
 
 class EngineDiedError(Exception):
-    """An engine ended, or could not load its backend."""
+    """An engine ended, could not load its backend, or said what cannot be understood."""
 
 
 class Engine:
@@ -45,9 +45,12 @@ class Engine:
     async def start(self) -> str:
         """Start the process and load the backend; returns what it says of that.
 
+        One that runs already is ended first.
+
         Raises:
             EngineDiedError: it could not; says why.
         """
+        await self.kill()
         told = {
             "stage": STAGES[self._settings.kind],
             "backend": self._settings.backend,
@@ -59,12 +62,14 @@ class Engine:
             del variables["OMP_NUM_THREADS"]
         if self._group is not None:
             variables["CUDA_VISIBLE_DEVICES"] = self._group
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "model_envs.services.engines.program", json.dumps(told),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_LINE,
-            cwd=PROJECT_ROOT, env=variables, start_new_session=True,
-        )  # fmt: skip
-        self._process = process
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "model_envs.services.engines.program", json.dumps(told),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_LINE,
+                cwd=PROJECT_ROOT, env=variables, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise EngineDiedError(f"no process can be started: {error}") from error
         try:
             answer = await self._read()
         except BaseException:
@@ -80,7 +85,7 @@ class Engine:
         """The answer to a job.
 
         Raises:
-            EngineDiedError: the process ended before it gave one.
+            EngineDiedError: the process ended before it gave one, or it gave none that can be read.
         """
         process = self._running()
         assert process.stdin is not None
@@ -92,6 +97,11 @@ class Engine:
         answer = await self._read()
         self.gpu_bytes = answer.get("gpu_bytes", self.gpu_bytes)
         return answer
+
+    async def ended(self) -> None:
+        """Wait for the end of the process that runs now."""
+        if self._process is not None:
+            await self._process.wait()
 
     async def give_up(self, work: asyncio.Future[dict[str, Any]]) -> None:
         """Have it end the job that `work` waits for, gently if it can, else with the process."""
@@ -124,11 +134,17 @@ class Engine:
     async def _read(self) -> dict[str, Any]:
         process = self._running()
         assert process.stdout is not None
-        line = await process.stdout.readline()
+        try:
+            line = await process.stdout.readline()
+        except ValueError as error:
+            raise EngineDiedError("the engine's answer is too long") from error
         if not line.endswith(b"\n"):
             code = await process.wait()
             raise EngineDiedError(f"the engine died ({_end_of(code)})")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise EngineDiedError("the engine's answer cannot be read") from error
         return answer
 
 

@@ -10,6 +10,7 @@ A job is `{"make": "item" | "layers" | "edit", ...}`, see `model_envs.services.e
 `{"loaded": ...}` or `{"failed": ...}`.
 """
 
+import errno
 import json
 import logging
 import os
@@ -26,11 +27,14 @@ import cv2
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import FactoryError, SourceError
 from iedf_assets.core.storage.files import fresh_folder
-from model_envs.services.engines.making import RefusedError, make
+from model_envs.services.engines.making import make
+from model_envs.services.engines.masks import RefusedError
 from model_envs.stopping import STOP
 from model_envs.worker import MODEL_BACKENDS, load_backend
 
 NICE = 5
+# Characters of an answer, and of a reason in it: what a request brings may come back in either.
+MAX_ANSWER, MAX_MESSAGE = 16_000_000, 500
 _log = logging.getLogger(__name__)
 
 
@@ -82,10 +86,11 @@ class Loop:
         except (Interrupted, KeyboardInterrupt):
             return {"stopped": True}
         except (RefusedError, SourceError) as error:
-            return {"refused": getattr(error, "problem", str(error))}
+            return {"refused": getattr(error, "problem", str(error))[:MAX_MESSAGE]}
         except Exception as error:  # noqa: BLE001  # a unit fails alone, whatever it was
             _log.exception("request failed")
-            return {"failed": f"{type(error).__name__}: {error}"[:500]}
+            full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+            return {"failed": f"{type(error).__name__}: {error}"[:MAX_MESSAGE], "full": full}
         return {"done": made, "gpu_bytes": _gpu_bytes()}
 
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
@@ -96,12 +101,18 @@ class Loop:
             raise Interrupted
 
     def _listen(self) -> None:
-        for line in sys.stdin:
-            self._jobs.put(json.loads(line))
-        os.killpg(os.getpgrp(), signal.SIGKILL)
+        try:
+            for line in sys.stdin:
+                self._jobs.put(json.loads(line))
+        finally:
+            # The service is gone, or what it says cannot be understood: it notices, and starts another.
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
     def _say(self, answer: dict[str, Any]) -> None:
-        self._out.write(json.dumps(answer) + "\n")
+        text = json.dumps(answer)
+        if len(text) > MAX_ANSWER:
+            text = json.dumps({"refused": f"what it makes takes more than {MAX_ANSWER} characters to tell"})
+        self._out.write(text + "\n")
         self._out.flush()
 
 

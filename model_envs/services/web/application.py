@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from model_envs.services.web.failures import handle_failures
 from model_envs.services.web.guard import Guard
@@ -23,13 +24,13 @@ def service_app(service: Service) -> FastAPI:
         await service.engines.stop()
         service.cache.close()
 
-    # The interactive pages would fetch their scripts from elsewhere.
-    app = FastAPI(
+    # FastAPI's own interactive pages fetch their scripts from elsewhere.
+    app: FastAPI = FastAPIOffline(
         title=TITLES[service.settings.kind],
         version=service.info().version,
         lifespan=lifespan,
-        docs_url=None,
         redoc_url=None,
+        static_url="/docs/files",
     )
     app.add_middleware(Guard, settings=service.settings, metrics=service.metrics)
     handle_failures(app)

@@ -5,6 +5,7 @@ import hmac
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -13,14 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from model_envs.services.errors import ServiceError
 from model_envs.services.metrics import Metrics
 from model_envs.services.settings import ServiceSettings
+from model_envs.services.web.hosts import host_name, is_own, own_names
 
 _log = logging.getLogger("iedf.requests")
 # What is answered to anybody.
 OPEN = frozenset({"/healthz", "/readyz"})
 # Other paths are counted as one: whoever asks for nonsense must not fill the metrics.
-ROUTES = OPEN | {"/infer", "/items", "/info", "/metrics", "/openapi.json"}
-# How long a body may take to arrive, seconds.
-BODY_S = 120.0
+ROUTES = OPEN | {"/infer", "/items", "/info", "/metrics", "/openapi.json", "/docs"}
+# How long a body may take to arrive, and how long nothing of it may come, seconds.
+BODY_S, STALL_S = 120.0, 20.0
 
 
 class Guard:
@@ -29,13 +31,15 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
         self._parsing = asyncio.Lock()
+        self._names = own_names(settings)
+        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, answered = time.perf_counter(), 0
+        begun, answered, size = time.perf_counter(), 0, _Size()
         told: dict[str, Any] = {"call": secrets.token_hex(4)}
         turn = _Turn(self._parsing)
         scope.setdefault("state", {}).update(told=told, parsed=turn.end)
@@ -49,7 +53,7 @@ class Guard:
 
         try:
             self._admit(scope)
-            body = await self._body(scope, receive)
+            body = await self._body(scope, receive, size)
             if body:
                 await turn.begin()
             await self._app(scope, _replayed(body, receive), counted)
@@ -60,37 +64,55 @@ class Guard:
             pass
         finally:
             turn.end()
+            self._bytes -= size.held
             self._note(scope, told, answered, time.perf_counter() - begun)
 
     def _admit(self, scope: Scope) -> None:
+        headers = dict(scope["headers"])
+        host = host_name(headers.get(b"host", b"").decode("latin-1"))
+        if not is_own(host, self._names, self._settings.host):
+            raise ServiceError(
+                "wrong_host", f"this service is not reached as {host[:100]!r}; add the name to its HOSTS"
+            )
         token = self._settings.token
         if token is None or scope["path"] in OPEN:
             return
-        given = dict(scope["headers"]).get(b"authorization", b"")
+        given = headers.get(b"authorization", b"")
         if not hmac.compare_digest(given, f"Bearer {token}".encode()):
             raise ServiceError("unauthorized", "send the service's token as `Authorization: Bearer ...`")
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive, size: "_Size") -> bytes:
+        """The whole body; its bytes count as held until the request is answered."""
         limit = self._settings.max_body_mb * 1_000_000
         too_large = ServiceError("too_large", f"a request has at most {self._settings.max_body_mb} MB")
         claimed = dict(scope["headers"]).get(b"content-length", b"0")
         if claimed.isdigit() and int(claimed) > limit:
             raise too_large
-        parts, size, more = [], 0, True
+        parts, more = [], True
         try:
             async with asyncio.timeout(BODY_S):
                 while more:
-                    message = await receive()
+                    async with asyncio.timeout(STALL_S):
+                        message = await receive()
                     if message["type"] == "http.disconnect":
                         raise _LeftError
                     parts.append(message.get("body", b""))
-                    size += len(parts[-1])
                     more = message.get("more_body", False)
-                    if size > limit:
+                    self._hold(size, len(parts[-1]))
+                    if size.held > limit:
                         raise too_large
         except TimeoutError:
-            raise ServiceError("invalid_input", f"the body did not arrive within {BODY_S:.0f} s") from None
+            raise ServiceError(
+                "invalid_input", f"the body did not arrive within {BODY_S:.0f} s, or stopped"
+            ) from None
         return b"".join(parts)
+
+    def _hold(self, size: "_Size", count: int) -> None:
+        size.held += count
+        self._bytes += count
+        limit = self._settings.max_bodies_mb
+        if self._bytes > max(limit, self._settings.max_body_mb) * 1_000_000:
+            raise ServiceError("queue_full", f"requests of {limit} MB are under way; ask again later")
 
     def _note(self, scope: Scope, told: dict[str, Any], status: int, seconds: float) -> None:
         path = scope["path"]
@@ -108,6 +130,13 @@ class Guard:
             "ms": round(seconds * 1e3),
         }
         _log.log(level, "%s %s %s", scope["method"], route, status, extra=extra)
+
+
+@dataclass
+class _Size:
+    """Bytes that a request's body holds."""
+
+    held: int = 0
 
 
 class _Turn:

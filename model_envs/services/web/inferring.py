@@ -25,13 +25,13 @@ async def layered(service: Service, asked: LayeredRequest) -> LayeredAnswer:
     async with _made(service, asked, "layers") as made:
         layers = [
             Layer(
-                layer_id=f"layer_{number}",
+                layer_id=number,
                 **await _picture(asked, made, "rgba", f"layer_{number}.png"),
                 **await _picture(asked, made, "alpha", f"alpha_{number}.png"),
             )
             for number in range(made.told["layers"])
         ]
-        return LayeredAnswer(**_common(asked, made), layers=layers)
+        return LayeredAnswer(**_common(service, asked, made), layers=layers)
 
 
 async def edit(service: Service, asked: EditRequest) -> EditAnswer:
@@ -42,13 +42,14 @@ async def edit(service: Service, asked: EditRequest) -> EditAnswer:
     """
     async with _made(service, asked, "edit") as made:
         picture = await _picture(asked, made, "result_image", "result.png")
-        return EditAnswer(**_common(asked, made), **picture)
+        turned = made.told.get("mask_turned", False)
+        return EditAnswer(**_common(service, asked, made), **picture, mask_turned=turned)
 
 
 @asynccontextmanager
 async def _made(service: Service, asked: Asked, make: str) -> AsyncIterator[Made]:
     """What was asked for, made; its files stay while the block runs."""
-    prompt = getattr(asked, "prompt", "")
+    prompt = getattr(asked, "prompt", None) or ""
     brought = {"image": asked.image_b64, "mask": getattr(asked, "mask_b64", None)}
     places = {what: _place(service, asked, what) for what in brought}
     told: list[Any] = [make, prompt]
@@ -86,11 +87,13 @@ async def _picture(asked: Asked, made: Made, field: str, name: str) -> dict[str,
     }
 
 
-def _common(asked: Asked, made: Made) -> dict[str, Any]:
+def _common(service: Service, asked: Asked, made: Made) -> dict[str, Any]:
     return {
         "request_id": asked.request_id,
-        "runtime": made.seconds,
+        "runtime": service.runtime,
+        "seconds": made.seconds,
         "width": made.told["width"],
         "height": made.told["height"],
         "cache_dir": str(made.folder) if asked.save_cache else None,
+        "orientation": made.told.get("orientation", 1),
     }

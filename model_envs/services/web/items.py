@@ -36,8 +36,8 @@ async def item(service: Service, asked: ItemRequest) -> ItemAnswer:
         if asked.return_b64:
             files = {name: await asyncio.to_thread(packed, made.folder / name) for name in made.names}
         return ItemAnswer(
-            request_id=asked.request_id, runtime=made.seconds, row=made.told["row"], names=made.names,
-            files=files, cache_dir=str(made.folder),
+            request_id=asked.request_id, runtime=service.runtime, seconds=made.seconds,
+            row=made.told["row"], names=made.names, files=files, cache_dir=str(made.folder),
         )  # fmt: skip
 
 
@@ -49,8 +49,8 @@ def _placed(service: Service, asked: ItemRequest, wanted: dict[str, Any]) -> lis
     """
     stamps = []
     for key, brought in (("path", asked.source_b64), ("layers_folder", asked.files)):
-        if brought is None and wanted.get(key):
-            if not isinstance(wanted[key], str):
+        if brought is None and key in wanted:
+            if not isinstance(wanted[key], str) or not wanted[key]:
                 raise ServiceError("invalid_input", f"item.{key} has to be a path")
             place = inside(service.settings.roots, wanted[key], f"item.{key}")
             wanted[key] = str(place)

@@ -10,7 +10,8 @@ def inside(roots: Sequence[Path], text: str, what: str) -> Path:
     """The file or folder of a request, symbolic links resolved.
 
     Args:
-        roots: it has to lie below one of these; a relative path starts at the first one that has it.
+        roots: it has to lie below one of these; a relative path starts at the first one that has it, or at
+            the folder that holds that one (`data/photo.jpg`).
         what: of the request, for the message.
 
     Raises:
@@ -18,13 +19,14 @@ def inside(roots: Sequence[Path], text: str, what: str) -> Path:
             can ask what lies outside.
     """
     for root in roots:
-        try:
-            whole = root.resolve()
-            path = (whole / text).resolve(strict=True)
-        except (OSError, ValueError, RuntimeError):
-            continue
-        if path.is_relative_to(whole) and (path.is_file() or path.is_dir()):
-            return path
+        whole = root.resolve()
+        for start in (whole, whole.parent):
+            try:
+                path = (start / text).resolve(strict=True)
+            except (OSError, ValueError, RuntimeError):
+                continue
+            if path.is_relative_to(whole) and (path.is_file() or path.is_dir()):
+                return path
     raise ServiceError(
         "invalid_input", f"{what}: no such file below the service's roots; add its folder with --root"
     )

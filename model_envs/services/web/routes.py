@@ -24,7 +24,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         405: "`method_not_allowed`",
         413: "`too_large`: the body has too many bytes.",
         422: "`invalid_input`: the request cannot be made; the message says why.",
-        429: "`queue_full`: as many requests wait as may.",
+        421: "`wrong_host`: the service is not reached under this name.",
+        429: "`queue_full`: as many requests wait as may, or their bodies take as much as they may.",
         500: "`infer_failed`: the backend failed; the log has more.",
         503: "`not_ready`: the backend could not be loaded, or the service is ending.",
         504: "`infer_timeout`: it took too long and was stopped.",
@@ -77,9 +78,12 @@ def _add_health(app: FastAPI, service: Service) -> None:
         responses={503: {"model": wire.Ready, "description": "Not yet, or no more."}},
     )
     async def readyz() -> Response:
-        engines = service.engines
+        writable = await asyncio.to_thread(lambda: service.cache.writable)
         told = wire.Ready(
-            ready=engines.ready, backend=service.settings.backend, last_error=engines.last_error
+            ready=service.engines.ready and writable,
+            backend=service.settings.backend,
+            last_error=service.engines.last_error
+            or (None if writable else "the cache's folder cannot be written, or its disk is full"),
         )
         return JSONResponse(told.model_dump(), 200 if told.ready else 503)
 

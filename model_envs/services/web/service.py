@@ -40,6 +40,11 @@ class Service:
         watch("ready", "1 when requests are taken.", lambda: float(self.engines.ready))
         watch("gpu_memory_bytes", "GPU memory that the engines hold.", lambda: self.engines.gpu_bytes)
 
+    @property
+    def runtime(self) -> str:
+        """What runs here, in a word of the wire contract."""
+        return self.settings.backend
+
     def info(self) -> Info:
         """What runs here."""
         settings = self.settings

@@ -42,9 +42,28 @@ RequestId = Annotated[
     ),
 ]
 PicturePath = Annotated[
-    Text, Field(min_length=1, max_length=4096, description="Below one of the service's roots.")
+    Text,
+    Field(
+        min_length=1,
+        max_length=4096,
+        description="Below one of the service's roots; absolute, or from a root or the folder that holds it.",
+    ),
 ]
-PictureB64 = Annotated[Text, Field(min_length=1, description="A picture file (PNG), base64.")]
+PictureB64 = Annotated[
+    Text,
+    Field(
+        min_length=1,
+        description="A picture file (PNG), base64; also as a data URL, in lines, or URL-safe.",
+    ),
+]
+Runtime = Annotated[str, Field(description="What ran: `mock`, `classical`, `onnx` or `diffusers`.")]
+Seconds = Annotated[float, Field(ge=0, description="At the engine.")]
+Orientation = Annotated[
+    int,
+    Field(
+        ge=1, le=8, description="Of the picture that came, as EXIF counts; all that is answered is upright."
+    ),
+]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -87,8 +106,17 @@ class EditRequest(_Infer):
     )
 
     mask_path: PicturePath | None = None
-    mask_b64: PictureB64 | None = None
-    prompt: Annotated[Text, Field(max_length=MAX_PROMPT)] = ""
+    mask_b64: (
+        Annotated[
+            PictureB64,
+            Field(description="Of the upright picture, in black and white; white is what is edited."),
+        ]
+        | None
+    ) = None
+    prompt: (
+        Annotated[Text, Field(max_length=MAX_PROMPT, description="What to change; null: nothing said.")]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _one_mask(self) -> Self:
@@ -100,7 +128,7 @@ class EditRequest(_Infer):
 class Layer(BaseModel):
     """One layer, the lowest first; all are of the picture's size."""
 
-    layer_id: str
+    layer_id: Annotated[int, Field(ge=0)]
     rgba_b64: str | None
     rgba_path: str | None
     alpha_b64: str | None
@@ -111,23 +139,30 @@ class LayeredAnswer(BaseModel):
     """The layers of a picture."""
 
     request_id: str
-    runtime: Annotated[float, Field(ge=0, description="Seconds at the engine.")]
+    runtime: Runtime
+    seconds: Seconds
     width: int
     height: int
     layers: list[Layer]
     cache_dir: str | None
+    orientation: Orientation
 
 
 class EditAnswer(BaseModel):
     """An edited picture; outside the mask it equals the one that came."""
 
     request_id: str
-    runtime: Annotated[float, Field(ge=0, description="Seconds at the engine.")]
+    runtime: Runtime
+    seconds: Seconds
     width: int
     height: int
     result_image_b64: str | None
     result_image_path: str | None
     cache_dir: str | None
+    orientation: Orientation
+    mask_turned: Annotated[
+        bool, Field(description="The mask fitted the stored pixels alone, and was turned along with them.")
+    ]
 
 
 class ItemRequest(BaseModel):
@@ -142,7 +177,21 @@ class ItemRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"request_id": "a3", "item": {"key": "0f", "path": "data/photo.jpg"}}]
+            "examples": [
+                {
+                    "request_id": "a3",
+                    "item": {
+                        "key": "0f",
+                        "source_id": "",
+                        "path": "data/photo.jpg",
+                        "max_megapixels": 4.0,
+                        "max_pixels": 64_000_000,
+                        "level": "layers",
+                        "max_area": 0.5,
+                        "seed": 1,
+                    },
+                }
+            ]
         },
     )
 
@@ -163,7 +212,8 @@ class ItemAnswer(BaseModel):
     """
 
     request_id: str
-    runtime: Annotated[float, Field(ge=0, description="Seconds at the engine.")]
+    runtime: Runtime
+    seconds: Seconds
     row: dict[str, Any]
     names: list[str]
     files: dict[str, str] | None

@@ -19,7 +19,8 @@ from model_envs.edit import classical as classical_edit
 from model_envs.edit import mock as mock_edit
 from model_envs.layered import classical as classical_layers
 from model_envs.layered import mock as mock_layers
-from model_envs.services.engines.making import RefusedError, make
+from model_envs.services.engines.making import make
+from model_envs.services.engines.masks import RefusedError
 from model_envs.services.translating import edit_by_contract, layers_by_contract
 
 COFFEE = np.ascontiguousarray(data.coffee()[::2, ::2])
@@ -93,7 +94,7 @@ def test_layers_of_a_picture_in_which_nothing_stands_out_are_the_picture(tmp_pat
     told, folder = made(
         classical_layers.Backend, "image_layers", {"make": "layers", "image": str(path)}, tmp_path
     )
-    assert told == {"width": 80, "height": 60, "layers": 1}
+    assert told == {"width": 80, "height": 60, "layers": 1, "orientation": 1}
     layer = decode(folder / "layer_0.png")
     assert (layer[..., :3] == flat).all()
     assert (layer[..., 3] == 255).all()

@@ -29,6 +29,10 @@ def test_what_lies_below_a_root_is_found(root: Path) -> None:
         assert picture_path([root / "nothing", root], text, "image_path") == whole
 
 
+def test_a_path_may_begin_with_the_roots_own_name(root: Path) -> None:
+    assert picture_path([root], "root/物体/in/a b 😀.jpg", "image_path") == root / "物体/in/a b 😀.jpg"
+
+
 @pytest.mark.parametrize(
     "text",
     ["..", "../secret.txt", "out/secret.txt", "/etc/passwd", "/dev/null", "loop", "a\0b", "x" * 9999, "",

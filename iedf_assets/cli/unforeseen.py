@@ -1,0 +1,33 @@
+"""What the command says of an error that none of ours stands for."""
+
+import sqlite3
+import tempfile
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+from iedf_assets.core.errors import FactoryError, of_system
+
+
+def unforeseen(error: Exception) -> str:
+    """What to say of an error that none of ours stands for, and where to find the whole of it."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, OSError):
+            return str(of_system(cause))
+        if isinstance(cause, sqlite3.Error):
+            return str(
+                FactoryError(
+                    f"Dagster's records below the outputs cannot be used: {cause}",
+                    "free space, or have the folder writable, then run again: what is finished is kept",
+                )
+            )
+    told = "".join(traceback.format_exception(error))
+    with suppress(OSError):
+        folder = Path(tempfile.mkdtemp(prefix="iedf-error-"))
+        (folder / "traceback.txt").write_text(told, "utf-8")
+        told = str(folder / "traceback.txt")
+    problem = f"an error that nobody foresaw: {type(error).__name__}: {str(error)[:500]}"
+    return str(FactoryError(problem, f"report it with {told}; what is finished is kept"))

@@ -1,0 +1,134 @@
+"""The card of an export, `README.md`: what the Hub and people want to know of it, from the manifests."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from iedf_assets.core.exporting.counts import Counts, counted
+from iedf_assets.core.exporting.formats.parquet import columns
+from iedf_assets.core.exporting.units import Plan, Unit
+from iedf_assets.core.planning.accounts import survival_of
+from iedf_assets.core.planning.book import Book
+from iedf_assets.core.storage.keys import digest
+
+NAME = "README.md"
+Texts = Mapping[str, Any]
+_FILES = {"parquet": "data/{}-*", "imagefolder": "{}/**", "webdataset": "{}-*.tar"}
+_MAGNITUDES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+
+
+def card_unit(plan: Plan) -> Unit:
+    """The card; made when everything else lies there."""
+
+    def make(files: Mapping[str, Path]) -> None:
+        counts = counted(plan.examples)
+        head = yaml.safe_dump(_head(plan, counts), sort_keys=False, allow_unicode=True)
+        parts = [f"---\n{head}---", *(_body(plan, counts, words) for words in texts().values())]
+        files[NAME].write_text("\n\n".join(parts) + "\n", "utf-8")
+
+    return Unit((NAME,), None, 0, make)
+
+
+def texts() -> Mapping[str, Texts]:
+    """The texts of a card, by language."""
+    found: Mapping[str, Texts] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text("utf-8"))
+    return found
+
+
+def _head(plan: Plan, counts: Counts) -> dict[str, Any]:
+    """What the Hub reads, and `datasets`."""
+    asked = plan.asked
+    magnitude = next((name for bound, name in _MAGNITUDES if counts.samples < bound), "n>1M")
+    head: dict[str, Any] = {
+        "pretty_name": plan.folder.name,
+        "license": "unknown",
+        "language": list(asked.languages),
+        "task_categories": ["image-to-image"],
+        "tags": ["image-editing", "instruction-based", "mask"],
+        "size_categories": [magnitude],
+        "annotations_creators": ["machine-generated"],
+    }
+    pattern = _FILES.get(asked.format)
+    if pattern:
+        files = [{"split": split, "path": pattern.format(split)} for split in sorted(counts.splits)]
+        head["configs"] = [{"config_name": "default", "default": True, "data_files": files}]
+    if asked.format == "parquet":
+        head["dataset_info"] = _info(plan, counts)
+    return head
+
+
+def _info(plan: Plan, counts: Counts) -> dict[str, Any]:
+    kinds = columns(plan.asked.languages)
+    splits = sorted(counts.splits)
+    return {
+        "features": [{"name": name, "dtype": kind.lower()} for name, kind in kinds.items()],
+        "splits": [
+            {"name": split, "num_bytes": counts.bytes[split], "num_examples": counts.splits[split]}
+            for split in splits
+        ],
+        "download_size": sum(path.stat().st_size for path in (plan.folder / "data").glob("*.parquet")),
+        "dataset_size": counts.bytes.total(),
+    }
+
+
+def _body(plan: Plan, counts: Counts, words: Texts) -> str:
+    asked = plan.asked
+    parts = [
+        f"# {plan.folder.name}{words['title']}",
+        words["summary"].format(samples=counts.samples),
+        f"**{words['direction']}**",
+        f"## {words['loading']}\n\n{words['load'][asked.format].format(folder=plan.folder)}",
+        f"## {words['made']}\n\n{words['how_made']}",
+        words["profile"].format(digest=profile_digest(plan)),
+        words["sizes_grid"] if asked.size == "grid" else words["sizes_native"].format(count=counts.resampled),
+        f"## {words['counts']}\n\n{_tables(counts, words)}",
+        f"## {words['survival']}\n\n{_survival(plan)}",
+        f"## {words['judge']}\n\n{_judge(plan, words)}",
+        f"## {words['wrong']}\n\n{words['known_wrong']}",
+        f"## {words['privacy']}\n\n{words['about_privacy']}",
+        f"## {words['citing']}\n\n{words['about_citing']}",
+    ]
+    return "\n\n".join(parts)
+
+
+def profile_digest(plan: Plan) -> str:
+    """What tells this profile from others, whatever folders it names."""
+    return digest(plan.profile.model_dump(mode="json", exclude={"paths", "exports"}))
+
+
+def _tables(counts: Counts, words: Texts) -> str:
+    told = {
+        "task/subtype": counts.kinds, "split": counts.splits, words["size_of_object"]: counts.sizes,
+        "tier": counts.tiers, words["made_by"]: counts.makers,
+    }  # fmt: skip
+    return "\n\n".join(table((name, words["samples"]), found.items()) for name, found in told.items())
+
+
+def table(heading: tuple[str, ...], rows: Any) -> str:
+    """A table in Markdown."""
+    lines = [f"| {' | '.join(map(str, row))} |" for row in (heading, ("---",) * len(heading), *sorted(rows))]
+    return "\n".join(lines)
+
+
+def _survival(plan: Plan) -> str:
+    """What was left after each stage, by category."""
+    rows = [
+        survival_of(Book.open(plan.profile, plan.layout, name))._asdict() for name in plan.profile.categories
+    ]
+    return table(tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else ""
+
+
+def _judge(plan: Plan, words: Texts) -> str:
+    rows = list(_canaries(plan))
+    return table((words["fault"], words["injected"], words["found"]), rows) if rows else words["not_proven"]
+
+
+def _canaries(plan: Plan) -> Iterator[tuple[str, int, str]]:
+    """Each class of known faults: how many were injected, and the share that failed; good pairs too."""
+    with suppress(FileNotFoundError, ValueError):
+        for row in json.loads(plan.layout.canaries.read_text("utf-8")):
+            yield row["name"], row["injected"], f"{100 * min(row['rates']):.1f} %"

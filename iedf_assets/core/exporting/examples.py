@@ -1,0 +1,151 @@
+"""What there is to export: the samples of the index, one after another, with their files and their scores."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from iedf_assets.core.errors import ProfileError, StorageError
+from iedf_assets.core.profile.exports import Export, Language
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA
+from iedf_assets.core.publishing.joined import verdicts_of_all
+from iedf_assets.core.storage.files import content_hash
+from iedf_assets.core.storage.journal import Row
+from iedf_assets.core.storage.keys import digest
+from iedf_assets.core.storage.manifests import batches, scan_table
+from iedf_assets.core.storage.naming import Layout, SampleKey
+
+PAIR = ("source", "target", "mask")
+CAPTIONS: Mapping[Language, str] = {"en": "instruction_en", "zh": "instruction_ch"}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sample that is exported.
+
+    Attributes:
+        entry: its row of the index; `metadata.recipe` is text.
+        scores: what was measured of it, by name, as JSON text.
+        files: role (`source`, `target`, perhaps `mask`, `allowed` and `result_mask`) → file.
+        bytes: of these files together.
+        stamp: another one whenever its files or what is known of it change.
+    """
+
+    entry: Row
+    scores: str
+    files: Mapping[str, Path]
+    bytes: int
+    stamp: str
+
+    @cached_property
+    def sample(self) -> SampleKey:
+        """Its place in the dataset."""
+        return SampleKey.parse(self.entry["sample_key"])
+
+    @cached_property
+    def stem(self) -> str:
+        """A file name for it, of its own in any folder; see `stem_of`."""
+        return stem_of(self.sample)
+
+    @property
+    def split(self) -> str:
+        """`train` or `validation`."""
+        return str(self.entry["split"])
+
+    def caption(self, language: Language) -> str:
+        """The instruction in a language, one line."""
+        return self.entry[CAPTIONS[language]] or ""
+
+    def facts(self, languages: tuple[Language, ...]) -> dict[str, Any]:
+        """What exports say of a sample, under the same names in each; nested values are JSON text."""
+        entry, metadata = self.entry, self.entry["metadata"]
+        columns = ("sample_key", "edit_id", "source_id", "split", "edit_task", "subtype", "scene", "tier")
+        return {
+            **{column: entry[column] for column in columns},
+            "category": entry["dataset_category"],
+            **{f"instruction_{language}": self.caption(language) for language in languages},
+            "recipe": metadata["recipe"],
+            "scores": self.scores,
+            **{key: metadata[key] for key in ("source_path", "backend", "model_revision", "made_with")},
+        }
+
+
+def stem_of(sample: SampleKey) -> str:
+    """`semantic-delete-park-00001`: hyphens alone, since trainers take `_` and digits for other pictures."""
+    place = f"{sample.task.removesuffix('_edit')}-{sample.subtype}-{sample.scene}"
+    # A scene may differ from another in a hyphen alone.
+    told = f"-{content_hash(sample.scene.encode())[:6]}" if "_" in sample.scene else ""
+    return f"{place}{told}-{sample.number:05d}".replace("_", "-")
+
+
+class Examples:
+    """The samples that an export asks for, sorted by key; they are read anew each time they are gone through.
+
+    Raises:
+        ProfileError: `where` names what no row of the index has.
+        StorageError: the index cannot be read, or a sample's file is gone; going through them raises it too.
+    """
+
+    def __init__(self, layout: Layout, asked: Export) -> None:
+        self._layout, self._asked = layout, asked
+        known = {*INDEX_COLUMNS, *METADATA}
+        unknown = [key for key in asked.where if key.removeprefix("recipe.") == key and key not in known]
+        if unknown:
+            raise ProfileError(
+                f"where names {', '.join(unknown)}, which no row of the index has",
+                f"use one of {', '.join(sorted(known))}, or recipe.NAME",
+            )
+
+    def __iter__(self) -> Iterator[Example]:
+        """Go through them, a batch of the index in memory at a time."""
+        scored = iter(verdicts_of_all(self._layout, ("published",), ("scores",)))
+        row: Row | None = next(scored, None)
+        for batch in batches(scan_table(self._layout.reports / "index.parquet")):
+            for entry in batch.iter_rows(named=True):
+                if not self._is_asked_for(entry):
+                    continue
+                key = entry["sample_key"]
+                while row is not None and row["sample_key"] < key:
+                    row = next(scored, None)
+                known = row["scores"] if row is not None and row["sample_key"] == key else None
+                yield self._example(entry, known or "{}")
+
+    def _is_asked_for(self, entry: Row) -> bool:
+        if self._asked.split not in {None, entry["split"]}:
+            return False
+        return all(_said(entry, key) == value for key, value in self._asked.where.items())
+
+    def _example(self, entry: Row, scores: str) -> Example:
+        outputs, metadata = self._layout.outputs, entry["metadata"]
+        named = {
+            "source": entry["src_image_path"],
+            "target": entry["result_image_path"],
+            # Of edits of the whole picture by a stated function there is none: everything changes.
+            "mask": next(iter(entry["mask_paths"] or ()), None),
+            "allowed": metadata["allowed_region_mask_path"],
+            "result_mask": metadata["result_mask_path"],
+        }
+        files = {role: outputs / name for role, name in named.items() if name}
+        try:
+            states = {role: os.stat(path) for role, path in files.items()}  # noqa: PTH116  # hundreds of thousands
+        except OSError as error:
+            raise StorageError(
+                f"{entry['sample_key']} cannot be exported: {error.strerror}: {error.filename}",
+                "iedf check says what else is wrong; iedf run mends what it can",
+            ) from error
+        seen = {role: [state.st_size, state.st_mtime_ns] for role, state in states.items()}
+        size = sum(state.st_size for state in states.values())
+        return Example(entry, scores, files, size, digest(seen, entry, scores))
+
+
+def _said(entry: Row, key: str) -> str | None:
+    """What a row says under a key, as text."""
+    metadata = entry["metadata"]
+    if key.startswith("recipe."):
+        value = json.loads(metadata["recipe"] or "{}").get(key.removeprefix("recipe."))
+    else:
+        value = entry[key] if key in entry else metadata[key]
+    return None if value is None else str(value)

@@ -1,0 +1,140 @@
+"""How a sample's pictures leave: as published, as PNG, or cropped and scaled to sizes that trainers keep."""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from iedf_assets.core.errors import StorageError
+from iedf_assets.core.exporting.examples import Example
+from iedf_assets.core.exporting.grid import Sizing, fitted
+from iedf_assets.core.exporting.units import Facts
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
+from iedf_assets.core.profile.exports import Export
+
+JPEG_ROLES = ("source", "target")
+QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the pictures of an export look.
+
+    Attributes:
+        grid: brought to sizes of the grid.
+        png: all of them as PNG.
+        link: hard links of files that leave as they are.
+    """
+
+    grid: bool = False
+    png: bool = False
+    link: bool = False
+
+    @classmethod
+    def of(cls, asked: Export, *, png: bool = False) -> "Look":
+        """The look that an export asks for."""
+        return cls(asked.size == "grid", png, asked.link)
+
+    def ending(self, role: str) -> str:
+        """How the file of a role ends: `.jpg` or `.png`."""
+        return ".jpg" if role in JPEG_ROLES and not self.png else ".png"
+
+    def bytes_of(self, example: Example, roles: tuple[str, ...]) -> tuple[dict[str, bytes], Facts]:
+        """The files of some roles, and what is told of them: `width`, `height`, and how they were made.
+
+        Raises:
+            StorageError: a file cannot be read.
+        """
+        if not self.grid:
+            metadata = example.entry["metadata"]
+            facts = {"width": metadata["width"], "height": metadata["height"], "made_from": "published"}
+            return self._as_they_are(example, roles), facts
+        pixels = {role: decode(path) for role, path in example.files.items()}
+        everything = np.full(pixels["source"].shape[:2], 255, np.uint8)
+        sized = fitted({"mask": everything, "allowed": everything, **pixels}, QUALITY)
+        if sized.made_from == "published":
+            return self._as_they_are(example, roles), _facts(sized)
+        found = {role: self._encoded(role, sized.pixels[role]) for role in roles if role in sized.pixels}
+        return found, _facts(sized)
+
+    def placing(self, example: Example, places: Mapping[str, str]) -> Callable[[Mapping[str, Path]], Facts]:
+        """What writes a sample's pictures as files.
+
+        Args:
+            places: role → path in the export.
+        """
+
+        def make(files: Mapping[str, Path]) -> Facts:
+            wanted = {role: files[path] for role, path in places.items()}
+            as_they_are = {
+                role: path
+                for role, path in wanted.items()
+                if role in example.files and not self._changes(role)
+            }
+            for role, path in as_they_are.items():
+                _put(example.files[role], path, link=self.link)
+            rest = tuple(role for role in wanted if role not in as_they_are)
+            found, facts = self.bytes_of(example, rest)
+            for role, content in found.items():
+                wanted[role].write_bytes(content)
+            # Where a sample's pictures are made apart, one tells of all.
+            return facts if "source" in wanted else {}
+
+        return make
+
+    def _changes(self, role: str) -> bool:
+        return self.grid or (self.png and role in JPEG_ROLES)
+
+    def _as_they_are(self, example: Example, roles: tuple[str, ...]) -> dict[str, bytes]:
+        """Files of their own size; a mask that is not there is white, since everything changes."""
+        found = {role: self._as_is(example, role) for role in roles if role in example.files}
+        if "mask" in roles and "mask" not in found:
+            found["mask"] = encode_png(white_mask(example))
+        return found
+
+    def _as_is(self, example: Example, role: str) -> bytes:
+        path = example.files[role]
+        if self.png and role in JPEG_ROLES:
+            return encode_png(decode(path))
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}", "iedf check says more") from error
+
+    def _encoded(self, role: str, pixels: Pixels) -> bytes:
+        jpeg = role in JPEG_ROLES and not self.png
+        return encode_jpeg(pixels, QUALITY) if jpeg else encode_png(pixels)
+
+
+def white_mask(example: Example) -> Pixels:
+    """The mask of a sample of which everything changes: uint8 (H, W), 255."""
+    metadata = example.entry["metadata"]
+    return np.full((metadata["height"], metadata["width"]), 255, np.uint8)
+
+
+def _facts(sized: Sizing) -> Facts:
+    height, width = sized.pixels["source"].shape[:2]
+    return {"width": width, "height": height, "made_from": sized.made_from, "small": sized.small}
+
+
+def _put(source: Path, target: Path, *, link: bool) -> None:
+    """Copy a file, or link it where that is asked for and possible."""
+    if link:
+        try:
+            os.link(source, target)
+        except OSError:  # another file system
+            pass
+        else:
+            return
+    shutil.copyfile(source, target)
+
+
+def pixels_of(content: bytes) -> Pixels:
+    """The pixels of a file that was exported, in the mode that it has."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(picture)

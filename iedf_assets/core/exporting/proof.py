@@ -1,0 +1,106 @@
+"""Proof that an export is the dataset: it is read back by its form's own rules and compared.
+
+Every row is read; the pictures of some of them, spread over all, are decoded and compared to the dataset's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from iedf_assets.core.exporting.examples import Example
+from iedf_assets.core.exporting.formats.seen import Read, Seen
+from iedf_assets.core.exporting.grid import STEP, is_kept
+from iedf_assets.core.exporting.looks import pixels_of, white_mask
+from iedf_assets.core.exporting.units import Plan
+from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.profile.exports import Export
+
+LOOKED_AT = 48
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What reading an export back has shown.
+
+    Attributes:
+        rows: that were read.
+        compared: of which the pictures were compared.
+        faults: subject and what is wrong with it.
+        by_datasets: of how many samples `datasets` was seen to give the same.
+        resampled: samples of a size that trainers resample.
+        validation: samples of that split.
+    """
+
+    rows: int
+    compared: int
+    faults: list[tuple[str, str]]
+    by_datasets: int = 0
+    resampled: int = 0
+    validation: int = 0
+
+
+def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
+    """Read an export back and compare it with the samples that it was made of.
+
+    Args:
+        once: whether every sample has to be there, and only once.
+
+    Raises:
+        StorageError: it cannot be read by its form's rules.
+        OSError: a file of it cannot be read.
+    """
+    rows, step = 0, 1
+    chosen: dict[str, Seen] = {}
+    for seen in read(plan.folder, plan.asked):
+        if rows % step == 0:
+            chosen.setdefault(seen.stem, seen)
+        rows += 1
+        if len(chosen) > LOOKED_AT:  # every other one of them, and half as many from here on
+            chosen, step = dict(list(chosen.items())[::2]), 2 * step
+    faults = []
+    expected = compared = resampled = validation = 0
+    for example in plan.examples:
+        expected += 1
+        metadata = example.entry["metadata"]
+        resampled += plan.asked.size == "native" and not is_kept(metadata["width"], metadata["height"])
+        validation += example.split == "validation"
+        found = chosen.pop(example.stem, None)
+        if found is not None:
+            compared += 1
+            key = example.entry["sample_key"]
+            faults += [(key, fault) for fault in _differences(example, found, plan.asked)]
+    if once and rows != expected:
+        faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
+    faults += [(stem, "is no sample of the dataset") for stem in chosen]
+    return Proof(rows, compared, faults, resampled=resampled, validation=validation)
+
+
+def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:
+    """What of a sample is not as it should be."""
+    texts = {language: example.caption(language) for language in asked.languages}
+    faults = [] if dict(seen.texts) == texts else [f"has other texts: {dict(seen.texts)}"]
+    pictures = {role: pixels_of(content) for role, content in seen.load().items()}
+    if asked.size == "grid":
+        return faults + _misfits({role: picture.shape[1::-1] for role, picture in pictures.items()})
+    worse = pictures.pop("worse", None)
+    if worse is not None and np.array_equal(worse, pictures["target"]):
+        faults.append("its worse result is its target")
+    return faults + [
+        f"its {role} is not the dataset's"
+        for role, picture in pictures.items()
+        if not np.array_equal(picture, _published(example, role))
+    ]
+
+
+def _published(example: Example, role: str) -> Pixels:
+    path = example.files.get(role)
+    return decode(path) if path else white_mask(example)
+
+
+def _misfits(sizes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """What is wrong with the sizes of a sample that was brought to the grid."""
+    if len(set(sizes.values())) > 1:
+        return [f"its pictures differ in size: {dict(sizes)}"]
+    size = next(iter(sizes.values()))
+    return [] if all(side % STEP == 0 or side < STEP for side in size) else [f"{size} is no size of the grid"]

@@ -1,0 +1,107 @@
+"""What is wrong with a picture file that its decoder lets pass: found before it becomes a source.
+
+A decoder fills what is missing with grey or black and says nothing, or says it where nobody listens.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import simplejpeg
+
+from iedf_assets.core.errors import SourceError
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.containers import Container
+from iedf_assets.core.reasons import CORRUPTED, TRUNCATED
+
+_EXTRA = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+# Bytes before its end that a JPEG may have for nothing: some cameras fill up.
+_FILLING = 64
+# So many rows of nothing, at least, are no picture's own edge, as long as they begin within a row.
+_LEAST_ROWS, _LEAST_RUN = 8, 16
+
+
+def require_sound(container: Container, pixels: Pixels) -> None:
+    """See that a picture is whole, as far as its file can tell.
+
+    Args:
+        pixels: as stored, before turning and scaling: uint8 (H, W, 3).
+
+    Raises:
+        SourceError: `truncated` or `corrupted`.
+    """
+    look = _LOOKS.get(container.format)
+    if look is not None:
+        look(container.data)
+    if container.format in _FILLED:
+        _require_no_empty_end(pixels if container.format != "BMP" else pixels[::-1])
+
+
+def _jpeg(data: bytes) -> None:
+    """The decoder's own warnings; an eighth of the size is enough to have it read everything."""
+    try:
+        simplejpeg.decode_jpeg(data, "GRAY", fastdct=True, fastupsample=True, min_factor=8, strict=True)
+    except ValueError as error:
+        told = str(error)
+        extra = _EXTRA.search(told)
+        if extra and int(extra[1]) <= _FILLING:
+            return
+        if "premature end" in told.lower():
+            raise SourceError(TRUNCATED, f"the JPEG has less data than its size needs: {told}") from error
+        if told.startswith("Corrupt JPEG data"):
+            raise SourceError(CORRUPTED, told) from error
+
+
+def _webp(data: bytes) -> None:
+    """Its chunks fill it exactly."""
+    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
+    while at + 8 <= end:
+        kind, size = struct.unpack_from("<4sI", data, at)
+        if not kind.isascii():
+            raise SourceError(CORRUPTED, f"the WebP is broken at byte {at}")
+        at += 8 + size + size % 2
+    if at != end or len(data) > end + 1:
+        raise SourceError(CORRUPTED, "the WebP's chunks do not fill it")
+
+
+def _boxes(data: bytes) -> None:
+    """The outermost boxes of an AVIF or HEIF fill it exactly."""
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if size == 1 and at + 16 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+        if not kind.isascii() or (size < 8 and size != 0):
+            raise SourceError(CORRUPTED, f"the file is broken at byte {at}")
+        at = len(data) if size == 0 else at + size
+    if at != len(data):
+        wrong = TRUNCATED if at > len(data) else CORRUPTED
+        raise SourceError(wrong, "the file's boxes do not fill it")
+
+
+def _bmp(data: bytes) -> None:
+    told = int.from_bytes(data[2:6], "little")
+    if told and told != len(data):
+        wrong = TRUNCATED if told > len(data) else CORRUPTED
+        raise SourceError(wrong, f"the BMP has {len(data)} bytes and says {told}")
+
+
+def _require_no_empty_end(pixels: Pixels) -> None:
+    """See that a picture does not end in black that begins in the middle of a row."""
+    filled = np.flatnonzero(pixels.any(axis=(1, 2)))
+    if len(filled) == 0:
+        return
+    last = int(filled[-1])
+    empty = len(pixels) - 1 - last
+    shown = np.flatnonzero(pixels[last].any(axis=1))
+    run = pixels.shape[1] - 1 - int(shown[-1])
+    if empty >= _LEAST_ROWS and run >= _LEAST_RUN and int(shown[0]) == 0:
+        raise SourceError(TRUNCATED, f"nothing but zeros in the last {empty} rows and part of the one before")
+
+
+_LOOKS: dict[str, Callable[[bytes], None]] = {
+    "JPEG": _jpeg, "WEBP": _webp, "AVIF": _boxes, "HEIF": _boxes, "BMP": _bmp,
+}  # fmt: skip
+# Formats without a checksum or a code that could break.
+_FILLED = frozenset({"BMP", "TIFF"})

@@ -1,0 +1,69 @@
+"""A second opinion of a picture, from the small segmentation network; without its file there is none."""
+
+import threading
+from collections import OrderedDict
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.objects import Opinions, opinions_of
+from iedf_assets.core.pictures.subjects import Network
+from iedf_assets.core.profile.checkpoints import small_network
+from iedf_assets.core.storage.files import content_hash
+
+# The network is asked of a picture this small, its long side in pixels, for it sees no more.
+SIDE = 640
+# Pairs of one source follow each other; of so many pictures the opinions are kept.
+KEPT = 24
+
+
+class SecondOpinion:
+    """The opinions of the pictures asked of last. Threads may share it."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._known: OrderedDict[str, Opinions] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, picture: Pixels) -> Opinions:
+        """What the network says of a picture, uint8 (H, W, 3), at the size of `looked_at_in`."""
+        small = looked_at_in(picture)
+        key = content_hash(small.tobytes() + repr(small.shape).encode())
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        found = opinions_of(self._network, small)
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return found
+
+
+def second_opinion() -> SecondOpinion | None:
+    """That of this process; None where set-up has brought no network.
+
+    Raises:
+        WorkerError: there is a file, but it is no network.
+    """
+    path = small_network()
+    return _opinion_by(str(path)) if path.is_file() else None
+
+
+@cache
+def _opinion_by(path: str) -> SecondOpinion:
+    return SecondOpinion(Network(Path(path)))
+
+
+def looked_at_in(picture: Pixels) -> Pixels:
+    """A picture or mask, uint8 (H, W, 3) or (H, W), at the size at which opinions are of it."""
+    height, width = picture.shape[:2]
+    factor = SIDE / max(height, width)
+    if factor >= 1:
+        return picture
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,33 @@
+"""What follows the categories by itself: index, report and canaries, when what they are made of changed."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+Condition = dg.AutomationCondition[Any]
+# Of the categories some may never have been made, and a run of any is reason enough. What is planned in a run
+# under way is in progress and waits for it, so that nothing is made twice.
+FOLLOWS: Condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+# The judge may change though no sample does: it is proved once a week at any rate.
+_WEEK: Condition = dg.AutomationCondition.cron_tick_passed("0 5 * * 0")
+FOLLOWS_WEEKLY: Condition = FOLLOWS | (
+    _WEEK.since_last_handled() & ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.missing()
+)
+PROVED = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30), warn_window=timedelta(days=10))
+
+
+def build_follower(exports: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:
+    """The sensor that evaluates these conditions, on from the start: what it makes renders nothing.
+
+    Args:
+        exports: names of the assets that are exports.
+    """
+    return dg.AutomationConditionSensorDefinition(
+        "follow",
+        target=dg.AssetSelection.assets("dataset_index", "report", "canaries", *exports),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes index, report, canaries and exports once what they are made of has changed. "
+        "Renders no edits.",
+    )

@@ -1,0 +1,1 @@
+"""What runs tell: plain failures, tags, log lines, links to the pictures."""

@@ -1,0 +1,27 @@
+import json
+
+from click.testing import CliRunner
+
+from iedf_assets.cli.main import cli
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.storage.manifests import SCHEMAS
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.pair_making import Plant
+from iedf_assets_tests.helpers.profiles import CLASSICAL
+
+CATEGORY = "物理变化"
+
+
+def test_rows_of_a_stage_are_printed_as_json_lines(profile: Profile, layout: Layout) -> None:
+    plant = Plant(profile, layout, CATEGORY)
+    plant.make()
+    plant.judge()
+    plant.save()
+    options = ["--config", str(CLASSICAL), "--outputs", str(layout.outputs), "--data", str(layout.data)]
+    told = CliRunner().invoke(cli, ["status", "--rows", "edited_images", *options])
+    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    assert told.exit_code == 0
+    assert {row["key"] for row in rows} == set(plant.edits)
+    assert all(tuple(row) == ("category", *SCHEMAS["edited_images"]) for row in rows)
+    assert {row["category"] for row in rows} == {CATEGORY}
+    assert rows[0]["recipe"]["subtype"] in {"move", "scale"}

@@ -59,10 +59,11 @@ class Backend(PipelineBackend):
             "made_with": self._told(request.seed, canvas)
             | {"caption": caption, "candidates": _as_told(ranked)},
         }
-        if not ranked[0].is_object:
-            return row | without_subject(_why(ranked))
+        # Of a photo that is filtered too: somebody may want to see why.
         for number, layer in enumerate(layers):
             (folder / f"layer_{number}.png").write_bytes(encode_png(layer))
+        if not ranked[0].is_object:
+            return row | without_subject(_why(ranked))
         chosen = [candidate for candidate in ranked if candidate.is_object]
         return row | self._assembled(rgb, layers, chosen, request, folder)
 

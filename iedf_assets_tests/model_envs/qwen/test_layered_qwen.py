@@ -93,6 +93,9 @@ def test_without_an_object_the_photo_is_filtered_with_what_was_found(
     row = decomposed(backend, layer_request, tmp_path / "out")
     assert (row["status"], row["reason"]) == ("filtered", "no_salient_object")
     assert "layer 2 covers 100.0%" in row["detail"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"layer_{number}.png" for number in range(3)
+    }
 
 
 def test_the_mask_alone_is_made_where_no_layer_is_needed(

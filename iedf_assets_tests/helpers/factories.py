@@ -82,7 +82,7 @@ class Factory:
             "paths": {name: str(self.base / name) for name in ("data", "outputs", "logs")},
             "workers": {name: {"backend": self.backend, **worker} for name in ("layered", "edit")},
         }
-        profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "recolor": 1}
+        profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "identity": 1}
         if self.backend == "mock":
             profile["categories"][CATEGORY]["thresholds"] = LENIENT
         self.profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")

@@ -15,7 +15,6 @@ import psutil
 import pytest
 from skimage import data
 
-from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.fields import PROJECT_ROOT
@@ -106,7 +105,7 @@ def test_layered_and_edit_plus_run_to_verdicts_with_provenance_on_every_row(
     book = Book.open(profile, layout, PHYSICAL)
     layers, edits = (list(book.current(stage).values()) for stage in ("image_layers", "edited_images"))
     assert len(layers) == 2
-    assert {row["backend"] for row in (*layers, *edits)} == {"diffusers"}
+    assert {row["backend"] for row in (*layers, *edits) if row["status"] == "done"} == {"diffusers"}
     assert {row["made_with"]["model"] for row in layers} == {"QwenImageLayeredPipeline"}
     assert {row["made_with"]["model"] for row in edits} <= {"QwenImageEditPlusPipeline"}
     for row in (*layers, *edits):
@@ -193,8 +192,7 @@ def test_another_checkpoint_makes_everything_anew_and_a_missing_one_is_named(
     _, made = run(first, PERSONS)
     assert "edited_images" not in made
     missing = profile_of(profile, tiny, *common, f"workers.edit.model_dir={tmp_path / 'none'}")
-    with pytest.raises(WorkerError, match="there is no model at"):
-        run(missing, PERSONS)
+    assert "there is no model at" in (run(missing, PERSONS)[0].error or "")
 
 
 def test_a_worker_in_the_wrong_environment_says_what_it_lacks_before_any_photo_is_touched(

@@ -28,7 +28,7 @@ __all__ = ["tiny"]
 
 PHYSICAL = "物理变化"
 PHOTOS = ("coffee", "astronaut", "chelsea")
-SUBTYPES = f"categories.{PHYSICAL}.subtypes={{move: 1, delete: 1, recolor: 1}}"
+SUBTYPES = f"categories.{PHYSICAL}.subtypes={{move: 1, delete: 1, identity: 1}}"
 
 
 def settings_of(profile: Profile, backend: str, outputs: Path) -> list[str]:
@@ -199,7 +199,7 @@ def test_services_that_know_the_wire_contract_alone_serve_a_run_too(
     assert {row["status"] for row in book.current("image_layers").values()} == {"done"}
     edits = book.current("edited_images").values()
     assert {row["status"] for row in edits} <= {"done", "rejected"}
-    assert {row["subtype"] for row in edits if row["status"] == "done"} >= {"move", "recolor"}
+    assert {row["subtype"] for row in edits if row["status"] == "done"} >= {"move", "identity"}
     for row in book.current("image_layers").values():
         names = {path.name for path in Layout.of(served).staged("image_layers", row["key"]).iterdir()}
         assert names in ({"mask.png", "background.png", "object_1.png"}, {"mask.png", "alpha.png"})

@@ -18,7 +18,7 @@ from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.filling.behind import WIDE_GROWTH, Fills, Part, hole_of
+from iedf_assets.core.filling.behind import Fills, Part, hole_of
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import (
@@ -107,7 +107,7 @@ class Scene:
         name = f"{self.request.source_id}/{one['number']}"
 
         def filled() -> Part:
-            hole = hole_of(alpha, WIDE_GROWTH)
+            hole = hole_of(alpha)
             rows, columns = box = grown_box(hole, 0)
             # Of the object, not of the edit: all edits of it show the same behind it.
             whole = fill(self.rgb, hole, seed=zlib.crc32(name.encode()) & 0x7FFFFFFF)

@@ -10,8 +10,7 @@ import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
 
-# How far the hole reaches beyond the object, as a share of the short side; and beyond one whose edge is soft.
-HOLE_GROWTH, WIDE_GROWTH = 0.008, 0.014
+HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
 # Edits of one photo follow each other, so few are wanted again.
 KEPT = 4
 
@@ -19,14 +18,13 @@ Part = tuple[Pixels, int, int]
 """Pixels (h, w, 3), and where their upper left corner lies in the photo."""
 
 
-def hole_of(alpha: Pixels, growth: float = HOLE_GROWTH) -> Pixels:
+def hole_of(alpha: Pixels) -> Pixels:
     """Where the background has to be completed: behind the object and a little around it.
 
     Args:
         alpha: of the object and its shadow, uint8 (H, W).
-        growth: as a share of the short side.
     """
-    reach = max(2, round(min(alpha.shape) * growth))
+    reach = max(2, round(min(alpha.shape) * HOLE_GROWTH))
     visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
     return cv2.dilate(visible, np.ones((2 * reach + 1,) * 2, np.uint8)).astype(np.uint8)
 

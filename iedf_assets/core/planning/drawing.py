@@ -16,6 +16,8 @@ from iedf_assets.core.storage.keys import Slot, seed_from
 NO_OTHER_RECIPE = "no_other_recipe"
 # What an object would be called is true of another one too.
 NOT_TOLD_APART = "not_told_apart"
+# From this share of an object's area on, another one counts.
+NOTICED = 1 / 3
 
 
 def drawn_for(book: Book, slot: Slot, layers: Row) -> tuple[recipes.Recipe | recipes.Unplannable, Row]:
@@ -93,8 +95,12 @@ def _in_turn(
 
 
 def _is_told_apart(slot: Slot, one: Row, layers: Row) -> bool:
-    """Whether words tell which of the photo's objects is meant; a group and a background are all of them."""
+    """Whether words tell which of the photo's objects is meant; a group and a background are all of them.
+
+    What is much smaller than the object is not what anybody would take the words for.
+    """
     if one["parts"] or slot.subtype.mask_of != "object":
         return True
-    others = [other for other in layers["objects"] if not other["parts"] and other is not one]
+    alone = [other for other in layers["objects"] if not other["parts"] and other is not one]
+    others = [other for other in alone if other["area_share"] >= NOTICED * one["area_share"]]
     return is_told_apart(one, others, layers["width"], layers["height"])

@@ -4,14 +4,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from iedf_assets.core.filling.membrane import Links, even_out
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import over
+from iedf_assets.core.pictures.objects import iou
 
 # A layer is an object when its solid part is neither a speck nor the picture, and mostly one piece.
 MIN_SHARE, MAX_SHARE, MIN_PIECE = 0.003, 0.85, 0.5
 SOLID = 128
+# Two layers that overlap so far (intersection over union) show one thing.
+SAME = 0.6
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ def candidates(layers: list[Pixels]) -> list[Candidate]:
     """
     found = [_candidate(number, layer[..., 3]) for number, layer in enumerate(layers) if number]
     return sorted(found, key=lambda candidate: (candidate.is_object, candidate.score), reverse=True)
+
+
+def distinct_objects(layers: list[Pixels], ranked: list[Candidate]) -> list[Candidate]:
+    """Those candidates that are objects, the likeliest first, each thing once: a model may draw one twice."""
+    kept: list[tuple[Candidate, NDArray[np.bool_]]] = []
+    for candidate in ranked:
+        mask = largest_piece(layers[candidate.number][..., 3]) > 0
+        if candidate.is_object and all(iou(mask, other) < SAME for _, other in kept):
+            kept.append((candidate, np.asarray(mask)))
+    return [candidate for candidate, _ in kept]
 
 
 def largest_piece(alpha: Pixels) -> Pixels:

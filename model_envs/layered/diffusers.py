@@ -14,7 +14,7 @@ from iedf_assets.core.pictures.layers import mean_absolute_error
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of
 from model_envs.layered.assembling import assembled_from, without_subject
-from model_envs.layered.choosing import Candidate, candidates, flattened, largest_piece
+from model_envs.layered.choosing import Candidate, candidates, distinct_objects, flattened, largest_piece
 from model_envs.naming import cutout_of
 from model_envs.qwen.backend import PipelineBackend
 from model_envs.qwen.denoising import Turnstile, generators
@@ -64,7 +64,7 @@ class Backend(PipelineBackend):
             (folder / f"layer_{number}.png").write_bytes(encode_png(layer))
         if not ranked[0].is_object:
             return row | without_subject(_why(ranked))
-        chosen = [candidate for candidate in ranked if candidate.is_object]
+        chosen = distinct_objects(layers, ranked)
         return row | self._assembled(rgb, layers, chosen, request, folder)
 
     def _decompose(self, rgb: Pixels, seed: int) -> tuple[str, Canvas, list[Pixels]]:

@@ -21,7 +21,7 @@ from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of, silhouette_of
 from model_envs.edit import classical
 from model_envs.layered.assembling import assembled_from, without_subject
-from model_envs.layered.choosing import candidates, flattened
+from model_envs.layered.choosing import candidates, distinct_objects, flattened
 
 Post = Callable[[dict[str, Any]], dict[str, Any]]
 """Sends the body of `/infer`, without its request id, and returns the answer."""
@@ -45,7 +45,7 @@ def layers_by_contract(request: LayerRequest, post: Post, folder: Path, *, by_pa
     ranked = candidates(layers)
     if not ranked or not ranked[0].is_object:
         return row | without_subject("no layer is an object")
-    chosen = [candidate for candidate in ranked if candidate.is_object]
+    chosen = distinct_objects(layers, ranked)
     return row | assembled_from(rgb, layers, chosen, request, folder)
 
 

@@ -92,7 +92,8 @@ def test_on_a_read_only_disk_every_command_says_so(
         code, output = told(profile, *command)
     finally:
         system("umount", layout.outputs)
-    if code:
+    # `prove` only reads; its code says what it found of the judge.
+    if code and command != ("prove",):
         assert "remedy" in output
         assert "read-only" in output.lower()
 

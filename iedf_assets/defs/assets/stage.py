@@ -11,7 +11,7 @@ from iedf_assets.defs.columns import column_schema
 from iedf_assets.defs.inputs import PHOTOS, SETTINGS
 from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
-from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.telling.failures import retried_when_busy, told_plainly
 
 Work = Callable[[dg.AssetExecutionContext, Factory, Book], tuple[Book, Metadata]]
 """Does a stage's work for the category of a book; returns a book with the new rows, and what to show."""
@@ -48,8 +48,6 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
         kinds=set(stage.kinds),
         owners=OWNERS,
         pool=stage.pool,
-        # Of what is not an error of ours: a disk or a database that was busy.
-        retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         code_version=str(stage.version),
         metadata={**column_schema(stage.name), **source_of(stage.work)},
@@ -58,7 +56,7 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
     def asset(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[pl.LazyFrame]:
-        with told_plainly():
+        with retried_when_busy(), told_plainly():
             book, shown = stage.work(context, factory, factory.book(context.partition_key))
             return result(book, stage.name, shown)
 

@@ -1,5 +1,6 @@
 """Errors of ours as the UI shows them best: the problem first, the remedy beside it."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ import httpx
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.profile.schema import Profile
 
-ANSWER_S = 10.0
+ANSWER_S, RETRY_S = 10.0, 5
 
 
 @contextmanager
@@ -20,6 +21,18 @@ def told_plainly() -> Iterator[None]:
     except FactoryError as error:
         metadata = {"remedy": error.remedy} if error.remedy else {}
         raise dg.Failure(error.problem, metadata, allow_retries=False) from error
+
+
+@contextmanager
+def retried_when_busy() -> Iterator[None]:
+    """Have a step tried once more whose disk or database was busy.
+
+    No retry policy of Dagster's does, for that would take an interrupt for an error and begin again.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise dg.RetryRequested(max_retries=1, seconds_to_wait=RETRY_S) from error
 
 
 def build_failure_sensor(profile: Profile) -> dg.SensorDefinition:

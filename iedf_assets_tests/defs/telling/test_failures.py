@@ -1,5 +1,6 @@
 """What a run tells: its tags, its errors, its log file."""
 
+import errno
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,14 +10,14 @@ import dagster as dg
 import pytest
 
 from iedf_assets.cli.commands.run import run_all
-from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.errors import FactoryError, WorkerError
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.jobs import FACTORY
-from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.telling.failures import retried_when_busy, told_plainly
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import OBJECTS
 
@@ -124,3 +125,13 @@ def test_a_failed_run_is_told_to_the_webhook_of_the_profile_and_to_nobody_withou
             sensor(context.for_run_failure())
         server.shutdown()
     assert [(one["job"], one["category"]) for one in heard] == [(FACTORY, OBJECTS)]
+
+
+def test_a_busy_disk_is_tried_once_more_and_an_interrupt_is_not() -> None:
+    with pytest.raises(dg.RetryRequested) as caught, retried_when_busy():
+        raise OSError(errno.EBUSY, "busy")
+    assert caught.value.max_retries == 1
+    with pytest.raises(KeyboardInterrupt), retried_when_busy():
+        raise KeyboardInterrupt
+    with pytest.raises(dg.Failure), retried_when_busy(), told_plainly():
+        raise FactoryError("no", "mend it")

@@ -21,8 +21,6 @@ from model_envs.layered.choosing import SOLID, Candidate, fitted, flattened, lar
 from model_envs.layered.matting import own_colours
 
 NO_SUBJECT = "no_salient_object"
-# The least alpha that an edit takes along which takes the object away, of 255.
-SOFT = 32
 
 
 def without_subject(detail: str) -> Row:
@@ -47,7 +45,6 @@ class Cutout:
         with_shadow: the alpha of it and its shadow, uint8 (H, W); None where it casts none.
         completed: from the hole, uint8 (H, W), to the photo completed in it, uint8 (H, W, 3); None leaves
             that to the edits that need it.
-        wide: whether edits that take it away take all that is soft of it along, such as hair.
         known: what else is known of it, such as its `confidence`.
     """
 
@@ -55,7 +52,6 @@ class Cutout:
     mask: Pixels
     with_shadow: Pixels | None = None
     completed: Callable[[Pixels], Pixels] | None = None
-    wide: bool = False
     known: Row = field(default_factory=dict)
 
 
@@ -123,10 +119,9 @@ def _entry(rgb: Pixels, cutout: Cutout, number: int, request: LayerRequest, fold
     if not layered:
         return entry
     whole = alpha if cutout.with_shadow is None else cutout.with_shadow
-    if cutout.with_shadow is not None or cutout.wide:
+    if cutout.with_shadow is not None:
         entry["footprint"] = f"footprint{suffix}.png"
-        least = SOFT if cutout.wide else SOLID
-        silhouette = np.where(whole >= least, 255, 0).astype(np.uint8) | cutout.mask
+        silhouette = np.where(whole >= SOLID, 255, 0).astype(np.uint8) | cutout.mask
         (folder / entry["footprint"]).write_bytes(encode_png(silhouette))
     if cutout.completed is not None:
         hole = hole_of(whole)

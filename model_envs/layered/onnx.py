@@ -72,7 +72,7 @@ class Backend:
         shadow = _shadow_alpha(rgb, alpha, others) if request.level == "layers" else None
         if shadow is not None:
             shadow = np.maximum(alpha, shadow)
-        return Cutout(alpha, mask, shadow, wide=True, known={"confidence": round(one.confidence, 4)})
+        return Cutout(alpha, mask, shadow, known={"confidence": round(one.confidence, 4)})
 
 
 def chosen(found: list[Found]) -> list[Found]:
@@ -95,7 +95,7 @@ def grouped(cutouts: list[Cutout]) -> Cutout:
         "parts": list(range(1, len(cutouts) + 1)),
         "others": [],
     }
-    return Cutout(alpha, mask, np.maximum.reduce(shadows) if casts else None, wide=True, known=known)
+    return Cutout(alpha, mask, np.maximum.reduce(shadows) if casts else None, known=known)
 
 
 def boxes_of(objects: list[Found], best: Found, scale: float) -> list[list[int]]:

@@ -15,7 +15,7 @@ A row of image_layers has one entry for each object, the main one first:
 | others | boxes of the photo's other objects: x, y, width, height each; absent where they are not known |
 | parts | of a group, the numbers of the objects that it is made of; else null |
 | mask | file of its silhouette, the whole picture, 0 or 255 |
-| footprint | file of the same with its shadow and soft rim, for edits that take it away; null: the mask |
+| footprint | file of the same with its shadow, for edits that take it away; null where it casts none |
 | layer | its RGBA picture, with its shadow; null where no edit needs it |
 | alpha | its own soft alpha, without the shadow; null where the layer's is the same |
 | background | what lies behind it, completed; null where it has not been made |

@@ -1,15 +1,19 @@
-"""Running one function over many items on a few threads, with a bounded number in flight."""
+"""Running one function over many items on a few threads, with a bounded number in flight; what they share."""
 
 import os
-from collections import deque
+import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import cv2
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Made = TypeVar("Made")
 
 Report = Callable[[int, int], None]
 """Called with (done, total) after each finished item."""
@@ -63,3 +67,35 @@ def stream_map(
         finally:
             for _, future in flying:
                 future.cancel()
+
+
+@dataclass
+class _Place(Generic[Made]):
+    """Where a value is, or is being made, under its lock: at most one of them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    made: list[Made] = field(default_factory=list)
+
+
+class Latest(Generic[Made]):
+    """The values asked for last, by key. Whoever asks for one that is being made waits for it.
+
+    Args:
+        kept: of how many keys.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self._kept, self._lock = kept, threading.Lock()
+        self._places: OrderedDict[str, _Place[Made]] = OrderedDict()
+
+    def of(self, key: str, make: Callable[[], Made]) -> Made:
+        """The value of that key, by `make` where it is not at hand; what raises is made anew next time."""
+        with self._lock:
+            place = self._places.setdefault(key, _Place())
+            self._places.move_to_end(key)
+            while len(self._places) > self._kept:
+                self._places.popitem(last=False)
+        with place.lock:
+            if not place.made:
+                place.made.append(make())
+            return place.made[0]

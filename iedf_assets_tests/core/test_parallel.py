@@ -1,10 +1,12 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from iedf_assets.core.parallel import stream_map
+from iedf_assets.core.parallel import Latest, stream_map
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -46,3 +48,49 @@ def test_an_error_is_raised_at_its_turn_and_nothing_more_begins() -> None:
             seen.append(number)  # what was seen before the error matters
     assert seen == [0, 1, 2]
     assert len(begun) < 20
+
+
+def test_those_that_ask_for_one_value_at_once_wait_for_it() -> None:
+    latest, made, begun = Latest[list[int]](4), [], threading.Event()
+
+    def make() -> list[int]:
+        begun.wait(5)
+        made.append(1)
+        return [1, 2]
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(latest.of, "a", make) for _ in range(4)]
+        begun.set()
+        values = [one.result() for one in asked]
+    assert len(made) == 1
+    assert all(value is values[0] for value in values)
+
+
+def test_only_the_latest_are_kept() -> None:
+    latest, made = Latest[str](4), list[str]()
+
+    def noted(name: str) -> str:
+        made.append(name)
+        return name
+
+    for name in [*map(str, range(5)), "1", "0"]:
+        assert latest.of(name, partial(noted, name)) == name
+    assert made == [*map(str, range(5)), "0"]
+
+
+def test_a_value_that_failed_is_made_anew() -> None:
+    latest = Latest[tuple[int, ...]](4)
+    answers: list[ValueError | tuple[int, ...]] = [ValueError("full"), (1, 0, 0)]
+
+    def make() -> tuple[int, ...]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    for _ in range(2):
+        try:
+            value = latest.of("a", make)
+        except ValueError:
+            continue
+    assert value[1:] == (0, 0)

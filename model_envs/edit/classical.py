@@ -18,8 +18,9 @@ from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.filling.behind import Fills, Part, hole_of
+from iedf_assets.core.filling.behind import Part, hole_of
 from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.parallel import Latest
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.layers import (
     load_alpha,
@@ -41,7 +42,8 @@ WITHOUT_MODEL = frozenset({"move", "scale", *KINDS})
 TAKING_AWAY = frozenset({"move", "scale", "delete"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
 SPARE = 6
-_FILLS = Fills()
+# Edits of one photo follow each other, so few fillings are wanted again.
+_FILLS: Latest[Part] = Latest(4)
 
 
 @dataclass(frozen=True)

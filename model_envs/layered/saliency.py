@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.thumbnails import shrunk
 
 Floats = NDArray[np.float32]
 Value = TypeVar("Value", bound=np.generic)
@@ -60,12 +61,7 @@ class Subject:
 
 def reduced(rgb: Pixels) -> Pixels:
     """The photo with its long side at most `WORKING_SIDE` pixels."""
-    height, width = rgb.shape[:2]
-    factor = WORKING_SIDE / max(height, width)
-    if factor >= 1:
-        return rgb
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return shrunk(rgb, WORKING_SIDE)
 
 
 def saliency(rgb: Pixels) -> Floats:

@@ -1,18 +1,16 @@
-"""What lies behind an object: the hole that it leaves, and its filling, made once for all edits of it."""
+"""What lies behind objects: the hole that they leave, and the photo without them."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.layers import Object, load_background, load_object, paste
 
 HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
-# Edits of one photo follow each other, so few are wanted again.
-KEPT = 4
 
 Part = tuple[Pixels, int, int]
 """Pixels (h, w, 3), and where their upper left corner lies in the photo."""
@@ -29,27 +27,23 @@ def hole_of(alpha: Pixels) -> Pixels:
     return cv2.dilate(visible, np.ones((2 * reach + 1,) * 2, np.uint8)).astype(np.uint8)
 
 
-@dataclass
-class _Place:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    part: Part | None = None
+def without_objects(rgb: Pixels, folder: Path, objects: Sequence[Object], seed: int) -> Pixels:
+    """A photo without its objects: as it was staged with the only one, else filled here.
 
-
-class Fills:
-    """The latest fillings of this process; whoever asks for one that is being made waits for it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._places: OrderedDict[str, _Place] = OrderedDict()
-
-    def of(self, key: str, make: Callable[[], Part]) -> Part:
-        """The filling of that key, by `make` where it is not at hand."""
-        with self._lock:
-            place = self._places.setdefault(key, _Place())
-            self._places.move_to_end(key)
-            while len(self._places) > KEPT:
-                self._places.popitem(last=False)
-        with place.lock:
-            if place.part is None:
-                place.part = make()
-            return place.part
+    Args:
+        rgb: the photo, uint8 (H, W, 3).
+        folder: where the objects' files are; each has a layer.
+        seed: of the filling.
+    """
+    if not objects:
+        return rgb
+    if len(objects) == 1 and objects[0]["background"]:
+        ground = rgb.copy()
+        paste(ground, *load_background(folder, objects[0]))
+        return ground
+    alpha = np.zeros(rgb.shape[:2], np.uint8)
+    for one in objects:
+        rgba, x, y = load_object(folder, one)
+        place = alpha[y : y + rgba.shape[0], x : x + rgba.shape[1]]
+        np.maximum(place, rgba[..., 3], out=place)
+    return fill(rgb, hole_of(alpha), seed=seed)

@@ -16,6 +16,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
 from iedf_assets.core.pictures.onnx.runtimes import Floats
 from iedf_assets.core.pictures.subjects import Network
+from iedf_assets.core.pictures.thumbnails import shrunk
 
 Bools = NDArray[np.bool_]
 
@@ -97,12 +98,7 @@ class Found:
 
 def looked_at(rgb: Pixels) -> Pixels:
     """The photo at the size at which objects are found: its long side at most `LOOKED_AT` pixels."""
-    height, width = rgb.shape[:2]
-    factor = LOOKED_AT / max(height, width)
-    if factor >= 1:
-        return rgb
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrunk(rgb, LOOKED_AT)
 
 
 def opinions_of(network: Network, rgb: Pixels) -> Opinions:

@@ -39,6 +39,16 @@ def load_small(path: Path, side: int) -> Pixels:
         raise StorageError(f"{path} cannot be decoded: {error}", "delete it and run again") from error
 
 
+def shrunk(picture: Pixels, side: int) -> Pixels:
+    """A picture or mask, uint8 (H, W, 3) or (H, W), its long side at most `side` pixels; never enlarged."""
+    height, width = picture.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return picture
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def strip(rows: Sequence[Sequence[Pixels]], height: int = 128, limit_bytes: int = 100_000) -> bytes:
     """A contact strip as JPEG: one row of pictures per pair, such as source, mask and result.
 

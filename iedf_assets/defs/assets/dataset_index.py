@@ -6,13 +6,12 @@ from collections import Counter
 import dagster as dg
 
 from iedf_assets.core.memory import give_back
-from iedf_assets.core.planning.book import is_readable
 from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.assets.merging import made_unless_others_are_broken
 from iedf_assets.defs.automation import FOLLOWS
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
-from iedf_assets.defs.resources import PARTITION_TAG, Factory
-from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.resources import Factory
 
 INDEX_VERSION = 2  # raised when the index says something else of the same dataset
 
@@ -34,16 +33,9 @@ def dataset_index_asset() -> dg.AssetsDefinition:
     def dataset_index(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
-        try:
-            with told_plainly():
-                summary = write_index(factory.ready().profile, factory.layout)
-        except dg.Failure as error:
-            own = context.run.tags.get(PARTITION_TAG)
-            if own is None or not is_readable(factory.profile, factory.layout, own):
-                raise
-            # Another category's tables are broken: this one is published all the same.
-            context.log.warning("the index stays as it was: %s", error.description)
-            return dg.MaterializeResult(metadata={"not written": error.description or ""})
+        summary = made_unless_others_are_broken(context, factory, "index", write_index)
+        if isinstance(summary, dg.MaterializeResult):
+            return summary
         totals: Counter[str] = Counter()
         for counts in summary.counts.values():
             totals.update(counts)

@@ -2,12 +2,11 @@
 
 import dagster as dg
 
-from iedf_assets.core.planning.book import is_readable
 from iedf_assets.core.report.building import build_report
+from iedf_assets.defs.assets.merging import made_unless_others_are_broken
 from iedf_assets.defs.automation import FOLLOWS
 from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
-from iedf_assets.defs.resources import PARTITION_TAG, Factory
-from iedf_assets.defs.telling.failures import told_plainly
+from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.links import report_link
 
 REPORT_VERSION = 1
@@ -30,16 +29,9 @@ def report_asset() -> dg.AssetsDefinition:
     def report(
         context: dg.AssetExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.MaterializeResult[None]:
-        try:
-            with told_plainly():
-                page = build_report(factory.ready().profile, factory.layout)
-        except dg.Failure as error:
-            own = context.run.tags.get(PARTITION_TAG)
-            if own is None or not is_readable(factory.profile, factory.layout, own):
-                raise
-            # Another category's tables are broken: this one is published all the same.
-            context.log.warning("the report stays as it was: %s", error.description)
-            return dg.MaterializeResult(metadata={"not written": error.description or ""})
+        page = made_unless_others_are_broken(context, factory, "report", build_report)
+        if isinstance(page, dg.MaterializeResult):
+            return page
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(str(page)),

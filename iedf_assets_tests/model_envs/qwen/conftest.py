@@ -93,6 +93,26 @@ def layer_request(photo: Path) -> LayerRequest:
     )  # fmt: skip
 
 
+@pytest.fixture
+def stopped_midway() -> Callable[[Any], list[int]]:
+    """Has the process told to stop when a backend's transformer runs for the sixth time; counts its runs."""
+
+    def told(backend: Any) -> list[int]:
+        steps: list[int] = []
+        forward = backend._pipe.transformer.forward
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            steps.append(1)
+            if len(steps) == 6:
+                STOP.set()
+            return forward(*args, **kwargs)
+
+        backend._pipe.transformer.forward = counted
+        return steps
+
+    return told
+
+
 @pytest.fixture(autouse=True)
 def not_stopped() -> Iterator[None]:
     """No test leaves the others stopped."""

@@ -17,7 +17,6 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets_tests.model_envs.qwen.conftest import SIZE
 from model_envs.edit.diffusers import Backend
 from model_envs.qwen.denoising import Stopped
-from model_envs.stopping import STOP
 
 Settings = Callable[..., ModelSettings]
 Requests = Callable[..., EditRequest]
@@ -92,19 +91,14 @@ def test_a_class_that_cannot_be_asked_about_pictures_rates_no_edits(settings: Se
 
 @pytest.mark.parametrize("kind", ["klein", "longcat"])
 def test_every_class_stops_between_two_steps(
-    kind: str, settings: Settings, edit_request: Requests, tmp_path: Path
+    kind: str,
+    settings: Settings,
+    edit_request: Requests,
+    stopped_midway: Callable[[Any], list[int]],
+    tmp_path: Path,
 ) -> None:
     backend = Backend(settings(kind, steps=50))
-    steps = []
-    forward = backend._pipe.transformer.forward
-
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        steps.append(1)
-        if len(steps) == 6:
-            STOP.set()
-        return forward(*args, **kwargs)
-
-    backend._pipe.transformer.forward = counted
+    steps = stopped_midway(backend)
     with pytest.raises(Stopped):
         made(backend, edit_request(), tmp_path / "one")
     assert len(steps) <= 8

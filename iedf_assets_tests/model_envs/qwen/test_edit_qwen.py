@@ -15,7 +15,6 @@ from iedf_assets.core.errors import WorkerError
 from iedf_assets_tests.model_envs.qwen.conftest import SIZE
 from model_envs.edit.diffusers import Backend
 from model_envs.qwen.denoising import Stopped
-from model_envs.stopping import STOP
 
 Settings = Callable[..., ModelSettings]
 Requests = Callable[..., EditRequest]
@@ -174,19 +173,13 @@ def test_a_lightning_lora_comes_with_its_scheduler(
 
 
 def test_a_worker_that_is_to_stop_stops_between_two_steps(
-    settings: Settings, edit_request: Requests, tmp_path: Path
+    settings: Settings,
+    edit_request: Requests,
+    stopped_midway: Callable[[Any], list[int]],
+    tmp_path: Path,
 ) -> None:
     backend = Backend(settings("edit", steps=50))
-    steps = []
-    forward = backend._pipe.transformer.forward
-
-    def counted(*args: Any, **kwargs: Any) -> Any:
-        steps.append(1)
-        if len(steps) == 6:
-            STOP.set()
-        return forward(*args, **kwargs)
-
-    backend._pipe.transformer.forward = counted
+    steps = stopped_midway(backend)
     with pytest.raises(Stopped):
         made(backend, edit_request(), tmp_path / "one")
     # Two forwards a step, with guidance.

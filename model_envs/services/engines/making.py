@@ -11,8 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.filling.behind import hole_of
-from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.filling.behind import without_objects
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
 from iedf_assets.core.pictures.photos import Photo, read_photo
@@ -99,15 +98,13 @@ def _full_size(rgb: Pixels, folder: Path, row: dict[str, Any], seed: int) -> lis
     """A decomposition's layers, each uint8 (H, W, 4); the photo alone where nothing stands out."""
     opaque = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
     layered = [one for one in row.get("objects") or [] if one["layer"] and not one["parts"]]
-    sheets, hole = [], np.zeros(rgb.shape[:2], np.uint8)
+    opaque[..., :3] = without_objects(rgb, folder, layered, seed)
+    sheets = []
     for one in layered:
         pixels, x, y = load_object(folder, one)
         sheet = np.zeros_like(opaque)
         sheet[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
         sheets.append(sheet)
-        hole |= sheet[..., 3]
-    if layered:
-        opaque[..., :3] = fill(rgb, hole_of(hole), seed=seed)
     return [opaque, *sheets]
 
 

@@ -23,10 +23,9 @@ from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_l
 from iedf_assets.core.exporting.looks import pixels_of
 from iedf_assets.core.exporting.proof import LOOKED_AT, Proof
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, lines_unit
-from iedf_assets.core.filling.behind import hole_of
-from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.filling.behind import without_objects
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.layers import load_background, load_object, over, paste
+from iedf_assets.core.pictures.layers import load_object, over
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.manifests import batches, read_rows
@@ -192,17 +191,8 @@ def _writer(stack: Stack, paths: tuple[str, ...]) -> Make:
 
 
 def _background(photo: Pixels, stack: Stack) -> Pixels:
-    """The photo without its objects, opaque RGBA: as it was staged with one, else filled here."""
-    ground, hole = photo.copy(), np.zeros(photo.shape[:2], np.uint8)
-    for one in stack.objects:
-        if one["background"] and len(stack.objects) == 1:
-            paste(ground, *load_background(stack.folder, one))
-        else:
-            rgba, x, y = load_object(stack.folder, one)
-            place = hole[y : y + rgba.shape[0], x : x + rgba.shape[1]]
-            np.maximum(place, rgba[..., 3], out=place)
-    if hole.any():
-        ground = fill(photo, hole_of(hole), seed=zlib.crc32(stack.stem.encode()))
+    """The photo without its objects, opaque RGBA."""
+    ground = without_objects(photo, stack.folder, stack.objects, zlib.crc32(stack.stem.encode()))
     return np.dstack([ground, np.full(photo.shape[:2], 255, np.uint8)])
 
 

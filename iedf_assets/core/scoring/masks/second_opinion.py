@@ -1,16 +1,13 @@
 """A second opinion of a picture, from the small segmentation network; without its file there is none."""
 
-import threading
-from collections import OrderedDict
 from functools import cache
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from iedf_assets.core.parallel import Latest
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.objects import Opinions, opinions_of
 from iedf_assets.core.pictures.subjects import Network
+from iedf_assets.core.pictures.thumbnails import shrunk
 from iedf_assets.core.profile.checkpoints import small_network
 from iedf_assets.core.storage.files import content_hash
 
@@ -25,23 +22,13 @@ class SecondOpinion:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._known: OrderedDict[str, Opinions] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Latest[Opinions] = Latest(KEPT)
 
     def of(self, picture: Pixels) -> Opinions:
         """What the network says of a picture, uint8 (H, W, 3), at the size of `looked_at_in`."""
         small = looked_at_in(picture)
         key = content_hash(small.tobytes() + repr(small.shape).encode())
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        found = opinions_of(self._network, small)
-        with self._lock:
-            self._known[key] = found
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return found
+        return self._known.of(key, lambda: opinions_of(self._network, small))
 
 
 def second_opinion() -> SecondOpinion | None:
@@ -61,9 +48,4 @@ def _opinion_by(path: str) -> SecondOpinion:
 
 def looked_at_in(picture: Pixels) -> Pixels:
     """A picture or mask, uint8 (H, W, 3) or (H, W), at the size at which opinions are of it."""
-    height, width = picture.shape[:2]
-    factor = SIDE / max(height, width)
-    if factor >= 1:
-        return picture
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrunk(picture, SIDE)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from iedf_assets.core.errors import FactoryError, MassWithdrawalError, of_system
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
-from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdict_count
+from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
@@ -119,7 +119,7 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
         if before is None:
             _require_few_withdrawals(profile, layout, outcome.category)
         # Other photos may have come or changed meanwhile.
-        if before and before.untried.issubset(look.untried) and look.got_to <= before.got_to:
+        if before and before.untried.issubset(look.untried) and not look.got_on_from(before):
             count, example = len(look.untried), min(look.untried)
             raise FactoryError(
                 f"{count} photos of {outcome.category} do not get on, {example} for one",
@@ -140,13 +140,19 @@ class _Look(NamedTuple):
 
     Attributes:
         untried: the paths that are still to be worked on.
-        got_to: how many others there are, and verdicts: a slot's next try is one more.
+        through: how many others there are.
+        verdicts: another number when any verdict is another: a slot's next try, something derived.
         tidy: whether nothing else is to be done.
     """
 
     untried: frozenset[str]
-    got_to: int
+    through: int
+    verdicts: int
     tidy: bool
+
+    def got_on_from(self, before: "_Look") -> bool:
+        """Whether anything came of the wave since an earlier look."""
+        return self.through > before.through or self.verdicts != before.verdicts
 
 
 def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapping[str, int]) -> _Look:
@@ -160,7 +166,7 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
     tidy = outcome.waves > 0 or not (
         is_left_over(book, found) or not layout.index.exists() or is_behind(layout, outcome.category)
     )
-    return _Look(untried, len(found) - len(untried) + verdict_count(book), tidy)
+    return _Look(untried, len(found) - len(untried), verdicts_state(book), tidy)
 
 
 def _require_found(book: Book) -> list[Found]:

@@ -54,6 +54,7 @@ DESCRIPTIONS = {
     "scores": "What was measured of the pair.",
     "failed_checks": "The checks that the pair did not pass.",
     "review": "What a person said of it: accept or reject.",
+    "derived_from": "What it is made as, and the published pairs that it is made of.",
 }
 
 

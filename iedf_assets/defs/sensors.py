@@ -5,7 +5,7 @@ from tzlocal import get_localzone_name
 
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdict_count
+from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
@@ -133,7 +133,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         fingerprint,
         tuple(waiting),
         sum(failed_attempts(book).values()),
-        verdict_count(book),
+        verdicts_state(book),
         settings=settings,
         leaving=leaving,
         behind=is_behind(layout, category),

@@ -58,13 +58,14 @@ def samples_strip(book: Book) -> Metadata:
 def rejects_strip(book: Book) -> Metadata:
     """Source, mask and result of a few of the rejects of a book at work, each with its reasons."""
     slots = {slot.name for source in book.worked_on for slot in book.keys.tries(source.source_id)}
-    rows = book.verdicts.only(slots).where(pl.col("status") == "rejected").pick("slot", "edit_id", "detail")
+    slots |= {slot.name for slot in book.derived_of(book.worked_on)}
+    rejected = book.verdicts.only(slots).where(pl.col("status") == "rejected")
     shown = []
-    for slot, edit_id, detail in rows:
+    for slot, edit_id, subtype, detail in rejected.pick("slot", "edit_id", "subtype", "detail"):
         folder = book.layout.rejected(edit_id) if edit_id else None
         # What was turned down before it was made has no picture.
         if folder and (folder / "result.jpg").exists():
-            shown.append((f"{slot}: {detail}", _files(folder, SUBTYPES[slot.split("/")[1]].tier)))
+            shown.append((f"{slot}: {detail}", _files(folder, SUBTYPES[subtype].tier)))
     return labelled("rejects: source, mask, result", shown)
 
 

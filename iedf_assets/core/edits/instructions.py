@@ -5,7 +5,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from iedf_assets.core.edits.phrases import has_plain, key_of, level_of, level_words, phrases_of
+from iedf_assets.core.edits.phrases import (
+    NEW_OBJECT,
+    has_plain,
+    key_of,
+    level_of,
+    level_words,
+    phrases_of,
+)
 from iedf_assets.core.edits.recipes import Recipe, Subject
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.profile.bank import LANGUAGES, Language, Phrasing, Words, bank
@@ -127,6 +134,8 @@ def _write(
     words = bank().words[language]
     noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
     name = object_name(subject, *size, language, noun) if subject else ""
+    if language == "en" and key_of(recipe) == NEW_OBJECT:
+        name = _indefinite(name, subject)
     phrases = phrases_of(key_of(recipe), language, recipe.get("phrasing", "exact"))
     return worded(recipe, language, name, rng.choice(phrases))
 
@@ -178,6 +187,17 @@ def _third(start: float, extent: float, length: int) -> int:
         return 1
     centre = (start + extent / 2) / length
     return 0 if centre < _MIDDLE[0] else 2 if centre > _MIDDLE[1] else 1
+
+
+def _indefinite(name: str, subject: Subject) -> str:
+    """The English name of an object that is not there yet: `a dog on the left`, `flowers at the top`."""
+    bare, told = name.removeprefix("the "), str((subject.get("caption") or {})["en"]).strip()
+    own = re.match(r"(an?)\s", told, flags=re.IGNORECASE)
+    if own:
+        return f"{own[1].lower()} {bare}"
+    if re.search(r"[^sui]s$", told):
+        return bare
+    return f"{'an' if bare[:1].lower() in 'aeiou' else 'a'} {bare}"
 
 
 def _caption(subject: Subject, language: Language) -> str:

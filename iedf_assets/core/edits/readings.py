@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar
 
-from iedf_assets.core.edits.phrases import FOLLOWING, level_of
+from iedf_assets.core.edits.phrases import FOLLOWING, NEW_OBJECT, level_of
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures.colour_names import COLOURS
 from iedf_assets.core.profile.bank import PHRASINGS, Language, Level, Phrasing, bank, level_name
@@ -125,7 +125,7 @@ class _Pattern:
             return None
         values = match.groupdict()
         # What asks for another picture as a whole names no object.
-        name = _name(values["it"], self.language) if "it" in values else {}
+        name = _name(self._named(values["it"]), self.language) if "it" in values else {}
         stated = _stated(self.key, values, self.language)
         if (
             name is None
@@ -135,6 +135,12 @@ class _Pattern:
             return None
         subtype = self.key.partition("/")[0]
         return Reading(subtype, self.phrasing, **stated, **name, name=values.get("it", ""))
+
+    def _named(self, it: str) -> str:
+        """What stands for the object, with the article that names have."""
+        if self.key != NEW_OBJECT or self.language != "en":
+            return it
+        return "the " + re.sub(r"^(?:an?|the)\s+", "", it, flags=re.IGNORECASE)
 
 
 @cache

@@ -322,7 +322,7 @@ def _of_the_bank(subtype: str) -> "_Drawer":
     def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
         if limits.instruction:
             return {"text": " ".join(limits.instruction.split())}
-        return {"kind": rng.choice(limits.kinds or tuple(bank().edits[subtype].kinds))}
+        return {"kind": rng.choice(limits.kinds or bank().edits[subtype].drawn)}
 
     return drawer
 

@@ -223,7 +223,8 @@ def _stated_scores(
     wrong = faults(said, sample.subtype, recipe, np.full(source.shape[:2], 255, np.uint8))
     first = next(iter(said.values()), None)
     stated = recipe or {**stated_recipe(said, sample.subtype), "level": first.level if first else None}
-    scores = measure_stated(source, result, stated, quality_of(result_file))
+    quality = quality_of(result_file)
+    scores = measure_stated(source, result, stated, quality, either_way=recipe is None)
     scores["instruction_faults"] = None if wrong is None else len(wrong)
     return scores, tuple(wrong or ())
 

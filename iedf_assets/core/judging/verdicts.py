@@ -64,6 +64,7 @@ def row_of(
         "sample_key": None,
         "pair_key": pair["key"] if pair else None,
         "edit_key": edit["key"] if edit else None,
+        "derived_from": None,
         **columns,
     }
 

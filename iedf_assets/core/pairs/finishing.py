@@ -4,19 +4,17 @@ Source and result are encoded from the same decoded pixels with the same setting
 same pixels wherever no block of the edit lies, whatever the photo's own format was.
 """
 
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
-from iedf_assets.core.errors import SourceError, StorageError, WorkerError
+from iedf_assets.core.errors import StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
@@ -25,7 +23,6 @@ from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import second_opinion
 from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.scoring.stated import measure_stated
-from iedf_assets.core.storage.item_loop import attempt, attempted
 from iedf_assets.core.storage.journal import Row
 
 # Layers differ from their source along the outline, which takes about this share of a picture with a thing
@@ -33,6 +30,10 @@ from iedf_assets.core.storage.journal import Row
 OUTLINE, OUTLINE_WIDTH = 0.04, 0.006
 
 
+# The scores of how an edit was made, where nothing is known of that.
+UNKNOWN_MAKING: Scores = dict.fromkeys(
+    ("recomposition_error", "upscaling", "raw_shift", "raw_zoom", "judge_instruction", "judge_preservation")
+)
 # Of a background around an object with an alpha of its own, pixels.
 TIGHT_RIM_PX = 2.0
 
@@ -139,7 +140,7 @@ def finish(request: PairRequest, folder: Path) -> Row:
     written = decode_jpeg(source_file), decode_jpeg(result_file)
     recipe = {**request.recipe, "subtype": request.subtype}
     texts = {role: getattr(request, role) for role in LANGUAGES}
-    scores = measure(*written, mask, allowed, result_mask, recipe, _company(request, written[0]))
+    scores = measure(*written, mask, allowed, result_mask, recipe, company_of(request, written[0]))
     scores |= making
     if request.recomposition_error is not None and mask.any():
         scores["recomposition_thin"] = request.recomposition_error * min(
@@ -165,8 +166,32 @@ def _finish_stated(request: PairRequest, source: Pixels, folder: Path) -> Row:
     return {"status": "done", "tier": "stated", "width": width, "height": height, "scores": scores}
 
 
-def _company(request: PairRequest, source: Pixels) -> Company:
-    """What is known of the object and of those beside it."""
+class AboutObject(Protocol):
+    """What a request tells of its object and of those beside it; see `PairRequest`."""
+
+    @property
+    def silhouette(self) -> str | None:
+        """File of the object's silhouette."""
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The object."""
+
+    @property
+    def others(self) -> list[str] | None:
+        """Files of the others' silhouettes."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether a second opinion is asked."""
+
+
+def company_of(request: AboutObject, source: Pixels) -> Company:
+    """What is known of the object and of those beside it.
+
+    Args:
+        source: that a second opinion is asked of, uint8 (H, W, 3).
+    """
     height, width = source.shape[:2]
     others = None
     if request.others is not None:
@@ -192,25 +217,6 @@ def outline_share(mask: Pixels) -> float:
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     rim = cv2.dilate(mask, square) - cv2.erode(mask, square, borderValue=255)
     return float(np.count_nonzero(rim)) / mask.size
-
-
-def finished_apart(request: PairRequest, apart: Apart, timeout_s: float) -> Row:
-    """The row of a pair that is finished in a child process, whatever becomes of it.
-
-    Raises:
-        StorageError: the disk is full or cannot be written.
-    """
-    begun = time.perf_counter()
-    try:
-        return dict(apart.call(f"{__name__}:finished", asdict(request), timeout_s))
-    except SourceError as error:
-        outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
-        return attempted(request, outcome, time.perf_counter() - begun)
-
-
-def finished(asked: dict[str, Any]) -> Row:
-    """The row of a pair, made here; what `finished_apart` calls."""
-    return attempt(PairRequest(**asked), finish)
 
 
 def _feather(request: PairRequest, subtype: Subtype, reach: int) -> float:
@@ -248,11 +254,9 @@ def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels
 def _of_the_making(request: PairRequest) -> Scores:
     """What is known of how an edit was made."""
     judged = request.judged or {}
-    return {
+    return UNKNOWN_MAKING | {
         "recomposition_error": request.recomposition_error,
         "upscaling": (request.made_with or {}).get("upscaling"),
-        "raw_shift": None,
-        "raw_zoom": None,
         "judge_instruction": judged.get("instruction"),
         "judge_preservation": judged.get("preservation"),
     }

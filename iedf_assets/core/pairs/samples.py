@@ -85,6 +85,11 @@ def write_texts(layout: Layout, sample: SampleKey, pair: Pair) -> None:
             write_text(layout.dataset / sample.file(role), text)
 
 
+def published_files(layout: Layout, sample: SampleKey) -> dict[str, str]:
+    """The finished files of a published pair, by their staged names → where they lie."""
+    return {name: _target(layout, sample, name) for name in _names(SUBTYPES[sample.subtype])}
+
+
 def withdraw(layout: Layout, sample: SampleKey) -> None:
     """Take a sample's files out of the dataset; those that are gone already do not matter."""
     roles = ("source", "result", "instruction_ch", "instruction_en", "mask", "mask_inverse")

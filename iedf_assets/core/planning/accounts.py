@@ -84,7 +84,8 @@ def slots_of(book: Book) -> Slots:
     ends: Counter[str] = Counter()
     tries = 0
     for source in book.editable:
-        for slot in book.keys.slots(source.source_id):
+        firsts = [*book.keys.slots(source.source_id), *book.derived_of([source])]
+        for slot in firsts:
             under_way = [statuses.get(one.name) for one in book.tries_of(slot)]
             tries += len(under_way)
             ends[under_way[-1] if under_way[-1] in {"published", "rejected"} else "open"] += 1
@@ -102,7 +103,7 @@ def survival_of(book: Book) -> Survival:
     for source in book.editable:
         if not needs_layers or book.keys.layers_key(source.source_id) in done:
             decomposed += 1
-            planned += len(book.keys.slots(source.source_id))
+            planned += len(book.keys.slots(source.source_id)) + sum(1 for _ in book.derived_of([source]))
             tries += sum(1 for _ in book.slots_of([source]))
     return Survival(
         book.name,

@@ -45,6 +45,13 @@ class Source(NamedTuple):
     height: int
 
 
+class Published(NamedTuple):
+    """A pair in the dataset: its key, and the sample's."""
+
+    pair_key: str
+    sample_key: str
+
+
 @dataclass(frozen=True)
 class Book:
     """What is known of one category. Rows are read when first asked for, and no more of them than that.
@@ -99,6 +106,7 @@ class Book:
     def at_work(self) -> Self:
         """The same book with those rows alone of the stages in between that belong to `worked_on`."""
         slots = [slot for source in self.worked_on for slot in self.keys.tries(source.source_id)]
+        slots += self.derived_of(self.worked_on)
         judged = self.verdicts.only(slot.name for slot in slots).pick("pair_key")
         keys = {
             "image_layers": {slot.layers_key for slot in slots},
@@ -177,6 +185,14 @@ class Book:
         return {name: key for name, key, status, reason in rows if is_turned_down(status, reason)}
 
     @cached_property
+    def published(self) -> dict[str, Published]:
+        """Slot name → its published pair, where something may be derived of it."""
+        if not self.category.derive.any:
+            return {}
+        rows = self.verdicts.where(pl.col("status") == "published").pick("slot", "pair_key", "sample_key")
+        return {name: Published(*told) for name, *told in rows}
+
+    @cached_property
     def rendered(self) -> set[str]:
         """The keys of the edits that are more than planned."""
         return {key for key, status in self.edits.pick("key", "status") if status != "planned"}
@@ -196,10 +212,28 @@ class Book:
         return {stage: self.current(stage).counts() for stage in STAGES}
 
     def slots_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
-        """The planned edits of some sources: of each the tries up to the one that counts now."""
+        """The planned edits of some sources: of each the tries up to the one that counts now, the derived."""
         for source in sources:
+            last = []
             for slot in self.keys.slots(source.source_id):
-                yield from self.tries_of(slot)
+                tries = list(self.tries_of(slot))
+                yield from tries
+                last.append(tries[-1])
+            yield from self.keys.derived(last, self.has_published)
+
+    def derived_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
+        """Those alone that are derived of published pairs."""
+        if self.category.derive.any:
+            yield from (slot for slot in self.slots_of(sources) if slot.parents)
+
+    def has_published(self, slot: Slot) -> bool:
+        """Whether the dataset has a pair of a slot, where something may be derived of it."""
+        return slot.name in self.published
+
+    def is_due(self, slot: Slot) -> bool:
+        """Whether all that a slot is made of is published as it is planned now."""
+        there = ((self.published.get(parent.name), parent.pair_key) for parent in slot.parents)
+        return all(pair is not None and pair.pair_key == wanted for pair, wanted in there)
 
     def tries_of(self, slot: Slot) -> Iterator[Slot]:
         """The tries of a slot, from its first one, up to the one that counts now."""

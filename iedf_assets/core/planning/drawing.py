@@ -4,7 +4,7 @@ A slot's tries go through the objects of its photo first, and then through furth
 made of an object, or was tried before, is passed over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.edits.instructions import is_told_apart
@@ -77,7 +77,9 @@ def _in_turn(
 ) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
     limits = getattr(book.category.recipes, slot.subtype.name)
     several, size = len(layers["objects"] or []) > 1, (layers["width"], layers["height"])
-    alike = [one for one in objects if several and not _is_told_apart(slot, one, layers)]
+    # A background is what lies around all of them.
+    by_name = several and slot.subtype.mask_of == "object"
+    alike = [one for one in objects if by_name and not is_told_apart_of(one, layers["objects"], *size)]
     for seed_number in range(1, slot.number + 1):
         seed = seed_of(book, slot, seed_number)
         for one in objects:
@@ -94,13 +96,23 @@ def _in_turn(
             yield one, drawn
 
 
-def _is_told_apart(slot: Slot, one: Row, layers: Row) -> bool:
-    """Whether words tell which of the photo's objects is meant; a group and a background are all of them.
+def is_told_apart_of(one: recipes.Subject, objects: Iterable[Row], width: int, height: int) -> bool:
+    """Whether words tell which of the photo's objects is meant; a group is all of them.
 
     What is much smaller than the object is not what anybody would take the words for.
+
+    Args:
+        one: the object, perhaps at another place than it is in the photo.
+        objects: all of the photo's.
+        width, height: of the picture, pixels.
     """
-    if one["parts"] or slot.subtype.mask_of != "object":
+    if one["parts"]:
         return True
-    alone = [other for other in layers["objects"] if not other["parts"] and other is not one]
-    others = [other for other in alone if other["area_share"] >= NOTICED * one["area_share"]]
-    return is_told_apart(one, others, layers["width"], layers["height"])
+    others = [
+        other
+        for other in objects
+        if not other["parts"]
+        and other["number"] != one["number"]
+        and other["area_share"] >= NOTICED * one["area_share"]
+    ]
+    return is_told_apart(one, others, width, height)

@@ -5,7 +5,9 @@ from iedf_assets.core.storage.keys import Slot
 
 
 def is_held(book: Book, slot: Slot) -> bool:
-    """Whether a limit keeps a planned edit from being made now."""
+    """Whether a limit keeps a planned edit from being made now; for a derived one nothing is rendered."""
+    if slot.parents:
+        return book.allowance.is_full(slot.subtype.task, book.category.scene)
     if not book.profile.limits.any or slot.edit_key in book.rendered:
         return False
     workers = book.category.workers

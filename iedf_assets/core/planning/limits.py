@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+import polars as pl
+
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.workers import Worker
@@ -48,7 +50,8 @@ class Allowance:
                 if status == "published":
                     samples.update((task, f"{task}/{base_scene(scene)}"))
             edited = read_rows(layout, "edited_images", name)
-            edits += edited.counts().get("done", 0)
+            # For what is derived nothing was rendered, in no attempt.
+            edits += edited.where(pl.col("attempts").fill_null(1) > 0).counts().get("done", 0)
             workers = (profile.categories.get(name) or profile).workers
             rows = (
                 (read_rows(layout, "image_layers", name), workers.layered),

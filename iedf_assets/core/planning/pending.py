@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.holding import holds_all, is_held
 from iedf_assets.core.publishing.gate import holds
 from iedf_assets.core.publishing.numbering import OVER_QUOTA
@@ -14,7 +14,7 @@ from iedf_assets.core.sources.ingest import row_key
 from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, sources_settings
-from iedf_assets.core.storage.manifests import Rows, among, batches, decode
+from iedf_assets.core.storage.manifests import Rows, among, batches, collected, decode
 from iedf_assets.core.storage.naming import STAGED
 from iedf_assets.core.storage.waves import begin_wave, open_wave, wave_size
 
@@ -43,10 +43,10 @@ def failed_attempts(book: Book) -> dict[str, int]:
     return dict(failed)
 
 
-def verdict_count(book: Book) -> int:
-    """How many verdicts there are, of all tries."""
-    counts = book.verdicts.counts()
-    return counts.get("published", 0) + counts.get("rejected", 0)
+def verdicts_state(book: Book) -> int:
+    """What is another number whenever a verdict of a category has changed."""
+    told = book.verdicts.table.select(pl.struct("slot", "key", "edit_id", "status").hash().sum())
+    return int(collected(told).item())
 
 
 def is_left_over(book: Book, found: Iterable[Found]) -> bool:
@@ -96,8 +96,15 @@ def _through(book: Book) -> Callable[[str], bool]:
     settled, given_up = _settled(book), _given_up(book)
 
     def is_through(source_id: str) -> bool:
-        return book.keys.layers_key(source_id) in given_up or all(
-            is_slot_through(slot) for slot in book.keys.slots(source_id)
+        if book.keys.layers_key(source_id) in given_up:
+            return True
+        slots = book.keys.slots(source_id)
+        if not all(is_slot_through(slot) for slot in slots):
+            return False
+        last = [[*book.tries_of(slot)][-1] for slot in slots] if book.category.derive.any else []
+        # What is derived of a pair that nothing new comes of stays as it is, too.
+        return all(
+            is_slot_through(slot) for slot in book.keys.derived(last, book.has_published) if book.is_due(slot)
         )
 
     def is_slot_through(slot: Slot) -> bool:
@@ -111,9 +118,8 @@ def _through(book: Book) -> Callable[[str], bool]:
 
 def _keys_of(book: Book, source_id: str) -> set[str]:
     """The keys of all rows of a source under the present profile."""
-    return {
-        key for slot in book.keys.tries(source_id) for key in (slot.layers_key, slot.edit_key, slot.pair_key)
-    }
+    slots = [*book.keys.tries(source_id), *book.derived_of([Source("", source_id, 0, 0)])]
+    return {key for slot in slots for key in (slot.layers_key, slot.edit_key, slot.pair_key)}
 
 
 def _settled(book: Book) -> set[str]:

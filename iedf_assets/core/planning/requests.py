@@ -3,16 +3,23 @@
 All look rows up by their keys, so they take a book as `Book.at_work` gives it.
 """
 
-from pathlib import Path
-
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pairs.making import AnyPair
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.deriving import derived_request, derived_row
 from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
 from iedf_assets.core.planning.holding import is_held
+from iedf_assets.core.planning.materials import (
+    asks_opinion,
+    attempts_of,
+    checksums_of,
+    layers_inputs,
+    others_of,
+)
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
@@ -60,8 +67,8 @@ def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
 def plan_edits(book: Book) -> list[Row]:
     """The plan: one row of edited_images for each slot whose source is decomposed, in slot order.
 
-    A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
-    reason why no such edit can be made of this photo.
+    A row that is there already is taken as it is; the others have status `planned`, `done` where nothing is
+    to be rendered, or `rejected` with the reason why no such edit can be made of this photo.
     """
     rows = []
     for source in book.worked_on:
@@ -72,7 +79,12 @@ def plan_edits(book: Book) -> list[Row]:
             continue
         for slot in book.slots_of([source]):
             known = book.edits.get(slot.edit_key)
-            rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
+            if known and known["recipe"]:
+                rows.append(known)
+            elif not slot.parents:
+                rows.append(_planned(book, slot, layers))
+            elif book.is_due(slot) and not is_held(book, slot):
+                rows.append(derived_row(book, slot, layers))
     return rows
 
 
@@ -84,13 +96,14 @@ def _nothing_of(source: Source) -> Row:
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[EditRequest]:
     """Edits of the plan that are still to be rendered, as far as the limits allow."""
-    held = {slot.edit_key for slot in book.slots_of(book.worked_on) if is_held(book, slot)}
+    slots = list(book.slots_of(book.worked_on))
+    left_out = {slot.edit_key for slot in slots if slot.parents or is_held(book, slot)}
     paths = {source.source_id: source.path for source in book.worked_on}
     requests = []
     for row in plan:
         folder = book.layout.staged("edited_images", row["key"])
         path = photos.get(paths[row["source_id"]])
-        if row["key"] in held or book.is_usable(row, folder) or path is None:
+        if row["key"] in left_out or book.is_usable(row, folder) or path is None:
             continue
         subtype = SUBTYPES[row["subtype"]]
         layers = book.layers.get(row["layers_key"], {})
@@ -116,15 +129,15 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                     "backend": book.category.workers.edit.backend,
                     "attempts": attempts_of(row),
                 },
-                inputs=_inputs(book, row),
+                inputs=layers_inputs(book, row),
             )
         )
     return requests[: book.allowance.edits_left]
 
 
-def pair_requests(book: Book, photos: dict[str, str]) -> list[PairRequest]:
-    """Rendered edits that are still to be finished."""
-    requests = []
+def pair_requests(book: Book, photos: dict[str, str]) -> list[AnyPair]:
+    """Rendered edits, and derived ones that are due, that are still to be finished."""
+    requests: list[AnyPair] = []
     for source in book.worked_on:
         for slot in book.slots_of([source]):
             edit = book.edits.get(slot.edit_key)
@@ -133,13 +146,11 @@ def pair_requests(book: Book, photos: dict[str, str]) -> list[PairRequest]:
             path = photos.get(source.path)
             if edit is None or edit["status"] != "done" or book.is_usable(known, folder) or path is None:
                 continue
-            requests.append(_pair_request(book, slot, edit, known, path))
+            if not slot.parents:
+                requests.append(_pair_request(book, slot, edit, known, path))
+            elif book.is_due(slot):
+                requests.append(derived_request(book, slot, edit, known))
     return requests
-
-
-def attempts_of(row: Row | None) -> int:
-    """How often a row has failed so far."""
-    return int(row["attempts"] or 0) if row and row["status"] == "failed" else 0
 
 
 def _planned(book: Book, slot: Slot, layers: Row) -> Row:
@@ -195,8 +206,8 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
         y=edit["y"],
         silhouette=str(folder / silhouette_file(one, slot.subtype)) if one else None,
         object=one,
-        others=_others(layers.get("objects") or [], one, folder),
-        asks=_asks(book, slot, one),
+        others=others_of(layers.get("objects") or [], one, folder),
+        asks=asks_opinion(book, slot, one),
         made_with=edit["made_with"],
         judged=edit["judged"],
         quality=encoding.jpeg_quality,
@@ -213,31 +224,5 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
             "source_id": slot.source_id,
             "attempts": attempts_of(known),
         },
-        inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
+        inputs=layers_inputs(book, edit) | checksums_of(book, "edited_images", edit),
     )
-
-
-def _others(objects: list[Row], one: Row, folder: Path) -> list[str] | None:
-    """The files of the other objects' silhouettes; None where nobody looked for others."""
-    if "others" not in one and len(objects) < 2:
-        return None
-    own = {one["number"], *(one["parts"] or [])}
-    return [str(folder / each["mask"]) for each in objects if not each["parts"] and each["number"] not in own]
-
-
-def _asks(book: Book, slot: Slot, one: Row) -> bool:
-    """Whether a second opinion says more of an object than is known, and counts."""
-    wanted = book.category.thresholds.min_object_agreement is not None
-    judged = "object" in slot.subtype.mask_checks
-    return bool(one) and judged and wanted and one.get("confidence") is None
-
-
-def _inputs(book: Book, edit: Row) -> dict[str, dict[str, str]]:
-    """The layers that an edit is made from: their folder → name → checksum; empty for an edit without."""
-    return _checksums(book, "image_layers", book.layers.get(edit["layers_key"]))
-
-
-def _checksums(book: Book, stage: str, row: Row | None) -> dict[str, dict[str, str]]:
-    if row is None or not row["checksums"]:
-        return {}
-    return {str(book.layout.staged(stage, row["key"])): row["checksums"]}

@@ -48,8 +48,9 @@ def require_few_withdrawals(book: Book, found: Iterable[Found]) -> None:
 def withdrawals(book: Book, found: Iterable[Found]) -> Withdrawals:
     """What a run would take away: samples whose photo, slot or edit is another, or that pass no more."""
     there = {file.name for file in found}
-    staying = (source.source_id for source in book.editable if source.path in there)
-    slots = {slot.name: slot for source_id in staying for slot in book.keys.tries(source_id)}
+    staying = [source for source in book.editable if source.path in there]
+    slots = {slot.name: slot for source in staying for slot in book.keys.tries(source.source_id)}
+    slots |= {slot.name: slot for slot in book.derived_of(staying)}
     published = book.verdicts.where(pl.col("status") == "published")
     leaving = 0
     judged_anew: list[Slot] = []

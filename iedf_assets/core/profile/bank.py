@@ -65,11 +65,16 @@ class Texts(_Strict):
 
 
 class Kind(_Strict):
-    """How a kind of edit is asked for: exactly, plainly, or in both ways."""
+    """How a kind of edit is asked for: exactly, plainly, or in both ways.
+
+    Attributes:
+        derived: whether no recipe is drawn of it: it is what undoes another edit, and has no frames.
+    """
 
     en: tuple[str, ...] = ()
     ch: tuple[str, ...] = ()
     plain: Texts | None = None
+    derived: bool = False
 
     @model_validator(mode="after")
     def _both(self) -> Self:
@@ -94,6 +99,11 @@ class Entry(_Strict):
     kinds: dict[str, Kind] = Field(min_length=1)
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        """The kinds that recipes are drawn of."""
+        return tuple(name for name, kind in self.kinds.items() if not kind.derived)
+
+    @property
     def has_plain(self) -> bool:
         """Whether any of its kinds can be asked for plainly."""
         return any(kind.plain for kind in self.kinds.values())
@@ -103,6 +113,8 @@ class Entry(_Strict):
         texts = self.kinds[kind]
         if phrasing == "plain":
             return texts.plain.of(language) if texts.plain else ()
+        if texts.derived:
+            return texts.of(language)
         return _combined(self.frames.of(language), texts.of(language))
 
 

@@ -1,8 +1,8 @@
 """The profile as a whole: everything a run depends on. Unknown keys are errors.
 
-A category may have `tries`, `plain_share`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of
-its own; when the profile is loaded these are merged, so that every `Category` carries its own complete
-settings.
+A category may have `tries`, `plain_share`, `derive`, `filters`, `recipes`, `workers`, `encoding` and
+`thresholds` of its own; when the profile is loaded these are merged, so that every `Category` carries its own
+complete settings.
 """
 
 import re
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.automation import Automation
+from iedf_assets.core.profile.derive import Derive
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
@@ -26,7 +27,9 @@ from iedf_assets.core.profile.workers import Workers
 Tries = Annotated[int, Field(ge=1, le=20)]
 PLAIN_SHARE = 0.5
 # What a category may set for itself; the rest of such a section comes from the profile.
-OVERRIDABLE = ("tries", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
+OVERRIDABLE = (
+    "tries", "plain_share", "derive", "filters", "recipes", "workers", "encoding", "thresholds",
+)  # fmt: skip
 
 
 # What the UI reads as several partitions, or as a pattern, where it asks for some.
@@ -62,6 +65,7 @@ class Category(Strict):
         scene: the folder below task and subtype that samples go to.
         tries: how many tries each of its edits has; by default the profile's.
         plain_share: of its edits that are asked for plainly; by default the profile's.
+        derive: what is made of its published pairs; by default the profile's.
     """
 
     task: Task
@@ -69,6 +73,7 @@ class Category(Strict):
     scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
     tries: Tries = 1
     plain_share: Share = PLAIN_SHARE
+    derive: Derive = Derive()
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
@@ -116,8 +121,10 @@ class Profile(Strict):
         tries: how many tries an edit has to pass the judge; the first that passes is published.
         exports: made as assets of their own, downstream of the index; see `profile.exports.Export`.
         plain_share: of the edits that can be asked for exactly and plainly, those that are so plainly.
+        derive: more pairs, made of the published ones.
         categories: folder under `paths.data` → what happens to its photos; may set `tries`, `plain_share`,
-            `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
+            `derive`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in
+            whole.
     """
 
     seed: int = 20260101
@@ -127,6 +134,7 @@ class Profile(Strict):
     max_attempts: Annotated[int, Field(ge=1)] = 3
     tries: Tries = 1
     plain_share: Share = PLAIN_SHARE
+    derive: Derive = Derive()
     paths: Paths = Paths()
     limits: Limits = Limits()
     automation: Automation = Automation()

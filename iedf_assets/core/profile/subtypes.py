@@ -275,8 +275,8 @@ class Recipes(Strict):
         asked = {name: value.kinds for name, value in self if isinstance(value, Kinds) and value.kinds}
         for name, kinds in asked.items():
             entry = bank().edits[name]
-            unknown = sorted(set(kinds) - set(entry.kinds))
+            unknown = sorted(set(kinds) - set(entry.drawn))
             if unknown:
-                known = ", ".join(entry.kinds)
+                known = ", ".join(entry.drawn)
                 raise ValueError(f"{name} has no kind {', '.join(unknown)}; configs/edits.yaml has {known}")
         return self

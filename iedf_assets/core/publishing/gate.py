@@ -15,10 +15,12 @@ published stays until something is known of what replaces it: a slot whose new e
 yet, keeps its sample.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
@@ -30,10 +32,10 @@ from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Keys, Slot, name_of_try, try_of_name
+from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
 from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.leftovers import sweep
-from iedf_assets.core.storage.manifests import Rows
+from iedf_assets.core.storage.manifests import Rows, among
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.core.storage.reviews import read_reviews
 from iedf_assets.core.storage.staged import is_intact
@@ -45,7 +47,7 @@ class Candidates:
 
     Attributes:
         name: of the category.
-        slots: of all sources that are in the plan, at their first try.
+        slots: of all sources that are in the plan, at their first try, one source after another.
         edits: rows of edited_images by key.
         pairs: rows of edit_pairs by key.
         previous: rows of dataset by slot, as the run before left them.
@@ -72,8 +74,11 @@ class Candidates:
         """The previous rows of the slots to judge."""
         if self.open_slots is None:
             return self.previous
-        numbers = range(1, self.category.tries + 1)
-        return self.previous.only(name_of_try(slot, number) for slot in self.open_slots for number in numbers)
+        return self.previous.where(among("source_id", {slot.partition("/")[0] for slot in self.open_slots}))
+
+    def is_open(self, slot: str) -> bool:
+        """Whether a slot, by its name at its first try, is judged now."""
+        return self.open_slots is None or slot in self.open_slots
 
     @cached_property
     def keys(self) -> Keys:
@@ -105,7 +110,8 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
     ledger = Ledger(layout)
     judged, staying = sort_out(candidates)
     try:
-        sweep(_folders(layout, candidates.category.subtypes))
+        category = candidates.category
+        sweep(_folders(layout, category.derive.subtypes_beside(category.subtypes)))
         judged = numbered(judged, staying, previous, ledger, candidates.name, profile.limits.quotas)
         work = _to_carry_out(judged.values())
         carried_out = stream_map(lambda row: carry_out(candidates, row), work, thread_count(profile.threads))
@@ -143,35 +149,133 @@ def holds(
 def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     """The rows that are judged now or are new, by slot, and those that stay what they were.
 
-    When a try is turned down its slot goes on to the next one, which may be made already.
+    When a try is turned down its slot goes on to the next one, which may be made already. What is derived
+    comes after what it is made of.
     """
-    picked = candidates.previous.pick("slot", "status", "reason")
-    known = {name: is_turned_down(status, reason) for name, status, reason in picked}
-    judged: dict[str, Row] = {}
-    # Most of a large dataset stays: only its names are held.
-    kept: list[str] = []
-    for first in candidates.slots:
-        is_open = candidates.open_slots is None or first.name in candidates.open_slots
-        slot: Slot | None = first
-        while slot is not None:
-            row = _row(candidates, slot, is_open=is_open, is_known=slot.name in known)
-            if row is None:
-                kept.append(slot.name)
-                goes_on = known[slot.name]
-            else:
-                judged[slot.name] = row
-                goes_on = is_turned_down(row["status"], row["reason"])
-            slot = candidates.keys.next_try(slot) if goes_on else None
-    return judged, candidates.previous.only(kept)
+    sorting = _Sorting(candidates)
+    for _, slots in groupby(candidates.slots, key=lambda slot: slot.source_id):
+        last = []
+        for first in slots:
+            slot: Slot | None = first
+            while slot is not None:
+                sorting.sort(slot, first.name)
+                last.append(slot)
+                slot = candidates.keys.next_try(slot) if sorting.is_turned_down(slot) else None
+        for derived in candidates.keys.derived(last, sorting.is_published):
+            sorting.sort_derived(derived)
+    return sorting.judged, candidates.previous.only(sorting.kept)
 
 
-def _row(candidates: Candidates, slot: Slot, *, is_open: bool, is_known: bool) -> Row | None:
-    """The new row of a slot; None when it keeps the one it had."""
-    if is_open:
+class _Known(NamedTuple):
+    """What the run before left of a slot.
+
+    Attributes:
+        turned_down: whether another try of it is due.
+        parent: what can be derived of it; None when it has published nothing.
+    """
+
+    turned_down: bool
+    parent: "_Parent | None"
+
+
+class _Parent(NamedTuple):
+    """A published pair that others are derived of."""
+
+    pair_key: str
+    edit_id: str
+    sample_key: str
+
+
+class _Sorting:
+    """Tells apart which rows are judged now and which stay."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+        picked = candidates.previous.pick("slot", "status", "reason", "pair_key", "edit_id", "sample_key")
+        derives = candidates.category.derive.any
+        self._known = {
+            name: _Known(
+                is_turned_down(status, reason),
+                _Parent(*published) if derives and status == "published" else None,
+            )
+            for name, status, reason, *published in picked
+        }
+        self.judged: dict[str, Row] = {}
+        # Most of a large dataset stays: only its names are held.
+        self.kept: list[str] = []
+
+    def sort(self, slot: Slot, first: str) -> None:
+        """Sort one try of a slot in."""
+        candidates, known = self._candidates, slot.name in self._known
+        if candidates.is_open(first):
+            before = candidates.before.get(slot.name)
+            row = judge(candidates, slot, before)
+            self._add(slot, None if row is before else row)
+        else:
+            self._add(slot, None if known else row_of(slot, candidates.category, status="pending"))
+
+    def sort_derived(self, slot: Slot) -> None:
+        """Sort in what is derived of published pairs.
+
+        It is judged when they were published before this run, so that no quota and no other category keeps
+        them out any more. Until then a sample stays that was made of the same edits.
+        """
+        candidates = self._candidates
+        if not candidates.is_open(slot.place):
+            self.kept.append(slot.name)
+            return
         before = candidates.before.get(slot.name)
-        row = judge(candidates, slot, before)
-        return None if row is before else row
-    return None if is_known else row_of(slot, candidates.category, status="pending")
+        parents = [self._parent(parent) for parent in slot.parents]
+        origin = _origin(slot, parents)
+        stays = before if before and (before["derived_from"] or {}).get("edits") == origin["edits"] else None
+        due = all(
+            parent and parent.pair_key == wanted.pair_key
+            for parent, wanted in zip(parents, slot.parents, strict=True)
+        )
+        if due:
+            row = judge(candidates, slot, stays)
+            self._add(slot, None if row is stays else {**row, "derived_from": origin})
+        elif stays:
+            self.kept.append(slot.name)
+
+    def is_turned_down(self, slot: Slot) -> bool:
+        """Whether another try of a slot is due."""
+        row = self.judged.get(slot.name)
+        return (
+            is_turned_down(row["status"], row["reason"])
+            if row
+            else slot.name in self._known and self._known[slot.name].turned_down
+        )
+
+    def is_published(self, slot: Slot) -> bool:
+        """Whether a slot has a pair in the dataset that passes now and was there before."""
+        row = self.judged.get(slot.name)
+        return self._parent(slot) is not None and (row is None or row["status"] == "published")
+
+    def _parent(self, slot: Slot) -> _Parent | None:
+        """What was published before of a slot that publishes the same edit now."""
+        known = self._known.get(slot.name)
+        parent, row = known.parent if known else None, self.judged.get(slot.name)
+        if parent is None or row is None:
+            return parent
+        return parent._replace(pair_key=row["pair_key"]) if row["edit_id"] == parent.edit_id else None
+
+    def _add(self, slot: Slot, row: Row | None) -> None:
+        """A slot's new row, or none where it keeps the one that it had."""
+        if row is None:
+            self.kept.append(slot.name)
+        else:
+            self.judged[slot.name] = row
+
+
+def _origin(slot: Slot, parents: Sequence[_Parent | None]) -> Row:
+    """What a derived pair is made as and of."""
+    there = [parent for parent in parents if parent]
+    return {
+        "as": slot.role,
+        "edits": [parent.edit_id for parent in there],
+        "of": [parent.sample_key for parent in there],
+    }
 
 
 def judge(candidates: Candidates, slot: Slot, before: Row | None) -> Row:

@@ -32,10 +32,10 @@ INDEX_COLUMNS = (
 # What a row of the joined manifests has to tell of a sample.
 INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
            "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
-           "checksums")  # fmt: skip
+           "checksums", "derived_from")  # fmt: skip
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with", "measured",
+    "width", "height", "made_with", "measured", "inverse_of",
 )  # fmt: skip
 _NUMBERS = ("width", "height")
 
@@ -56,6 +56,7 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         "result_mask_path": layout.relative(known.result_mask) if known.result_mask else None,
         "made_with": json.loads(row["made_with"]) if row["made_with"] else None,
         "measured": _measured(row),
+        **_derived(row),
     }
     values = {
         "sample_id": f"{sample.number:05d}",
@@ -69,6 +70,12 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         **{role: one_line(row[role]) if row[role] else None for role in ("instruction_ch", "instruction_en")},
     }
     return {column: values[column] if column in values else row[column] for column in INDEX_COLUMNS}
+
+
+def _derived(row: Row) -> Row:
+    """What a sample is made of, by the keys of other samples."""
+    told = json.loads(row["derived_from"] or "{}")
+    return {"inverse_of": told["of"][0] if told.get("as") == "inverse" else None}
 
 
 def _measured(row: Row) -> Row | None:

@@ -68,7 +68,7 @@ def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Rows) 
     """The row of a sample that leaves the dataset."""
     now = rows.get(before["slot"]) if before else None
     if now is None:
-        reason, detail = "left_plan", "its source or its place in the plan is gone"
+        reason, detail = "left_plan", "its source, its place in the plan or what it was derived of is gone"
     elif now["status"] == "rejected":
         reason, detail = now["reason"], now["detail"]
     elif now["edit_id"] != edit_id:

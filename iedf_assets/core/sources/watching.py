@@ -32,7 +32,7 @@ class Observation:
         settings: of all settings that its rows depend on.
         unfinished: its files that still have to go through the stages.
         attempts: how many attempts its failed rows have had, so that a retry counts as getting on.
-        verdicts: how many there are of its edits, so that a further try counts as getting on.
+        verdicts: another number when a verdict on its edits is another, which counts as getting on.
         leaving: whether something listed or published has to go: its photo is gone, or it left the plan.
         behind: whether the index does not tell of its dataset as it is, since a run ended before that.
         running: the run of it that is queued or under way.

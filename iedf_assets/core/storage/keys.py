@@ -7,11 +7,13 @@ anything.
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.derive import INVERSES
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
@@ -25,6 +27,8 @@ PLAN_VERSION = 1
 EDITS_VERSION = 1
 PAIRS_VERSION = 4
 VERDICTS_VERSION = 1
+# Of what is made of published pairs, beside those of its stages.
+DERIVED_VERSION = 1
 
 
 def digest(*parts: Any) -> str:
@@ -49,6 +53,8 @@ class Slot:
 
     Attributes:
         number: of the try, from 1.
+        role: of a derived one what it is made as, such as `inverse`; else empty.
+        parents: of a derived one the slots whose published pairs it is made of.
     """
 
     source_id: str
@@ -59,11 +65,26 @@ class Slot:
     edit_key: str
     pair_key: str
     verdict_key: str
+    role: str = ""
+    parents: tuple["Slot", ...] = ()
 
     @property
     def name(self) -> str:
-        """`<source_id>/<subtype>/<variant>`, from the second try on with `/<number>`; not of the keys."""
-        return name_of_try(f"{self.source_id}/{self.subtype.name}/{self.variant}", self.number)
+        """`<source_id>/<subtype>/<variant>`, from the second try on with `/<number>`; not of the keys.
+
+        A derived one is called by the slot that it goes back to, whichever its try, and by its role:
+        `<source_id>/move/0+inverse`.
+        """
+        if self.parents:
+            return f"{self.place}+{self.role}"
+        return name_of_try(self.place, self.number)
+
+    @property
+    def place(self) -> str:
+        """The name of the slot at its first try; of a derived one, of that which it goes back to."""
+        return (
+            self.parents[0].place if self.parents else f"{self.source_id}/{self.subtype.name}/{self.variant}"
+        )
 
 
 def name_of_try(slot: str, number: int) -> str:
@@ -137,6 +158,7 @@ class Keys:
             for variant in range(count)
         ]
         self._tries = category.tries
+        self._derive = category.derive
 
     @staticmethod
     def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
@@ -156,7 +178,8 @@ class Keys:
     @property
     def settings(self) -> dict[str, str]:
         """Stage → hash of what its rows depend on besides the rows before them."""
-        edits = digest([settings for _, _, settings in self._edits])
+        derived = [self._derive.model_dump()] if self._derive.any else []
+        edits = digest([settings for _, _, settings in self._edits], *derived)
         return {
             "image_layers": self._layers,
             "edited_images": edits,
@@ -184,7 +207,7 @@ class Keys:
 
     def next_try(self, slot: Slot) -> Slot | None:
         """The try that follows when this one is turned down; None when it was the last."""
-        if slot.number >= self._tries:
+        if slot.number >= self._tries or slot.parents:
             return None
         place = next(
             place
@@ -193,11 +216,50 @@ class Keys:
         )
         return self._try(slot.source_id, slot.layers_key, place, slot.number + 1)
 
+    def derived(self, slots: Iterable[Slot], is_published: Callable[[Slot], bool]) -> Iterator[Slot]:
+        """Every slot that is derived of some of a source, each after those that it is made of.
+
+        Args:
+            slots: at the try that counts.
+            is_published: whether the dataset has a pair of a slot; of a derived one it is asked after that
+                has been handed out.
+        """
+        if not self._derive.any:
+            return
+        published = [slot for slot in slots if is_published(slot)]
+        seen: set[str] = set()
+        while new := [slot for slot in self._children(published) if slot.name not in seen]:
+            for slot in new:
+                seen.add(slot.name)
+                yield slot
+                if is_published(slot):
+                    published.append(slot)
+
+    def _children(self, published: Sequence[Slot]) -> Iterator[Slot]:
+        """What is derived of published slots of one source."""
+        for slot in published:
+            if self._derive.inverse and not slot.parents and slot.subtype.name in INVERSES:
+                yield self._child("inverse", SUBTYPES[INVERSES[slot.subtype.name]], slot)
+
+    def _child(self, role: str, subtype: Subtype, *parents: Slot) -> Slot:
+        first = parents[0]
+        edit = digest("derived", DERIVED_VERSION, role, [parent.edit_key for parent in parents])
+        pair = _joined(self._pair, edit)
+        verdict = _joined(self._verdict, pair)
+        return Slot(
+            first.source_id, subtype, first.variant, 1, first.layers_key, edit, pair, verdict, role, parents
+        )
+
     def _try(self, source_id: str, layers: str, place: int, number: int) -> Slot:
         subtype, variant, settings = self._edits[place]
         edit = _joined(settings[number - 1], layers)
         pair = _joined(self._pair, edit)
         return Slot(source_id, subtype, variant, number, layers, edit, pair, _joined(self._verdict, pair))
+
+
+def derived_id(role: str, edit_ids: list[str]) -> str:
+    """The identity of an edit that is made as something of published ones."""
+    return digest("derived", role, edit_ids, DERIVED_VERSION)[:16]
 
 
 def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:

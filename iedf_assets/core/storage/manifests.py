@@ -19,7 +19,17 @@ from iedf_assets.core.storage.older_rows import renewed, renewed_table
 # Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its
 # rows.
 NESTED = frozenset(
-    {"files", "checksums", "objects", "recipe", "failed_checks", "scores", "made_with", "judged"}
+    {
+        "files",
+        "checksums",
+        "objects",
+        "recipe",
+        "failed_checks",
+        "scores",
+        "made_with",
+        "judged",
+        "derived_from",
+    }
 )
 
 _OUTCOME = {
@@ -65,6 +75,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "slot": pl.String, "key": pl.String, "edit_id": pl.String, "source_id": pl.String, **_OUTCOME,
         "task": pl.String, "subtype": pl.String, "scene": pl.String, "failed_checks": pl.String,
         "review": pl.String, "sample_key": pl.String, "pair_key": pl.String, "edit_key": pl.String,
+        "derived_from": pl.String,
     },
 }  # fmt: skip
 # Rows that are held at once when a table is read or written; also the size of a file's row groups, of which

@@ -13,7 +13,7 @@ from iedf_assets.defs.automation import FOLLOWS
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
 
-INDEX_VERSION = 2  # raised when the index says something else of the same dataset
+INDEX_VERSION = 3  # raised when the index says something else of the same dataset
 
 
 def dataset_index_asset() -> dg.AssetsDefinition:

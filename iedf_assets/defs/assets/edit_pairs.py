@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from iedf_assets.core.pairs.finishing import finished_apart
+from iedf_assets.core.pairs.making import made_apart
 from iedf_assets.core.pairs.rating import finishing
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.pictures.decoders import decoders
@@ -39,7 +39,7 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
             max_failures_in_a_row=book.category.workers.edit.max_failures_in_a_row,
             report=factory.progress(context),
             # What asks an endpoint shares its places with the others, so it stays in this process.
-            apart=None if waiting else (lambda request: finished_apart(request, apart, timeout_s)),
+            apart=None if waiting else (lambda request: made_apart(request, apart, timeout_s)),
             give_up=apart.give_up,
         )
     book = factory.book(book.name)

@@ -20,9 +20,10 @@ def _generate(context: dg.AssetExecutionContext, factory: Factory, book: Book) -
     at_work = book.at_work()
     plan = plan_edits(at_work)
     write_table(frame(plan, "edited_images"), factory.layout.manifest("plan", book.name))
-    refused = [row for row in plan if row["status"] == "rejected" and row["key"] not in at_work.edits]
+    # What cannot be made, and what nothing is to be rendered for.
+    settled = [row for row in plan if row["status"] != "planned" and row["key"] not in at_work.edits]
     with Journal(factory.layout.journal("edited_images", book.name)) as journal:
-        journal.append(refused)
+        journal.append(settled)
     requests = edit_requests(at_work, plan, paths_on_disk(factory.layout, book.name))
     require_space("edited_images", factory.layout.staging, len(requests), book.edits)
     worker = book.category.workers.edit

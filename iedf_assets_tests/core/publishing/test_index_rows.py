@@ -29,6 +29,7 @@ def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
             "model_revision": "1" if kind == 1 else None, "width": 640, "height": 480,
             "made_with": model if kind == 1 else None,
             "measured": {"of": "a" * 32, "scores": {"cut": 0.5}} if kind == 2 else None,
+            "inverse_of": f"{task}/{subtype}/mixed/00007" if kind == 2 else None,
         }  # fmt: skip
         yield {
             "sample_id": f"{number:05d}", "dataset_category": "物理变化", "edit_task": task,

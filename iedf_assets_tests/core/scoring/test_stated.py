@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from iedf_assets.core.edits.inverses import inverted
 from iedf_assets.core.edits.stated import KINDS, applied
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, is_reference_encoder
-from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.bank import bank, level_name
 from iedf_assets.core.scoring import stated
 from iedf_assets.core.scoring.stated import measure_stated, stated_error
 
@@ -114,3 +115,28 @@ def test_scores_say_how_much_changed_and_that_nothing_lies_outside() -> None:
     assert (scores["changed_share_inside"] or 0) > 0.5
     assert scores["outside_share"] == 0
     assert scores["max_difference_outside"] is None
+
+
+@every_kind
+def test_an_inverse_is_told_by_what_it_undoes(subtype: str, kind: str) -> None:
+    after = stored(applied(recipe_of(subtype, kind), SOURCE))
+    back, _ = inverted(recipe_of(subtype, kind), {})  # type: ignore[misc]  # never refused
+    assert stated_error(after, SOURCE, back, 95) == 0
+    assert stated_error(after, SOURCE, back, None) == 0
+    for wrong in (SOURCE, stored(applied(recipe_of(subtype, kind, 23), SOURCE))):
+        assert (stated_error(wrong, SOURCE, back, 95) or 0) > 0
+    assert (stated_error(SOURCE, after, back, 95) or 0) > 0
+
+
+@every_kind
+def test_where_only_a_text_tells_an_inverse_is_as_good_as_the_edit(subtype: str, kind: str) -> None:
+    after = stored(applied(recipe_of(subtype, kind), SOURCE))
+    back, _ = inverted(recipe_of(subtype, kind), {})  # type: ignore[misc]  # never refused
+    said = {name: back[name] for name in ("subtype", "kind", "percent")}
+    level = bank().level_of(level_name(subtype), back["percent"])
+    plain = {"subtype": subtype, "kind": back["kind"], "level": f"amount/{level}"}
+    for text in (said, plain):
+        assert measure_stated(after, SOURCE, text, 95, either_way=True)["stated_error"] == 0
+        # Swapped, the text is wrong either way; and an index has said which of them it is.
+        assert (measure_stated(SOURCE, after, text, 95, either_way=True)["stated_error"] or 0) > 0
+        assert (measure_stated(after, SOURCE, text, 95)["stated_error"] or 0) > 0

@@ -4,7 +4,8 @@ Source and result are encoded from the same decoded pixels with the same setting
 same pixels wherever no block of the edit lies, whatever the photo's own format was.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,15 +15,17 @@ import numpy as np
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
-from iedf_assets.core.errors import StorageError, WorkerError
+from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
+from iedf_assets.core.reasons import STAGED_FILES_DAMAGED
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import second_opinion
 from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.scoring.stated import measure_stated
+from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
 
 # Layers differ from their source along the outline, which takes about this share of a picture with a thing
@@ -65,6 +68,9 @@ class PairRequest:
         output: folder of the staged item.
         row: columns of its row that are known before.
         inputs: the two folders → name → checksum of their files.
+        below: the fields of the requests of edits that are in its source already, in their order: those of
+            the turns before.
+        source_checksum: of the published file that is its source then.
     """
 
     key: str
@@ -93,6 +99,26 @@ class PairRequest:
     output: str
     row: dict[str, Any]
     inputs: dict[str, dict[str, str]]
+    below: list[dict[str, Any]] = field(default_factory=list)
+    source_checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """An edit as it is laid over a picture.
+
+    Attributes:
+        mask, result_mask, alpha, allowed: see `core.pictures.masks`.
+        patch: the edited pixels.
+        motion: how far a model's picture lay from the photo.
+    """
+
+    mask: Pixels
+    result_mask: Pixels | None
+    alpha: Pixels
+    allowed: Pixels
+    patch: Pixels
+    motion: Scores
 
 
 def finish(request: PairRequest, folder: Path) -> Row:
@@ -110,55 +136,90 @@ def finish(request: PairRequest, folder: Path) -> Row:
         WorkerError: the edited pixels do not cover the region that the edit shows in.
     """
     subtype = SUBTYPES[request.subtype]
-    source = read_photo(
+    photo = read_photo(
         Path(request.path),
         max_pixels=request.max_pixels,
         max_megapixels=request.max_megapixels,
         expected_id=request.source_id,
     ).rgb
+    source = edited_so_far(photo, [PairRequest(**step) for step in request.below])
+    source_file = encode_jpeg(source, request.quality)
+    _require_same(request, source_file)
     if subtype.tier == "stated":
-        return _finish_stated(request, source, folder)
+        return _finish_stated(request, source_file, folder)
+    edit = _edit_of(request, photo)
+    pixels = composite(source, edit.patch, edit.alpha, request.x, request.y)
+    result_file = encode_jpeg(pixels, request.quality)
+    mask, allowed, result_mask = edit.mask, edit.allowed, edit.result_mask
+    masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
+    (folder / "source.jpg").write_bytes(source_file)
+    (folder / "result.jpg").write_bytes(result_file)
+    for name, region in masks.items():
+        if region is not None:
+            (folder / name).write_bytes(encode_png(region))
+    written = decode_jpeg(source_file), decode_jpeg(result_file)
+    recipe = {**request.recipe, "subtype": request.subtype}
+    texts = {role: getattr(request, role) for role in LANGUAGES}
+    scores = measure(*written, mask, allowed, result_mask, recipe, company_of(request, written[0]))
+    scores |= _of_the_making(request) | edit.motion
+    if request.recomposition_error is not None and mask.any():
+        scores["recomposition_thin"] = request.recomposition_error * min(
+            1.0, OUTLINE / max(outline_share(mask), 1e-6)
+        )
+    scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     height, width = source.shape[:2]
+    return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
+
+
+def edited_so_far(photo: Pixels, steps: Iterable[PairRequest]) -> Pixels:
+    """A photo with edits laid over each other, as it was before it was encoded, uint8 (H, W, 3)."""
+    pixels = photo
+    for step in steps:
+        if SUBTYPES[step.subtype].tier == "stated":
+            stored = decode_jpeg(encode_jpeg(pixels, step.quality))
+            pixels = applied({**step.recipe, "subtype": step.subtype}, stored)
+        else:
+            edit = _edit_of(step, photo)
+            pixels = composite(pixels, edit.patch, edit.alpha, step.x, step.y)
+    return pixels
+
+
+def _edit_of(request: PairRequest, photo: Pixels) -> _Edit:
+    """An edit and the region that it shows in, as it was made of a photo."""
+    subtype = SUBTYPES[request.subtype]
+    height, width = photo.shape[:2]
     silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
     alpha = region_alpha(subtype, silhouette, result_mask, reach, _feather(request, subtype, reach))
     allowed = allowed_region(alpha)
     patch = decode(Path(request.edit_folder) / "picture.png")
-    making = _of_the_making(request)
+    motion: Scores = {}
     if request.made_with is not None and subtype.tier != "global":
-        patch, motion = registered(source, patch, ~allowed)
-        making |= motion
-    source_file = encode_jpeg(source, request.quality)
-    result_file = encode_jpeg(composite(source, patch, alpha, request.x, request.y), request.quality)
-    masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
-    (folder / "source.jpg").write_bytes(source_file)
-    (folder / "result.jpg").write_bytes(result_file)
-    for name, pixels in masks.items():
-        if pixels is not None:
-            (folder / name).write_bytes(encode_png(pixels))
-    written = decode_jpeg(source_file), decode_jpeg(result_file)
-    recipe = {**request.recipe, "subtype": request.subtype}
-    texts = {role: getattr(request, role) for role in LANGUAGES}
-    scores = measure(*written, mask, allowed, result_mask, recipe, company_of(request, written[0]))
-    scores |= making
-    if request.recomposition_error is not None and mask.any():
-        scores["recomposition_thin"] = request.recomposition_error * min(
-            1.0, OUTLINE / max(outline_share(mask), 1e-6)
+        patch, motion = registered(photo, patch, ~allowed)
+    return _Edit(mask, result_mask, alpha, allowed, patch, motion)
+
+
+def _require_same(request: PairRequest, source_file: bytes) -> None:
+    """See that a turn begins with the published result of the one before, byte by byte.
+
+    Raises:
+        SourceError: it comes out otherwise now.
+    """
+    if request.source_checksum not in {None, content_hash(source_file)}:
+        raise SourceError(
+            STAGED_FILES_DAMAGED, "the edits before it do not make the picture that was published, any more"
         )
-    scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
-    return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
 
 
-def _finish_stated(request: PairRequest, source: Pixels, folder: Path) -> Row:
+def _finish_stated(request: PairRequest, source_file: bytes, folder: Path) -> Row:
     """The result is made here, of what the published source decodes to, so that anybody can make it again."""
     recipe = {**request.recipe, "subtype": request.subtype}
-    source_file = encode_jpeg(source, request.quality)
     published = decode_jpeg(source_file)
     result_file = encode_jpeg(applied(recipe, published), request.quality)
     (folder / "source.jpg").write_bytes(source_file)
     (folder / "result.jpg").write_bytes(result_file)
-    height, width = source.shape[:2]
+    height, width = published.shape[:2]
     texts = {role: getattr(request, role) for role in LANGUAGES}
     scores = measure_stated(published, decode_jpeg(result_file), recipe, request.quality)
     scores |= _of_the_making(request)

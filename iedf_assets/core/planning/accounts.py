@@ -9,6 +9,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.storage.keys import try_of_name
 
 # The reason of what waits because a limit is reached.
 HELD = "held_by_limit"
@@ -84,11 +85,12 @@ def slots_of(book: Book) -> Slots:
     ends: Counter[str] = Counter()
     tries = 0
     for source in book.editable:
-        firsts = [*book.keys.slots(source.source_id), *book.derived_of([source])]
-        for slot in firsts:
-            under_way = [statuses.get(one.name) for one in book.tries_of(slot)]
-            tries += len(under_way)
-            ends[under_way[-1] if under_way[-1] in {"published", "rejected"} else "open"] += 1
+        # The last try of each is the one that counts.
+        under_way = {}
+        for slot in book.slots_of([source]):
+            under_way[try_of_name(slot.name)[0]] = statuses.get(slot.name)
+            tries += 1
+        ends.update(end if end in {"published", "rejected"} else "open" for end in under_way.values())
     return Slots(ends.total(), ends["published"], ends["open"], ends["rejected"], tries)
 
 
@@ -103,8 +105,9 @@ def survival_of(book: Book) -> Survival:
     for source in book.editable:
         if not needs_layers or book.keys.layers_key(source.source_id) in done:
             decomposed += 1
-            planned += len(book.keys.slots(source.source_id)) + sum(1 for _ in book.derived_of([source]))
-            tries += sum(1 for _ in book.slots_of([source]))
+            names = [slot.name for slot in book.slots_of([source])]
+            planned += len({try_of_name(name)[0] for name in names})
+            tries += len(names)
     return Survival(
         book.name,
         found=sum(sources.values()),

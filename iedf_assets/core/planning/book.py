@@ -219,7 +219,7 @@ class Book:
                 tries = list(self.tries_of(slot))
                 yield from tries
                 last.append(tries[-1])
-            yield from self.keys.derived(last, self.has_published)
+            yield from self.keys.derived(last, self.has_published, self.is_turned_down)
 
     def derived_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
         """Those alone that are derived of published pairs."""
@@ -239,8 +239,12 @@ class Book:
         """The tries of a slot, from its first one, up to the one that counts now."""
         yield slot
         following = self.keys.next_try(slot)
-        if following and self.turned_down.get(slot.name) == slot.verdict_key:
+        if following and self.is_turned_down(slot):
             yield from self.tries_of(following)
+
+    def is_turned_down(self, slot: Slot) -> bool:
+        """Whether another try of a slot is due, if it has one left."""
+        return self.turned_down.get(slot.name) == slot.verdict_key
 
     def layers_row(self, source_id: str) -> Row | None:
         """The decomposition of a source under the present profile."""

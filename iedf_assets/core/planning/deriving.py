@@ -1,26 +1,36 @@
 """What is made of published pairs: the rows of their edits, which nothing is rendered for, and the requests.
 
 A derived slot comes due when all that it is made of is published as it is planned now, in a wave after that
-of its photo's own edits. See `Keys.derived` for which there are.
+of its photo's own edits. Which there are is in `core.storage.derived_slots`.
 """
 
-from iedf_assets.core.edits import instructions
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+
+from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.inverses import inverted
 from iedf_assets.core.edits.recipes import Recipe, Subject, Unplannable
+from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pairs.inverses import InverseRequest
+from iedf_assets.core.pairs.making import AnyPair
 from iedf_assets.core.pairs.samples import published_files
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.drawing import NOT_TOLD_APART, is_told_apart_of, seed_of, subject_of
+from iedf_assets.core.planning.laying import EDITS_OVERLAP, edited_objects, is_apart
 from iedf_assets.core.planning.materials import (
     asks_opinion,
     attempts_of,
     layers_inputs,
     others_of,
+    pair_request,
 )
+from iedf_assets.core.storage.derived_slots import chain_of, is_turn
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, derived_id, seed_from
 from iedf_assets.core.storage.naming import SampleKey
+
+_Drawn = tuple[Recipe, Subject] | Unplannable
 
 
 def derived_row(book: Book, slot: Slot, layers: Row) -> Row:
@@ -29,48 +39,137 @@ def derived_row(book: Book, slot: Slot, layers: Row) -> Row:
     Args:
         layers: the row of the photo's decomposition.
     """
-    parent = book.edits[slot.parents[0].edit_key]
-    known = {name: parent[name] for name in ("source_id", "layers_key", "scene", "backend", "model_revision")}
+    parents = [book.edits[parent.edit_key] for parent in slot.parents]
+    shared = ("source_id", "layers_key", "scene", "backend", "model_revision", "made_with")
     row: Row = {
-        **known,
+        **{name: parents[-1][name] for name in shared},
         "key": slot.edit_key,
         "task": slot.subtype.task,
         "subtype": slot.subtype.name,
         "variant": slot.variant,
         "attempts": 0,
     }
-    drawn = _inverse(slot, parent["recipe"], layers)
+    drawn = _drawn(book, slot, layers)
     if isinstance(drawn, Unplannable):
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
     recipe, subject = drawn
-    seed, size = seed_from(seed_of(book, slot, 1), slot.role), (layers["width"], layers["height"])
-    objects = layers["objects"] or []
-    recipe = instructions.phrased(recipe, seed, book.category.plain_share, subject, objects, size)
+    identity = derived_id(slot.role, [parent["edit_id"] for parent in parents], _own_recipe(slot, recipe))
+    size, objects = (layers["width"], layers["height"]), layers["objects"] or []
+    # Nobody is beside what has moved meanwhile.
+    beside = [] if is_turn(slot) else objects
+    seed = seed_from(seed_of(book, slot, 1), slot.role)
+    recipe = instructions.phrased(recipe, seed, book.category.plain_share, subject, beside, size)
     chinese, english = instructions.write(recipe, subject, *size, seed)
     return {
         **row,
         "status": "done",
-        "edit_id": derived_id(slot.role, [parent["edit_id"]]),
+        "edit_id": identity,
         "recipe": recipe,
         "instruction_ch": chinese,
         "instruction_en": english,
-        "made_with": parent["made_with"],
         "recomposition_error": None,
         "judged": None,
     }
 
 
-def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None) -> InverseRequest:
+def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> AnyPair:
     """The request to finish a derived slot that is due.
 
     Args:
         edit: its row of edited_images.
         known: its row of edit_pairs, if there is one.
+        path: of the photo, on disk.
     """
+    make = _turn_request if is_turn(slot) else _inverse_request
+    row = {
+        "key": slot.pair_key,
+        "edit_key": slot.edit_key,
+        "edit_id": edit["edit_id"],
+        "source_id": slot.source_id,
+        "attempts": attempts_of(known),
+    }
+    return make(book, slot, edit, row, path)
+
+
+def _drawn(book: Book, slot: Slot, layers: Row) -> _Drawn:
+    """The recipe of a derived slot and its object as it finds it, or why there is none."""
+    if not is_turn(slot):
+        return _inverse(slot, book.edits[slot.parents[0].edit_key]["recipe"], layers)
+    if len(slot.parents) > 1:
+        return _turn(book, slot, layers)
+    limits = getattr(book.category.recipes, slot.subtype.name)
+    seed = seed_from(seed_of(book, slot, 1), slot.role)
+    tone = recipes.draw(slot.subtype.name, seed, {}, layers["width"], layers["height"], limits)
+    return tone if isinstance(tone, Unplannable) else (tone, {})
+
+
+def _inverse(slot: Slot, recipe: Recipe, layers: Row) -> _Drawn:
+    (parent,) = slot.parents
+    objects = layers["objects"] or []
+    one = object_of(objects, recipe) if parent.subtype.needs != "none" else {}
+    drawn = inverted(recipe, subject_of(parent, one) if one else {})
+    if isinstance(drawn, Unplannable) or not one:
+        return drawn
+    return drawn if _is_meant(drawn[1], objects, layers) else _not_told_apart(one)
+
+
+def _turn(book: Book, slot: Slot, layers: Row) -> _Drawn:
+    """Another edit of the photo, laid over those of the turns before it."""
+    last, step = slot.parents
+    recipe = {name: value for name, value in book.edits[step.edit_key]["recipe"].items() if name not in _SAID}
+    done = [(before, book.edits[before.edit_key]["recipe"]) for before in chain_of(last)]
+    if not all(is_apart(book.category, layers, (step, recipe), before) for before in done):
+        return Unplannable(EDITS_OVERLAP, "it shows where an edit before it does")
+    one = subject_of(step, object_of(layers["objects"], recipe))
+    objects = edited_objects(layers["objects"], done)
+    meant = step.subtype.mask_of != "object" or _is_meant(one, objects, layers)
+    return (recipe, one) if meant else _not_told_apart(one)
+
+
+# What a recipe says of its words alone.
+_SAID = ("phrasing", "beside")
+
+
+def _is_meant(one: Subject, objects: Iterable[Row], layers: Row) -> bool:
+    return is_told_apart_of(one, objects, layers["width"], layers["height"])
+
+
+def _not_told_apart(one: Subject) -> Unplannable:
+    return Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one by then")
+
+
+def _own_recipe(slot: Slot, recipe: Recipe) -> Recipe | None:
+    """The recipe where it was drawn for this slot, and does not follow from what it is made of."""
+    return recipe if is_turn(slot) and len(slot.parents) == 1 else None
+
+
+def _turn_request(book: Book, slot: Slot, edit: Row, row: Row, path: str) -> PairRequest:
+    def of(step: Slot) -> PairRequest:
+        return pair_request(book, step, book.edits[step.edit_key], None, path)
+
+    below = [of(step) for step in chain_of(slot.parents[0])]
+    inputs = {folder: files for step in below for folder, files in step.inputs.items()}
+    base = of(slot.parents[1]) if len(slot.parents) > 1 else pair_request(book, slot, edit, None, path)
+    return replace(
+        base,
+        key=slot.pair_key,
+        edit_id=edit["edit_id"],
+        recipe=edit["recipe"],
+        judged=None,
+        instruction_ch=edit["instruction_ch"],
+        instruction_en=edit["instruction_en"],
+        output=str(book.layout.staged("edit_pairs", slot.pair_key)),
+        row=row,
+        inputs=inputs | base.inputs,
+        below=[asdict(step) for step in below],
+        source_checksum=book.pairs[slot.parents[0].pair_key]["checksums"]["result.jpg"],
+    )
+
+
+def _inverse_request(book: Book, slot: Slot, edit: Row, row: Row, _path: str) -> InverseRequest:
     (parent,) = slot.parents
     made = book.edits[parent.edit_key]
-    layers = book.layers.get(slot.layers_key, {})
-    objects = layers.get("objects") or []
+    objects = book.layers.get(slot.layers_key, {}).get("objects") or []
     one = object_of(objects, made["recipe"]) if parent.subtype.needs != "none" else {}
     folder = book.layout.staged("image_layers", slot.layers_key)
     files = published_files(book.layout, SampleKey.parse(book.published[parent.name].sample_key))
@@ -90,24 +189,6 @@ def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None) -> Inv
         instruction_ch=edit["instruction_ch"],
         instruction_en=edit["instruction_en"],
         output=str(book.layout.staged("edit_pairs", slot.pair_key)),
-        row={
-            "key": slot.pair_key,
-            "edit_key": slot.edit_key,
-            "edit_id": edit["edit_id"],
-            "source_id": slot.source_id,
-            "attempts": attempts_of(known),
-        },
+        row=row,
         inputs=layers_inputs(book, edit) if one else {},
     )
-
-
-def _inverse(slot: Slot, recipe: Recipe, layers: Row) -> tuple[Recipe, Subject] | Unplannable:
-    (parent,) = slot.parents
-    objects = layers["objects"] or []
-    one = object_of(objects, recipe) if parent.subtype.needs != "none" else {}
-    drawn = inverted(recipe, subject_of(parent, one) if one else {})
-    if isinstance(drawn, Unplannable) or not one:
-        return drawn
-    if len(objects) > 1 and not is_told_apart_of(drawn[1], objects, layers["width"], layers["height"]):
-        return Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one where it ends up")
-    return drawn

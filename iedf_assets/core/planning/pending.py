@@ -104,7 +104,9 @@ def _through(book: Book) -> Callable[[str], bool]:
         last = [[*book.tries_of(slot)][-1] for slot in slots] if book.category.derive.any else []
         # What is derived of a pair that nothing new comes of stays as it is, too.
         return all(
-            is_slot_through(slot) for slot in book.keys.derived(last, book.has_published) if book.is_due(slot)
+            is_slot_through(slot)
+            for slot in book.keys.derived(last, book.has_published, book.is_turned_down)
+            if book.is_due(slot)
         )
 
     def is_slot_through(slot: Slot) -> bool:

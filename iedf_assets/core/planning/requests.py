@@ -5,21 +5,14 @@ All look rows up by their keys, so they take a book as `Book.at_work` gives it.
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
-from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pairs.making import AnyPair
-from iedf_assets.core.pictures.layers import object_of, silhouette_file
+from iedf_assets.core.pictures.layers import object_of
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.deriving import derived_request, derived_row
 from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
 from iedf_assets.core.planning.holding import is_held
-from iedf_assets.core.planning.materials import (
-    asks_opinion,
-    attempts_of,
-    checksums_of,
-    layers_inputs,
-    others_of,
-)
+from iedf_assets.core.planning.materials import attempts_of, layers_inputs, pair_request
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
@@ -147,9 +140,9 @@ def pair_requests(book: Book, photos: dict[str, str]) -> list[AnyPair]:
             if edit is None or edit["status"] != "done" or book.is_usable(known, folder) or path is None:
                 continue
             if not slot.parents:
-                requests.append(_pair_request(book, slot, edit, known, path))
+                requests.append(pair_request(book, slot, edit, known, path))
             elif book.is_due(slot):
-                requests.append(derived_request(book, slot, edit, known))
+                requests.append(derived_request(book, slot, edit, known, path))
     return requests
 
 
@@ -183,46 +176,3 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "instruction_ch": chinese,
         "instruction_en": english,
     }
-
-
-def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
-    encoding = book.category.encoding
-    layers = book.layers.get(slot.layers_key, {})
-    one = object_of(layers.get("objects") or [], edit["recipe"]) if slot.subtype.needs != "none" else {}
-    folder = book.layout.staged("image_layers", slot.layers_key)
-    made_later = edit["recomposition_error"]
-    error = layers.get("recomposition_error") if made_later is None else made_later
-    return PairRequest(
-        key=slot.pair_key,
-        edit_id=edit["edit_id"],
-        source_id=slot.source_id,
-        path=path,
-        max_megapixels=book.profile.max_megapixels,
-        max_pixels=book.profile.sources.max_pixels,
-        subtype=slot.subtype.name,
-        recipe=edit["recipe"],
-        edit_folder=str(book.layout.staged("edited_images", slot.edit_key)),
-        x=edit["x"],
-        y=edit["y"],
-        silhouette=str(folder / silhouette_file(one, slot.subtype)) if one else None,
-        object=one,
-        others=others_of(layers.get("objects") or [], one, folder),
-        asks=asks_opinion(book, slot, one),
-        made_with=edit["made_with"],
-        judged=edit["judged"],
-        quality=encoding.jpeg_quality,
-        margin=encoding.margin,
-        feather=encoding.feather,
-        recomposition_error=error if slot.subtype.needs == "layers" else None,
-        instruction_ch=edit["instruction_ch"],
-        instruction_en=edit["instruction_en"],
-        output=str(book.layout.staged("edit_pairs", slot.pair_key)),
-        row={
-            "key": slot.pair_key,
-            "edit_key": slot.edit_key,
-            "edit_id": edit["edit_id"],
-            "source_id": slot.source_id,
-            "attempts": attempts_of(known),
-        },
-        inputs=layers_inputs(book, edit) | checksums_of(book, "edited_images", edit),
-    )

@@ -31,6 +31,7 @@ from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is_turned_down, numbered
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
+from iedf_assets.core.storage.derived_slots import chain_of, is_turn
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
 from iedf_assets.core.storage.ledger import Ledger
@@ -161,7 +162,7 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
                 sorting.sort(slot, first.name)
                 last.append(slot)
                 slot = candidates.keys.next_try(slot) if sorting.is_turned_down(slot) else None
-        for derived in candidates.keys.derived(last, sorting.is_published):
+        for derived in candidates.keys.derived(last, sorting.is_published, sorting.is_turned_down):
             sorting.sort_derived(derived)
     return sorting.judged, candidates.previous.only(sorting.kept)
 
@@ -226,7 +227,7 @@ class _Sorting:
             return
         before = candidates.before.get(slot.name)
         parents = [self._parent(parent) for parent in slot.parents]
-        origin = _origin(slot, parents)
+        origin = self._origin(slot, parents)
         stays = before if before and (before["derived_from"] or {}).get("edits") == origin["edits"] else None
         due = all(
             parent and parent.pair_key == wanted.pair_key
@@ -260,22 +261,23 @@ class _Sorting:
             return parent
         return parent._replace(pair_key=row["pair_key"]) if row["edit_id"] == parent.edit_id else None
 
+    def _origin(self, slot: Slot, parents: Sequence[_Parent | None]) -> Row:
+        """What a derived pair is made as and of; of a turn also the chain, by its first sample."""
+        there = [parent for parent in parents if parent]
+        told: Row = {
+            "as": slot.role,
+            "edits": [parent.edit_id for parent in there],
+            "of": [parent.sample_key for parent in there],
+        }
+        head = self._parent(chain_of(slot)[0]) if is_turn(slot) else None
+        return told | {"chain": head.sample_key} if head else told
+
     def _add(self, slot: Slot, row: Row | None) -> None:
         """A slot's new row, or none where it keeps the one that it had."""
         if row is None:
             self.kept.append(slot.name)
         else:
             self.judged[slot.name] = row
-
-
-def _origin(slot: Slot, parents: Sequence[_Parent | None]) -> Row:
-    """What a derived pair is made as and of."""
-    there = [parent for parent in parents if parent]
-    return {
-        "as": slot.role,
-        "edits": [parent.edit_id for parent in there],
-        "of": [parent.sample_key for parent in there],
-    }
 
 
 def judge(candidates: Candidates, slot: Slot, before: Row | None) -> Row:

@@ -169,11 +169,13 @@ def _lint(layout: Layout, threads: int, report: Report) -> list[Issue]:
 
 def _write_index(layout: Layout, groups: dict[str, str], share: float) -> None:
     folder = layout.relative(layout.dataset)
+    told = (row["derived_from"] for row in verdicts_of_all(layout, ("published",), ("derived_from",)))
+    heads = {json.loads(one).get("chain") for one in told if one}
 
     def entries() -> Iterator[Row]:
         before: dict[str, Row] | None = None
         for row in verdicts_of_all(layout, ("published",), INDEXED):
-            entry = entry_of(layout, folder, row)
+            entry = entry_of(layout, folder, row, heads)
             if None in {row["instruction_ch"], row["tier"]}:
                 # Rows that are being made anew are not there yet; what is published is what they said.
                 before = before or {old["sample_key"]: old for old in read_journal(layout.index)}

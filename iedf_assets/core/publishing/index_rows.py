@@ -8,7 +8,7 @@ the first time later: the rows that bring something new come first in `index.jso
 import csv
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,6 +19,7 @@ import polars as pl
 from iedf_assets.core.judging.inspection_cache import known_of, measured_of
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES
+from iedf_assets.core.storage.derived_slots import turn_of
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import write_table
@@ -35,17 +36,18 @@ INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruc
            "checksums", "derived_from")  # fmt: skip
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with", "measured", "inverse_of",
+    "width", "height", "made_with", "measured", "inverse_of", "chain", "turn",
 )  # fmt: skip
-_NUMBERS = ("width", "height")
+_NUMBERS = ("width", "height", "turn")
 
 
-def entry_of(layout: Layout, folder: str, row: Row) -> Row:
+def entry_of(layout: Layout, folder: str, row: Row, heads: Collection[str] = ()) -> Row:
     """The row of a sample in `index.jsonl`; its split is still null.
 
     Args:
         folder: the dataset's, relative to the outputs.
         row: of the joined manifests, with the columns `INDEXED`.
+        heads: the keys of the samples that chains begin with.
     """
     sample = SampleKey.parse(row["sample_key"])
     known = known_of(layout, sample)
@@ -56,7 +58,7 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         "result_mask_path": layout.relative(known.result_mask) if known.result_mask else None,
         "made_with": json.loads(row["made_with"]) if row["made_with"] else None,
         "measured": _measured(row),
-        **_derived(row),
+        **_derived(row, heads),
     }
     values = {
         "sample_id": f"{sample.number:05d}",
@@ -72,10 +74,15 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
     return {column: values[column] if column in values else row[column] for column in INDEX_COLUMNS}
 
 
-def _derived(row: Row) -> Row:
+def _derived(row: Row, heads: Collection[str]) -> Row:
     """What a sample is made of, by the keys of other samples."""
     told = json.loads(row["derived_from"] or "{}")
-    return {"inverse_of": told["of"][0] if told.get("as") == "inverse" else None}
+    chain = row["sample_key"] if row["sample_key"] in heads else told.get("chain")
+    return {
+        "inverse_of": told["of"][0] if told.get("as") == "inverse" else None,
+        "chain": chain,
+        "turn": turn_of(told.get("as", "")) if chain else None,
+    }
 
 
 def _measured(row: Row) -> Row | None:

@@ -7,16 +7,16 @@ anything.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.derive import INVERSES
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
+from iedf_assets.core.storage.derived_slots import children
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
 SOURCES_VERSION = 1
@@ -75,9 +75,7 @@ class Slot:
         A derived one is called by the slot that it goes back to, whichever its try, and by its role:
         `<source_id>/move/0+inverse`.
         """
-        if self.parents:
-            return f"{self.place}+{self.role}"
-        return name_of_try(self.place, self.number)
+        return name_of_try(f"{self.place}+{self.role}" if self.parents else self.place, self.number)
 
     @property
     def place(self) -> str:
@@ -159,6 +157,11 @@ class Keys:
         ]
         self._tries = category.tries
         self._derive = category.derive
+        self._drawing = {
+            name: [profile.seed, getattr(category.recipes, name).model_dump()]
+            for name, subtype in SUBTYPES.items()
+            if subtype.tier == "stated"
+        }
 
     @staticmethod
     def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
@@ -216,38 +219,57 @@ class Keys:
         )
         return self._try(slot.source_id, slot.layers_key, place, slot.number + 1)
 
-    def derived(self, slots: Iterable[Slot], is_published: Callable[[Slot], bool]) -> Iterator[Slot]:
+    def derived(
+        self,
+        slots: Iterable[Slot],
+        is_published: Callable[[Slot], bool],
+        is_turned_down: Callable[[Slot], bool],
+    ) -> Iterator[Slot]:
         """Every slot that is derived of some of a source, each after those that it is made of.
+
+        Of each the tries come up to the one that counts.
 
         Args:
             slots: at the try that counts.
             is_published: whether the dataset has a pair of a slot; of a derived one it is asked after that
                 has been handed out.
+            is_turned_down: whether another try of a slot is due, asked likewise.
         """
         if not self._derive.any:
             return
         published = [slot for slot in slots if is_published(slot)]
         seen: set[str] = set()
-        while new := [slot for slot in self._children(published) if slot.name not in seen]:
-            for slot in new:
-                seen.add(slot.name)
-                yield slot
-                if is_published(slot):
-                    published.append(slot)
+        while new := [tries for tries in self._children(published) if tries[0].name not in seen]:
+            for tries in new:
+                seen.add(tries[0].name)
+                for slot in tries:
+                    yield slot
+                    if is_published(slot):
+                        published.append(slot)
+                    if not is_turned_down(slot):
+                        break
 
-    def _children(self, published: Sequence[Slot]) -> Iterator[Slot]:
-        """What is derived of published slots of one source."""
-        for slot in published:
-            if self._derive.inverse and not slot.parents and slot.subtype.name in INVERSES:
-                yield self._child("inverse", SUBTYPES[INVERSES[slot.subtype.name]], slot)
+    def _children(self, published: list[Slot]) -> Iterator[list[Slot]]:
+        return (tries for tries in children(self._derive, published, self._child) if tries)
 
-    def _child(self, role: str, subtype: Subtype, *parents: Slot) -> Slot:
-        first = parents[0]
-        edit = digest("derived", DERIVED_VERSION, role, [parent.edit_key for parent in parents])
+    def _child(self, role: str, subtype: Subtype, parents: tuple[Slot, ...], number: int) -> Slot:
+        first, told = parents[0], [parent.edit_key for parent in parents]
+        # What is drawn anew depends on more than what it is made of.
+        drawn = [self._drawing[subtype.name]] if subtype.tier == "stated" and role != "inverse" else []
+        edit = digest("derived", DERIVED_VERSION, role, told, subtype.name, *drawn)
         pair = _joined(self._pair, edit)
         verdict = _joined(self._verdict, pair)
         return Slot(
-            first.source_id, subtype, first.variant, 1, first.layers_key, edit, pair, verdict, role, parents
+            source_id=first.source_id,
+            subtype=subtype,
+            variant=first.variant,
+            number=number,
+            layers_key=first.layers_key,
+            edit_key=edit,
+            pair_key=pair,
+            verdict_key=verdict,
+            role=role,
+            parents=parents,
         )
 
     def _try(self, source_id: str, layers: str, place: int, number: int) -> Slot:
@@ -257,9 +279,9 @@ class Keys:
         return Slot(source_id, subtype, variant, number, layers, edit, pair, _joined(self._verdict, pair))
 
 
-def derived_id(role: str, edit_ids: list[str]) -> str:
-    """The identity of an edit that is made as something of published ones."""
-    return digest("derived", role, edit_ids, DERIVED_VERSION)[:16]
+def derived_id(role: str, edit_ids: list[str], drawn: dict[str, Any] | None = None) -> str:
+    """The identity of an edit that is made as something of published ones, perhaps by a recipe of its own."""
+    return digest("derived", role, edit_ids, DERIVED_VERSION, *([drawn] if drawn else []))[:16]
 
 
 def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:

@@ -30,7 +30,9 @@ def plant_in(folder: Path, *changes: str) -> Plant:
 
 
 def inverses(plant: Plant) -> list[Slot]:
-    return [slot for first in plant.slots for slot in plant.keys.derived([first], lambda _: True)]
+    return [
+        slot for first in plant.slots for slot in plant.keys.derived([first], lambda _: True, lambda _: False)
+    ]
 
 
 def make_inverse(plant: Plant, slot: Slot) -> None:

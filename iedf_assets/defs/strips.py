@@ -14,7 +14,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.thumbnails import data_uri, load_small, strip
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import KNOWN
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.naming import SampleKey
 from iedf_assets.defs.metadata import Metadata
@@ -65,7 +65,7 @@ def rejects_strip(book: Book) -> Metadata:
         folder = book.layout.rejected(edit_id) if edit_id else None
         # What was turned down before it was made has no picture.
         if folder and (folder / "result.jpg").exists():
-            shown.append((f"{slot}: {detail}", _files(folder, SUBTYPES[subtype].tier)))
+            shown.append((f"{slot}: {detail}", _files(folder, KNOWN[subtype].tier)))
     return labelled("rejects: source, mask, result", shown)
 
 
@@ -94,7 +94,7 @@ def _tile(path: Path) -> Pixels:
 
 
 def _sample_files(dataset: Path, key: SampleKey) -> tuple[Path, ...]:
-    known = SUBTYPES.get(key.subtype)
+    known = KNOWN.get(key.subtype)
     roles = ("source", "result") if known and known.tier == "stated" else ("source", "mask", "result")
     return tuple(dataset / key.file(role) for role in roles)
 

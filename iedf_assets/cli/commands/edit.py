@@ -8,6 +8,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -18,7 +19,7 @@ from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Category, Profile
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, Task
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.storage.ownership import OwnFiles
 from iedf_assets.defs.category_loop import run_category
@@ -139,7 +140,7 @@ def stem_of(image: Path) -> str:
 def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -> Profile:
     try:
         category = Category(
-            task=SUBTYPES[subtype].task,
+            task=cast("Task", SUBTYPES[subtype].task),
             subtypes={subtype: 1},
             plain_share=profile.plain_share,
             filters=profile.filters,

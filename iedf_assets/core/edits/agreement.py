@@ -10,8 +10,8 @@ from iedf_assets.core.edits.instructions import LARGE, SMALL
 from iedf_assets.core.edits.readings import Reading, contradictions, disagreements, read
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.profile.bank import Language
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.bank import Language, bank
+from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES
 
 LANGUAGES: dict[str, Language] = {"instruction_ch": "ch", "instruction_en": "en"}
 # A place or a size is wrong when it is off by more than this: shares of a side, and a factor of the area.
@@ -63,9 +63,38 @@ def faults(
     return list(dict.fromkeys(found))
 
 
+def composed_faults(texts: Mapping[str, str], recipe: Mapping[str, Any] | None) -> list[str] | None:
+    """Everything that the instructions of several edits at once say wrongly; None when none can be read.
+
+    Where each object is, the mask of all of them does not tell.
+
+    Args:
+        recipe: the complete one, with its `edits`; None when only the texts tell of it.
+    """
+    parts = {role: text.split(bank().words[LANGUAGES[role]].also) for role, text in texts.items()}
+    said = {role: [read(part, LANGUAGES[role]) for part in told] for role, told in parts.items()}
+    read_through = {role: [part for part in told if part] for role, told in said.items() if all(told)}
+    if not read_through:
+        return None
+    found: list[str] = []
+    for told in read_through.values():
+        edits = recipe["edits"] if recipe else told
+        if len(told) != len(edits) or len(told) < 2:
+            found.append(f"edits: the text asks for {len(told)}, the pair is one of {len(edits)}")
+        for reading, edit in zip(told, recipe["edits"] if recipe else (), strict=False):
+            found += disagreements(reading, dict(edit))
+    if len(read_through) == len(LANGUAGES):
+        for pair in zip(*(read_through[role] for role in LANGUAGES), strict=False):
+            found += contradictions(*pair)
+    return list(dict.fromkeys(found))
+
+
 def instruction_faults(texts: Mapping[str, str], recipe: Mapping[str, Any], mask: Pixels) -> int | None:
     """The number of `faults` of a pair's own texts and recipe."""
-    found = faults(readings(texts), recipe["subtype"], recipe, mask)
+    if recipe["subtype"] == COMPOSED.name:
+        found = composed_faults(texts, recipe)
+    else:
+        found = faults(readings(texts), recipe["subtype"], recipe, mask)
     return None if found is None else len(found)
 
 

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from iedf_assets.core.edits.phrases import (
@@ -25,6 +25,11 @@ _MIDDLE = (0.4, 0.6)
 # shares of the picture's width; and they stand on a level by this share of the lower one's height.
 _NEAR, _TOUCHING, _AWAY, _BESIDE = 0.08, 0.02, 0.12, 0.5
 # Tasks whose object is the subject of the picture.
+# What a phrase has that says more than what is to be done.
+_LONG: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:please|and|without|leaving|keeping|unchanged)\b"),
+    "ch": re.compile("请|并|保持|不变|其他|其余|背景"),
+}
 _OF_SUBJECTS = ("consistency_edit", "portrait_attribute")
 
 
@@ -83,6 +88,22 @@ def write(recipe: Recipe, subject: Subject, width: int, height: int, seed: int) 
     return chinese, english
 
 
+def write_composed(
+    edits: Sequence[tuple[Recipe, Subject]], width: int, height: int, seed: int
+) -> tuple[str, str]:
+    """One instruction for several edits, in Chinese and in English, of short exact phrases.
+
+    Args:
+        edits: the recipe of each, and its object.
+    """
+    rng = random.Random(f"instruction {seed}")  # noqa: S311  # no secret
+    texts = {language: [_short(language, *edit, (width, height), rng) for edit in edits]
+             for language in LANGUAGES}  # fmt: skip
+    joined = {language: bank().words[language].also.join(parts) for language, parts in texts.items()}
+    chinese, english = (text[0].upper() + text[1:] for text in joined.values())
+    return chinese, english
+
+
 def object_name(subject: Subject, width: int, height: int, language: Language, noun: str) -> str:
     """What an object is called: by its caption, else by size and colour; and by its place.
 
@@ -126,6 +147,19 @@ def worded(recipe: Recipe, language: Language, name: str, phrase: str) -> str:
     """The instruction in one of the recipe's phrases, for an object that is called `name`."""
     text = phrase.format(it=name, **_values(recipe, language))
     return text[0].upper() + text[1:]
+
+
+def _short(
+    language: Language, recipe: Recipe, subject: Subject, size: tuple[int, int], rng: random.Random
+) -> str:
+    """An instruction that another one can follow: it says nothing of the rest, and begins in lower case."""
+    phrases = [
+        phrase for phrase in phrases_of(key_of(recipe), language) if not _LONG[language].search(phrase)
+    ]
+    words = bank().words[language]
+    noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
+    text = worded(recipe, language, object_name(subject, *size, language, noun), rng.choice(phrases))
+    return text[0].lower() + text[1:]
 
 
 def _write(

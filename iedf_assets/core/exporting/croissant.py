@@ -30,6 +30,9 @@ _MEANING = {
     "split": "the same for all samples of a photo",
     "recipe": "the edit's parameters, JSON",
     "scores": "what was measured, JSON",
+    "inverse_of": "the sample_key of the pair that it is the way back of",
+    "chain": "the sample_key of the first pair of its chain of turns",
+    "turn": "which turn of its chain it is, from 1",
 }
 
 

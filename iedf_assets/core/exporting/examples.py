@@ -70,6 +70,7 @@ class Example:
             "recipe": metadata["recipe"],
             "scores": self.scores,
             **{key: metadata[key] for key in ("source_path", "backend", "model_revision", "made_with")},
+            **{key: metadata[key] for key in ("inverse_of", "chain", "turn")},
         }
 
 

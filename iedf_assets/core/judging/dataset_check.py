@@ -54,7 +54,7 @@ from iedf_assets.core.judging.pair_checks import (
     outside_checks,
 )
 from iedf_assets.core.parallel import Report, silent, stream_map
-from iedf_assets.core.profile.subtypes import SUBTYPES, MaskCheck, Tier, relocates
+from iedf_assets.core.profile.subtypes import KNOWN, MaskCheck, Tier, relocates
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion, second_opinion
 from iedf_assets.core.scoring.scores import Scores
@@ -215,7 +215,7 @@ def _not_run(
 
 
 def _is_judged(inspection: Inspection, check: MaskCheck) -> bool:
-    subtype = SUBTYPES.get(inspection.sample.subtype)
+    subtype = KNOWN.get(inspection.sample.subtype)
     return subtype is not None and check in subtype.mask_checks
 
 
@@ -317,7 +317,7 @@ def _tier(sample: SampleKey, entry: Row | None) -> Tier:
     named = (entry or {}).get("tier")
     if named in get_args(Tier):
         return cast("Tier", named)
-    return SUBTYPES[sample.subtype].tier if sample.subtype in SUBTYPES else "raw"
+    return KNOWN[sample.subtype].tier if sample.subtype in KNOWN else "raw"
 
 
 def _absent(samples: Iterable[SampleKey]) -> list[Issue]:

@@ -22,7 +22,7 @@ import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from iedf_assets.core.edits.agreement import faults, readings, stated_recipe
+from iedf_assets.core.edits.agreement import composed_faults, faults, readings, stated_recipe
 from iedf_assets.core.edits.recipes import Recipe, in_pixels
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
@@ -31,7 +31,7 @@ from iedf_assets.core.pictures.codecs import Pixels, quality_of
 from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
-from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
+from iedf_assets.core.profile.subtypes import COMPOSED, KNOWN, Subtype, relocates
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion
 from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
@@ -159,7 +159,7 @@ def inspect_sample(
 
 def _asks(sample: SampleKey) -> bool:
     """Whether a second opinion says something of such a sample's mask."""
-    return sample.subtype in SUBTYPES and "object" in SUBTYPES[sample.subtype].mask_checks
+    return sample.subtype in KNOWN and "object" in KNOWN[sample.subtype].mask_checks
 
 
 def _company(paths: Mapping[str, Path], known: Known, *, afresh: bool) -> Company | None:
@@ -197,7 +197,10 @@ def _scores(
     if source is None or result is None or mask is None:
         return None, ()
     said = readings(instructions)
-    wrong = faults(said, sample.subtype, recipe, mask)
+    if sample.subtype == COMPOSED.name:
+        wrong = composed_faults(instructions, recipe)
+    else:
+        wrong = faults(said, sample.subtype, recipe, mask)
     stated = recipe or stated_recipe(said, sample.subtype)
     allowed, there = pictures.get("allowed"), pictures.get("result_mask")
     if allowed is not None:
@@ -240,7 +243,7 @@ def _measured_by_the_mask(
     """The scores of a pair whose allowed region nobody names."""
     places = _stated_result_masks(sample, mask, stated)
     there = np.bitwise_or.reduce(places) if places else None
-    subtype = SUBTYPES.get(sample.subtype)
+    subtype = KNOWN.get(sample.subtype)
     widest = widest_region(mask if there is None else mask | there, subtype)
     scores = measure(source, result, mask, widest, there, stated, company)
     if relocates(sample.task, sample.subtype):
@@ -258,7 +261,7 @@ def _measured_by_the_mask(
 
 def _stated_result_masks(sample: SampleKey, mask: Pixels, stated: Recipe) -> list[Pixels]:
     """Where an object may end up by what its instruction says; none when it does not say."""
-    subtype = SUBTYPES.get(sample.subtype)
+    subtype = KNOWN.get(sample.subtype)
     if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
         return []
     found = []

@@ -13,7 +13,7 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.inspection import Inspection, Known, Measured, inspect_sample, state_of
 from iedf_assets.core.judging.lint import Issue
 from iedf_assets.core.parallel import Report, silent, stream_map
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import KNOWN
 from iedf_assets.core.scoring.masks.mask_scores import carried
 from iedf_assets.core.scoring.scores import SCORES_VERSION
 from iedf_assets.core.storage.journal import Row
@@ -118,7 +118,7 @@ def known_of(
     measured: Measured | None = None,
 ) -> Known:
     """What is known of a published sample."""
-    subtype = SUBTYPES.get(sample.subtype)
+    subtype = KNOWN.get(sample.subtype)
     if subtype and subtype.tier == "stated":
         return Known(recipe=recipe)
     result_mask = layout.result_mask(sample) if subtype and subtype.relocates else None

@@ -136,18 +136,13 @@ def finish(request: PairRequest, folder: Path) -> Row:
         WorkerError: the edited pixels do not cover the region that the edit shows in.
     """
     subtype = SUBTYPES[request.subtype]
-    photo = read_photo(
-        Path(request.path),
-        max_pixels=request.max_pixels,
-        max_megapixels=request.max_megapixels,
-        expected_id=request.source_id,
-    ).rgb
+    photo = read_source(request)
     source = edited_so_far(photo, [PairRequest(**step) for step in request.below])
     source_file = encode_jpeg(source, request.quality)
-    _require_same(request, source_file)
+    require_same(request.source_checksum, source_file)
     if subtype.tier == "stated":
         return _finish_stated(request, source_file, folder)
-    edit = _edit_of(request, photo)
+    edit = edit_of(request, photo)
     pixels = composite(source, edit.patch, edit.alpha, request.x, request.y)
     result_file = encode_jpeg(pixels, request.quality)
     mask, allowed, result_mask = edit.mask, edit.allowed, edit.result_mask
@@ -171,6 +166,20 @@ def finish(request: PairRequest, folder: Path) -> Row:
     return {"status": "done", "tier": subtype.tier, "width": width, "height": height, "scores": scores}
 
 
+def read_source(request: PairRequest) -> Pixels:
+    """The photo of a pair at its working size, uint8 (H, W, 3).
+
+    Raises:
+        SourceError: it cannot be read, or is not the one that was scanned.
+    """
+    return read_photo(
+        Path(request.path),
+        max_pixels=request.max_pixels,
+        max_megapixels=request.max_megapixels,
+        expected_id=request.source_id,
+    ).rgb
+
+
 def edited_so_far(photo: Pixels, steps: Iterable[PairRequest]) -> Pixels:
     """A photo with edits laid over each other, as it was before it was encoded, uint8 (H, W, 3)."""
     pixels = photo
@@ -179,12 +188,12 @@ def edited_so_far(photo: Pixels, steps: Iterable[PairRequest]) -> Pixels:
             stored = decode_jpeg(encode_jpeg(pixels, step.quality))
             pixels = applied({**step.recipe, "subtype": step.subtype}, stored)
         else:
-            edit = _edit_of(step, photo)
+            edit = edit_of(step, photo)
             pixels = composite(pixels, edit.patch, edit.alpha, step.x, step.y)
     return pixels
 
 
-def _edit_of(request: PairRequest, photo: Pixels) -> _Edit:
+def edit_of(request: PairRequest, photo: Pixels) -> _Edit:
     """An edit and the region that it shows in, as it was made of a photo."""
     subtype = SUBTYPES[request.subtype]
     height, width = photo.shape[:2]
@@ -200,16 +209,17 @@ def _edit_of(request: PairRequest, photo: Pixels) -> _Edit:
     return _Edit(mask, result_mask, alpha, allowed, patch, motion)
 
 
-def _require_same(request: PairRequest, source_file: bytes) -> None:
-    """See that a turn begins with the published result of the one before, byte by byte.
+def require_same(checksum: str | None, source_file: bytes) -> None:
+    """See that what begins with a published picture does so byte by byte.
+
+    Args:
+        checksum: of the published file; None where there is none.
 
     Raises:
         SourceError: it comes out otherwise now.
     """
-    if request.source_checksum not in {None, content_hash(source_file)}:
-        raise SourceError(
-            STAGED_FILES_DAMAGED, "the edits before it do not make the picture that was published, any more"
-        )
+    if checksum not in {None, content_hash(source_file)}:
+        raise SourceError(STAGED_FILES_DAMAGED, "the picture that was published is not made any more")
 
 
 def _finish_stated(request: PairRequest, source_file: bytes, folder: Path) -> Row:

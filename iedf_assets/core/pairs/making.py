@@ -7,18 +7,27 @@ from typing import Any
 
 from iedf_assets.core.apart.children import Apart
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.pairs.composing import ComposedRequest, compose
 from iedf_assets.core.pairs.finishing import PairRequest, finish
 from iedf_assets.core.pairs.inverses import InverseRequest, turn_round
 from iedf_assets.core.storage.item_loop import attempt, attempted
 from iedf_assets.core.storage.journal import Row
 
-AnyPair = PairRequest | InverseRequest
-_KINDS: dict[str, type[AnyPair]] = {kind.__name__: kind for kind in (PairRequest, InverseRequest)}
+AnyPair = PairRequest | InverseRequest | ComposedRequest
+_KINDS: dict[str, type[AnyPair]] = {
+    kind.__name__: kind for kind in (PairRequest, InverseRequest, ComposedRequest)
+}
 
 
 def make(request: AnyPair, folder: Path) -> Row:
-    """Write a pair's files into an existing folder and measure them; see `finish` and `turn_round`."""
-    return turn_round(request, folder) if isinstance(request, InverseRequest) else finish(request, folder)
+    """Write a pair's files into an existing folder and measure them; as its kind says."""
+    match request:
+        case InverseRequest():
+            return turn_round(request, folder)
+        case ComposedRequest():
+            return compose(request, folder)
+        case _:
+            return finish(request, folder)
 
 
 def made_apart(request: AnyPair, apart: Apart, timeout_s: float) -> Row:

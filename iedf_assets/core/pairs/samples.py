@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
+from iedf_assets.core.profile.subtypes import KNOWN, Subtype
 from iedf_assets.core.storage.files import fresh_folder, place_file, write_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout, SampleKey
@@ -87,7 +87,7 @@ def write_texts(layout: Layout, sample: SampleKey, pair: Pair) -> None:
 
 def published_files(layout: Layout, sample: SampleKey) -> dict[str, str]:
     """The finished files of a published pair, by their staged names → where they lie."""
-    return {name: _target(layout, sample, name) for name in _names(SUBTYPES[sample.subtype])}
+    return {name: _target(layout, sample, name) for name in _names(KNOWN[sample.subtype])}
 
 
 def withdraw(layout: Layout, sample: SampleKey) -> None:
@@ -107,7 +107,7 @@ def is_complete(
         pair: its row of edit_pairs; None when it is not known any more.
         instructions: in Chinese and English; None when they are not known any more.
     """
-    names = _names(SUBTYPES[sample.subtype])
+    names = _names(KNOWN[sample.subtype])
     # Texts as paths: this is asked of every sample, time and again.
     paths = {name: _target(layout, sample, name) for name in names}
     texts = [f"{layout.dataset}/{sample.file(role)}" for role in ("instruction_ch", "instruction_en")]

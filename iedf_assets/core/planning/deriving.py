@@ -6,10 +6,12 @@ of its photo's own edits. Which there are is in `core.storage.derived_slots`.
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from itertools import combinations
 
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.inverses import inverted
 from iedf_assets.core.edits.recipes import Recipe, Subject, Unplannable
+from iedf_assets.core.pairs.composing import ComposedRequest
 from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pairs.inverses import InverseRequest
 from iedf_assets.core.pairs.making import AnyPair
@@ -25,12 +27,16 @@ from iedf_assets.core.planning.materials import (
     others_of,
     pair_request,
 )
+from iedf_assets.core.profile.subtypes import COMPOSED
 from iedf_assets.core.storage.derived_slots import chain_of, is_turn
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, derived_id, seed_from
 from iedf_assets.core.storage.naming import SampleKey
 
 _Drawn = tuple[Recipe, Subject] | Unplannable
+_Told = tuple[Recipe, tuple[str, str]] | Unplannable
+# What a recipe says of its words alone.
+_SAID = ("phrasing", "beside")
 
 
 def derived_row(book: Book, slot: Slot, layers: Row) -> Row:
@@ -49,21 +55,15 @@ def derived_row(book: Book, slot: Slot, layers: Row) -> Row:
         "variant": slot.variant,
         "attempts": 0,
     }
-    drawn = _drawn(book, slot, layers)
-    if isinstance(drawn, Unplannable):
-        return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
-    recipe, subject = drawn
-    identity = derived_id(slot.role, [parent["edit_id"] for parent in parents], _own_recipe(slot, recipe))
-    size, objects = (layers["width"], layers["height"]), layers["objects"] or []
-    # Nobody is beside what has moved meanwhile.
-    beside = [] if is_turn(slot) else objects
-    seed = seed_from(seed_of(book, slot, 1), slot.role)
-    recipe = instructions.phrased(recipe, seed, book.category.plain_share, subject, beside, size)
-    chinese, english = instructions.write(recipe, subject, *size, seed)
+    told = _composed(book, slot, layers) if slot.subtype is COMPOSED else _told(book, slot, layers)
+    if isinstance(told, Unplannable):
+        return {**row, "status": "rejected", "reason": told.reason, "detail": told.detail, "recipe": None}
+    recipe, (chinese, english) = told
+    edit_ids = [parent["edit_id"] for parent in parents]
     return {
         **row,
         "status": "done",
-        "edit_id": identity,
+        "edit_id": derived_id(slot.role, edit_ids, _own_recipe(slot, recipe)),
         "recipe": recipe,
         "instruction_ch": chinese,
         "instruction_en": english,
@@ -80,7 +80,6 @@ def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: 
         known: its row of edit_pairs, if there is one.
         path: of the photo, on disk.
     """
-    make = _turn_request if is_turn(slot) else _inverse_request
     row = {
         "key": slot.pair_key,
         "edit_key": slot.edit_key,
@@ -88,7 +87,42 @@ def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: 
         "source_id": slot.source_id,
         "attempts": attempts_of(known),
     }
-    return make(book, slot, edit, row, path)
+    if slot.subtype is COMPOSED:
+        return _composed_request(book, slot, edit, row, path)
+    if is_turn(slot):
+        return _turn_request(book, slot, edit, row, path)
+    return _inverse_request(book, slot, edit, row)
+
+
+def _told(book: Book, slot: Slot, layers: Row) -> _Told:
+    """The recipe of an inverse or a turn, and its texts."""
+    drawn = _drawn(book, slot, layers)
+    if isinstance(drawn, Unplannable):
+        return drawn
+    recipe, subject = drawn
+    # Nobody is beside what has moved meanwhile.
+    beside = [] if is_turn(slot) else layers["objects"] or []
+    size, seed = (layers["width"], layers["height"]), seed_from(seed_of(book, slot, 1), slot.role)
+    recipe = instructions.phrased(recipe, seed, book.category.plain_share, subject, beside, size)
+    return recipe, instructions.write(recipe, subject, *size, seed)
+
+
+def _composed(book: Book, slot: Slot, layers: Row) -> _Told:
+    """The recipe of several edits at once, and its texts."""
+    edits = [(parent, _bare(book.edits[parent.edit_key]["recipe"])) for parent in slot.parents]
+    if not all(is_apart(book.category, layers, *two) for two in combinations(edits, 2)):
+        return Unplannable(EDITS_OVERLAP, "two of its edits show in one place")
+    subjects = [subject_of(parent, object_of(layers["objects"], recipe)) for parent, recipe in edits]
+    seed = seed_from(seed_of(book, slot, 1), slot.role)
+    parts = [recipe for _, recipe in edits]
+    size = layers["width"], layers["height"]
+    texts = instructions.write_composed(list(zip(parts, subjects, strict=True)), *size, seed)
+    return {"task": COMPOSED.task, "subtype": COMPOSED.name, "edits": parts}, texts
+
+
+def _bare(recipe: Recipe) -> Recipe:
+    """A recipe without what it says of its words."""
+    return {name: value for name, value in recipe.items() if name not in _SAID}
 
 
 def _drawn(book: Book, slot: Slot, layers: Row) -> _Drawn:
@@ -116,7 +150,7 @@ def _inverse(slot: Slot, recipe: Recipe, layers: Row) -> _Drawn:
 def _turn(book: Book, slot: Slot, layers: Row) -> _Drawn:
     """Another edit of the photo, laid over those of the turns before it."""
     last, step = slot.parents
-    recipe = {name: value for name, value in book.edits[step.edit_key]["recipe"].items() if name not in _SAID}
+    recipe = _bare(book.edits[step.edit_key]["recipe"])
     done = [(before, book.edits[before.edit_key]["recipe"]) for before in chain_of(last)]
     if not all(is_apart(book.category, layers, (step, recipe), before) for before in done):
         return Unplannable(EDITS_OVERLAP, "it shows where an edit before it does")
@@ -124,10 +158,6 @@ def _turn(book: Book, slot: Slot, layers: Row) -> _Drawn:
     objects = edited_objects(layers["objects"], done)
     meant = step.subtype.mask_of != "object" or _is_meant(one, objects, layers)
     return (recipe, one) if meant else _not_told_apart(one)
-
-
-# What a recipe says of its words alone.
-_SAID = ("phrasing", "beside")
 
 
 def _is_meant(one: Subject, objects: Iterable[Row], layers: Row) -> bool:
@@ -166,7 +196,22 @@ def _turn_request(book: Book, slot: Slot, edit: Row, row: Row, path: str) -> Pai
     )
 
 
-def _inverse_request(book: Book, slot: Slot, edit: Row, row: Row, _path: str) -> InverseRequest:
+def _composed_request(book: Book, slot: Slot, edit: Row, row: Row, path: str) -> ComposedRequest:
+    steps = [pair_request(book, step, book.edits[step.edit_key], None, path) for step in slot.parents]
+    return ComposedRequest(
+        key=slot.pair_key,
+        steps=[asdict(step) for step in steps],
+        recipe=edit["recipe"],
+        instruction_ch=edit["instruction_ch"],
+        instruction_en=edit["instruction_en"],
+        source_checksum=book.pairs[slot.parents[0].pair_key]["checksums"]["source.jpg"],
+        output=str(book.layout.staged("edit_pairs", slot.pair_key)),
+        row=row,
+        inputs={folder: files for step in steps for folder, files in step.inputs.items()},
+    )
+
+
+def _inverse_request(book: Book, slot: Slot, edit: Row, row: Row) -> InverseRequest:
     (parent,) = slot.parents
     made = book.edits[parent.edit_key]
     objects = book.layers.get(slot.layers_key, {}).get("objects") or []
@@ -183,7 +228,7 @@ def _inverse_request(book: Book, slot: Slot, edit: Row, row: Row, _path: str) ->
         checksums={name: checksums[name] for name in files},
         silhouette=str(folder / silhouette_file(one, parent.subtype)) if one else None,
         object=one,
-        others=others_of(objects, one, folder) if one else None,
+        others=others_of(objects, one, folder),
         asks=asks_opinion(book, slot, one),
         quality=book.category.encoding.jpeg_quality,
         instruction_ch=edit["instruction_ch"],

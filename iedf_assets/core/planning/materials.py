@@ -61,7 +61,7 @@ def pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str
 
 def others_of(objects: list[Row], one: Row, folder: Path) -> list[str] | None:
     """The files of the other objects' silhouettes; None where nobody looked for others."""
-    if "others" not in one and len(objects) < 2:
+    if not one or ("others" not in one and len(objects) < 2):
         return None
     own = {one["number"], *(one["parts"] or [])}
     return [str(folder / each["mask"]) for each in objects if not each["parts"] and each["number"] not in own]

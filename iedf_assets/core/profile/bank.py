@@ -127,6 +127,7 @@ class Words(_Strict):
         sizes: words before the noun.
         places: rows and columns of the thirds of the picture.
         directions: of a move.
+        also: between two edits in one instruction.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Words(_Strict):
     sizes: dict[Literal["large", "small"], str]
     places: tuple[_Row, _Row, _Row]
     directions: dict[Literal["left", "right", "up", "down"], str]
+    also: str
 
 
 class Level(_Strict):

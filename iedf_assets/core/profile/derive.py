@@ -1,7 +1,7 @@
 """The section `derive`: more pairs from the published ones of each photo."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -36,18 +36,21 @@ class Derive(Strict):
             function; of a removal, where a name for the object is known, the adding of it.
         turns: of the one chain that is made of a photo's edits, each turn beginning with the result of the
             one before; 0 for none.
+        compose: at most so many edits of different objects in one instruction; 0 for none.
     """
 
     inverse: bool = False
     turns: Turns = 0
+    compose: Literal[0, 2, 3] = 0
 
     def subtypes_beside(self, planned: Iterable[str]) -> set[str]:
         """Planned subtypes and those of what is derived of them."""
         names = set(planned)
         tones = {"contrast", "brightness", "color_tone"} if self.turns else set()
+        tones |= {"composed"} if self.compose else set()
         return names | tones | {INVERSES[name] for name in names & INVERSES.keys() if self.inverse}
 
     @property
     def any(self) -> bool:
         """Whether anything is derived."""
-        return self.inverse or self.turns > 0
+        return self.inverse or self.turns > 0 or self.compose > 0

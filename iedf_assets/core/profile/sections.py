@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from iedf_assets.core.profile.fields import Share, Strict
-from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE
+from iedf_assets.core.profile.subtypes import KNOWN
 
 
 class Paths(Strict):
@@ -46,9 +46,10 @@ class Limits(Strict):
 
     @model_validator(mode="after")
     def _known_tasks(self) -> Self:
-        unknown = sorted(place for place in self.quotas if place.partition("/")[0] not in DEFAULT_SUBTYPE)
+        tasks = {subtype.task for subtype in KNOWN.values()}
+        unknown = sorted(place for place in self.quotas if place.partition("/")[0] not in tasks)
         if unknown:
-            known = ", ".join(sorted(DEFAULT_SUBTYPE))
+            known = ", ".join(sorted(tasks))
             raise ValueError(f"quotas of no known task: {', '.join(unknown)}; known: {known}")
         return self
 

@@ -15,6 +15,7 @@
 | new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | none |
 | restyle | style_edit | none | everything | everything | none | none |
 | contrast, brightness, color_tone | style_edit | none | no file | everything | none | none |
+| composed | composite_edit | derived | all objects | all of them + margins | as they end up | none |
 
 From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. What
 needs no mask is of the tier `global`, all others are `composited`; but the last three are `stated`, a
@@ -37,6 +38,7 @@ Percent = Annotated[int, Field(ge=1, le=90)]
 Task = Literal[
     "consistency_edit", "semantic_edit", "structural_edit", "style_edit", "text_edit", "portrait_attribute"
 ]
+"""What a profile can ask for; `composite_edit` is derived."""
 Tier = Literal["composited", "raw", "stated", "global"]
 MaskCheck = Literal["object", "remainder", "place"]
 
@@ -57,7 +59,7 @@ class Subtype:
     """
 
     name: str
-    task: Task
+    task: Task | Literal["composite_edit"]
     needs: Needs
     mask_of: Literal["object", "background", "everything"]
     tier: Tier
@@ -122,6 +124,11 @@ SUBTYPES = {
     )
 }
 
+# Several edits of different objects in one instruction, made of the pairs of each; no profile plans it.
+COMPOSED = Subtype("composed", "composite_edit", "mask", "object", "composited", relocates=True)
+# Whatever a sample can be of.
+KNOWN = SUBTYPES | {COMPOSED.name: COMPOSED}
+
 DEFAULT_SUBTYPE: dict[Task, str] = {
     "consistency_edit": "identity",
     "semantic_edit": "delete",
@@ -134,7 +141,7 @@ DEFAULT_SUBTYPE: dict[Task, str] = {
 
 def relocates(task: str, subtype: str) -> bool:
     """Whether an edit may move its object; of a subtype that nobody knows, by its task."""
-    known = SUBTYPES.get(subtype)
+    known = KNOWN.get(subtype)
     return known.relocates if known else task == "structural_edit"
 
 

@@ -27,7 +27,7 @@ from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
 from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile.schema import Category, Profile
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import KNOWN
 from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is_turned_down, numbered
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
@@ -172,10 +172,12 @@ class _Known(NamedTuple):
 
     Attributes:
         turned_down: whether another try of it is due.
+        duplicate: the edit that another slot or category published; None otherwise.
         parent: what can be derived of it; None when it has published nothing.
     """
 
     turned_down: bool
+    duplicate: str | None
     parent: "_Parent | None"
 
 
@@ -197,9 +199,10 @@ class _Sorting:
         self._known = {
             name: _Known(
                 is_turned_down(status, reason),
-                _Parent(*published) if derives and status == "published" else None,
+                edit_id if reason == DUPLICATE_EDIT else None,
+                _Parent(pair_key, edit_id, sample) if derives and status == "published" else None,
             )
-            for name, status, reason, *published in picked
+            for name, status, reason, pair_key, edit_id, sample in picked
         }
         self.judged: dict[str, Row] = {}
         # Most of a large dataset stays: only its names are held.
@@ -241,12 +244,12 @@ class _Sorting:
 
     def is_turned_down(self, slot: Slot) -> bool:
         """Whether another try of a slot is due."""
-        row = self.judged.get(slot.name)
-        return (
-            is_turned_down(row["status"], row["reason"])
-            if row
-            else slot.name in self._known and self._known[slot.name].turned_down
-        )
+        row, known = self.judged.get(slot.name), self._known.get(slot.name)
+        if row is None:
+            return known is not None and known.turned_down
+        # What passes is told to be published elsewhere when it gets its number, which it did not get before.
+        again = known is not None and known.duplicate is not None and known.duplicate == row["edit_id"]
+        return again or is_turned_down(row["status"], row["reason"])
 
     def is_published(self, slot: Slot) -> bool:
         """Whether a slot has a pair in the dataset that passes now and was there before."""
@@ -359,6 +362,6 @@ def _rejects(rows: Rows) -> set[str]:
 def _folders(layout: Layout, subtypes: Iterable[str]) -> set[Path]:
     """The folders that samples of these subtypes, and rejects, are written to."""
     trees = (layout.dataset, layout.reports / "allowed", layout.reports / "result_masks")
-    roots = {root / SUBTYPES[name].task / name for name in subtypes for root in trees}
+    roots = {root / KNOWN[name].task / name for name in subtypes for root in trees}
     roots.add(layout.reports / "rejects")
     return {folder for root in roots if root.is_dir() for folder in root.iterdir() if folder.is_dir()}

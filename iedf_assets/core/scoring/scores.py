@@ -78,7 +78,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
 from iedf_assets.core.pictures.masks import difference_box, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
-from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
+from iedf_assets.core.profile.subtypes import COMPOSED, KNOWN, Subtype
 from iedf_assets.core.scoring.detail import (
     kept_sharpness,
     scaled_sharpness,
@@ -167,7 +167,7 @@ def measure(
     difference = _largest_channel(np.asarray(cv2.absdiff(source, result), np.uint8))
     edited = mask if result_mask is None else mask | result_mask
     pair = _Pair(source, result, mask, allowed, difference, edited, result_mask)
-    subtype = SUBTYPES.get((recipe or {}).get("subtype", ""))
+    subtype = KNOWN.get((recipe or {}).get("subtype", ""))
     silhouette = ~mask if subtype and subtype.mask_of == "background" else mask
     measured: Scores = {
         "mask_share": _count(mask > 0) / mask.size,
@@ -206,7 +206,7 @@ def _shape(silhouette: Pixels, parts: int) -> Scores:
 
 
 def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
-    number, subtype = _count(pair.edited > 0), SUBTYPES.get(recipe.get("subtype", ""))
+    number, subtype = _count(pair.edited > 0), KNOWN.get(recipe.get("subtype", ""))
     beyond = cv2.bitwise_not(pair.edited)
     means = [cv2.mean(pair.difference, where)[0] for where in (pair.mask, beyond)]
     margin = margin_px(Encoding(), pair.mask.shape[1], pair.mask.shape[0], subtype)
@@ -221,7 +221,7 @@ def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
         if number and subtype and subtype.keeps_structure and not blurred
         else None,
         "sharpness": _sharpness(pair, subtype, recipe.get("factor", 1.0))
-        if number and subtype and not blurred
+        if number and subtype and subtype is not COMPOSED and not blurred
         else None,
         "seam": seam(pair.source, pair.result, pair.edited, margin + SEAM_REACH) if of_object else None,
         "effect": effect(recipe, pair.source, pair.result, pair.mask) if subtype and number else None,
@@ -309,10 +309,10 @@ def _sampled_lab(pair: _Pair, where: NDArray[np.bool_]) -> list[NDArray[np.float
 
 
 def _parts(silhouette: Pixels, subtype: Subtype | None, company: Company | None) -> int:
-    """How many things a silhouette may fall into. What a background edit leaves alone may be several."""
+    """How many things a silhouette may fall into; what a background edit leaves alone may be several."""
     if company is None or subtype is None:
         return 1
-    if company.parts is None and subtype.mask_of == "background":
+    if company.parts is None and (subtype.mask_of == "background" or subtype is COMPOSED):
         _, _, stats, _ = cv2.connectedComponentsWithStats(silhouette)
         areas = stats[1:, cv2.CC_STAT_AREA]
         return max(1, _count(areas > THING * areas.sum()))

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.edits.inverses import MOST_PERCENT, perhaps_undone, undone
+from iedf_assets.core.edits.inverses import MOST_PERCENT, percent_back, perhaps_undone, undone
 from iedf_assets.core.edits.stated import applied, is_complete, table_of
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, is_reference_encoder
 from iedf_assets.core.profile.bank import bank, level_name
@@ -22,6 +22,8 @@ from iedf_assets.core.scoring.scores import CHANGED_INSIDE, OUTSIDE_SCORES, Scor
 BLOCK = 8
 # Levels that means of blocks may differ by.
 BLOCK_LIMIT = 2.5
+# The error of a pair that is not what it states at all, levels.
+WHOLLY = 255.0
 # Rows of which one is looked at to find an amount.
 _SPARSE = 16
 
@@ -71,7 +73,10 @@ def stated_error(
     if source.shape != result.shape:
         return None
     if recipe and "undoes" in recipe:
-        return stated_error(result, source, undone(recipe), quality)
+        before = undone(recipe)
+        # What it says must be what gets back from that.
+        same = percent_back(**before) == recipe["percent"]
+        return stated_error(result, source, before, quality) if same else WHOLLY
     complete = _completed(recipe or {}, source, result)
     if complete is None:
         return None

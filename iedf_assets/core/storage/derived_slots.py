@@ -5,10 +5,11 @@ takes another.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
 from iedf_assets.core.profile.derive import INVERSES, Derive
-from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
+from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES, Subtype
 
 if TYPE_CHECKING:
     from iedf_assets.core.storage.keys import Slot
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 TURN = "turn"
 # At most so many other edits, and so many of the whole picture, are tried as a turn.
 _STEPS, _TONES = 4, 2
+# Likewise of edits that are composed.
+_COMPOSED = 6
 # What leaves the subject's shape and place, so that its background can be edited after it.
 _IN_PLACE = ("identity", "recolor")
 
@@ -37,6 +40,8 @@ def children(derive: Derive, published: Sequence["Slot"], child: Child) -> Itera
     for slot in own:
         if derive.inverse and slot.subtype.name in INVERSES:
             yield [child("inverse", SUBTYPES[INVERSES[slot.subtype.name]], (slot,), 1)]
+    if derive.compose:
+        yield _composed(derive.compose, own, child)
     if derive.turns:
         yield from _turns(derive.turns, own, {slot.role: slot for slot in published}, child)
 
@@ -69,13 +74,29 @@ def _turns(
     last = heads[0]
     for turn in range(2, number + 1):
         role, done = f"{TURN}{turn}", chain_of(last)
-        steps = [step for step in own if _can_follow(done, step)][:_STEPS]
+        steps = [step for step in own if _can_follow(done, step)]
+        steps = sorted(steps, key=lambda step: not _varied([*done, step]))[:_STEPS]
         options: list[tuple[Subtype, tuple[Slot, ...]]] = [(step.subtype, (last, step)) for step in steps]
         options += [(tone, (last,)) for tone in _tones(done)[:_TONES]]
         yield [child(role, *option, place) for place, option in enumerate(options, 1)]
         if role not in by_role:
             return
         last = by_role[role]
+
+
+def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:
+    """The tries of several edits in one: of as many as possible first."""
+    steps = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
+    options = [
+        parts for count in range(number, 1, -1) for parts in combinations(steps, count) if _varied(parts)
+    ]
+    options += [parts for parts in combinations(steps, 2) if not _varied(parts)]
+    return [child("composed", COMPOSED, parts, place) for place, parts in enumerate(options[:_COMPOSED], 1)]
+
+
+def _varied(slots: Sequence["Slot"]) -> bool:
+    """Whether slots begin with different objects, where a photo has so many: each variant with another."""
+    return len({slot.variant for slot in slots}) == len(slots)
 
 
 def _is_step(slot: "Slot") -> bool:

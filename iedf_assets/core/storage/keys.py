@@ -15,7 +15,7 @@ from typing import Any
 from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
-from iedf_assets.core.profile.subtypes import SUBTYPES, Needs, Subtype
+from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES, Needs, Subtype
 from iedf_assets.core.storage.derived_slots import children
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
@@ -73,13 +73,15 @@ class Slot:
         """`<source_id>/<subtype>/<variant>`, from the second try on with `/<number>`; not of the keys.
 
         A derived one is called by the slot that it goes back to, whichever its try, and by its role:
-        `<source_id>/move/0+inverse`.
+        `<source_id>/move/0+inverse`; one that is composed by its source, `<source_id>/composed/0`.
         """
+        if self.subtype is COMPOSED:
+            return name_of_try(f"{self.source_id}/{self.subtype.name}/0", self.number)
         return name_of_try(f"{self.place}+{self.role}" if self.parents else self.place, self.number)
 
     @property
     def place(self) -> str:
-        """The name of the slot at its first try; of a derived one, of that which it goes back to."""
+        """The name of the slot at its first try; of a derived one, of the first that it goes back to."""
         return (
             self.parents[0].place if self.parents else f"{self.source_id}/{self.subtype.name}/{self.variant}"
         )

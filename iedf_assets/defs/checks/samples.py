@@ -23,7 +23,7 @@ from iedf_assets.core.judging.pair_checks import (
 from iedf_assets.core.judging.telling import Extremes, told
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.profile.subtypes import SUBTYPES, Tier
+from iedf_assets.core.profile.subtypes import KNOWN, Tier
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
@@ -75,7 +75,7 @@ def look_at_samples(book: Book) -> dict[str, Verdict]:
     extremes: dict[Tier, Extremes] = {}
     looked_at = 0
     for looked_at, found in enumerate(_inspections(book), 1):  # noqa: B007  # how many there were
-        tier = SUBTYPES[found.sample.subtype].tier
+        tier = KNOWN[found.sample.subtype].tier
         extremes.setdefault(tier, Extremes(tier, thresholds)).see(found.scores or {})
         pictures = sample_pictures(book.layout, found.sample)
         verdicts[NAMING].cases += [

@@ -21,7 +21,7 @@ from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.storage.naming import SampleKey
 
-VERSION = 1
+VERSION = 2
 SHARD_BYTES = 500 * 10**6
 GROUP_ROWS, GROUP_BYTES = 100, 100 * 10**6
 ROLES = ("source", "target", "mask", "allowed", "result_mask")
@@ -57,12 +57,13 @@ def columns(languages: tuple[Language, ...]) -> dict[str, str]:
         "category",
     )
     more = ("recipe", "scores", "source_path", "backend", "model_revision", "made_with", "made_from")
+    derived = ("inverse_of", "chain")
     return {
         **dict.fromkeys(ROLES[:3], "Image"),
         **dict.fromkeys(texts, "string"),
         **dict.fromkeys(ROLES[3:], "Image"),
-        **dict.fromkeys((*names, *more), "string"),
-        **dict.fromkeys(_NUMBERS, "int32"),
+        **dict.fromkeys((*names, *more, *derived), "string"),
+        **dict.fromkeys((*_NUMBERS, "turn"), "int32"),
     }
 
 

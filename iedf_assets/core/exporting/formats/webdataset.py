@@ -15,7 +15,7 @@ from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
 from iedf_assets.core.profile.exports import Export, Language
 
-VERSION = 1
+VERSION = 2
 SHARD_BYTES = 10**9
 ROLES = ("source", "target", "mask")
 

@@ -1,0 +1,95 @@
+"""Finishing several edits of one photo in one: the pairs of each laid over each other, and measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
+from iedf_assets.core.pairs.finishing import (
+    UNKNOWN_MAKING,
+    PairRequest,
+    edit_of,
+    edited_so_far,
+    read_source,
+    require_same,
+)
+from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.profile.subtypes import COMPOSED
+from iedf_assets.core.scoring.masks.mask_scores import Company
+from iedf_assets.core.scoring.scores import measure
+from iedf_assets.core.storage.journal import Row
+
+
+@dataclass(frozen=True)
+class ComposedRequest:
+    """Lay published edits of one photo over each other.
+
+    Attributes:
+        key: of the row.
+        steps: the fields of their own requests, see `PairRequest`; they show in different parts.
+        recipe: `edits` has the recipe of each.
+        instruction_ch, instruction_en: what they are told by together.
+        source_checksum: of the published file that is the source of each.
+        output: folder of the staged item.
+        row: columns of its row that are known before.
+        inputs: folders of staged items that it is made from → name → checksum of their files.
+    """
+
+    key: str
+    steps: list[dict[str, Any]]
+    recipe: dict[str, Any]
+    instruction_ch: str
+    instruction_en: str
+    source_checksum: str
+    output: str
+    row: dict[str, Any]
+    inputs: dict[str, dict[str, str]]
+
+
+def compose(request: ComposedRequest, folder: Path) -> Row:
+    """Write the files of a composed pair into an existing folder and measure them.
+
+    Masks and regions are those of its edits together; where an object ends up is the mask of one that stays.
+
+    Returns:
+        `status`, `tier`, `width`, `height` and `scores`.
+
+    Raises:
+        SourceError: the photo cannot be read, or makes another source than was published.
+    """
+    steps = [PairRequest(**step) for step in request.steps]
+    photo = read_source(steps[0])
+    source_file = encode_jpeg(photo, steps[0].quality)
+    require_same(request.source_checksum, source_file)
+    result_file = encode_jpeg(edited_so_far(photo, steps), steps[0].quality)
+    edits = [edit_of(step, photo) for step in steps]
+    mask, allowed = (_together([getattr(edit, name) for edit in edits]) for name in ("mask", "allowed"))
+    gone = np.zeros_like(mask)
+    ends = [
+        gone if step.subtype == "delete" else edit.mask if edit.result_mask is None else edit.result_mask
+        for step, edit in zip(steps, edits, strict=True)
+    ]
+    masks = {
+        "mask.png": mask,
+        "mask-1.png": ~mask,
+        "allowed.png": allowed,
+        "result_mask.png": _together(ends),
+    }
+    (folder / "source.jpg").write_bytes(source_file)
+    (folder / "result.jpg").write_bytes(result_file)
+    for name, region in masks.items():
+        (folder / name).write_bytes(encode_png(region))
+    written = decode_jpeg(source_file), decode_jpeg(result_file)
+    recipe = {**request.recipe, "subtype": COMPOSED.name}
+    company = Company(parts=sum(len(step.object.get("parts") or [1]) for step in steps))
+    scores = measure(*written, mask, allowed, masks["result_mask.png"], recipe, company) | UNKNOWN_MAKING
+    texts = {role: getattr(request, role) for role in LANGUAGES}
+    scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
+    height, width = photo.shape[:2]
+    return {"status": "done", "tier": COMPOSED.tier, "width": width, "height": height, "scores": scores}
+
+
+def _together(regions: list[Pixels]) -> Pixels:
+    return np.asarray(np.bitwise_or.reduce(regions), np.uint8)

@@ -1,0 +1,84 @@
+"""Which slots are derived of the published ones of a photo."""
+
+import pytest
+
+from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.storage.derived_slots import chain_of, turn_of
+from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
+from iedf_assets_tests.helpers.profiles import CLASSICAL
+
+CATEGORY = "物理变化"
+
+
+def keys_of(subtypes: str, derive: str) -> Keys:
+    settings = [f"categories.{CATEGORY}.subtypes={subtypes}", f"derive={derive}"]
+    profile = load_profile(CLASSICAL, settings)
+    return Keys(profile, profile.category(CATEGORY))
+
+
+def derived(keys: Keys, *turned_down: str) -> list[Slot]:
+    """All that comes of a photo whose slots are all published, but for some."""
+    names = set(turned_down)
+    return list(
+        keys.derived(keys.slots("abc"), lambda slot: slot.name not in names, lambda slot: slot.name in names)
+    )
+
+
+def test_nothing_is_derived_unless_it_is_asked_for() -> None:
+    assert derived(keys_of("{move: 1}", "{}")) == []
+
+
+def test_each_own_edit_that_has_a_way_back_gets_one_inverse() -> None:
+    slots = derived(keys_of("{move: 1, delete: 2, identity: 1, contrast: 1}", "{inverse: true}"))
+    assert [slot.name for slot in slots] == [
+        "abc/contrast/0+inverse", "abc/delete/0+inverse", "abc/delete/1+inverse", "abc/move/0+inverse",
+    ]  # fmt: skip
+    assert [slot.subtype.name for slot in slots] == ["contrast", "add", "add", "move"]
+
+
+def test_a_chain_takes_edits_of_other_objects_first_and_whole_pictures_then() -> None:
+    keys = keys_of("{delete: 2, move: 1}", "{turns: 4}")
+    slots = derived(keys)
+    assert [(slot.role, slot.subtype.name) for slot in slots][:2] == [("turn2", "delete"), ("turn3", "move")]
+    assert slots[2].subtype.tier == "stated"
+    own = keys.slots("abc")
+    assert chain_of(slots[2]) == [*own, slots[2]]
+    assert [turn_of(slot.role) for slot in slots] == [2, 3, 4]
+    assert len({slot.edit_key for slot in slots}) == 3
+
+
+def test_a_turn_that_is_turned_down_has_others_to_take_its_place() -> None:
+    keys = keys_of("{delete: 2, move: 1}", "{turns: 2}")
+    first, second, *_ = derived(keys, "abc/delete/0+turn2")
+    assert [first.parents[1].name, second.parents[1].name] == ["abc/delete/1", "abc/move/0"]
+    assert second.name == "abc/delete/0+turn2/2"
+    assert try_of_name(second.name) == (first.name, 2)
+
+
+def test_a_background_is_edited_only_around_a_subject_that_stayed() -> None:
+    last = [
+        derived(keys_of(f"{{{name}: 1, background: 1}}", "{turns: 2}"))[0] for name in ("identity", "move")
+    ]
+    assert [slot.subtype.name == "background" for slot in last] == [True, False]
+
+
+def test_only_objects_edits_are_composed_and_different_variants_first() -> None:
+    keys = keys_of("{delete: 2, move: 1, background: 1, contrast: 1}", "{compose: 3}")
+    (first,) = derived(keys)
+    assert first.name == "abc/composed/0"
+    assert [slot.name for slot in first.parents] == ["abc/delete/0", "abc/delete/1"]
+    assert first.subtype.task == "composite_edit"
+    second = derived(keys, first.name)[1]
+    assert second.name == "abc/composed/0/2"
+    assert [slot.name for slot in second.parents] == ["abc/delete/1", "abc/move/0"]
+
+
+def test_a_chain_of_one_turn_is_none() -> None:
+    with pytest.raises(ProfileError, match="two turns or more"):
+        load_profile(CLASSICAL, ["derive.turns=1"])
+
+
+def test_no_profile_plans_what_is_only_composed() -> None:
+    with pytest.raises(ProfileError, match="unknown subtype composed"):
+        load_profile(CLASSICAL, [f"categories.{CATEGORY}.subtypes={{composed: 1}}"])

@@ -16,6 +16,7 @@ from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.coverage import SIZES, covered, read_coverage
 from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
@@ -45,6 +46,8 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
+    if not broken:
+        _tell_coverage(console, profile)
     for line in orphans(Layout.of(profile)):
         console.print(line, soft_wrap=True)
     if broken:
@@ -116,6 +119,21 @@ def _tell_limits(console: Console, profile: Profile) -> None:
     used = Allowance.of(profile, Layout.of(profile)).used
     if used:
         console.print(f"used of the limits: {'; '.join(used)}", soft_wrap=True)
+
+
+def _tell_coverage(console: Console, profile: Profile) -> None:
+    """How many samples of each kind of edit there are by size, place and colour, and what is missing."""
+    lines = covered(read_coverage(Layout.of(profile)))
+    if not any(line.samples for line in lines):
+        return
+    table = Table()
+    for heading in ("edit", "samples", *SIZES, "cells empty", "none of"):
+        table.add_column(heading, justify="left" if heading in {"edit", "none of"} else "right")
+    for line in lines:
+        sizes = [str(line.counts["size"].get(size) or "") for size in SIZES]
+        missing = "; ".join(", ".join(values) for values in line.missing.values())
+        table.add_row(line.kind, str(line.samples), *sizes, f"{line.empty} of {line.cells}", missing)
+    console.print(table)
 
 
 def _threads(profile: Profile, name: str, stage: str) -> int:

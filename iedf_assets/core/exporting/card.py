@@ -13,6 +13,7 @@ from iedf_assets.core.exporting.formats.parquet import columns
 from iedf_assets.core.exporting.units import Plan, Unit
 from iedf_assets.core.planning.accounts import survival_of
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.publishing.coverage import coverage, covered
 from iedf_assets.core.storage.keys import digest
 
 NAME = "README.md"
@@ -86,6 +87,7 @@ def _body(plan: Plan, counts: Counts, words: Texts) -> str:
         words["profile"].format(digest=profile_digest(plan)),
         words["sizes_grid"] if asked.size == "grid" else words["sizes_native"].format(count=counts.resampled),
         f"## {words['counts']}\n\n{_tables(counts, words)}",
+        f"## {words['coverage']}\n\n{_coverage(plan, words)}",
         f"## {words['survival']}\n\n{_survival(plan)}",
         f"## {words['judge']}\n\n{_judge(plan, words)}",
         f"## {words['wrong']}\n\n{words['known_wrong']}",
@@ -112,6 +114,21 @@ def table(heading: tuple[str, ...], rows: Any) -> str:
     """A table in Markdown."""
     lines = [f"| {' | '.join(map(str, row))} |" for row in (heading, ("---",) * len(heading), *sorted(rows))]
     return "\n".join(lines)
+
+
+def _coverage(plan: Plan, words: Texts) -> str:
+    """Samples of each kind of edit by size, place and colour of the object; what none of them has."""
+    own = {example.entry["sample_key"] for example in plan.examples}
+    lines = covered(coverage(plan.layout, plan.profile, own.__contains__))
+    rows = [
+        (
+            line.kind,
+            *("; ".join(f"{value} {n}" for value, n in of.items() if n) for of in line.counts.values()),
+            "; ".join(", ".join(values) for values in line.missing.values()),
+        )
+        for line in lines
+    ]
+    return table(("task/subtype", *words["by"], words["without"]), rows)
 
 
 def _survival(plan: Plan) -> str:

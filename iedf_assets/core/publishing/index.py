@@ -19,6 +19,7 @@ from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import Issue, list_tree
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.coverage import Cell, coverage
 from iedf_assets.core.publishing.index_rows import (
     INDEXED,
     as_today,
@@ -96,6 +97,7 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         })  # fmt: skip
         _write_json(layout.reports / "lint_issues.json", [asdict(issue) for issue in lint])
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
+        _write_coverage(profile, layout)
         # The last of all: a run that ends before has not written the index.
         written = {_REPORTS: _reports(layout)}
         write_text(layout.indexed, json.dumps(made_of | written, ensure_ascii=False))
@@ -201,6 +203,14 @@ def _write_scores(layout: Layout) -> tuple[int, int]:
     with streamed(layout.qa / "qa_scores.csv") as file:
         write_csv(file, QA_COLUMNS, entries())
     return passed.total(), passed["published"]
+
+
+def _write_coverage(profile: Profile, layout: Layout) -> None:
+    """Write how many samples each cell has; those without any come first."""
+    cells = coverage(layout, profile)
+    rows = sorted((number, cell) for cell, number in cells.items())
+    with streamed(layout.coverage) as file:
+        write_csv(file, (*Cell._fields, "samples"), ({**cell._asdict(), "samples": n} for n, cell in rows))
 
 
 def _score_entry(row: Row) -> Row:

@@ -11,7 +11,8 @@ from iedf_assets.core.storage.naming import Layout, nfc
 # What other stages say of a row: the column that finds their row, and their columns.
 _JOINED = {
     "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
-                                   "made_with")),
+                                   "made_with", "layers_key")),
+    "image_layers": ("layers_key", ("objects",)),
     "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums")),
     "source_images": ("source_id", ("source_path",)),
 }  # fmt: skip
@@ -49,7 +50,8 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
     if not categories:
         return
     told = {stage: [name for name in known if name in wanted] for stage, (_, known) in _JOINED.items()}
-    links = (key for stage, (key, _) in _JOINED.items() if told[stage])
+    # What finds a row of layers, an edit says.
+    links = (key for stage, (key, _) in _JOINED.items() if told[stage] and key in SCHEMAS["dataset"])
     own = dict.fromkeys((*_ORDER, *links, *(name for name in wanted if name in SCHEMAS["dataset"])))
     verdicts = _of_all(layout, categories, "dataset").filter(pl.col("status").is_in(list(statuses)))
     verdicts = verdicts.with_row_index("place")

@@ -20,6 +20,7 @@ from iedf_assets.core.pictures.thumbnails import load_small
 from iedf_assets.core.planning.accounts import accounts_of, survival_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.coverage import Covered, coverage, covered
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.files import write_bytes, write_text
 from iedf_assets.core.storage.journal import Row
@@ -86,7 +87,18 @@ def _data(profile: Profile, layout: Layout, rows: list[Row]) -> dict[str, Any]:
         "limits": _limits(profile, rows),
         "accounts": [account._asdict() for book in books for account in accounts_of(book)],
         "survival": [survival_of(book)._asdict() for book in books],
+        "coverage": [_line(line) for line in covered(coverage(layout, profile))],
     }
+
+
+def _line(line: Covered) -> dict[str, Any]:
+    """A kind of edit as the page's table has it."""
+    told = {
+        name: ", ".join(f"{value} {number}" for value, number in of.items() if number)
+        for name, of in line.counts.items()
+    }
+    missing = "; ".join(", ".join(values) for values in line.missing.values())
+    return {"kind": line.kind, "samples": line.samples, **told, "empty": line.empty, "missing": missing}
 
 
 def _limits(profile: Profile, rows: Iterable[Row]) -> dict[str, list[tuple[str, str, bool, float]]]:

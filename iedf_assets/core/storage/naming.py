@@ -117,6 +117,11 @@ class Layout:
         return self.reports / "qa"
 
     @property
+    def coverage(self) -> Path:
+        """How many samples each cell of the table of coverage has."""
+        return self.qa / "coverage.csv"
+
+    @property
     def canaries(self) -> Path:
         """How the canaries fared when the judge was proved last."""
         return self.qa / "canaries.json"

@@ -258,8 +258,10 @@ def _scale(
     choices = [factors for factors in (smaller, larger) if factors]
     if not choices:
         return Unplannable("no_room", f"no factor within {limits} keeps the object in the picture")
-    # What has grown covers its old place, where nobody knows what lies behind it.
-    factor = rng.choice(larger if larger and "others" in subject else rng.choice(choices))
+    if "others" in subject:
+        # What has grown covers its old place, and what has shrunk a little most of it: little is made up.
+        choices = [larger or smaller[len(smaller) // 2 :]]
+    factor = rng.choice(rng.choice(choices))
     return {"factor": factor, **anchor}
 
 

@@ -89,7 +89,8 @@ def mask_scores(
         told = asdict(remainders) if remainders else {}
         wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
         found |= {name: told[name] for name in wanted if name in told}
-    if "remainder" in subtype.mask_checks and silhouette.any():
+    placed = result_mask is not None or not subtype.relocates
+    if "remainder" in subtype.mask_checks and silhouette.any() and placed:
         ends = find_loose_ends(source, result, silhouette, result_mask)
         found |= {"loose_ends": ends.loose, "hidden_ends": ends.hidden} if ends else {}
     if "place" in subtype.mask_checks and result_mask is not None:

@@ -64,3 +64,9 @@ def test_what_was_measured_is_taken_as_it_is_and_what_is_unknown_is_not_carried(
     known = {"object_confidence": 0.5}
     assert mask_scores(PICTURE, PICTURE, CAT, None, SUBTYPES["move"], Company(measured=known)) == known
     assert carried({"object_confidence": 0.5, "neck_step": None, "seam": 1.0}) == known
+
+
+def test_where_a_moved_object_ends_up_unknown_nothing_is_said_of_loose_ends() -> None:
+    found = mask_scores(PICTURE, PICTURE, CAT, None, SUBTYPES["move"], Company(opinions=seen(CAT)))
+    assert "remainder" in found
+    assert "loose_ends" not in found

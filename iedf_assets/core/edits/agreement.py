@@ -89,12 +89,18 @@ def composed_faults(texts: Mapping[str, str], recipe: Mapping[str, Any] | None) 
     return list(dict.fromkeys(found))
 
 
+def text_faults(
+    texts: Mapping[str, str], subtype: str, recipe: Mapping[str, Any] | None, mask: Pixels
+) -> list[str] | None:
+    """`faults` of a pair's texts, or `composed_faults` where several edits are asked for at once."""
+    if subtype == COMPOSED.name:
+        return composed_faults(texts, recipe)
+    return faults(readings(texts), subtype, recipe, mask)
+
+
 def instruction_faults(texts: Mapping[str, str], recipe: Mapping[str, Any], mask: Pixels) -> int | None:
     """The number of `faults` of a pair's own texts and recipe."""
-    if recipe["subtype"] == COMPOSED.name:
-        found = composed_faults(texts, recipe)
-    else:
-        found = faults(readings(texts), recipe["subtype"], recipe, mask)
+    found = text_faults(texts, recipe["subtype"], recipe, mask)
     return None if found is None else len(found)
 
 

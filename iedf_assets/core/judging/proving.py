@@ -13,6 +13,7 @@ from iedf_assets.core.judging.dataset_check import check_dataset, recipe_of
 from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.parallel import Report, silent
 from iedf_assets.core.pictures.codecs import decode
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.keys import seed_from
@@ -97,7 +98,9 @@ def prove(
 
 def specimens(outputs: Path, per_class: int) -> list[Row]:
     """Index entries of at most so many samples, spread evenly over a dataset."""
-    entries = list(read_journal(outputs / "reports" / "index.jsonl"))
+    # What is composed has the faults of its edits.
+    listed = read_journal(outputs / "reports" / "index.jsonl")
+    entries = [entry for entry in listed if entry["subtype"] in SUBTYPES]
     return entries[:: max(1, -(-len(entries) // per_class))]
 
 

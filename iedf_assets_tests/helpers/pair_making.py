@@ -93,6 +93,7 @@ class Plant:
     Attributes:
         no_ops: names of slots whose edit changes nothing.
         salt: changes every recipe, and so every edit.
+        layers: rows of image_layers, where anybody asks for them.
     """
 
     profile: Profile
@@ -103,6 +104,7 @@ class Plant:
     salt: int = 0
     edits: dict[str, Row] = field(default_factory=dict)
     pairs: dict[str, Row] = field(default_factory=dict)
+    layers: dict[str, Row] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
 
     @property
@@ -139,8 +141,9 @@ class Plant:
         opened = None if open_slots is None else set(open_slots)
         previous = Rows.of(self.rows.values(), "dataset")
         candidates = Candidates(
-            self.profile, self.layout, self.name, self.slots, self.edits, self.pairs, previous, opened
-        )
+            self.profile, self.layout, self.name, self.slots, self.edits, self.pairs, previous, opened,
+            self.layers,
+        )  # fmt: skip
         rows = judge_and_publish(candidates, silent)
         self.rows = dict(rows)
         return list(rows.values())
@@ -154,6 +157,7 @@ class Plant:
     def save(self) -> None:
         """Write the manifests of all stages."""
         stages = {"edited_images": self.edits, "edit_pairs": self.pairs, "dataset": self.rows}
+        stages |= {"image_layers": self.layers} if self.layers else {}
         sources = {name: self._source(name) for name in self.photos}
         for stage, rows in {"source_images": sources, **stages}.items():
             assert all(row[key_column(stage)] for row in rows.values())

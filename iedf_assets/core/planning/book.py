@@ -30,7 +30,7 @@ _STANDING = {
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),
     "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
-    "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
+    "dataset": ("slot", "key", "edit_id", "status", "reason", "detail", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
 _FAILED = pl.col("status") == "failed"

@@ -15,7 +15,9 @@ import polars as pl
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.workers import Worker
+from iedf_assets.core.publishing.cell_quotas import cell_quotas, in_cells
 from iedf_assets.core.publishing.joined import categories_on_disk
+from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout, base_scene
 
@@ -28,7 +30,7 @@ class Allowance:
     """What has been used of each limit.
 
     Attributes:
-        samples: published samples by task, and by `task/scene`.
+        samples: published samples by task, by `task/scene`, and by each quota of cells.
         edits: rendered so far.
         gpu_hours: spent so far: of every row of the two model stages that a GPU backend made, or failed at,
             the seconds of its last try, times the GPUs that worked on it together.
@@ -62,6 +64,7 @@ class Allowance:
                     s for backend, s in table.pick("backend", "seconds") if backend in GPU_BACKENDS and s
                 )
                 seconds += sum(spent) * worker.gpus_together
+        samples.update(in_cells(profile, layout))
         return cls(profile, samples, edits, seconds / 3600)
 
     @property
@@ -94,6 +97,11 @@ class Allowance:
     def is_full(self, task: str, scene: str) -> bool:
         """Whether no more samples of a task and scene may be published."""
         return bool(self.full & {task, f"{task}/{base_scene(scene)}"})
+
+    def has_room_for(self, verdict: Row) -> bool:
+        """Whether what was over its quota may be published now: by its own where a quota of cells is told."""
+        told = next((name for name in cell_quotas(self.profile) if name in (verdict["detail"] or "")), None)
+        return told not in self.full if told else not self.is_full(verdict["task"], verdict["scene"])
 
     def holds_back(self, backend: str) -> bool:
         """Whether nothing more may be made by a backend, whatever it is."""

@@ -21,8 +21,8 @@ from iedf_assets.core.storage.waves import begin_wave, open_wave, wave_size
 _FAILED = pl.col("status") == "failed"
 # What tells whether a verdict holds, besides its pair's files.
 _VERDICT = (
-    "key", "slot", "edit_id", "status", "reason", "task", "scene", "review", "sample_key", "pair_key",
-    "edit_key",
+    "key", "slot", "edit_id", "status", "reason", "detail", "task", "scene", "review", "sample_key",
+    "pair_key", "edit_key",
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def _holding(book: Book, verdicts: Rows, of_pairs: Iterable[str]) -> set[str]:
 
 def _holds(book: Book, verdict: Row, pair: Row | None, edit: Row | None) -> bool:
     """Whether a verdict needs no judging; what was over its quota does as soon as there is room."""
-    if verdict["reason"] == OVER_QUOTA and not book.allowance.is_full(verdict["task"], verdict["scene"]):
+    if verdict["reason"] == OVER_QUOTA and book.allowance.has_room_for(verdict):
         return False
     return holds(verdict, book.layout, book.reviews, pair, edit)
 

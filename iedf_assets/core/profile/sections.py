@@ -32,7 +32,8 @@ class Limits(Strict):
     """How much the outputs may come to in all, over every category and run; see `core.planning.limits`.
 
     Attributes:
-        quotas: published samples by task, or by `task/scene`.
+        quotas: published samples by task, by `task/scene`, or by cells of the table of coverage,
+            `task/subtype/size/place/colour` with `*` for any value, see `core.publishing.coverage`.
         max_edits: edits rendered; null for no limit.
         gpu_hours: spent by the two model stages; null for no limit.
         max_withdrawn_share: a run that would take away more than this share of a category's published
@@ -51,6 +52,11 @@ class Limits(Strict):
         if unknown:
             known = ", ".join(sorted(tasks))
             raise ValueError(f"quotas of no known task: {', '.join(unknown)}; known: {known}")
+        odd = sorted(place for place in self.quotas if place.count("/") not in {0, 1, 4})
+        if odd:
+            raise ValueError(
+                f"quotas of no task, task/scene or task/subtype/size/place/colour: {', '.join(odd)}"
+            )
         return self
 
     @property

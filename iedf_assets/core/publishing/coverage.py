@@ -129,11 +129,12 @@ def cells_of(row: Row) -> Iterator[Cell]:
 
     Args:
         row: of the joined manifests, with `task`, `subtype`, `recipe`, `objects`, `width`, `height` and
-            `derived_from`.
+            `derived_from`; nested values as JSON or as they are.
     """
-    recipe = json.loads(row["recipe"] or "{}")
-    objects = json.loads(row["objects"] or "[]")
-    is_inverse = json.loads(row["derived_from"] or "{}").get("as") == "inverse"
+    nested = {name: row[name] for name in ("recipe", "objects", "derived_from")}
+    told = {name: json.loads(one) if isinstance(one, str) else one for name, one in nested.items()}
+    recipe, objects = told["recipe"] or {}, told["objects"] or []
+    is_inverse = (told["derived_from"] or {}).get("as") == "inverse"
     for edit in recipe.get("edits", [recipe]):
         known = KNOWN.get(row["subtype"])
         one = object_of(objects, edit) if known and known.mask_of != "everything" else {}

@@ -16,7 +16,7 @@ yet, keeps its sample.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +28,8 @@ from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import KNOWN
+from iedf_assets.core.publishing.cell_quotas import cell_quotas, in_cells, over_cells
+from iedf_assets.core.publishing.coverage import Cell, cells_of
 from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is_turned_down, numbered
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
@@ -54,6 +56,7 @@ class Candidates:
         previous: rows of dataset by slot, as the run before left them.
         open_slots: names of the slots to judge now, with all their tries, None for all; the others keep
             their rows.
+        layers: rows of image_layers by key, for quotas of cells.
     """
 
     profile: Profile
@@ -64,6 +67,7 @@ class Candidates:
     pairs: Mapping[str, Row]
     previous: Rows
     open_slots: Collection[str] | None
+    layers: Mapping[str, Row] = field(default_factory=dict)
 
     @property
     def category(self) -> Category:
@@ -113,6 +117,7 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
     try:
         category = candidates.category
         sweep(_folders(layout, category.derive.subtypes_beside(category.subtypes)))
+        judged = _within_cells(candidates, judged)
         judged = numbered(judged, staying, previous, ledger, candidates.name, profile.limits.quotas)
         work = _to_carry_out(judged.values())
         carried_out = stream_map(lambda row: carry_out(candidates, row), work, thread_count(profile.threads))
@@ -127,6 +132,30 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
             "free space or mend the folder, then run again: what is published stays as it is",
         ) from error
     return rows.overlaid(withdrawn)
+
+
+def _within_cells(candidates: Candidates, judged: dict[str, Row]) -> dict[str, Row]:
+    """The judged rows, those for which a quota of cells has no room rejected."""
+    quotas = cell_quotas(candidates.profile)
+    passing = {name: row for name, row in judged.items() if row["status"] == "published"} if quotas else {}
+    there = {row["edit_id"] for row in candidates.before.values() if row["status"] == "published"}
+    new = [row for row in passing.values() if row["edit_id"] not in there]
+    if not new:
+        return judged
+
+    def cells(row: Row) -> list[Cell]:
+        edit = candidates.edits[row["edit_key"]]
+        layers = candidates.layers.get(edit["layers_key"], {})
+        told = {name: layers.get(name) for name in ("objects", "width", "height")}
+        return list(cells_of({**row, **told, "recipe": edit["recipe"]}))
+
+    over = over_cells(new, quotas, in_cells(candidates.profile, candidates.layout), cells)
+    detail = "it passed, but as many samples as limits.quotas allows are published of {}"
+    return judged | {
+        name: with_outcome(row, "rejected", OVER_QUOTA, detail.format(over[row["edit_id"]]))
+        for name, row in passing.items()
+        if row["edit_id"] in over
+    }
 
 
 def holds(

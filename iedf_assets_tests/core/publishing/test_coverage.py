@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import pytest
+
+from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.sections import Limits
 from iedf_assets.core.publishing.coverage import Cell, cells_of, coverage, covered, read_coverage
 from iedf_assets.core.publishing.index import write_index
-from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.helpers.pair_making import Plant
+from iedf_assets_tests.helpers.pair_making import SIZE, Plant
 
 CATEGORY = "物体一致性"
 ONE = {
@@ -59,19 +62,25 @@ def test_what_is_missing_is_named() -> None:
     assert line.missing == {"size": ["large"]}
 
 
+def decompose(plant: Plant) -> None:
+    """Say that each photo of a plant has one object, of half of them on the left."""
+    for number, slot in enumerate(plant.slots):
+        box = {"x": 5 if number % 2 else 110, "y": 40, "width": 40, "height": 40}
+        one, size = ONE | box, dict(zip(("width", "height"), SIZE, strict=True))
+        plant.layers[slot.layers_key] = {
+            "key": slot.layers_key, "source_id": slot.source_id, "status": "done", "objects": [one], **size,
+        }  # fmt: skip
+
+
 def test_the_table_is_of_what_is_published_and_planned(profile: Profile, layout: Layout) -> None:
     plant = Plant(profile, layout, CATEGORY)
     plant.make()
+    decompose(plant)
     plant.judge()
     plant.save()
-    layers = [
-        {"key": slot.layers_key, "source_id": slot.source_id, "status": "done", "objects": [ONE]}
-        for slot in plant.slots
-    ]
-    write_table(frame(layers, "image_layers"), layout.manifest("image_layers", CATEGORY))
     cells = coverage(layout, profile)
     found = {cell: number for cell, number in cells.items() if number}
-    assert set(found.values()) == {len(plant.samples())}
+    assert sum(found.values()) == len(plant.samples())
     lines = {line.kind: line for line in covered(cells)}
     assert lines["semantic_edit/delete"].samples == len(plant.samples())
     # Of what else the profile plans there is nothing yet, and that is told.
@@ -80,3 +89,35 @@ def test_the_table_is_of_what_is_published_and_planned(profile: Profile, layout:
     assert read_coverage(layout) == {}
     write_index(profile, layout)
     assert read_coverage(layout) == cells
+
+
+def test_a_quota_of_cells_holds_back_what_it_names_until_there_is_room(
+    profile: Profile, layout: Layout
+) -> None:
+    quota = "semantic_edit/delete/*/left/*"
+    limited = profile.model_copy(update={"limits": Limits(quotas={quota: 1})})
+    plant = Plant(limited, layout, CATEGORY)
+    plant.make()
+    decompose(plant)
+    plant.judge()
+    plant.save()
+    assert sorted(plant.statuses()) == ["published", "published", "published", "rejected"]
+    (over,) = [row for row in plant.rows.values() if row["status"] == "rejected"]
+    assert over["reason"] == "over_quota"
+    assert quota in over["detail"]
+    assert Allowance.of(limited, layout).full == {quota}
+    assert not Allowance.of(limited, layout).has_room_for(over)
+    before = dict(plant.rows)
+    plant.judge()
+    assert plant.rows == before
+    more = profile.model_copy(update={"limits": Limits(quotas={quota: 2})})
+    assert Allowance.of(more, layout).has_room_for(over)
+    plant.profile = more
+    plant.judge()
+    assert set(plant.statuses()) == {"published"}
+
+
+@pytest.mark.parametrize("quota", ["semantic_edit/delete/small", "nothing/delete/*/*/*"])
+def test_a_quota_that_names_nothing_is_refused(quota: str) -> None:
+    with pytest.raises(ValueError, match="quotas of no"):
+        Limits(quotas={quota: 1})

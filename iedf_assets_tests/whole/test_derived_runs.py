@@ -24,7 +24,23 @@ def index_of(layout: Layout) -> dict[str, Row]:
     return {row["sample_key"]: row for row in rows}
 
 
-def test_the_way_back_is_derived_checked_and_withdrawn_with_its_pair(
+def _look_at_chains(layout: Layout, entries: dict[str, Row]) -> None:
+    """Each photo has a chain of three turns, each beginning with the result of the one before."""
+    chains: dict[str, dict[int, Row]] = {}
+    for row in entries.values():
+        if row["metadata"]["chain"]:
+            chains.setdefault(row["metadata"]["chain"], {})[row["metadata"]["turn"]] = row
+    assert len(chains) == 2
+    for key, turns in chains.items():
+        assert sorted(turns) == [1, 2, 3]
+        assert turns[1]["sample_key"] == key
+        assert len({row["split"] for row in turns.values()}) == 1
+        for number in (2, 3):
+            before, after = (turns[number - 1]["result_image_path"], turns[number]["src_image_path"])
+            assert (layout.outputs / before).read_bytes() == (layout.outputs / after).read_bytes()
+
+
+def test_what_is_derived_is_checked_and_withdrawn_with_its_pairs(
     profile: Profile, layout: Layout, tmp_path: Path
 ) -> None:
     put(layout, PHYSICAL, "coffee", "rocket")
@@ -32,7 +48,7 @@ def test_the_way_back_is_derived_checked_and_withdrawn_with_its_pair(
     assert outcome.went_through, outcome.error
     plain = tree(layout.dataset)
 
-    derived = with_settings(profile, MIXED, "derive.inverse=true")
+    derived = with_settings(profile, MIXED, "derive={inverse: true, turns: 3}")
     outcome, made = run(derived)
     assert outcome.went_through, outcome.error
     # Nothing that was there is made again, nor another one.
@@ -41,6 +57,7 @@ def test_the_way_back_is_derived_checked_and_withdrawn_with_its_pair(
     assert plain.items() <= tree(layout.dataset).items()
     entries = index_of(layout)
     backs = {key: row for key, row in entries.items() if row["metadata"]["inverse_of"]}
+    _look_at_chains(layout, entries)
     assert {row["subtype"] for row in backs.values()} == {"move", "scale", "brightness"}
     for row in backs.values():
         parent = entries[row["metadata"]["inverse_of"]]
@@ -61,7 +78,9 @@ def test_the_way_back_is_derived_checked_and_withdrawn_with_its_pair(
     outcome, _ = run(derived)
     assert outcome.went_through, outcome.error
     left = index_of(layout)
-    assert entries.keys() - left.keys() == {key, gone["metadata"]["inverse_of"]}
+    leaving = {key, gone["metadata"]["inverse_of"]}
+    leaving |= {key for key, row in entries.items() if row["metadata"]["chain"] in leaving}
+    assert entries.keys() - left.keys() == leaving
     assert check_dataset(layout.dataset).clean
 
     # Bare, nobody vouches for where an object ended up, and the network has an opinion of these small photos.

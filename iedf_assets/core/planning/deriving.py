@@ -1,7 +1,7 @@
 """What is made of published pairs: the rows of their edits, which nothing is rendered for, and the requests.
 
 A derived slot comes due when all that it is made of is published as it is planned now, in a wave after that
-of its photo's own edits. Which there are is in `core.storage.derived_slots`.
+of its photo's own edits. Which there are is in `core.storage.slots.derived`.
 """
 
 from collections.abc import Iterable
@@ -28,10 +28,10 @@ from iedf_assets.core.planning.materials import (
     pair_request,
 )
 from iedf_assets.core.profile.subtypes import COMPOSED
-from iedf_assets.core.storage.derived_slots import chain_of, is_turn
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, derived_id, seed_from
 from iedf_assets.core.storage.naming import SampleKey
+from iedf_assets.core.storage.slots.derived import chain_of, is_turn
 
 _Drawn = tuple[Recipe, Subject] | Unplannable
 _Told = tuple[Recipe, tuple[str, str]] | Unplannable

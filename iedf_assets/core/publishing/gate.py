@@ -33,7 +33,6 @@ from iedf_assets.core.publishing.coverage import Cell, cells_of
 from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is_turned_down, numbered
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
-from iedf_assets.core.storage.derived_slots import chain_of, is_turn
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
 from iedf_assets.core.storage.ledger import Ledger
@@ -41,6 +40,7 @@ from iedf_assets.core.storage.leftovers import sweep
 from iedf_assets.core.storage.manifests import Rows, among
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.core.storage.reviews import read_reviews
+from iedf_assets.core.storage.slots.derived import chain_of, is_turn
 from iedf_assets.core.storage.staged import is_intact
 
 

@@ -19,11 +19,11 @@ import polars as pl
 from iedf_assets.core.judging.inspection_cache import known_of, measured_of
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES
-from iedf_assets.core.storage.derived_slots import turn_of
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import write_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.core.storage.slots.derived import turn_of
 
 INDEX_COLUMNS = (
     "sample_id", "dataset_category", "edit_task", "subtype", "scene", "source_id", "src_image_path",

@@ -16,7 +16,7 @@ from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES, Needs, Subtype
-from iedf_assets.core.storage.derived_slots import children
+from iedf_assets.core.storage.slots.derived import children
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
 SOURCES_VERSION = 1

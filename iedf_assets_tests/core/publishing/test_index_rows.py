@@ -30,6 +30,8 @@ def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
             "made_with": model if kind == 1 else None,
             "measured": {"of": "a" * 32, "scores": {"cut": 0.5}} if kind == 2 else None,
             "inverse_of": f"{task}/{subtype}/mixed/00007" if kind == 2 else None,
+            "chain": f"{task}/{subtype}/mixed/00001" if kind == 1 else None,
+            "turn": 2 if kind == 1 else None,
         }  # fmt: skip
         yield {
             "sample_id": f"{number:05d}", "dataset_category": "物理变化", "edit_task": task,

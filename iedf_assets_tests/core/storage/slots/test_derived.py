@@ -4,8 +4,8 @@ import pytest
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.loading import load_profile
-from iedf_assets.core.storage.derived_slots import chain_of, turn_of
 from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
+from iedf_assets.core.storage.slots.derived import chain_of, turn_of
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 CATEGORY = "物理变化"

@@ -139,7 +139,15 @@ class Plant:
         opened = None if open_slots is None else set(open_slots)
         previous = Rows.of(self.rows.values(), "dataset")
         candidates = Candidates(
-            self.profile, self.layout, self.name, self.slots, self.edits, self.pairs, previous, opened
+            self.profile,
+            self.layout,
+            self.name,
+            self.keys,
+            self.slots,
+            self.edits,
+            self.pairs,
+            previous,
+            opened,
         )
         rows = judge_and_publish(candidates, silent)
         self.rows = dict(rows)

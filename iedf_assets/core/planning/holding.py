@@ -12,7 +12,7 @@ def is_held(book: Book, slot: Slot) -> bool:
     needs_layers = slot.subtype.needs != "none" and slot.layers_key not in book.layers
     return (
         book.allowance.edits_left == 0
-        or book.allowance.is_full(slot.subtype.task, book.category.scene)
+        or book.allowance.is_full(slot.subtype.task, slot.scene)
         or book.allowance.holds_back(workers.edit.backend)
         or (needs_layers and book.allowance.holds_back(workers.layered.backend))
     )

@@ -10,8 +10,8 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.holding import holds_all, is_held
 from iedf_assets.core.publishing.gate import holds
 from iedf_assets.core.publishing.numbering import OVER_QUOTA
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.sources.ingest import row_key
-from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, sources_settings
 from iedf_assets.core.storage.manifests import Rows, among, batches, decode

@@ -11,6 +11,7 @@ from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.called import called
 from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.profile.subtypes import SUBTYPES
@@ -63,16 +64,19 @@ def plan_edits(book: Book) -> list[Row]:
     A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
     reason why no such edit can be made of this photo.
     """
-    rows = []
+    rows, names = [], book.names()
     for source in book.worked_on:
         layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
         if layers is None or layers["status"] not in {"done", "filtered"}:
             continue
         if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
-        for slot in book.slots_of([source]):
-            known = book.edits.get(slot.edit_key)
-            rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
+        slots = [(slot, book.edits.get(slot.edit_key)) for slot in book.slots_of([source])]
+        if any(not (known and known["recipe"]) for _, known in slots):
+            layers = called(book, layers, names.get(source.path, []))
+        rows += [
+            known if known and known["recipe"] else _planned(book, slot, layers) for slot, known in slots
+        ]
     return rows
 
 
@@ -149,7 +153,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "layers_key": slot.layers_key,
         "task": slot.subtype.task,
         "subtype": slot.subtype.name,
-        "scene": book.category.scene,
+        "scene": slot.scene,
         "variant": slot.variant,
         "attempts": 0,
     }

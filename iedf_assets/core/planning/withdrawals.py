@@ -11,7 +11,7 @@ import polars as pl
 from iedf_assets.core.errors import MassWithdrawalError
 from iedf_assets.core.judging.verdicts import verdict
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.storage.keys import Slot
 
 # Of fewer published samples any share may go: somebody is trying things out.

@@ -98,6 +98,11 @@ class Entry(_Strict):
         """Whether any of its kinds can be asked for plainly."""
         return any(kind.plain for kind in self.kinds.values())
 
+    @property
+    def names_object(self) -> bool:
+        """Whether its phrases name the object; they all do, or none does."""
+        return any("{it}" in phrase for kind in self.kinds for phrase in self.phrases(kind, "en"))
+
     def phrases(self, kind: str, language: Language, phrasing: Phrasing = "exact") -> tuple[str, ...]:
         """Every phrase of a kind, the exact ones in every frame; none where there is no such way."""
         texts = self.kinds[kind]

@@ -27,7 +27,7 @@ from iedf_assets.core.sources.fingerprints import (
     perceptual_hash,
     resolve_duplicates,
 )
-from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.keys import digest, sources_settings
 from iedf_assets.core.storage.manifests import Rows, among, collected, merged
@@ -40,13 +40,19 @@ _FEW = 4
 
 
 def row_key(settings: str, file: Found) -> str:
-    """The key of a file's row.
+    """The key of a file's row: of the file, and where people say something of it, of that too.
 
     Args:
         settings: what judges it, from `keys.sources_settings`.
         file: as the scan saw it.
     """
-    return digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
+    own = digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
+    return f"{own}+{digest(file.facts)[:16]}" if file.facts else own
+
+
+def is_same_file(one_key: str, other_key: str) -> bool:
+    """Whether two keys of a file's row are of the same file under the same settings, whatever its facts."""
+    return one_key.partition("+")[0] == other_key.partition("+")[0]
 
 
 def require_inputs(
@@ -108,22 +114,30 @@ def ingest(
     settings = sources_settings(profile, category)
     before = known.beside((file.name for file in found), "key", "status", "source_id", "attempts")
     waiting: list[Found] = []
+    retold: dict[str, Row] = {}
     jobs: list[tuple[Found, Row]] = []
     for file, old in zip(found, before, strict=True):
         key = row_key(settings, file)
         old_key, status, source_id, attempts = old or ("", "", None, None)
-        if old_key == key and _is_final(status, source_id, attempts, profile.max_attempts):
+        same = is_same_file(old_key, key)
+        is_final = same and _is_final(status, source_id, attempts, profile.max_attempts)
+        if is_final and old_key == key:
             continue
-        if selected is None or file.name in selected:
-            tried = attempts or 0 if old_key == key else 0
+        if is_final and (selected is None or file.name in selected):
+            retold[file.name] = {"key": key, "facts": file.facts}
+        elif selected is None or file.name in selected:
+            tried = attempts or 0 if same else 0
             jobs.append((file, {**_base_row(file, key), "attempts": tried}))
         elif old is None:
             waiting.append(file)
     apart = decoders(profile)
     held = Exclusions.of(profile) if jobs else Exclusions(())
     threads = thread_count(profile.threads)
-    rows: list[Row] = []
+    # Nothing of a photo is read again because of what people say of it.
+    rows = [{**row, **retold[path]} for path, row in known.only(retold).items()]
     with _Journalled(journal) as journalled:
+        for row in rows:
+            journalled.noted(row)
         read = stream_map(
             lambda job: journalled.noted(held.judged(_read(*job, apart, profile, category))),
             jobs,
@@ -178,7 +192,7 @@ def _base_row(file: Found, key: str) -> Row:
     )  # fmt: skip
     return {
         "path": file.name, "key": key, "status": "pending", "attempts": 0,
-        "bytes": file.size, "mtime_ns": file.mtime_ns, **empty,
+        "bytes": file.size, "mtime_ns": file.mtime_ns, "facts": file.facts, **empty,
     }  # fmt: skip
 
 

@@ -9,7 +9,8 @@ from iedf_assets.core.planning import withdrawals as module
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals, withdrawals
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.sources.scan import Found, find_files
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.runs import with_settings

@@ -19,8 +19,9 @@ from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import ingest as stage
 from iedf_assets.core.sources.fingerprints import perceptual_hash
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.sources.ingest import ingest, require_inputs, row_key
-from iedf_assets.core.sources.scan import Found, find_files
+from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.journal import Journal, Row, read_journal
 from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import Rows, scan_table, write_table
@@ -380,3 +381,33 @@ def test_memory_stays_flat(
     run(profile, layout, settings=("threads=2",))
     assert alive["now"] == 0
     assert 1 <= alive["most"] <= 4
+
+
+def test_a_changed_fact_is_taken_over_without_reading_the_photo_again(
+    profile: Profile, layout: Layout, folder: Path, read_paths: list[str]
+) -> None:
+    put_photos(folder, "a.jpg", "b.jpg")
+    without = run(profile, layout)
+    (folder / "a.json").write_text('{"scene": "park"}')
+    (folder / "b.json").write_text('{"mood": "calm"}')
+    read_paths.clear()
+    rows = run(profile, layout, without)
+    assert read_paths == []
+    path, other = f"{CATEGORY}/a.jpg", f"{CATEGORY}/b.jpg"
+    assert rows[path] == {**without[path], "facts": {"scene": "park"}, "key": rows[path]["key"]}
+    assert rows[path]["key"].startswith(without[path]["key"])
+    # What cannot be used is as if it were not there.
+    assert rows[other] == without[other]
+    assert set(rows) == {path, other}
+    (folder / "a.json").unlink()
+    assert run(profile, layout, rows) == without
+    assert read_paths == []
+
+
+def test_a_fact_of_a_photo_that_is_not_of_the_wave_waits(
+    profile: Profile, layout: Layout, folder: Path
+) -> None:
+    put_photos(folder, "a.jpg")
+    before = run(profile, layout)
+    (folder / "a.json").write_text('{"scene": "park"}')
+    assert run(profile, layout, before, selected=set()) == before

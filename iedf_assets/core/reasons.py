@@ -22,6 +22,7 @@ UNIFORM_BORDER = "uniform_border_detected"
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near_duplicate"
 BENCHMARK_OVERLAP = "benchmark_overlap"
+NOT_LICENSED = "not_licensed"
 
 # What was staged and is not there, or not what it was: status `failed`, and made again.
 STAGED_FILES_MISSING = "staged_files_missing"
@@ -32,4 +33,5 @@ PASSING = frozenset(
 )
 # A file that no decoder makes a picture of.
 BROKEN = frozenset({UNREADABLE, TRUNCATED, CORRUPTED, TOO_LARGE, SYMLINK_OUTSIDE})
-DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})
+# What a sound photo is by others, or by what people say of it: told anew each time.
+TOLD_ANEW = frozenset({DUPLICATE, NEAR_DUPLICATE, NOT_LICENSED})

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from iedf_assets.cli.main import cli
+from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.status import standings
 from iedf_assets.core.profile.schema import Profile
@@ -31,7 +34,7 @@ def to_make(profile: Profile, layout: Layout) -> dict[str, int]:
     return {one.stage: one.to_make for one in stood if one.to_make}
 
 
-def entries(layout: Layout) -> dict[str, dict[str, str]]:
+def entries(layout: Layout) -> dict[str, dict[str, Any]]:
     lines = layout.index.read_text("utf-8").splitlines()
     return {
         entry["subtype"]: entry
@@ -111,3 +114,34 @@ def test_a_single_edit_is_asked_for_by_the_facts_beside_its_photo(layout: Layout
     done = CliRunner().invoke(cli, [*arguments, "--config", str(CLASSICAL)])
     assert done.exit_code == 0, done.output
     assert "cup of coffee" in (tmp_path / "out" / "coffee_EN.txt").read_text("utf-8")
+
+
+def test_what_may_not_be_used_is_withdrawn_and_results_can_say_that_they_were_edited(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "coffee", "rocket")
+    told(layout)
+    profile = with_settings(profile, SUBTYPES)
+    outcome, _ = run(profile)
+    before, counts = tree(layout.dataset), outcome.counts["dataset"]
+    assert {key.split("/")[2] for key in before} == {"table", "mixed"}
+    outcome, _ = run(with_settings(profile, SUBTYPES, "limits.use=commercial"))
+    assert outcome.went_through, outcome.error
+    assert outcome.counts["source_images"] == {"accepted": 1, "filtered": 1}
+    assert {key.split("/")[2] for key in tree(layout.dataset)} == {"table"}
+    samples = entries(layout)
+    assert {entry["metadata"]["photo_licence"] for entry in samples.values()} == {"CC0-1.0"}
+
+    outcome, _ = run(with_settings(profile, SUBTYPES, "encoding.digital_source_type=true"))
+    after = tree(layout.dataset)
+    assert outcome.counts["dataset"]["published"] == counts["published"]
+    assert after.keys() == before.keys()
+    assert {path for path in before if before[path] != after[path]} == {
+        path for path in before if path.endswith("_result.jpg")
+    }
+    for path in after:
+        if path.endswith("_result.jpg"):
+            with Image.open(layout.dataset / path) as picture:
+                told_type = picture.getxmp()["xmpmeta"]["RDF"]["Description"]["DigitalSourceType"]
+            assert told_type.endswith("/algorithmicallyEnhanced")
+    assert check_dataset(layout.dataset).clean

@@ -20,7 +20,7 @@ from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
-from iedf_assets.core.sources.beside import facts_files_of
+from iedf_assets.core.sources.beside import MAX_ONE, facts_files_of
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.storage.ownership import OwnFiles
 from iedf_assets.defs.category_loop import run_category
@@ -119,7 +119,8 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
         photo = layout.data / CATEGORY / f"photo{image.suffix[:20]}"
         shutil.copyfile(image, photo)
         for told, ending in facts_files_of(image).items():
-            shutil.copyfile(told, photo.with_name(f"{photo.stem}{ending}"))
+            with told.open("rb") as beside:  # more than is read anyway says that it is too much
+                photo.with_name(f"{photo.stem}{ending}").write_bytes(beside.read(MAX_ONE + 1))
         outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
         book = Book.open(single, layout, CATEGORY)
         published = [row for row in book.verdicts.values() if row["status"] == "published"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
+from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
 _SIZES = ((0.05, "small"), (0.2, "medium"), (1.0, "large"))
@@ -17,8 +18,8 @@ class Counts:
     """Samples, by what they are.
 
     Attributes:
-        splits, kinds, sizes, tiers, makers: by split, by `task/subtype`, by the mask's share of the picture,
-            by tier, by backend and model.
+        splits, kinds, sizes, tiers, makers, licences: by split, by `task/subtype`, by the mask's share of the
+            picture, by tier, by backend and model, by the photo's licence.
         bytes: by split, of the files that they come from.
         resampled: how many have a size that trainers resample.
     """
@@ -28,8 +29,16 @@ class Counts:
     sizes: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     makers: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
     resampled: int = 0
+
+    @property
+    def licence(self) -> str:
+        """The one licence of all photos as the Hub spells it; `other` for several, `unknown` where one is."""
+        if UNKNOWN in self.licences or any(allowed_by(name) == "nothing" for name in self.licences):
+            return UNKNOWN
+        return next(iter(self.licences)).lower() if len(self.licences) == 1 else "other"
 
     @property
     def samples(self) -> int:
@@ -47,6 +56,7 @@ def counted(examples: Iterable[Example]) -> Counts:
         counts.sizes[_size_of(json.loads(example.scores).get("mask_share"))] += 1
         counts.tiers[example.entry["tier"]] += 1
         counts.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
+        counts.licences[metadata["photo_licence"] or UNKNOWN] += 1
         counts.bytes[example.split] += example.bytes
         counts.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
     return counts

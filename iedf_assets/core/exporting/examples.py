@@ -10,7 +10,7 @@ from typing import Any
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.profile.exports import Export, Language
-from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
@@ -69,7 +69,10 @@ class Example:
             **{f"instruction_{language}": self.caption(language) for language in languages},
             "recipe": metadata["recipe"],
             "scores": self.scores,
-            **{key: metadata[key] for key in ("source_path", "backend", "model_revision", "made_with")},
+            **{
+                key: metadata[key]
+                for key in ("source_path", *PHOTO, "backend", "model_revision", "made_with")
+            },
         }
 
 

@@ -25,7 +25,7 @@ STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "datas
 # What tells whether the rows of a stage hold, and of what they are.
 _STANDING = {
     "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
-                      "height", "facts", "rights"),
+                      "height", "facts"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),

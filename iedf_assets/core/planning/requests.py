@@ -8,6 +8,7 @@ from pathlib import Path
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pairs.source_type import source_type
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
@@ -218,6 +219,9 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
             "attempts": attempts_of(known),
         },
         inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
+        source_type=source_type(slot.subtype, layers.get("backend"), edit["backend"])
+        if encoding.digital_source_type
+        else None,
     )
 
 

@@ -160,7 +160,7 @@ def _sources(book: Book, files: list[Found]) -> Standing:
             standing.stale["its facts changed: nothing of the photo is read again"] += 1
         else:
             same = _is_same(book, file)
-            why = "filters, sources or max_megapixels changed" if same else "the file changed"
+            why = "filters, sources, limits.use or max_megapixels changed" if same else "the file changed"
             standing.stale[why] += 1
     gone = book.sources.keys() - {file.name for file in files}
     if gone:

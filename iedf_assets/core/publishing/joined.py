@@ -13,7 +13,7 @@ _JOINED = {
     "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
                                    "made_with")),
     "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums")),
-    "source_images": ("source_id", ("source_path",)),
+    "source_images": ("source_id", ("source_path", "facts", "rights")),
 }  # fmt: skip
 # In so many parts the rows are joined: the other stages' tables are read as often, and a part of them is in
 # memory at a time. Of few rows one part is enough.
@@ -77,7 +77,7 @@ def _of_all(layout: Layout, categories: Iterable[str], stage: str) -> pl.LazyFra
         return pl.concat(tables)
     return (
         pl.concat(tables)
-        .select("category", "source_id", "status", source_path="path")
+        .select("category", "source_id", "status", "facts", "rights", source_path="path")
         .sort(pl.col("status") != "accepted", "source_path")
         .unique(subset=["category", "source_id"], keep="first", maintain_order=True)
     )

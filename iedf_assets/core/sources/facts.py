@@ -25,6 +25,7 @@ MAX_OBJECTS = 32
 # So near to each other, shares of the sides, two points are one.
 SAME_POINT = 0.01
 LANGUAGES = ("en", "ch")
+KEYS = ("objects", "scene", "caption", "licence", "author", "source")
 # Other spellings of keys.
 SPELT = {"license": "licence"}
 
@@ -55,7 +56,7 @@ def understood(raw: Mapping[str, Any], find: Find) -> Facts:
         key = SPELT.get(given, given)
         read = _READERS.get(key)
         if read is None:
-            find(given, f"unknown key {given[:60]!r}; known: {', '.join(_READERS)}")
+            find(given, f"unknown key {given[:60]!r}; known: {', '.join(KEYS)}")
         elif key in facts:
             find(given, f"{key} is told twice")
         elif value is not None and value != "":

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from iedf_assets.core.sources.facts import LANGUAGES, SPELT, Facts, Find, Finding, agreeing, understood
+from iedf_assets.core.sources.facts import KEYS, LANGUAGES, SPELT, Facts, Find, Finding, agreeing, understood
 
 # Findings of one file that are kept.
 MAX_FINDINGS = 100
@@ -56,6 +56,10 @@ def read_one(file: str, content: bytes) -> tuple[list[Said], list[Finding]]:
         return [], [Finding(file, content.count(b"\n", 0, error.start) + 1, "it is not UTF-8")]
     except _BadJsonError as error:
         return [], [Finding(file, error.line, str(error))]
+
+    if raw and not any(SPELT.get(key, key) in KEYS for key in raw):
+        # Such as what galleries write beside each photo of theirs.
+        return [], [Finding(file, 1, f"none of its keys is known: {', '.join(KEYS)} are")]
 
     def find(key: str, problem: str) -> None:
         place = text.find(json.dumps(key, ensure_ascii=False))

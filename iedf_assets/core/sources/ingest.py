@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -14,10 +15,11 @@ from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.pictures.formats.soundness import require_sound
+from iedf_assets.core.pictures.formats.told_rights import told_rights
 from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.profile.schema import Category, Profile
-from iedf_assets.core.profile.sections import Filters
-from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.profile.sections import Filters, Limits
+from iedf_assets.core.reasons import NOT_LICENSED, OUT_OF_MEMORY, PASSING, TOLD_ANEW
 from iedf_assets.core.sources.exclusions import Exclusions
 from iedf_assets.core.sources.filters import turned_down
 from iedf_assets.core.sources.fingerprints import (
@@ -28,6 +30,7 @@ from iedf_assets.core.sources.fingerprints import (
     resolve_duplicates,
 )
 from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.rights import embedded_rights, held_back
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.keys import digest, sources_settings
 from iedf_assets.core.storage.manifests import Rows, among, collected, merged
@@ -151,22 +154,44 @@ def ingest(
     new = (_base_row(file, row_key(settings, file)) for file in waiting)
     gone = known.others(file.name for file in found)
     shown = known.without(gone).overlaid(chain(new, rows))
-    return _with_duplicates(shown, known, profile.sources.near_duplicate_bits)
+    usable = _with_licences(_on_own_merit(shown), profile.limits)
+    return _with_duplicates(usable, known, profile.sources.near_duplicate_bits)
 
 
-def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
-    """Rows as their files show themselves, and which of them are duplicates of which.
+def _on_own_merit(shown: Rows) -> pl.LazyFrame:
+    """Rows as their files show themselves, whatever others show and people say."""
+    sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
+    passes = sound | pl.col("reason").is_in(TOLD_ANEW)
+    return shown.table.with_columns(
+        status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
+        **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
+    )
+
+
+def _with_licences(rows: pl.LazyFrame, limits: Limits) -> pl.LazyFrame:
+    """Rows, those of photos that may not be used as the profile wants to left out."""
+    if limits.use == "any":
+        return rows
+    accepted = Rows(rows.filter(pl.col("status") == "accepted"), "source_images")
+    turned = [(path, "filtered", NOT_LICENSED, detail)
+              for path, detail in held_back(accepted.pick("path", "facts", "rights"), limits)]  # fmt: skip
+    return _turned(rows, turned, ("path", "status", "reason", "detail"))
+
+
+def _turned(rows: pl.LazyFrame, turned: Sequence[tuple[str, ...]], columns: tuple[str, ...]) -> pl.LazyFrame:
+    """Rows, some of them with other values in some columns, the first of which is `path`."""
+    others = pl.DataFrame(turned, schema=dict.fromkeys(columns, pl.String), orient="row")
+    changed = collected(rows.filter(among("path", others["path"]))).update(others, on="path")
+    return merged(rows, changed.sort("path"), "path")
+
+
+def _with_duplicates(own_merit: pl.LazyFrame, before: Rows, bits: int) -> Rows:
+    """Rows, and which of them are duplicates of which.
 
     Args:
         before: the rows of the run before: what was accepted then, with the same content, stays.
         bits: see `resolve_duplicates`.
     """
-    sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
-    passes = sound | pl.col("reason").is_in(DUPLICATES)
-    own_merit = shown.table.with_columns(
-        status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
-        **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
-    )
     held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
     accepted = own_merit.filter(pl.col("status") == "accepted").select(
         "path", "source_id", "phash", "look",
@@ -176,19 +201,16 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
     rows = collected(alike.lazy().join(held, on="path", how="left")).rows()
     stay = {path for path, source_id, *_, held_id in rows if held_id == source_id}
     candidates = [Candidate(*facts) for *facts, _ in rows]
-    turned = pl.DataFrame(
-        [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
-        schema=dict.fromkeys(("path", "status", "reason", "detail", "duplicate_of"), pl.String),
-        orient="row",
-    )
-    duplicates = collected(own_merit.filter(among("path", turned["path"]))).update(turned, on="path")
-    return Rows(merged(own_merit, duplicates.sort("path"), "path"), "source_images")
+    found = resolve_duplicates(candidates, stay, bits).items()
+    columns = ("path", "status", "reason", "detail", "duplicate_of")
+    turned = _turned(own_merit, [(path, "filtered", *why) for path, why in found], columns)
+    return Rows(turned, "source_images")
 
 
 def _base_row(file: Found, key: str) -> Row:
     empty: dict[str, Any] = dict.fromkeys(
         ("source_id", "reason", "detail", "seconds", "duplicate_of", "width", "height", "original_width",
-         "original_height", "format", "mode", "phash", "look")
+         "original_height", "format", "mode", "phash", "look", "rights")
     )  # fmt: skip
     return {
         "path": file.name, "key": key, "status": "pending", "attempts": 0,
@@ -233,7 +255,7 @@ def shown(asked: list[Any]) -> Row:
         photo = read_photo(
             Path(path), max_pixels=max_pixels, max_megapixels=max_megapixels, look=require_sound
         )
-        return _columns(photo, Filters(**told))
+        return {**_columns(photo, Filters(**told)), "rights": embedded_rights(told_rights(Path(path)))}
     except MemoryError as error:
         raise SourceError(OUT_OF_MEMORY, "not enough memory to look at it") from error
 

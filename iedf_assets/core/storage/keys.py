@@ -132,6 +132,8 @@ def sources_settings(profile: Profile, category: Category) -> str:
         category.filters.model_dump(),
         profile.max_megapixels,
         *(_state_of(absolute(path)) for path in profile.sources.exclude),
+        # Where it matters, files are read again: rows of earlier versions do not tell what they say.
+        *([["use", profile.limits.use, profile.limits.licences]] if profile.limits.use != "any" else []),
     )
 
 
@@ -162,7 +164,7 @@ class Keys:
         seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "diffusers"} else []
         self._layers = digest(*told, *seen)
         judge = category.workers.edit.judge.identity()
-        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
+        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.identity(), *judge)
         self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))

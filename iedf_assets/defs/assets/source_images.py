@@ -21,7 +21,8 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     told = scan.look_around(factory.layout, book.name, factory.profile.sources)
     most = factory.profile.sources.max_loss_share
     found = require_inputs(book.name, told and told.photos, book.sources, most)
-    for finding in told.findings[:SHOWN] if told else ():
+    findings = told.findings if told else []
+    for finding in findings[:SHOWN]:
         context.log.warning("a fact is not used: %s", finding)
     require_few_withdrawals(book, found)
     wave = set(wave_for(book, found))
@@ -32,7 +33,8 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     unmapped = scan.unmapped_folders(factory.layout, factory.profile)
     for folder in unmapped:
         context.log.warning("data/%s is in no category of the profile; its photos are left alone", folder)
-    return book.with_rows("source_images", rows), {"wave": len(wave), "unmapped_folders": unmapped}
+    metadata: Metadata = {"wave": len(wave), "unmapped_folders": unmapped, "facts_not_used": len(findings)}
+    return book.with_rows("source_images", rows), metadata
 
 
 SOURCE_IMAGES = Stage(

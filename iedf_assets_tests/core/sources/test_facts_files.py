@@ -68,6 +68,12 @@ def test_what_is_wrong_in_a_file_is_told_by_its_line(content: str, line: int, to
     assert told in finding.problem
 
 
+def test_a_gallery_s_own_file_is_told_once() -> None:
+    (finding,) = read_one("IMG_1.jpg.json", b'{"title": "IMG_1", "url": "x", "photoTakenTime": {}}')[1]
+    assert finding.problem.startswith("none of its keys is known")
+    assert read_one("empty.json", b"{}") == ([], [])
+
+
 def test_what_is_not_utf_8_is_told_by_its_line_and_the_other_lines_count() -> None:
     assert str(read_one("dog.json", b'{\n"author": "\xe4"}')[1][0]) == "dog.json:2: it is not UTF-8"
     table, problems = read_table("facts.csv", [b"path,author\n", b"a.jpg,\xe4\n", b"b.jpg,Ann\n"])

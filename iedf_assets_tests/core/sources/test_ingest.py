@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import pytest
+from PIL import Image
 from skimage import data
 
 from iedf_assets.core import reasons
@@ -411,3 +412,39 @@ def test_a_fact_of_a_photo_that_is_not_of_the_wave_waits(
     before = run(profile, layout)
     (folder / "a.json").write_text('{"scene": "park"}')
     assert run(profile, layout, before, selected=set()) == before
+
+
+def test_a_photo_that_may_not_be_used_is_left_out_until_somebody_says_that_it_may(
+    profile: Profile, layout: Layout, folder: Path, read_paths: list[str]
+) -> None:
+    commercial = ("limits.use=commercial",)
+    put_photos(folder, "a.jpg", "b.jpg")
+    exif = Image.Exif()
+    exif[0x8298] = "https://creativecommons.org/licenses/by-nc/4.0/"
+    with Image.open(folder / "b.jpg") as picture:
+        picture.save(folder / "b.jpg", exif=exif)
+    assert outcomes(run(profile, layout)) == {"a.jpg": "accepted", "b.jpg": "accepted"}
+    rows = run(profile, layout, settings=commercial)
+    assert outcomes(rows) == {"a.jpg": reasons.NOT_LICENSED, "b.jpg": reasons.NOT_LICENSED}
+    assert rows[f"{CATEGORY}/b.jpg"]["rights"]["licence"] == "CC-BY-NC-4.0"
+    assert "CC-BY-NC-4.0" in rows[f"{CATEGORY}/b.jpg"]["detail"]
+    assert outcomes(run(profile, layout, settings=("limits.use=research",))) == {
+        "a.jpg": reasons.NOT_LICENSED, "b.jpg": "accepted",
+    }  # fmt: skip
+    (folder / "a.json").write_text('{"licence": "CC0"}')
+    read_paths.clear()
+    rows = run(profile, layout, rows, settings=commercial)
+    assert outcomes(rows) == {"a.jpg": "accepted", "b.jpg": reasons.NOT_LICENSED}
+    assert rows[f"{CATEGORY}/a.jpg"]["detail"] is None
+    assert read_paths == []
+
+
+def test_a_photo_that_may_not_be_used_is_no_original_of_others(
+    profile: Profile, layout: Layout, folder: Path
+) -> None:
+    put_photos(folder, "a.jpg")
+    shutil.copy(folder / "a.jpg", folder / "b.jpg")
+    (folder / "b.json").write_text('{"licence": "CC0"}')
+    assert outcomes(run(profile, layout, settings=("limits.use=commercial",))) == {
+        "a.jpg": reasons.NOT_LICENSED, "b.jpg": "accepted",
+    }  # fmt: skip

@@ -6,8 +6,7 @@ row of `facts.csv` or `facts.jsonl` in the category's folder is of the photo in 
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -51,17 +50,21 @@ def told_of(files: list[Found], category: str) -> Told:
     telling = [file for file in files if _tells(file, tables)]
     if not telling:
         return Told(files, [])
-    photos = [file for file in files if not _tells(file, tables)]
-    said, findings = _read(telling, photos, tables, f"{category}/")
-    told = []
-    for photo in photos:
-        if photo.name not in said:
-            told.append(photo)
-            continue
-        text, disputes = merged(said[photo.name])
+    photos = {file.name: file for file in files if not _tells(file, tables)}
+    own = [file for file in telling if file.name not in tables]
+    said: defaultdict[str, list[Said]] = defaultdict(list)
+    findings: list[Finding] = []
+    told = [
+        *_by_own_files(own, photos, findings),
+        *_by_tables([file for file in telling if file.name in tables], photos, f"{category}/", findings),
+    ]
+    for name, one in told:
+        said[name].append(one)
+    for name, ones in said.items():
+        text, disputes = merged(ones)
         findings += disputes
-        told.append(replace(photo, facts=text))
-    return Told(told, sorted(set(findings))[:MAX_FINDINGS])
+        photos[name] = photos[name].telling(text)
+    return Told(list(photos.values()), sorted(set(findings))[:MAX_FINDINGS])
 
 
 def facts_files_of(photo: Path) -> dict[Path, str]:
@@ -79,46 +82,55 @@ def _tells(file: Found, tables: set[str]) -> bool:
     return file.name in tables or file.name.lower().endswith(".json")
 
 
-def _read(
-    telling: list[Found], photos: list[Found], tables: set[str], folder: str
-) -> tuple[dict[str, list[Said]], list[Finding]]:
-    """What is said of each photo, by its name, and what is wrong with it."""
-    known = {photo.name for photo in photos}
+def _by_own_files(
+    files: list[Found], photos: Collection[str], findings: list[Finding]
+) -> Iterator[tuple[str, Said]]:
+    """What files of photos of their own say: each photo's name, and what one of them says of it."""
     stems: defaultdict[str, list[str]] = defaultdict(list)
-    for name in known:
+    for name in photos if files else ():
         stems[os.path.splitext(name)[0]].append(name)  # noqa: PTH122  # hundreds of thousands
-    said: defaultdict[str, list[Said]] = defaultdict(list)
-    findings: list[Finding] = []
-    for file in telling:
-        state = _State(file.location, f"data/{file.name}", file.size, file.mtime_ns, file.ctime_ns)
-        is_table = file.name in tables
-        problem = file.problem[1] if file.problem else _too_large(file.size, is_table=is_table)
-        if problem:
-            findings.append(Finding(state.name, 1, f"{problem}: it is not read"))
-        elif is_table:
-            table, wrong = _table(state)
+    for file in files:
+        place = file.name[: -len(".json")]
+        names = [place] if place in photos else stems.get(place, [])
+        if not names:
+            findings.append(Finding(_label(file), 1, "it tells of no photo: none beside it has its name"))
+        elif _is_readable(file, MAX_ONE, findings):
+            said, wrong = _one(_state(file))
             findings += wrong
-            for path, rows in table.items():
-                if folder + path in known:
-                    said[folder + path] += rows
-                else:
-                    problem = f"there is no photo {folder}{path}"
-                    findings += [Finding(row.file, row.line, problem) for row in rows[:1]]
-        else:
-            stem = file.name[: -len(".json")]
-            ones, wrong = _one(state)
-            findings += wrong
-            names = [stem] if stem in known else stems.get(stem, [])
-            for name in names:
-                said[name] += ones
-            if not names:
-                findings.append(Finding(state.name, 1, "it tells of no photo: none beside it has its name"))
-    return said, findings
+            yield from ((name, one) for name in names for one in said)
 
 
-def _too_large(size: int, *, is_table: bool) -> str | None:
-    most = MAX_TABLE if is_table else MAX_ONE
-    return f"{size} bytes, more than {most}" if size > most else None
+def _by_tables(
+    files: list[Found], photos: Collection[str], folder: str, findings: list[Finding]
+) -> Iterator[tuple[str, Said]]:
+    """What rows of tables say, likewise."""
+    for file in files:
+        if not _is_readable(file, MAX_TABLE, findings):
+            continue
+        table, wrong = _table(_state(file))
+        findings += wrong
+        for path, said in table.items():
+            name = folder + path
+            if name in photos:
+                yield from ((name, one) for one in said)
+            else:
+                findings.append(Finding(said[0].file, said[0].line, f"there is no photo {name}"))
+
+
+def _is_readable(file: Found, most: int, findings: list[Finding]) -> bool:
+    problem = file.problem[1] if file.problem else f"{file.size} bytes, more than {most}"
+    if file.problem or file.size > most:
+        findings.append(Finding(_label(file), 1, f"{problem}: it is not read"))
+        return False
+    return True
+
+
+def _label(file: Found) -> str:
+    return f"data/{file.name}"
+
+
+def _state(file: Found) -> _State:
+    return _State(file.location, _label(file), file.size, file.mtime_ns, file.ctime_ns)
 
 
 # The same files are looked at every few seconds, by the sensor and within a run.

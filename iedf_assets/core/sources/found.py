@@ -31,3 +31,7 @@ class Found:
     def path(self) -> Path:
         """Where it lies, absolute."""
         return Path(self.location)
+
+    def telling(self, facts: str | None) -> "Found":
+        """The same file with its facts; faster than `replace`, for hundreds of thousands."""
+        return Found(self.location, self.name, self.size, self.mtime_ns, self.ctime_ns, self.problem, facts)

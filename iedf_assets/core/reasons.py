@@ -33,5 +33,4 @@ PASSING = frozenset(
 )
 # A file that no decoder makes a picture of.
 BROKEN = frozenset({UNREADABLE, TRUNCATED, CORRUPTED, TOO_LARGE, SYMLINK_OUTSIDE})
-# What a sound photo is by others, or by what people say of it: told anew each time.
-TOLD_ANEW = frozenset({DUPLICATE, NEAR_DUPLICATE, NOT_LICENSED})
+DUPLICATES = frozenset({DUPLICATE, NEAR_DUPLICATE})

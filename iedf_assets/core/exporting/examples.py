@@ -10,7 +10,7 @@ from typing import Any
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.profile.exports import Export, Language
-from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO, RIGHTS
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
@@ -58,6 +58,11 @@ class Example:
     def caption(self, language: Language) -> str:
         """The instruction in a language, one line."""
         return self.entry[CAPTIONS[language]] or ""
+
+    @property
+    def rights(self) -> dict[str, Any]:
+        """What is known of whose its photo is and what may be done with it."""
+        return {key: self.entry["metadata"][key] for key in RIGHTS}
 
     def facts(self, languages: tuple[Language, ...]) -> dict[str, Any]:
         """What exports say of a sample, under the same names in each; nested values are JSON text."""

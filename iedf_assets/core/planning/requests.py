@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pairs.source_type import source_type
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
@@ -73,8 +74,11 @@ def plan_edits(book: Book) -> list[Row]:
         if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
         slots = [(slot, book.edits.get(slot.edit_key)) for slot in book.slots_of([source])]
-        if any(not (known and known["recipe"]) for _, known in slots):
-            layers = called(book, layers, names.get(source.path, []))
+        if source.path in names and any(not (known and known["recipe"]) for _, known in slots):
+            try:
+                layers = called(book, layers, names[source.path])
+            except StorageError:  # its layers have gone meanwhile; the next run makes them again
+                continue
         rows += [
             known if known and known["recipe"] else _planned(book, slot, layers) for slot, known in slots
         ]

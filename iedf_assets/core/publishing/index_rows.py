@@ -35,7 +35,8 @@ INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruc
            "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
            "checksums", "facts", "rights")  # fmt: skip
 # What is known of whose the photo is, and what it shows.
-PHOTO = ("photo_licence", "photo_author", "photo_copyright", "photo_source", "photo_caption")
+RIGHTS = ("photo_licence", "photo_author", "photo_copyright", "photo_source")
+PHOTO = (*RIGHTS, "photo_caption")
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
     "width", "height", "made_with", "measured", *PHOTO,

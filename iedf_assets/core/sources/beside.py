@@ -20,7 +20,7 @@ from iedf_assets.core.sources.found import Found
 MAX_ONE, MAX_TABLE = 64 << 10, 256 << 20
 # Findings of a category that are kept.
 MAX_FINDINGS = 1000
-TABLES = ("facts.jsonl", "facts.csv")
+TABLES = ("/facts.jsonl", "/facts.csv")
 
 
 class Told(NamedTuple):
@@ -46,17 +46,17 @@ def told_of(files: list[Found], category: str) -> Told:
     Args:
         files: with names that are unique, the category first.
     """
-    tables = {f"{category}/{name}" for name in TABLES}
-    telling = [file for file in files if _tells(file, tables)]
+    telling = [file for file in files if _tells(file)]
     if not telling:
         return Told(files, [])
-    photos = {file.name: file for file in files if not _tells(file, tables)}
-    own = [file for file in telling if file.name not in tables]
+    photos = {file.name: file for file in files if not _tells(file)}
+    tables = [file for file in telling if _is_table(file)]
+    own = [file for file in telling if not _is_table(file)]
     said: defaultdict[str, list[Said]] = defaultdict(list)
     findings: list[Finding] = []
     told = [
         *_by_own_files(own, photos, findings),
-        *_by_tables([file for file in telling if file.name in tables], photos, f"{category}/", findings),
+        *_by_tables(tables, photos, f"{category}/", findings),
     ]
     for name, one in told:
         said[name].append(one)
@@ -76,10 +76,14 @@ def facts_files_of(photo: Path) -> dict[Path, str]:
     return {path: ending for path, ending in names.items() if path.is_file() and path != photo}
 
 
-def _tells(file: Found, tables: set[str]) -> bool:
+def _tells(file: Found) -> bool:
     if file.problem is not None and file.problem[0] == HIDDEN:
         return False
-    return file.name in tables or file.name.lower().endswith(".json")
+    return file.name.lower().endswith(".json") or _is_table(file)
+
+
+def _is_table(file: Found) -> bool:
+    return file.name.endswith(TABLES)
 
 
 def _by_own_files(
@@ -105,6 +109,9 @@ def _by_tables(
 ) -> Iterator[tuple[str, Said]]:
     """What rows of tables say, likewise."""
     for file in files:
+        if file.name.count("/") > 1:
+            findings.append(Finding(_label(file), 1, "it is not read: tables lie in the category's folder"))
+            continue
         if not _is_readable(file, MAX_TABLE, findings):
             continue
         table, wrong = _table(_state(file))

@@ -19,7 +19,7 @@ from iedf_assets.core.pictures.formats.told_rights import told_rights
 from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.sections import Filters, Limits
-from iedf_assets.core.reasons import NOT_LICENSED, OUT_OF_MEMORY, PASSING, TOLD_ANEW
+from iedf_assets.core.reasons import DUPLICATES, NOT_LICENSED, OUT_OF_MEMORY, PASSING
 from iedf_assets.core.sources.exclusions import Exclusions
 from iedf_assets.core.sources.filters import turned_down
 from iedf_assets.core.sources.fingerprints import (
@@ -103,8 +103,8 @@ def ingest(
     """One row of source_images for every file found, in the order of their paths.
 
     Files are read only where no valid row is known; each one read is journalled at once with what it shows
-    by itself. A sound photo is journalled as `pending` with its `source_id`: whether it is a duplicate is
-    told anew every time, over all rows.
+    by itself. A sound photo is journalled as `pending` with its `source_id`: whether it is a duplicate, or
+    may not be used, is told anew every time, over all rows.
 
     Args:
         known: rows of earlier runs, by path.
@@ -118,6 +118,7 @@ def ingest(
     before = known.beside((file.name for file in found), "key", "status", "source_id", "attempts")
     waiting: list[Found] = []
     retold: dict[str, Row] = {}
+    left: set[str] = set()
     jobs: list[tuple[Found, Row]] = []
     for file, old in zip(found, before, strict=True):
         key = row_key(settings, file)
@@ -133,6 +134,8 @@ def ingest(
             jobs.append((file, {**_base_row(file, key), "attempts": tried}))
         elif old is None:
             waiting.append(file)
+        elif not same:
+            left.add(file.name)
     apart = decoders(profile)
     held = Exclusions.of(profile) if jobs else Exclusions(())
     threads = thread_count(profile.threads)
@@ -154,25 +157,31 @@ def ingest(
     new = (_base_row(file, row_key(settings, file)) for file in waiting)
     gone = known.others(file.name for file in found)
     shown = known.without(gone).overlaid(chain(new, rows))
-    usable = _with_licences(_on_own_merit(shown), profile.limits)
+    usable = _with_licences(_on_own_merit(shown, left), profile.limits, left)
     return _with_duplicates(usable, known, profile.sources.near_duplicate_bits)
 
 
-def _on_own_merit(shown: Rows) -> pl.LazyFrame:
-    """Rows as their files show themselves, whatever others show and people say."""
+def _on_own_merit(shown: Rows, left: set[str]) -> pl.LazyFrame:
+    """Rows as their files show themselves, whatever others show and people say.
+
+    Args:
+        left: the paths of those that are to be read again, and keep what was told of them until then.
+    """
     sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
-    passes = sound | pl.col("reason").is_in(TOLD_ANEW)
+    unlicensed = (pl.col("reason") == NOT_LICENSED) & ~among("path", left)
+    passes = sound | pl.col("reason").is_in(DUPLICATES) | unlicensed
     return shown.table.with_columns(
         status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
         **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
     )
 
 
-def _with_licences(rows: pl.LazyFrame, limits: Limits) -> pl.LazyFrame:
+def _with_licences(rows: pl.LazyFrame, limits: Limits, left: set[str]) -> pl.LazyFrame:
     """Rows, those of photos that may not be used as the profile wants to left out."""
     if limits.use == "any":
         return rows
-    accepted = Rows(rows.filter(pl.col("status") == "accepted"), "source_images")
+    judged = (pl.col("status") == "accepted") & ~among("path", left)
+    accepted = Rows(rows.filter(judged), "source_images")
     turned = [(path, "filtered", NOT_LICENSED, detail)
               for path, detail in held_back(accepted.pick("path", "facts", "rights"), limits)]  # fmt: skip
     return _turned(rows, turned, ("path", "status", "reason", "detail"))

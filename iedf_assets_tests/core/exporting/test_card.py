@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from iedf_assets.core.exporting.card import texts
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.exports import exported, indexed, planted
 
@@ -93,25 +91,3 @@ def test_croissant_is_valid_and_reads_pictures_and_texts(dataset: Profile, tmp_p
         entry = known[row["pairs/sample_key"].decode()]
         assert row["pairs/instruction_zh"].decode() == entry["instruction_ch"]
         assert np.asarray(row["pairs/source"]).shape == (128, 160, 3)
-
-
-def test_the_card_counts_licences_and_the_rows_tell_them(tmp_path: Path) -> None:
-    profile, plants = planted(tmp_path / "factory")
-    exported(profile, tmp_path / "out", "imagefolder")
-    head, body = card_of(tmp_path / "out")
-    rows = len(indexed(profile))
-    assert head["license"] == "unknown"
-    heading = texts()["en"]["licence"]
-    assert table(body, heading) == {"unknown": str(rows)}
-    for plant in plants:
-        plant.facts = {name: {"licence": "CC BY 4.0", "author": "Ann"} for name in plant.photos}
-        plant.save()
-    write_index(profile, Layout.of(profile))
-    exported(profile, tmp_path / "out", "imagefolder")
-    head, body = card_of(tmp_path / "out")
-    assert head["license"] == "cc-by-4.0"
-    assert table(body, heading) == {"CC-BY-4.0": str(rows)}
-    lines = (tmp_path / "out/train/metadata.jsonl").read_text("utf-8").splitlines()
-    assert {(row["photo_licence"], row["photo_author"]) for row in map(json.loads, lines)} == {
-        ("CC-BY-4.0", "Ann")
-    }

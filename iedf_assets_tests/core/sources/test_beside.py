@@ -54,10 +54,14 @@ def test_a_file_tells_of_the_photo_of_its_name_or_of_all_of_its_stem(layout: Lay
 def test_tables_lie_in_the_category_s_folder_and_name_photos_from_there(layout: Layout, folder: Path) -> None:
     (folder / "facts.csv").write_text("path,scene\ndeep/é.jpg,sea\nfox.jpg,wood\n", "utf-8")
     (folder / "facts.jsonl").write_text('{"path": "cat.jpg", "scene": "home"}\n')
+    (folder / "deep" / "facts.csv").write_text("path,scene\n")
     scenes, problems = told(layout)
     assert scenes["pets/deep/é.jpg"] == "sea"
     assert scenes["pets/cat.jpg"] == "home"
-    assert problems == ["data/pets/facts.csv:3: there is no photo pets/fox.jpg"]
+    assert problems == [
+        "data/pets/deep/facts.csv:1: it is not read: tables lie in the category's folder",
+        "data/pets/facts.csv:3: there is no photo pets/fox.jpg",
+    ]
     assert set(scenes) == {"pets/cat.jpg", "pets/deep/é.jpg", "pets/dog.jpg", "pets/dog.png"}
 
 

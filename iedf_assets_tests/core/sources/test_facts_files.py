@@ -1,12 +1,15 @@
 """Files of facts: one of a photo's own and tables, what is wrong in them, and what they say together."""
 
 import json
+import re
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.sources.facts_files import Said, Table, merged, read_one, read_table
 
 CSV = "path,object_en,object_ch,at_x,at_y,scene,caption_en,caption_ch,licence,author,source"
@@ -16,7 +19,7 @@ def lines(*texts: str) -> list[bytes]:
     return [f"{text}\n".encode() for text in texts]
 
 
-def facts_of(table: Table, path: str) -> dict[str, object]:
+def facts_of(table: Table, path: str) -> dict[str, Any]:
     text, problems = merged(table[path])
     assert problems == []
     return dict(json.loads(text or "{}"))
@@ -125,3 +128,15 @@ def test_whatever_bytes_a_file_holds_reading_it_raises_nothing(content: bytes, n
     table, problems = read_table(name, content.splitlines(keepends=True))
     assert all(merged(said) for said in table.values())
     assert all(one.line >= 1 for one in [*problems, *read_one("x.json", content)[1]])
+
+
+def test_the_examples_of_the_page_are_understood() -> None:
+    page = (PROJECT_ROOT / "docs/facts.md").read_text("utf-8")
+    own, table = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("json", "csv"))
+    assert own is not None
+    assert table is not None
+    said, problems = read_one("dog.json", own[1].encode())
+    rows, more = read_table("facts.csv", table[1].encode().splitlines(keepends=True))
+    assert problems == more == []
+    assert facts_of({"dog.jpg": said}, "dog.jpg")["scene"] == "park"
+    assert len(facts_of(rows, "walks/dog.jpg")["objects"]) == 2

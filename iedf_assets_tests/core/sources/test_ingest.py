@@ -439,6 +439,19 @@ def test_a_photo_that_may_not_be_used_is_left_out_until_somebody_says_that_it_ma
     assert read_paths == []
 
 
+def test_what_was_told_of_a_licence_holds_until_the_photo_s_turn_comes(
+    profile: Profile, layout: Layout, folder: Path
+) -> None:
+    put_photos(folder, "a.jpg", "b.jpg")
+    commercial = ("limits.use=commercial",)
+    rows = run(profile, layout, run(profile, layout), {"a.jpg"}, commercial)
+    assert outcomes(rows) == {"a.jpg": reasons.NOT_LICENSED, "b.jpg": "accepted"}
+    rows = run(profile, layout, rows, {"b.jpg"}, commercial)
+    assert outcomes(rows) == {"a.jpg": reasons.NOT_LICENSED, "b.jpg": reasons.NOT_LICENSED}
+    rows = run(profile, layout, rows, {"a.jpg"})
+    assert outcomes(rows) == {"a.jpg": "accepted", "b.jpg": reasons.NOT_LICENSED}
+
+
 def test_a_photo_that_may_not_be_used_is_no_original_of_others(
     profile: Profile, layout: Layout, folder: Path
 ) -> None:

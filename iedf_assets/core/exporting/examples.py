@@ -60,9 +60,12 @@ class Example:
         return self.entry[CAPTIONS[language]] or ""
 
     @property
-    def rights(self) -> dict[str, Any]:
-        """What is known of whose its photo is and what may be done with it."""
-        return {key: self.entry["metadata"][key] for key in RIGHTS}
+    def rights(self) -> dict[str, str]:
+        """What is known of whose its photo is and what may be done with it; empty for what is not known.
+
+        Trainers' readers take no nulls.
+        """
+        return {key: self.entry["metadata"][key] or "" for key in RIGHTS}
 
     def facts(self, languages: tuple[Language, ...]) -> dict[str, Any]:
         """What exports say of a sample, under the same names in each; nested values are JSON text."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iedf_assets.core.sources.facts import LONGEST_NAME, Facts, understood
@@ -90,6 +90,7 @@ def test_what_is_left_empty_says_nothing() -> None:
     assert read({"scene": None, "licence": "", "objects": []}) == ({}, [])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*WHOLE, "license", "mood"]), JSON))
 def test_whatever_stands_there_is_read_without_an_error_and_understood_again(raw: dict[str, Any]) -> None:
     facts, _ = read(raw)

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iedf_assets.core.profile.fields import PROJECT_ROOT
@@ -123,6 +123,7 @@ def test_two_files_that_contradict_each_other_are_told_and_neither_counts() -> N
     )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["facts.csv", "facts.jsonl"]))
 def test_whatever_bytes_a_file_holds_reading_it_raises_nothing(content: bytes, name: str) -> None:
     table, problems = read_table(name, content.splitlines(keepends=True))

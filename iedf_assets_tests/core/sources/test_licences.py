@@ -1,7 +1,7 @@
 """Which licence a text means, and what it allows."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iedf_assets.core.profile.sections import Limits
@@ -44,6 +44,7 @@ def test_a_licence_is_known_by_id_name_or_page(text: str, licence: str | None, a
     assert licence is None or licence_of(licence) == licence
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_licence_or_none(text: str) -> None:
     licence = licence_of(text)

@@ -8,7 +8,7 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
-from iedf_assets.defs.inputs import PHOTOS, SETTINGS
+from iedf_assets.defs.inputs import inputs_of
 from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.failures import retried_when_busy, told_plainly
@@ -43,7 +43,7 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
     @dg.asset(
         name=stage.name,
         partitions_def=partitions,
-        deps=[stage.after or PHOTOS, SETTINGS],
+        deps=[*([stage.after] if stage.after else []), *inputs_of(stage.name, partitions)],
         group_name=GROUP,
         kinds=set(stage.kinds),
         owners=OWNERS,

@@ -38,7 +38,11 @@ class Stage:
 
 
 def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of a stage for a profile's categories."""
+    """The asset of a stage for a profile's categories.
+
+    It has no backfill policy: with one, even of a partition a run, a run's tags name a range instead of its
+    partition, and neither the limit of a run per category nor its lock would see it.
+    """
 
     @dg.asset(
         name=stage.name,
@@ -48,7 +52,6 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
         kinds=set(stage.kinds),
         owners=OWNERS,
         pool=stage.pool,
-        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         code_version=str(stage.version),
         metadata={**column_schema(stage.name), **source_of(stage.work)},
         description=stage.description,

@@ -3,6 +3,7 @@
 What a class is known to want is in `core.profile.editors`; the rest its signature tells.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +71,10 @@ class Backend(PipelineBackend):
                 f"a {name} cannot be asked how good an edit is",
                 "switch the judge off, or have one behind an endpoint (docs/models.md)",
             )
-        size = settings.batch_size if self._kind.batches else 1
+        size = settings.batch_size if self._kind.batches or self._kind.repeats else 1
         self._turnstile = Turnstile(self._render, size)
-        self.readers = READERS + size - 1
+        # The next batch waits while one is at the model.
+        self.readers = READERS + 2 * (size - 1)
 
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the model's picture at the photo's size, raw, and say how it was made.
@@ -87,7 +89,8 @@ class Backend(PipelineBackend):
         rgb = photo_of(request)
         mask = _repainted(request, rgb) if self._mask and request.local else None
         work = _Work(rgb, mask, request.instruction, request.seed)
-        canvas, made, batch = self._turnstile(rgb.shape, work)
+        alike = rgb.shape if self._kind.batches else _told(request)
+        canvas, made, batch = self._turnstile(alike, work)
         picture = canvas.take(made)
         (folder / "picture.png").write_bytes(encode_png(picture))
         row: Row = {
@@ -123,24 +126,27 @@ class Backend(PipelineBackend):
 
     def _arguments(self, works: list[_Work], canvas: Canvas) -> dict[str, Any]:
         """All that a pipeline may want to be told; what its signature has not is left out of the call."""
+        # Several seeds of one edit are asked for once.
+        asked = works if self._kind.batches else works[:1]
 
         def listed(made: list[Any]) -> Any:
-            return made if len(works) > 1 else made[0]
+            return made if len(asked) > 1 else made[0]
 
-        pictures = listed([Image.fromarray(canvas.put(work.rgb)) for work in works])
+        pictures = listed([Image.fromarray(canvas.put(work.rgb)) for work in asked])
         arguments: dict[str, Any] = {
             # In the plural, pictures of one edit are a list of their own.
             str(self._picture): pictures if self._picture == "image" else [pictures],
-            "prompt": listed([work.prompt for work in works]),
-            "negative_prompt": listed([self._settings.negative_prompt] * len(works)),
+            "prompt": listed([work.prompt for work in asked]),
+            "negative_prompt": listed([self._settings.negative_prompt] * len(asked)),
             "generator": generators([work.seed for work in works]),
+            "num_images_per_prompt": len(works) // len(asked),
             # Sizes that would be worked out anew from what the class thinks best.
             "max_area": canvas.width * canvas.height,
             "_auto_resize": False,
         }
         if self._mask:
             white = np.full(works[0].rgb.shape[:2], 255, np.uint8)
-            masks = [white if work.mask is None else work.mask for work in works]
+            masks = [white if work.mask is None else work.mask for work in asked]
             arguments[self._mask] = listed([Image.fromarray(canvas.put(mask)) for mask in masks])
             arguments["strength"] = 1.0
         # The Qwen class that repaints goes by its picture.
@@ -168,6 +174,12 @@ class _Judged:
     source: Pixels
     result: Pixels
     instruction: str
+
+
+def _told(request: EditRequest) -> Hashable:
+    """All that an edit's model is told but its seed."""
+    told = request.source_id, request.layers_folder, request.object.get("mask")
+    return (*told, request.recipe["subtype"], request.instruction)
 
 
 def _repainted(request: EditRequest, rgb: Pixels) -> Pixels:

@@ -202,10 +202,10 @@ class Book:
                 yield from self.tries_of(slot)
 
     def tries_of(self, slot: Slot) -> Iterator[Slot]:
-        """The tries of a slot, from its first one, up to the one that counts now."""
+        """The tries of a slot, from its first one, up to the one that counts now, or all of them."""
         yield slot
         following = self.keys.next_try(slot)
-        if following and self.turned_down.get(slot.name) == slot.verdict_key:
+        if following and (self.keys.keeps_best(slot) or self.turned_down.get(slot.name) == slot.verdict_key):
             yield from self.tries_of(following)
 
     def layers_row(self, source_id: str) -> Row | None:

@@ -1,10 +1,12 @@
 """What a slot's n-th try asks for: of which object, by which recipe.
 
 A slot's tries go through the objects of its photo first, and then through further seeds; what cannot be
-made of an object, or was tried before, is passed over.
+made of an object, or was tried before, is passed over. Where the best of all tries is kept, they are one
+recipe by several seeds, so that they can be compared.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.edits.instructions import is_told_apart
@@ -26,6 +28,9 @@ def drawn_for(book: Book, slot: Slot, layers: Row) -> tuple[recipes.Recipe | rec
     Args:
         layers: the row of the photo's decomposition.
     """
+    if slot.number > 1 and book.keys.keeps_best(slot):
+        drawn, one = drawn_for(book, replace(slot, number=1), layers)
+        return (drawn if isinstance(drawn, recipes.Unplannable) else {**drawn, "try": slot.number}), one
     objects = objects_for(book, slot, layers)
     refused: recipes.Unplannable | None = None
     found: list[recipes.Recipe] = []
@@ -64,6 +69,11 @@ def subject_of(slot: Slot, one: Row) -> recipes.Subject:
     if slot.subtype.needs != "layers" or not one["layer"]:
         return one
     return {**one, **{side: one["layer"][side] for side in ("x", "y", "width", "height")}}
+
+
+def words_seed(book: Book, slot: Slot) -> int:
+    """The seed of a slot's words at its try: tries that are compared are asked for in the same ones."""
+    return seed_of(book, slot, 1 if book.keys.keeps_best(slot) else slot.number)
 
 
 def seed_of(book: Book, slot: Slot, number: int) -> int:

@@ -97,14 +97,12 @@ def _through(book: Book) -> Callable[[str], bool]:
 
     def is_through(source_id: str) -> bool:
         return book.keys.layers_key(source_id) in given_up or all(
-            is_slot_through(slot) for slot in book.keys.slots(source_id)
+            is_try_through(one) for slot in book.keys.slots(source_id) for one in book.tries_of(slot)
         )
 
-    def is_slot_through(slot: Slot) -> bool:
-        if slot.verdict_key in settled:
-            *_, last = book.tries_of(slot)
-            return last.number == slot.number or is_slot_through(last)
-        return not given_up.isdisjoint((slot.edit_key, slot.pair_key)) or is_held(book, slot)
+    def is_try_through(slot: Slot) -> bool:
+        ended = slot.verdict_key in settled or not given_up.isdisjoint((slot.edit_key, slot.pair_key))
+        return ended or is_held(book, slot)
 
     return is_through
 

@@ -11,7 +11,7 @@ from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
-from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
+from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
@@ -160,7 +160,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
     # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
-    seed = seed_of(book, slot, slot.number)
+    seed = words_seed(book, slot)
     size, subject = (layers["width"], layers["height"]), subject_of(slot, one) if one else {}
     drawn = instructions.phrased(drawn, seed, book.category.plain_share, subject, layers["objects"], size)
     chinese, english = instructions.write(drawn, subject, *size, seed)

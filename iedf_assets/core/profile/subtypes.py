@@ -67,6 +67,11 @@ class Subtype:
     spread: float = 1.0
     mask_checks: tuple[MaskCheck, ...] = ()
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether it is worked out from layers or by a function, whatever the backend: no model draws it."""
+        return self.relocates or self.tier == "stated"
+
 
 def _relocating(name: str) -> Subtype:
     """What puts an object elsewhere, or makes it another size."""

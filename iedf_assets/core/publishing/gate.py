@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.judging.choosing import best_of
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
 from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
@@ -143,7 +144,8 @@ def holds(
 def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     """The rows that are judged now or are new, by slot, and those that stay what they were.
 
-    When a try is turned down its slot goes on to the next one, which may be made already.
+    When a try is turned down its slot goes on to the next one, which may be made already. Where the best of
+    all is kept, the others that pass are turned down for it.
     """
     picked = candidates.previous.pick("slot", "status", "reason")
     known = {name: is_turned_down(status, reason) for name, status, reason in picked}
@@ -152,6 +154,8 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     kept: list[str] = []
     for first in candidates.slots:
         is_open = candidates.open_slots is None or first.name in candidates.open_slots
+        keeps_best = candidates.keys.keeps_best(first)
+        tries: dict[str, Row] = {}
         slot: Slot | None = first
         while slot is not None:
             row = _row(candidates, slot, is_open=is_open, is_known=slot.name in known)
@@ -159,9 +163,10 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
                 kept.append(slot.name)
                 goes_on = known[slot.name]
             else:
-                judged[slot.name] = row
+                tries[slot.name] = row
                 goes_on = is_turned_down(row["status"], row["reason"])
-            slot = candidates.keys.next_try(slot) if goes_on else None
+            slot = candidates.keys.next_try(slot) if goes_on or keeps_best else None
+        judged |= best_of(tries, candidates.pairs) if keeps_best else tries
     return judged, candidates.previous.only(kept)
 
 

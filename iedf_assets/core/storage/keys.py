@@ -130,13 +130,16 @@ class Keys:
         self._layers = digest(*told, *seen)
         judge = category.workers.edit.judge.identity()
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
-        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
+        # Which try is the best follows from all of them.
+        among = [["best", category.tries]] if category.choose == "best" and category.tries > 1 else []
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity(), *among)
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())
             for variant in range(count)
         ]
         self._tries = category.tries
+        self._keeps_best = {name for name in category.subtypes if category.keeps_best(SUBTYPES[name])}
 
     @staticmethod
     def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
@@ -148,8 +151,9 @@ class Keys:
         # What nothing was chosen for has the key that it had before there was a choice.
         chosen = category.plain_share != PLAIN_SHARE and bank().edits[name].has_plain
         words = [["plain_share", category.plain_share]] if chosen else []
+        further = ["best"] if category.keeps_best(SUBTYPES[name]) else []
         return [
-            digest(*told, *([number] if number > 1 else []), *words)
+            digest(*told, *([number, *further] if number > 1 else []), *words)
             for number in range(1, category.tries + 1)
         ]
 
@@ -182,8 +186,12 @@ class Keys:
             for number in numbers
         ]
 
+    def keeps_best(self, slot: Slot) -> bool:
+        """Whether all tries of a slot are made, and the best of them is published."""
+        return slot.subtype.name in self._keeps_best
+
     def next_try(self, slot: Slot) -> Slot | None:
-        """The try that follows when this one is turned down; None when it was the last."""
+        """The try that follows, when this one is turned down or all are made; None when it was the last."""
         if slot.number >= self._tries:
             return None
         place = next(

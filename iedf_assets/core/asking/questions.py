@@ -12,6 +12,10 @@ NAME = (
     "Chinese. "
     'Answer with JSON only: {"en": "a red cup", "ch": "红色杯子"}'
 )
+READ = (
+    "Read all text on the object in this picture, exactly as it is written, in reading order, and nothing "
+    'else. Answer with JSON only: {"text": "OPEN"}, with an empty text where there is none.'
+)
 JUDGE = (
     "The first picture was edited into the second one by this instruction: {instruction}\n"
     "Answer with JSON only. changed: whether the second picture differs visibly from the first. what: in one "
@@ -46,6 +50,14 @@ class Judgement(BaseModel):
             "judge_instruction": self.instruction if self.changed else 1,
             "judge_preservation": self.preservation,
         }
+
+
+class Lettering(BaseModel):
+    """The text in a picture; empty where there is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    text: Words
 
 
 class Naming(BaseModel):

@@ -143,6 +143,8 @@ def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
         values |= {"percent": percent, "change": abs(percent - 100)}
     if "colour" in recipe:
         values["colour"] = colour_names.COLOURS[recipe["colour"]].word(language)
+    if "lettering" in recipe:
+        values["lettering"] = recipe["lettering"]
     if "beside" in recipe:
         values["beside"] = recipe["beside"][language]
     level = level_of(recipe)

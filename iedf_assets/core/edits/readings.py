@@ -20,7 +20,7 @@ _FIELD = re.compile(r"\\\{(\w+)\\\}")
 # A factor is stated in whole percent.
 _FACTOR_STEP = 0.005
 # What a recipe and a text of it both have; a text says how much by a number or by a word.
-_COMPARED = ("subtype", "kind", "direction", "colour")
+_COMPARED = ("subtype", "kind", "direction", "colour", "lettering")
 _AMOUNTS = ("percent", "factor")
 
 
@@ -38,6 +38,7 @@ class Reading:
         colour: the new one of a recolouring, a key of `COLOURS`.
         level: how much in words, such as `strength/slight`: see the levels of `configs/edits.yaml`.
         beside: what another object is called that this one is moved next to.
+    lettering: the text on the object that is replaced or removed.
         place: row and column of the thirds of the picture, 0 to 2, that the object lies in.
         size: of the object: `large` or `small`.
         object_colour: a key of `COLOURS`.
@@ -54,6 +55,7 @@ class Reading:
     colour: str | None = None
     level: str | None = None
     beside: str | None = None
+    lettering: str | None = None
     place: tuple[int, int] | None = None
     size: str | None = None
     object_colour: str | None = None
@@ -146,6 +148,7 @@ def _made_patterns(language: Language) -> Iterator[_Pattern]:
     words = {
         "it": r".+?",
         "beside": r".+",
+        "lettering": r".+?",
         "direction": _any_of(bank().words[language].directions.values()),
         "colour": _any_of(colour.word(language) for colour in COLOURS.values()),
         **dict.fromkeys(_NUMBERS, r"\d+"),
@@ -192,8 +195,7 @@ def _stated(key: str, values: Mapping[str, str], language: Language) -> dict[str
         stated["direction"] = _key_of(bank().words[language].directions, values["direction"])
         if (stated["direction"] in {"left", "right"}) != (kind != "vertical"):
             return None
-    if "beside" in values:
-        stated["beside"] = values["beside"]
+    stated |= {field: values[field] for field in ("beside", "lettering") if field in values}
     if subtype == "scale" and values.keys() & set(_NUMBERS):
         stated["factor"] = _factor(values, kind)
         if stated["factor"] is None:

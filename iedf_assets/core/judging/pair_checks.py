@@ -12,6 +12,7 @@
 | registration | the model's picture lies too far from its source, or cannot be aligned | models that drift |
 | upscaling | the model worked at a much smaller size | a soft patch in a sharp photo |
 | judged | the model's own judge rates it low | edits that miss the point |
+| lettering | a judge reads another text than was to be written, or the old one | misspelt words |
 | seam | the change ends in a step | hard pastes |
 | object | a second opinion has another piece, or two things hang by a neck | half objects, slabs |
 | remainder | beside it lies what looks like the object, or in it what does not | ghosts |
@@ -42,6 +43,7 @@ from iedf_assets.core.profile.thresholds import Thresholds
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
 SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"
+LETTERING = "lettering"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
 OBJECT, REMAINDER, PLACE = "object", "remainder", "place"
 STATED = "stated"
@@ -89,6 +91,7 @@ INSIDE_BOUNDS = (
     Bound("upscaling", "upscaling", "max_upscaling", required=False),
     Bound(JUDGED, "judge_instruction", "min_judge_instruction", required=False),
     Bound(JUDGED, "judge_preservation", "min_judge_preservation", required=False),
+    Bound(LETTERING, "lettering", "min_lettering", required=False),
     Bound(SEAM, "seam", "max_seam", required=False, better="seam_over_texture"),
     Bound(OBJECT, "object_confidence", "min_object_confidence", required=False),
     Bound(OBJECT, "object_agreement", "min_object_agreement", required=False),
@@ -106,7 +109,7 @@ STATED_BOUND = Bound(STATED, "stated_error", "max_stated_error")
 STATED_CHECKS = ("no_op", INSTRUCTION)
 GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED)
 # What tells how a pair was made; nobody can know it from a dataset.
-MAKING = ("recomposition", "registration", "upscaling", JUDGED)
+MAKING = ("recomposition", "registration", "upscaling", JUDGED, LETTERING)
 OUTSIDE_BOUNDS = (
     Bound("mse_outside", "mse_outside_region", "max_mse_outside"),
     Bound("ssim_outside", "ssim_outside_region", "min_ssim_outside"),

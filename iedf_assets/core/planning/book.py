@@ -10,6 +10,7 @@ import polars as pl
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.limits import Allowance
+from iedf_assets.core.profile.editors import Editor
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
@@ -75,6 +76,11 @@ class Book:
     def keys(self) -> Keys:
         """The keys of its sources under the profile."""
         return Keys(self.profile, self.category)
+
+    @cached_property
+    def editor(self) -> Editor | None:
+        """What is known of the class of pipeline that makes its edits; None where nobody here knows it."""
+        return self.category.workers.edit.editor
 
     @cached_property
     def allowance(self) -> Allowance:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.edits.instructions import is_told_apart
+from iedf_assets.core.planning.abilities import able
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, seed_from
@@ -85,7 +86,7 @@ def seed_of(book: Book, slot: Slot, number: int) -> int:
 def _in_turn(
     book: Book, slot: Slot, layers: Row, objects: list[Row]
 ) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
-    limits = getattr(book.category.recipes, slot.subtype.name)
+    limits = able(getattr(book.category.recipes, slot.subtype.name), slot.subtype, book.editor)
     several, size = len(layers["objects"] or []) > 1, (layers["width"], layers["height"])
     alike = [one for one in objects if several and not _is_told_apart(slot, one, layers)]
     for seed_number in range(1, slot.number + 1):
@@ -93,6 +94,9 @@ def _in_turn(
         for one in objects:
             if one in alike:
                 yield one, recipes.Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one")
+                continue
+            if isinstance(limits, recipes.Unplannable):
+                yield one, limits
                 continue
             drawn = recipes.draw(slot.subtype.name, seed, subject_of(slot, one), *size, limits)
             if not isinstance(drawn, recipes.Unplannable):

@@ -15,7 +15,7 @@ from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
+from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, reads_text, seed_from
 
 
 def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
@@ -44,6 +44,7 @@ def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
                 level=level,
                 max_area=largest_area(book.category),
                 seed=seed_from("layers", book.profile.seed, source.source_id),
+                reads=reads_text(book.category),
                 output=str(folder),
                 row={
                     "key": key,

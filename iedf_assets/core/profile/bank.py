@@ -40,7 +40,11 @@ _FIELDS = {
     "contrast": {"percent"},
     "brightness": {"percent"},
     "color_tone": {"percent"},
+    "replace_text": {"lettering"},
+    "remove_text": {"lettering"},
 }
+# Their kinds are what is to be written, in whatever letters.
+_QUOTING = ("write", "replace_text")
 # Subtypes whose kinds share phrases: a direction or a number in the text tells them apart.
 _SHARING = ("move", "scale")
 _FIELD = re.compile(r"\{(\w*)\}")
@@ -228,7 +232,7 @@ def _faults(whole: Bank, name: str) -> Iterator[str]:
             yield f"{place} has a field that it cannot have: {', '.join(sorted(fields - known))}"
         if _FIELD.sub("", phrase).count("{") + _FIELD.sub("", phrase).count("}"):
             yield f"{place} has a brace that stands alone"
-        if language == "en" and _CHINESE.search(phrase) and name != "write":
+        if language == "en" and _CHINESE.search(phrase) and name not in _QUOTING:
             yield f"{place} is not English"
         if language == "ch" and not _CHINESE.search(phrase):
             yield f"{place} is not Chinese"

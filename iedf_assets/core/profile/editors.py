@@ -23,6 +23,7 @@ class Editor:
         references: how many pictures it takes in all.
         mask: whether it is told where to paint.
         languages: of instructions.
+        writes: languages in which it is said to write text into pictures.
         licence, commercial: of the weights.
         batches: whether edits of one size are denoised together rightly.
         repeats: whether several seeds of one edit are.
@@ -39,6 +40,7 @@ class Editor:
     references: int = 1
     mask: bool = False
     languages: str = "en, zh"
+    writes: str = "en, zh"
     licence: str = "Apache-2.0"
     commercial: Commercial = "yes"
     batches: bool = False
@@ -47,9 +49,9 @@ class Editor:
     known: bool = True
 
 
-_FLUX = {"licence": "FLUX non-commercial", "commercial": "no", "languages": "en"}
+_FLUX = {"licence": "FLUX non-commercial", "commercial": "no", "languages": "en", "writes": "en"}
 _KLEIN = {"licence": "4B: Apache-2.0, 9B: FLUX non-commercial", "commercial": "4B only", "languages": "en",
-          "repeats": True}  # fmt: skip
+          "writes": "en", "repeats": True}  # fmt: skip
 _QWEN = {"guided_by": "true_cfg_scale", "sees": True}
 
 EDITORS = (

@@ -17,7 +17,7 @@ from iedf_assets.core.profile.checkpoints import (
     identity,
     network_settings,
 )
-from iedf_assets.core.profile.editors import editor_of
+from iedf_assets.core.profile.editors import Editor, editor_of
 from iedf_assets.core.profile.fields import Plugin, Positive, Strict, absolute
 
 # Keys of older profiles, and what took their place.
@@ -251,6 +251,17 @@ class Worker(Strict):
     def gpus_together(self) -> int:
         """How many GPUs work on one item."""
         return max((group.count(",") + 1 for group in self.devices), default=1)
+
+    @property
+    def editor(self) -> Editor | None:
+        """What is known of the class of its pipeline; None where nobody here knows the class.
+
+        Raises:
+            WorkerError: `model_dir` has no index.
+        """
+        if not self.runs_pipeline or self.model_dir is None:
+            return None
+        return editor_of(class_of(absolute(self.model_dir)))
 
     def identity(self) -> list[Any]:
         """What of this worker changes its output.

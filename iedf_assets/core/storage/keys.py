@@ -83,6 +83,12 @@ def needed_level(category: Category) -> Needs:
     return "layers" if "layers" in wanted else "mask" if "mask" in wanted else "none"
 
 
+def reads_text(category: Category) -> bool:
+    """Whether somebody is asked what text the objects bear, since a planned edit changes it."""
+    asks = any(SUBTYPES[name].reads for name, count in category.subtypes.items() if count)
+    return asks and category.workers.layered.namer.elsewhere
+
+
 def largest_area(category: Category) -> float:
     """The largest share of a picture that any planned edit of an object's layers takes; 0 for none."""
     names = [name for name, count in category.subtypes.items() if count and SUBTYPES[name].needs == "layers"]
@@ -127,7 +133,7 @@ class Keys:
         layered = category.workers.layered.identity()
         told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
         seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "diffusers"} else []
-        self._layers = digest(*told, *seen)
+        self._layers = digest(*told, *seen, *(["reads"] if reads_text(category) else []))
         judge = category.workers.edit.judge.identity()
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
         # Which try is the best follows from all of them.

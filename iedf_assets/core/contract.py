@@ -65,6 +65,8 @@ class EditRequest:
         object: what the recipe is for, see `iedf_assets.core.pictures.layers`; empty for the whole picture.
         layers_folder: the folder that holds its files.
         margin_px: how far beyond the masks the edit may reach, pixels.
+        reference: an object that the model is shown beside the photo: `path` and `source_id` of its photo,
+            `object` and `layers_folder` as here; None for none.
         output: folder of the staged item.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
         inputs: folders of the staged items that it is made from → name → checksum of their files.
@@ -86,6 +88,7 @@ class EditRequest:
     output: str
     row: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    reference: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,7 @@ def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
         values["colour"] = colour_names.COLOURS[recipe["colour"]].word(language)
     if "lettering" in recipe:
         values["lettering"] = recipe["lettering"]
-    if "beside" in recipe:
-        values["beside"] = recipe["beside"][language]
+    values |= {field: recipe[field][language] for field in ("beside", "given") if field in recipe}
     level = level_of(recipe)
     return values | (level_words(level, language) if level else {})
 

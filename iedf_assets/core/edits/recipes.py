@@ -9,6 +9,7 @@
 | identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
 | background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
 | contrast, brightness, color_tone | `kind` and `percent`, see `iedf_assets.core.edits.stated` |
+| replace by the kind `reference` | `reference`, the `source_id` and number of an object; `given`, its name |
 | replace_text, remove_text | `lettering`, the text that the object bears; of the first also `kind` |
 | what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype, or `text` |
 """
@@ -323,7 +324,7 @@ def _of_the_bank(subtype: str) -> "_Drawer":
     def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
         if limits.instruction:
             return {"text": " ".join(limits.instruction.split())}
-        return {"kind": rng.choice(limits.kinds or tuple(bank().edits[subtype].kinds))}
+        return {"kind": rng.choice(limits.kinds or bank().edits[subtype].drawn)}
 
     return drawer
 
@@ -340,7 +341,11 @@ def _lettered(subtype: str) -> "_Drawer":
         if not SUBTYPES[subtype].writes:
             return {"lettering": text}
         kinds = bank().edits[subtype].kinds
-        others = [kind for kind in limits.kinds or kinds if kinds[kind].en[0].lower() != text.lower()]
+        others = [
+            kind
+            for kind in limits.kinds or bank().edits[subtype].drawn
+            if kinds[kind].en[0].lower() != text.lower()
+        ]
         if not others:
             return Unplannable("no_text", f"it bears {text!r} already")
         return {"kind": rng.choice(others), "lettering": text}

@@ -9,8 +9,8 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.planning.abilities import Abilities
 from iedf_assets.core.planning.limits import Allowance
-from iedf_assets.core.profile.editors import Editor
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
@@ -78,9 +78,9 @@ class Book:
         return Keys(self.profile, self.category)
 
     @cached_property
-    def editor(self) -> Editor | None:
-        """What is known of the class of pipeline that makes its edits; None where nobody here knows it."""
-        return self.category.workers.edit.editor
+    def abilities(self) -> Abilities:
+        """What can be asked of whoever makes its edits."""
+        return Abilities.of(self.category.workers.edit)
 
     @cached_property
     def allowance(self) -> Allowance:

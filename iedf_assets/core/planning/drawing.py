@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.edits.instructions import is_told_apart
-from iedf_assets.core.planning.abilities import able
+from iedf_assets.core.planning.abilities import REFERENCE
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.references import with_reference
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, seed_from
 
@@ -86,7 +87,7 @@ def seed_of(book: Book, slot: Slot, number: int) -> int:
 def _in_turn(
     book: Book, slot: Slot, layers: Row, objects: list[Row]
 ) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
-    limits = able(getattr(book.category.recipes, slot.subtype.name), slot.subtype, book.editor)
+    limits = book.abilities.within(getattr(book.category.recipes, slot.subtype.name), slot.subtype)
     several, size = len(layers["objects"] or []) > 1, (layers["width"], layers["height"])
     alike = [one for one in objects if several and not _is_told_apart(slot, one, layers)]
     for seed_number in range(1, slot.number + 1):
@@ -99,6 +100,8 @@ def _in_turn(
                 yield one, limits
                 continue
             drawn = recipes.draw(slot.subtype.name, seed, subject_of(slot, one), *size, limits)
+            if not isinstance(drawn, recipes.Unplannable) and drawn.get("kind") == REFERENCE:
+                drawn = with_reference(drawn, book, slot.source_id, one, seed)
             if not isinstance(drawn, recipes.Unplannable):
                 if several:
                     drawn["object"] = one["number"]

@@ -13,6 +13,7 @@ from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
+from iedf_assets.core.planning.references import has_lost_reference, reference_of
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, reads_text, seed_from
@@ -73,7 +74,10 @@ def plan_edits(book: Book) -> list[Row]:
             continue
         for slot in book.slots_of([source]):
             known = book.edits.get(slot.edit_key)
-            rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
+            if known and known["recipe"] and not has_lost_reference(book, known):
+                rows.append(known)
+            else:
+                rows.append(_planned(book, slot, layers))
     return rows
 
 
@@ -96,6 +100,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
         subtype = SUBTYPES[row["subtype"]]
         layers = book.layers.get(row["layers_key"], {})
         size = layers.get("width", 0), layers.get("height", 0)
+        shown = reference_of(book, row["recipe"])
         requests.append(
             EditRequest(
                 key=row["key"],
@@ -117,7 +122,8 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                     "backend": book.category.workers.edit.backend,
                     "attempts": attempts_of(row),
                 },
-                inputs=_inputs(book, row),
+                inputs=_inputs(book, row) | (_checksums(book, "image_layers", shown.layers) if shown else {}),
+                reference=shown.told(photos, book) if shown else None,
             )
         )
     return requests[: book.allowance.edits_left]

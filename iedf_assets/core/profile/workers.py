@@ -263,6 +263,16 @@ class Worker(Strict):
             return None
         return editor_of(class_of(absolute(self.model_dir)))
 
+    @property
+    def takes_references(self) -> bool:
+        """Whether its model can be shown an object beside the photo; services are sent photos alone.
+
+        Raises:
+            WorkerError: `model_dir` has no index.
+        """
+        editor = self.editor if self.launcher != "service" else None
+        return editor is not None and editor.references > 1
+
     def identity(self) -> list[Any]:
         """What of this worker changes its output.
 

@@ -1,9 +1,12 @@
 """Runs whose judge and namer are behind a real HTTP server that answers well, badly, or not."""
 
+import json
+
 import pytest
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.index import write_index
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.foreign_editor import NAME, foreign_editor
 from iedf_assets_tests.helpers.runs import PHYSICAL, put, run, with_settings
@@ -165,3 +168,45 @@ def test_the_best_of_a_model_s_tries_is_published_and_the_others_are_kept(
         assert len({row["instruction_en"] for row in book.edits.values()}) == 1
         run(best)
         assert len(manners) == 2
+
+
+def test_the_text_of_an_edit_that_did_something_else_becomes_what_it_did(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "coffee")
+    words = {"en": "Paint the cup in the colours of a negative", "ch": "把杯子涂成底片的颜色"}
+    with vision_server() as server:
+
+        def reply(number: int) -> Reply:
+            question = server.words(number - 1)
+            if "Write the instruction" in question:
+                return Reply(words)
+            return Reply(GOOD | {"instruction": 5 if words["en"] in question else 2})
+
+        server.reply = reply
+        outcome, _ = run(judged_by(profile, server.address))
+        assert outcome.went_through
+        assert published(judged_by(profile, server.address)) == []
+        judge = f"{{by: endpoint, endpoint: '{server.address}', model: {MODEL}, rewrite: true}}"
+        told = with_settings(profile, f"workers.edit.judge={judge}")
+        run(told)
+        book = Book.open(told, layout, PHYSICAL)
+        pairs = [row for row in book.current("edit_pairs").values() if row["edit_id"] in published(told)]
+        assert pairs
+        assert {(row["rewritten_en"], row["rewritten_ch"]) for row in pairs} == {(words["en"], words["ch"])}
+        assert {row["scores"]["rewritten_instruction"] for row in pairs} == {5}
+        texts = {path.read_text("utf-8") for path in layout.dataset.rglob("*_EN.txt")}
+        assert texts == {words["en"]}
+        write_index(told, layout)
+        rows = [json.loads(line) for line in layout.index.read_text("utf-8").splitlines()]
+        assert {row["instruction_ch"] for row in rows} == {words["ch"]}
+        asked = len(server.asked)
+        run(told)
+        assert len(server.asked) == asked
+        # Words that it does not find followed itself are not used.
+        server.reply = lambda number: Reply(
+            words if "Write the instruction" in server.words(number - 1) else GOOD | {"instruction": 3}
+        )
+        other = with_settings(profile, f"workers.edit.judge={judge}", "encoding.jpeg_quality=94")
+        run(other)
+        assert published(other) == []

@@ -13,10 +13,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.core.asking.asker import asker_of
+from iedf_assets.core.asking.asker import asker_of, judge_of
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.subjects import family_of
+from iedf_assets.core.profile.asked import REWARDS, Asked, Judge
 from iedf_assets.core.profile.checkpoints import PIPELINES, checkpoint, small_network
 from iedf_assets.core.profile.editors import editor_of
 from iedf_assets.core.profile.fields import PROJECT_ROOT
@@ -258,18 +259,24 @@ def _endpoints(profile: Profile) -> Iterator[Finding]:
     seen = set()
     for category in profile.categories.values():
         workers = category.workers
-        asked = {"workers.layered.namer": workers.layered.namer, "workers.edit.judge": workers.edit.judge}
+        asked: dict[str, Asked] = {
+            "workers.layered.namer": workers.layered.namer,
+            "workers.edit.judge": workers.edit.judge,
+        }
         for key, one in asked.items():
             if not one.elsewhere or (key, one) in seen:
                 continue
             seen.add((key, one))
             try:
-                asker_of(one, key)
+                if isinstance(one, Judge):
+                    judge_of(one, key)
+                else:
+                    asker_of(one, key)
             except FactoryError as error:
                 yield Finding(key, error.problem, error.remedy)
             else:
                 where = f"{one.model} at {one.endpoint}" if one.by == "endpoint" else one.by
-                yield Finding(key, f"{where} answers")
+                yield Finding(key, f"{where} {'is there' if one.by in REWARDS else 'answers'}")
 
 
 def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:

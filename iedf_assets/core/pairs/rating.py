@@ -3,20 +3,23 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from iedf_assets.core.asking.asker import Asker, asker_of
-from iedf_assets.core.asking.questions import JUDGE, READ, Judgement, Lettering
+from iedf_assets.core.asking.asker import Asker, Rater, judge_of, judgement_on
+from iedf_assets.core.asking.questions import LONGEST, READ, REWRITE, Judgement, Lettering, Naming
 from iedf_assets.core.edits.lettering import lettering
+from iedf_assets.core.edits.names import read_name
 from iedf_assets.core.pairs.finishing import PairRequest, finish
 from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import grown_box
-from iedf_assets.core.profile.asked import Asked
+from iedf_assets.core.profile.asked import Judge
 from iedf_assets.core.storage.journal import Row
 
 # Of what is read: how much of its surroundings is shown, a share of the short side, and the JPEG's quality.
 CONTEXT, QUALITY = 0.02, 95
+# An instruction rated so high was followed.
+FOLLOWED = 4
 
 
-def finishing(judge: Asked) -> Callable[[PairRequest, Path], Row]:
+def finishing(judge: Judge) -> Callable[[PairRequest, Path], Row]:
     """What finishes pairs: `finish` alone, or with the ratings of the endpoint that is to judge.
 
     Raises:
@@ -25,17 +28,20 @@ def finishing(judge: Asked) -> Callable[[PairRequest, Path], Row]:
     """
     if not judge.elsewhere:
         return finish
-    asker = asker_of(judge, "workers.edit.judge")
+    asker = judge_of(judge, "workers.edit.judge")
 
     def finish_and_rate(request: PairRequest, folder: Path) -> Row:
         row = finish(request, folder)
         told = judgement_of(asker, folder, request.instruction_en)
         judged = told.model_dump()
         scores = row["scores"] | told.scores
+        if isinstance(asker, Rater):
+            return {**row, "scores": scores, "judged": judged}
         if lettering(request.recipe, "") is not None:
             judged["text"] = text_of(asker, folder)
             scores["lettering"] = lettering(request.recipe, judged["text"])
-        return {**row, "scores": scores, "judged": judged}
+        written = rewritten(asker, folder, told) if judge.rewrite else {}
+        return {**row, "scores": scores | written.pop("scores", {}), "judged": judged, **written}
 
     return finish_and_rate
 
@@ -52,12 +58,36 @@ def text_of(asker: Asker, folder: Path) -> str:
     return asker.ask(READ, [encode_jpeg(result[box], QUALITY)], Lettering).text
 
 
-def judgement_of(asker: Asker, folder: Path, instruction: str) -> Judgement:
+def rewritten(asker: Asker, folder: Path, told: Judgement) -> Row:
+    """What an edit that came out otherwise is told by instead, and how well that was followed.
+
+    Returns:
+        `rewritten_ch`, `rewritten_en` and the score `rewritten_instruction`, in place of that of the
+        instruction; nothing where the edit is what was asked for, changed nothing, or the judge does not
+        find its own words followed.
+    """
+    if not told.changed or told.instruction >= FOLLOWED:
+        return {}
+    words = asker.ask(REWRITE, _pictures(folder), Naming)
+    texts = read_name(words.en, words.ch, longest=LONGEST)
+    if texts is None:
+        return {}
+    again = judgement_on(asker, texts["en"], _pictures(folder))
+    if not again.changed or again.instruction < FOLLOWED:
+        return {}
+    scores = {"judge_instruction": None, "rewritten_instruction": again.instruction}
+    return {"rewritten_ch": texts["ch"], "rewritten_en": texts["en"], "scores": scores}
+
+
+def judgement_of(asker: Asker | Rater, folder: Path, instruction: str) -> Judgement:
     """What a judge says of the pair `source.jpg` and `result.jpg` in a folder.
 
     Raises:
         SourceError: it gave no answer that can be read.
         SystematicError: it will give none.
     """
-    pictures = [(folder / name).read_bytes() for name in ("source.jpg", "result.jpg")]
-    return asker.ask(JUDGE.format(instruction=instruction), pictures, Judgement)
+    return judgement_on(asker, instruction, _pictures(folder))
+
+
+def _pictures(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in ("source.jpg", "result.jpg")]

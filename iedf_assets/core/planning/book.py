@@ -30,7 +30,8 @@ _STANDING = {
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),
-    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
+    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns",
+                   "rewritten_ch", "rewritten_en"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip

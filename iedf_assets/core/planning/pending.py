@@ -127,7 +127,7 @@ def _settled(book: Book) -> set[str]:
 
 def _holding(book: Book, verdicts: Rows, of_pairs: Iterable[str]) -> set[str]:
     """The keys of the verdicts that hold, by some columns of their pairs."""
-    pairs = book.pairs.table.select(*of_pairs, pair_key="key")
+    pairs = book.pairs.table.select(*of_pairs, "rewritten_ch", "rewritten_en", pair_key="key")
     texts = book.edits.table.select("instruction_ch", "instruction_en", edit_key="key")
     table = verdicts.table.join(pairs, on="pair_key", how="left").join(texts, on="edit_key", how="left")
     rows = (decode(row) for batch in batches(table) for row in batch.iter_rows(named=True))

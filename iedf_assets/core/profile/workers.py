@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.plugins import PREFIX
-from iedf_assets.core.profile.asked import Asked, Namer
+from iedf_assets.core.profile.asked import Judge, Namer
 from iedf_assets.core.profile.checkpoints import (
     OLDER_NAME,
     PIPELINES,
@@ -314,7 +314,7 @@ class EditWorker(Worker):
             any backend. What it is to rate is not published unrated.
     """
 
-    judge: Asked = Asked()
+    judge: Judge = Judge()
 
     @property
     def _asks(self) -> dict[str, bool]:

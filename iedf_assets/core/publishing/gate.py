@@ -135,8 +135,7 @@ def holds(
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        chinese, english = (edit.get(f"instruction_{one}") if edit else None for one in ("ch", "en"))
-        texts = (chinese, english) if chinese and english else None
+        texts = samples.texts_of(edit, pair) if edit else None
         return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair, texts)
     return bool(row["status"] == "rejected")
 
@@ -195,12 +194,9 @@ def carry_out(candidates: Candidates, row: Row) -> None:
     """Make the files what a judged row says: published, or kept as a reject."""
     pair, edit = candidates.pairs[row["pair_key"]], candidates.edits[row["edit_key"]]
     layout = candidates.layout
-    files = samples.Pair(
-        layout.staged("edit_pairs", pair["key"]),
-        tuple(pair["files"]),
-        edit["instruction_ch"],
-        edit["instruction_en"],
-    )
+    chinese, english = samples.texts_of(edit, pair) or ("", "")
+    folder = layout.staged("edit_pairs", pair["key"])
+    files = samples.Pair(folder, tuple(pair["files"]), chinese, english)
     if row["status"] == "rejected":
         reasons = {column: row[column] for column in ("reason", "detail", "failed_checks", "review")}
         slot, number = try_of_name(row["slot"])

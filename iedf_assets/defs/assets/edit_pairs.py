@@ -8,7 +8,7 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import pair_requests
-from iedf_assets.core.profile.asked import Asked
+from iedf_assets.core.profile.asked import Judge
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal
@@ -27,7 +27,7 @@ def _finish(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     require_space("edit_pairs", factory.layout.staging, len(requests), book.pairs)
     apart, timeout_s = decoders(factory.profile), factory.profile.sources.timeout_s
     judge = book.category.workers.edit.judge
-    make = finishing(judge if requests else Asked())
+    make = finishing(judge if requests else Judge())
     # Whoever waits for an answer keeps no core busy.
     waiting = judge.parallel if judge.elsewhere else 0
     with Journal(factory.layout.journal("edit_pairs", book.name)) as journal:

@@ -60,6 +60,24 @@ def test_nothing_is_published_unjudged_and_a_rerun_asks_what_is_missing(
         assert len(server.asked) == asked
 
 
+def test_pairs_are_finished_apart_while_the_judge_is_asked_about_others(
+    profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(*_: object) -> None:
+        raise AssertionError("a pair was finished in the run's own process")
+
+    monkeypatch.setattr("iedf_assets.defs.assets.edit_pairs.finish", here)
+    put(layout, PHYSICAL, "coffee", "chelsea", "rocket")
+    with vision_server(lambda _: Reply(GOOD, wait_s=0.5)) as server:
+        judged = judged_by(profile, server.address, "threads=1")
+        outcome, _ = run(judged)
+        assert outcome.went_through, outcome.error
+        rows = list(Book.open(judged, layout, PHYSICAL).current("edit_pairs").values())
+        assert {row["status"] for row in rows} == {"done"}
+        assert len(server.asked) == len(rows) > 2
+        assert 1 < server.most <= 4
+
+
 def test_what_the_judge_rates_low_or_sees_no_change_in_is_a_reject(profile: Profile, layout: Layout) -> None:
     put(layout, PHYSICAL, "coffee")
     with vision_server(lambda _: Reply(GOOD | {"changed": False})) as server:

@@ -1,5 +1,6 @@
 """Finished pairs rated by a judge behind an endpoint: nothing that it is to rate goes on unrated."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from iedf_assets.core.asking.asker import Asker, Rater, judge_of, judgement_on
 from iedf_assets.core.asking.questions import LONGEST, READ, REWRITE, Judgement, Lettering, Naming
 from iedf_assets.core.edits.lettering import lettering
 from iedf_assets.core.edits.names import read_name
-from iedf_assets.core.pairs.finishing import PairRequest, finish
+from iedf_assets.core.errors import SourceError, StorageError
+from iedf_assets.core.pairs.finishing import PairRequest
 from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.profile.asked import Judge
@@ -19,31 +21,46 @@ CONTEXT, QUALITY = 0.02, 95
 FOLLOWED = 4
 
 
-def finishing(judge: Judge) -> Callable[[PairRequest, Path], Row]:
-    """What finishes pairs: `finish` alone, or with the ratings of the endpoint that is to judge.
+def rating(judge: Judge) -> Callable[[PairRequest, Row], Row] | None:
+    """What rates finished pairs: of a request and its row, the row with what the judge says; None for nobody.
+
+    It waits for the judge, and keeps no core busy meanwhile.
 
     Raises:
         SystematicError: nobody answers at that endpoint, or the model is not there.
         WorkerError: no package here brings it.
     """
     if not judge.elsewhere:
-        return finish
+        return None
     asker = judge_of(judge, "workers.edit.judge")
 
-    def finish_and_rate(request: PairRequest, folder: Path) -> Row:
-        row = finish(request, folder)
-        told = judgement_of(asker, folder, request.instruction_en)
-        judged = told.model_dump()
-        scores = row["scores"] | told.scores
-        if isinstance(asker, Rater):
-            return {**row, "scores": scores, "judged": judged}
-        if lettering(request.recipe, "") is not None:
-            judged["text"] = text_of(asker, folder)
-            scores["lettering"] = lettering(request.recipe, judged["text"])
-        written = rewritten(asker, folder, told) if judge.rewrite else {}
-        return {**row, "scores": scores | written.pop("scores", {}), "judged": judged, **written}
+    def rated(request: PairRequest, row: Row) -> Row:
+        if row["status"] != "done":
+            return row
+        begun = time.perf_counter()
+        try:
+            said = _said(asker, request, row, rewrites=judge.rewrite)
+        except (SourceError, StorageError) as error:
+            reason = error.reason if isinstance(error, SourceError) else type(error).__name__
+            said = {"status": "failed", "reason": reason, "detail": error.problem}
+        return {**row, **said, "seconds": round(row["seconds"] + time.perf_counter() - begun, 4)}
 
-    return finish_and_rate
+    return rated
+
+
+def _said(asker: Asker | Rater, request: PairRequest, row: Row, *, rewrites: bool) -> Row:
+    """What a judge says of a finished pair, as columns of its row."""
+    folder = Path(request.output)
+    told = judgement_of(asker, folder, request.instruction_en)
+    judged = told.model_dump()
+    scores = row["scores"] | told.scores
+    if isinstance(asker, Rater):
+        return {"scores": scores, "judged": judged}
+    if lettering(request.recipe, "") is not None:
+        judged["text"] = text_of(asker, folder)
+        scores["lettering"] = lettering(request.recipe, judged["text"])
+    written = rewritten(asker, folder, told) if rewrites else {}
+    return {"scores": scores | written.pop("scores", {}), "judged": judged, **written}
 
 
 def text_of(asker: Asker, folder: Path) -> str:

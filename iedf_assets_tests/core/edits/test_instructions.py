@@ -200,6 +200,25 @@ def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"others": []}, "foreground"), ({"others": [[0, 0, 9, 9]]}, "subject"), ({}, "subject"),
+     ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, "cat")],
+)  # fmt: skip
+def test_what_is_all_before_the_background_is_called_the_foreground(
+    changes: dict[str, Any], named: str
+) -> None:
+    recipe = {"task": "consistency_edit", "subtype": "background", "kind": "warm", "strength": 0.6}
+    for chinese, english in written(recipe, SUBJECT | changes):
+        assert named in english
+        assert ("前景" in chinese) == ("foreground" in english) == (named == "foreground")
+        for text, language in ((chinese, "ch"), (english, "en")):
+            reading = read(text, language)  # type: ignore[arg-type]
+            assert reading
+            assert disagreements(reading, recipe) == []
+            assert (reading.place is None) == (named == "foreground")
+
+
+@pytest.mark.parametrize(
     ("strength", "level"), [(0.35, "slight"), (0.5, "clear"), (0.65, "clear"), (0.7, "strong")]
 )
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ DESCRIPTIONS = {
     "recipe": "The drawn parameters.",
     "instruction_ch": "The instruction in Chinese.",
     "instruction_en": "The instruction in English.",
+    "rewritten_ch": "What the edit did, in Chinese; it takes the instruction's place.",
+    "rewritten_en": "The same in English.",
     "x": "Left edge of the edited box in the photo, pixels.",
     "y": "Upper edge of the edited box in the photo, pixels.",
     "tier": "How strictly the outside of the allowed region is compared.",

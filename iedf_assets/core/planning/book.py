@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.planning.abilities import Abilities
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
@@ -29,7 +30,8 @@ _STANDING = {
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),
-    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
+    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns",
+                   "rewritten_ch", "rewritten_en"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
@@ -77,6 +79,11 @@ class Book:
         told = self.sources.where((pl.col("status") == "accepted") & pl.col("facts").is_not_null())
         said = {source_id: Said.of(facts) for source_id, facts in told.pick("source_id", "facts")}
         return Keys(self.profile, self.category, said)
+
+    @cached_property
+    def abilities(self) -> Abilities:
+        """What can be asked of whoever makes its edits."""
+        return Abilities.of(self.category.workers.edit)
 
     @cached_property
     def allowance(self) -> Allowance:
@@ -211,10 +218,10 @@ class Book:
                 yield from self.tries_of(slot)
 
     def tries_of(self, slot: Slot) -> Iterator[Slot]:
-        """The tries of a slot, from its first one, up to the one that counts now."""
+        """The tries of a slot, from its first one, up to the one that counts now, or all of them."""
         yield slot
         following = self.keys.next_try(slot)
-        if following and self.turned_down.get(slot.name) == slot.verdict_key:
+        if following and (self.keys.keeps_best(slot) or self.turned_down.get(slot.name) == slot.verdict_key):
             yield from self.tries_of(following)
 
     def layers_row(self, source_id: str) -> Row | None:

@@ -102,14 +102,12 @@ def _through(book: Book) -> Callable[[str], bool]:
 
     def is_through(source_id: str) -> bool:
         return book.keys.layers_key(source_id) in given_up or all(
-            is_slot_through(slot) for slot in book.keys.slots(source_id)
+            is_try_through(one) for slot in book.keys.slots(source_id) for one in book.tries_of(slot)
         )
 
-    def is_slot_through(slot: Slot) -> bool:
-        if slot.verdict_key in settled:
-            *_, last = book.tries_of(slot)
-            return last.number == slot.number or is_slot_through(last)
-        return not given_up.isdisjoint((slot.edit_key, slot.pair_key)) or is_held(book, slot)
+    def is_try_through(slot: Slot) -> bool:
+        ended = slot.verdict_key in settled or not given_up.isdisjoint((slot.edit_key, slot.pair_key))
+        return ended or is_held(book, slot)
 
     return is_through
 
@@ -134,7 +132,7 @@ def _settled(book: Book) -> set[str]:
 
 def _holding(book: Book, verdicts: Rows, of_pairs: Iterable[str]) -> set[str]:
     """The keys of the verdicts that hold, by some columns of their pairs."""
-    pairs = book.pairs.table.select(*of_pairs, pair_key="key")
+    pairs = book.pairs.table.select(*of_pairs, "rewritten_ch", "rewritten_en", pair_key="key")
     texts = book.edits.table.select("instruction_ch", "instruction_en", edit_key="key")
     table = verdicts.table.join(pairs, on="pair_key", how="left").join(texts, on="edit_key", how="left")
     rows = (decode(row) for batch in batches(table) for row in batch.iter_rows(named=True))

@@ -14,11 +14,12 @@ from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.called import called
-from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
+from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
+from iedf_assets.core.planning.references import has_lost_reference, reference_of
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
+from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, reads_text, seed_from
 
 
 def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
@@ -47,6 +48,7 @@ def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
                 level=level,
                 max_area=largest_area(book.category),
                 seed=seed_from("layers", book.profile.seed, source.source_id),
+                reads=reads_text(book.category),
                 output=str(folder),
                 row={
                     "key": key,
@@ -73,16 +75,20 @@ def plan_edits(book: Book) -> list[Row]:
             continue
         if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
-        slots = [(slot, book.edits.get(slot.edit_key)) for slot in book.slots_of([source])]
-        if source.path in names and any(not (known and known["recipe"]) for _, known in slots):
+        slots = [(slot, _planned_already(book, slot)) for slot in book.slots_of([source])]
+        if source.path in names and any(known is None for _, known in slots):
             try:
                 layers = called(book, layers, names[source.path])
             except StorageError:  # its layers have gone meanwhile; the next run makes them again
                 continue
-        rows += [
-            known if known and known["recipe"] else _planned(book, slot, layers) for slot, known in slots
-        ]
+        rows += [known or _planned(book, slot, layers) for slot, known in slots]
     return rows
+
+
+def _planned_already(book: Book, slot: Slot) -> Row | None:
+    """The row of a slot, where it is planned and nothing that its recipe shows is lost."""
+    known = book.edits.get(slot.edit_key)
+    return known if known and known["recipe"] and not has_lost_reference(book, known) else None
 
 
 def _nothing_of(source: Source) -> Row:
@@ -104,6 +110,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
         subtype = SUBTYPES[row["subtype"]]
         layers = book.layers.get(row["layers_key"], {})
         size = layers.get("width", 0), layers.get("height", 0)
+        shown = reference_of(book, row["recipe"])
         requests.append(
             EditRequest(
                 key=row["key"],
@@ -125,7 +132,8 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                     "backend": book.category.workers.edit.backend,
                     "attempts": attempts_of(row),
                 },
-                inputs=_inputs(book, row),
+                inputs=_inputs(book, row) | (_checksums(book, "image_layers", shown.layers) if shown else {}),
+                reference=shown.told(photos, book) if shown else None,
             )
         )
     return requests[: book.allowance.edits_left]
@@ -169,7 +177,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
     # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
-    seed = seed_of(book, slot, slot.number)
+    seed = words_seed(book, slot)
     size, subject = (layers["width"], layers["height"]), subject_of(slot, one) if one else {}
     drawn = instructions.phrased(drawn, seed, book.category.plain_share, subject, layers["objects"], size)
     chinese, english = instructions.write(drawn, subject, *size, seed)

@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.judging.choosing import best_of
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
 from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
@@ -131,8 +132,7 @@ def holds(
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        chinese, english = (edit.get(f"instruction_{one}") if edit else None for one in ("ch", "en"))
-        texts = (chinese, english) if chinese and english else None
+        texts = samples.texts_of(edit, pair) if edit else None
         return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair, texts)
     return bool(row["status"] == "rejected")
 
@@ -140,7 +140,8 @@ def holds(
 def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     """The rows that are judged now or are new, by slot, and those that stay what they were.
 
-    When a try is turned down its slot goes on to the next one, which may be made already.
+    When a try is turned down its slot goes on to the next one, which may be made already. Where the best of
+    all is kept, the others that pass are turned down for it.
     """
     picked = candidates.previous.pick("slot", "status", "reason")
     known = {name: is_turned_down(status, reason) for name, status, reason in picked}
@@ -149,6 +150,8 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     kept: list[str] = []
     for first in candidates.slots:
         is_open = candidates.open_slots is None or first.name in candidates.open_slots
+        keeps_best = candidates.keys.keeps_best(first)
+        tries: dict[str, Row] = {}
         slot: Slot | None = first
         while slot is not None:
             row = _row(candidates, slot, is_open=is_open, is_known=slot.name in known)
@@ -156,9 +159,10 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
                 kept.append(slot.name)
                 goes_on = known[slot.name]
             else:
-                judged[slot.name] = row
+                tries[slot.name] = row
                 goes_on = is_turned_down(row["status"], row["reason"])
-            slot = candidates.keys.next_try(slot) if goes_on else None
+            slot = candidates.keys.next_try(slot) if goes_on or keeps_best else None
+        judged |= best_of(tries, candidates.pairs) if keeps_best else tries
     return judged, candidates.previous.only(kept)
 
 
@@ -187,12 +191,9 @@ def carry_out(candidates: Candidates, row: Row) -> None:
     """Make the files what a judged row says: published, or kept as a reject."""
     pair, edit = candidates.pairs[row["pair_key"]], candidates.edits[row["edit_key"]]
     layout = candidates.layout
-    files = samples.Pair(
-        layout.staged("edit_pairs", pair["key"]),
-        tuple(pair["files"]),
-        edit["instruction_ch"],
-        edit["instruction_en"],
-    )
+    chinese, english = samples.texts_of(edit, pair) or ("", "")
+    folder = layout.staged("edit_pairs", pair["key"])
+    files = samples.Pair(folder, tuple(pair["files"]), chinese, english)
     if row["status"] == "rejected":
         reasons = {column: row[column] for column in ("reason", "detail", "failed_checks", "review")}
         slot, number = try_of_name(row["slot"])

@@ -111,6 +111,12 @@ def needed_level(category: Category) -> Needs:
     return "layers" if "layers" in wanted else "mask" if "mask" in wanted else "none"
 
 
+def reads_text(category: Category) -> bool:
+    """Whether somebody is asked what text the objects bear, since a planned edit changes it."""
+    asks = any(SUBTYPES[name].reads for name, count in category.subtypes.items() if count)
+    return asks and category.workers.layered.namer.elsewhere
+
+
 def largest_area(category: Category) -> float:
     """The largest share of a picture that any planned edit of an object's layers takes; 0 for none."""
     names = [name for name, count in category.subtypes.items() if count and SUBTYPES[name].needs == "layers"]
@@ -162,10 +168,12 @@ class Keys:
         layered = category.workers.layered.identity()
         told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
         seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "diffusers"} else []
-        self._layers = digest(*told, *seen)
+        self._layers = digest(*told, *seen, *(["reads"] if reads_text(category) else []))
         judge = category.workers.edit.judge.identity()
         self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.identity(), *judge)
-        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
+        # Which try is the best follows from all of them.
+        among = [["best", category.tries]] if category.choose == "best" and category.tries > 1 else []
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity(), *among)
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())
@@ -179,6 +187,7 @@ class Keys:
             if bank().edits[name].names_object
             and not getattr(category.recipes, name).model_dump().get("instruction")
         }
+        self._keeps_best = {name for name in category.subtypes if category.keeps_best(SUBTYPES[name])}
 
     @staticmethod
     def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
@@ -190,8 +199,9 @@ class Keys:
         # What nothing was chosen for has the key that it had before there was a choice.
         chosen = category.plain_share != PLAIN_SHARE and bank().edits[name].has_plain
         words = [["plain_share", category.plain_share]] if chosen else []
+        further = ["best"] if category.keeps_best(SUBTYPES[name]) else []
         return [
-            digest(*told, *([number] if number > 1 else []), *words)
+            digest(*told, *([number, *further] if number > 1 else []), *words)
             for number in range(1, category.tries + 1)
         ]
 
@@ -224,8 +234,12 @@ class Keys:
             for number in numbers
         ]
 
+    def keeps_best(self, slot: Slot) -> bool:
+        """Whether all tries of a slot are made, and the best of them is published."""
+        return slot.subtype.name in self._keeps_best
+
     def next_try(self, slot: Slot) -> Slot | None:
-        """The try that follows when this one is turned down; None when it was the last."""
+        """The try that follows, when this one is turned down or all are made; None when it was the last."""
         if slot.number >= self._tries:
             return None
         place = next(

@@ -69,7 +69,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
     "edit_pairs": {
         "key": pl.String, "edit_key": pl.String, "edit_id": pl.String, "source_id": pl.String, **_OUTCOME,
         "tier": pl.String, "width": pl.Int32, "height": pl.Int32, **_STAGED, "scores": pl.String,
-        "judged": pl.String,
+        "judged": pl.String, "rewritten_ch": pl.String, "rewritten_en": pl.String,
     },
     # one row per slot of the plan; key: slot
     "dataset": {

@@ -349,7 +349,7 @@ def test_a_mask_of_nothing_or_of_everything_fails(outputs: Path, level: int, exp
     assert not found["passed"]
     assert set(expected) <= set(found["failed_checks"])
     if level:
-        assert set(found["not_run"]) == {*OUTSIDE, *OPTIONAL} - {"object"}
+        assert set(found["not_run"]) == {*OUTSIDE, *OPTIONAL} - {"object", "lettering"}
         assert "no_outside" in found["failed_checks"]
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.pictures.codecs import Pixels
@@ -121,7 +120,8 @@ def _require_no_empty_end(pixels: Pixels) -> None:
 
 def _require_no_confetti(pixels: Pixels) -> None:
     """See that colours do not jump, each another way, as where differences add up to nonsense."""
-    steps: NDArray[np.int16] = np.diff(pixels.astype(np.int16), axis=1)
+    wide = pixels.astype(np.int16)
+    steps = wide[:, 1:] - wide[:, :-1]
     red, green, blue = cv2.split(steps)
     spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
     jumps = spread > _JUMP

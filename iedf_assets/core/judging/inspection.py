@@ -27,6 +27,7 @@ from iedf_assets.core.edits.recipes import Recipe, in_pixels
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.judging.lint import Code, Issue
+from iedf_assets.core.judging.mask_forms import odd_form, seen
 from iedf_assets.core.pictures.codecs import Pixels, quality_of
 from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
@@ -48,7 +49,7 @@ SAME_PLACE = 0.9
 _CHROMA_BLOCK = 16
 _CHROMA_REACH = 2
 _MAX_PIXELS = 1 << 28
-_DECODERS = {"JPEG": (JpegImageFile, "RGB"), "PNG": (PngImageFile, "L")}
+_DECODERS = {"JPEG": JpegImageFile, "PNG": PngImageFile}
 _PICTURES = {"source": "JPEG", "result": "JPEG", "mask": "PNG", "mask_inverse": "PNG"}
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -332,11 +333,14 @@ class _Reading:
     def picture(self, path: Path, kind: str) -> Pixels | None:
         """uint8 (H, W, 3) of a JPEG, (H, W) with 0 or 255 of a PNG; None when it cannot be decoded."""
         try:
-            return _decoded(path, kind)
+            pixels, odd = _decoded(path, kind)
         except SourceError as error:
             self.found(path, "corrupted", f"not a sound {kind} file: {error.problem}")
             self.unmeasurable = True
             return None
+        if odd:
+            self.found(path, "mask_form", odd)
+        return pixels
 
     def region(self, path: Path) -> Pixels | None:
         """The mask of a region that the index names."""
@@ -370,8 +374,9 @@ def _is_in_language(text: str, role: str) -> bool:
     return chinese > 0 if role == "instruction_ch" else latin > chinese
 
 
-def _decoded(path: Path, kind: str) -> Pixels:
-    decoder, mode = _DECODERS[kind]
+def _decoded(path: Path, kind: str) -> tuple[Pixels, str | None]:
+    """The pixels, and of a mask what is odd in its form."""
+    decoder = _DECODERS[kind]
     # Decoders raise what they please at damaged bytes; here any of it means that the file is no use.
     try:
         container = take_apart(path.read_bytes())
@@ -380,9 +385,10 @@ def _decoded(path: Path, kind: str) -> Pixels:
         picture = decoder(io.BytesIO(container.data))
         if picture.width * picture.height > _MAX_PIXELS:
             raise SourceError("corrupted", f"{picture.width}x{picture.height} pixels are too many")  # noqa: TRY301
-        pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+        if kind == "PNG":
+            return seen(picture), odd_form(picture)
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB")), None
     except SourceError:
         raise
     except Exception as error:
         raise SourceError("corrupted", f"{type(error).__name__}: {error}"[:300]) from error
-    return np.where(pixels > 127, np.uint8(255), np.uint8(0)) if kind == "PNG" else pixels

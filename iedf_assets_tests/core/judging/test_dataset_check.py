@@ -182,6 +182,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], list[tuple[str, str]]]] = {
         lambda f: shutil.copy(f / "00001_mask.png", f / "00001_mask-1.png"),
         [("00001_mask-1.png", "mask_not_inverse")],
     ),
+    "a mask of one bit a pixel": (
+        lambda f: Image.open(f / "00001_mask.png").convert("1").save(f / "00001_mask.png"),
+        [("00001_mask.png", "mask_form")],
+    ),
     "an empty text": (
         lambda f: (f / "00001_CH.txt").write_text(" \n"),
         [("00001_CH.txt", "corrupted"), ("00001_CH.txt", "instruction_mismatch")],

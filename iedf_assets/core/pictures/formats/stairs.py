@@ -83,7 +83,12 @@ def _highest_stair(steps: _Edges) -> int | None:
     heights = np.minimum(*lengths) - 2 * np.maximum(*elsewhere)
     alike = (one * other).sum(axis=-1) > _SAME_WAY * lengths[0] * lengths[1]
     found = np.where(alike, heights, 0)
-    row = int(np.argmax(found.max(axis=1, initial=0)))
     # Where compression was so strong that all blocks step, a stair is nothing.
     usual = float(np.linalg.norm(steps, axis=-1).mean())
-    return row if found[row].max(initial=0) > max(_HIGH, _ABOVE * usual) else None
+    row, place = (int(each) for each in np.unravel_index(np.argmax(found), found.shape))
+    if found[row, place] <= max(_HIGH, _ABOVE * usual):
+        return None
+    # Not some blocks a long way, but most of them.
+    way, corner = one[row, place] / lengths[0][row, place], place + _SHORT
+    most = min(np.median(steps[row, corner:] @ way), np.median(steps[row + 1, :corner] @ way))
+    return row if most > _HIGH / 2 else None

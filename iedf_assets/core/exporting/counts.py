@@ -1,6 +1,7 @@
 """What an export holds, counted: for its card, and for what is said of it at the end."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,11 @@ from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
 _SIZES = ((0.05, "small"), (0.2, "medium"), (1.0, "large"))
+# Which of the licences that are known here are on the list of the Hub.
+_ON_THE_HUB = re.compile(
+    r"cc0-1\.0|cc-by-(2\.0|2\.5|3\.0|4\.0)|cc-by-sa-[34]\.0|cc-by-nc(-sa)?-[234]\.0|mit|apache-2\.0|"
+    r"bsd-[23]-clause|isc|unlicense|wtfpl|cdla-permissive-[12]\.0|cdla-sharing-1\.0|etalab-2\.0"
+)
 
 
 @dataclass
@@ -35,10 +41,14 @@ class Counts:
 
     @property
     def licence(self) -> str:
-        """The one licence of all photos as the Hub spells it; `other` for several, `unknown` where one is."""
-        if UNKNOWN in self.licences or any(allowed_by(name) == "nothing" for name in self.licences):
+        """The one licence of all photos as the Hub spells it; `other` for several, `unknown` where one is.
+
+        The Hub takes no card with a licence that it does not know.
+        """
+        names = list(self.licences) or [UNKNOWN]
+        if any(allowed_by(name) == "nothing" for name in names):
             return UNKNOWN
-        return next(iter(self.licences)).lower() if len(self.licences) == 1 else "other"
+        return names[0].lower() if len(names) == 1 and _ON_THE_HUB.fullmatch(names[0].lower()) else "other"
 
     @property
     def samples(self) -> int:

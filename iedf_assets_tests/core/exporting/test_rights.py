@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from iedf_assets.core.exporting.card import texts
+from iedf_assets.core.exporting.counts import Counts
 from iedf_assets.core.profile.exports import Format
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
@@ -75,3 +77,20 @@ def test_the_card_counts_licences_those_that_are_not_known_too(told: Profile, tm
         head, body = card_of(tmp_path / spelt)
         assert head["license"] == spelt
         assert table(body, heading) == {licence: str(len(indexed(profile)))}
+
+
+@pytest.mark.parametrize(
+    ("licences", "spelt"),
+    [
+        ([], "unknown"),
+        (["CC0-1.0"], "cc0-1.0"),
+        (["CC-BY-NC-SA-4.0"], "cc-by-nc-sa-4.0"),
+        (["CC-BY-3.0-DE"], "other"),
+        (["CC0-1.0", "CC-BY-4.0"], "other"),
+        (["CC0-1.0", "unknown"], "unknown"),
+        (["house rules"], "unknown"),
+        (["CC-BY-ND-4.0"], "unknown"),
+    ],
+)
+def test_the_card_names_a_licence_that_the_hub_knows(licences: list[str], spelt: str) -> None:
+    assert Counts(licences=Counter(licences)).licence == spelt

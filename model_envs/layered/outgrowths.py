@@ -122,8 +122,8 @@ def _is_told(ground: _Ground, box: Box, line: Bools) -> bool:
 def _ground(small: Pixels, mask: Bools, possible: Floats, others: Bools) -> _Ground:
     root = float(np.sqrt(np.count_nonzero(mask)))
     width = int(np.clip(WIDEST * root, *BOUNDS)) | 1
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.7), np.float32)
+    colours = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.GaussianBlur(colours, (0, 0), 0.7), np.float32)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     bright, dark = (cv2.morphologyEx(lab, how, kernel) for how in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT))
     contrast = np.linalg.norm(np.maximum(bright, dark), axis=2).astype(np.float32)

@@ -21,7 +21,7 @@ from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.objects import Bools
 from model_envs.layered.side_by_side import SEVERAL, side_by_side
 
-# The root of a thing's area, pixels; by how much two of them differ; how much of the narrower's width overlaps.
+# The root of a thing's area, pixels; by how much two of them differ; what of the narrower's width overlaps.
 SIDE, SIZES, OVERLAP = 160, (0.75, 1.25), (0.05, 0.35)
 # How far two things stand apart from one ground, a share of their height.
 UNEVEN = 0.06

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.filling.lines import find_lines
+from iedf_assets.core.filling.strips import paint_strips
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import Object, load_background, load_object, paste
 
@@ -47,3 +49,20 @@ def without_objects(rgb: Pixels, folder: Path, objects: Sequence[Object], seed: 
         place = alpha[y : y + rgba.shape[0], x : x + rgba.shape[1]]
         np.maximum(place, rgba[..., 3], out=place)
     return fill(rgb, hole_of(alpha), seed=seed)
+
+
+def completed(rgb, alpha, *, seed):
+    return fill_behind(rgb, hole_of(alpha), seed=seed)
+
+
+def fill_behind(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
+    """`fill`, with the straight edges that run into the hole carried on through it.
+
+    Args:
+        rgb: the photo, uint8 (H, W, 3).
+        hole: uint8 (H, W), nonzero where the photo is to be completed.
+        seed: of the filling.
+    """
+    unknown = hole > 0
+    painted, left = paint_strips(rgb, unknown, find_lines(rgb, unknown))
+    return fill(painted, left.astype(np.uint8), seed=seed)

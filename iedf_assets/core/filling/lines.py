@@ -5,6 +5,7 @@ Segments come from R. Grompone von Gioi et al., "LSD: a Line Segment Detector" (
 
 import math
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -14,20 +15,24 @@ from iedf_assets.core.filling.completion import Bools, Floats, spread
 from iedf_assets.core.pictures.codecs import Pixels
 
 Points = NDArray[np.float64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 # Lines are looked for at a size with so many pixels at most.
 SEEN_PIXELS = 1_500_000
-# Shorter segments are texture; how near to the hole an edge must come: pixels, and as shares of the hole's side.
+# Of more edges than this at one hole only the longest are looked at.
+MOST_ENDS = 60
+# Shorter segments are texture; how near to the hole an edge must come: pixels, and as shares of the hole's
+# longer side.
 SHORTEST, SHORTEST_SHARE = 10.0, 0.03
 NEAR, NEAR_SHARE = 4.0, 0.03
 # An edge's profile reaches so far to either side of it, and is the mean over so many pixels along it; so much
 # of it must be known.
 ACROSS, ALONG, LEAST_KNOWN = 6, 10, 0.65
-# The least step that is an edge, root mean square of a profile, levels, and how much, beside that, the colours
-# may vary along it.
+# The least step that is an edge, root mean square of a profile, levels, and how much, beside that, the
+# colours may vary along it.
 CONTRAST, UNSTEADY = 3.5, 1.0
-# What two ends of an edge may differ by: in the shape of their profiles (the sine of the angle between them), in
-# shade, levels, and in contrast.
+# What two ends of an edge may differ by: in the shape of their profiles (the sine of the angle between
+# them), in shade, levels, and in contrast.
 UNLIKE, SHADE, GAIN = 0.65, 45.0, 2.5
 # An edge may turn so much at each end, degrees. What is as bad as the greatest unlikeness: a bend of so many
 # degrees; and what it costs, beside that, when no segment was found at the other end.
@@ -57,7 +62,7 @@ class End:
 
 @dataclass(frozen=True)
 class Line:
-    """An edge behind a hole, from one end to another."""
+    """An edge behind a hole, from one end to another; the lower its cost, the surer it is one edge."""
 
     one: End
     other: End
@@ -73,7 +78,8 @@ def find_lines(picture: Pixels, hole: Bools) -> list[Line]:
         seen = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         unknown = np.asarray(cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0)
     factor = hole.shape[1] / unknown.shape[1]
-    lines = chosen(candidates(seen, unknown, find_ends(seen, unknown)))
+    ends = sorted(find_ends(seen, unknown), key=lambda end: -end.length)[:MOST_ENDS]
+    lines = chosen(candidates(seen, unknown, ends))
     return [Line(_scaled(line.one, factor), _scaled(line.other, factor), line.cost) for line in lines]
 
 
@@ -84,19 +90,23 @@ def _scaled(end: End, factor: float) -> End:
 def find_ends(picture: Pixels, hole: Bools) -> list[End]:
     """The edges that run into the hole."""
     smooth = np.rint(spread(picture.astype(np.float32), hole)).astype(np.uint8)
-    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY))[0]
-    if found is None:
-        return []
     side = max(cv2.boundingRect(hole.astype(np.uint8))[2:])
     near = max(NEAR, NEAR_SHARE * side)
-    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
-    ends = []
-    for segment in found.reshape(-1, 2, 2).astype(np.float64):
+    away = np.asarray(cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    ends: list[End] = []
+    for segment in segments_of(smooth):
         for start, stop in _outside(segment, hole):
             if np.linalg.norm(stop - start) >= max(SHORTEST, SHORTEST_SHARE * side):
                 both = (_end(hole, away, *way, near) for way in ((start, stop), (stop, start)))
                 ends += [end for end in both if end is not None]
     return ends
+
+
+def segments_of(picture: Pixels) -> Points:
+    """All straight edges of a picture, uint8 (h, w, 3): float64 (n, 2, 2), x and y of both ends of each."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    found: Any = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(grey)[0]
+    return np.zeros((0, 2, 2)) if found is None else np.asarray(found.reshape(-1, 2, 2), np.float64)
 
 
 def _outside(segment: Points, hole: Bools) -> list[Points]:
@@ -108,10 +118,10 @@ def _outside(segment: Points, hole: Bools) -> list[Points]:
     return [points[[first, last - 1]] for first, last in changes.reshape(-1, 2)]
 
 
-def _at(mask: NDArray, points: Points) -> NDArray:
+def _at(mask: NDArray[Kind], points: Points) -> NDArray[Kind]:
     """A mask's values at points (..., 2), x and y; beyond it those at its border."""
-    whole = np.rint(points).astype(int)
-    return mask[np.clip(whole[..., 1], 0, mask.shape[0] - 1), np.clip(whole[..., 0], 0, mask.shape[1] - 1)]
+    columns, rows = np.moveaxis(np.rint(points).astype(int), -1, 0)
+    return np.asarray(mask[np.clip(rows, 0, mask.shape[0] - 1), np.clip(columns, 0, mask.shape[1] - 1)])
 
 
 def _end(hole: Bools, away: Floats, back: Points, place: Points, near: float) -> End | None:
@@ -188,7 +198,7 @@ def _continued(values: Floats, hole: Bools, end: End, ends: list[End]) -> Line |
 
 
 def _tried(hole: Bools, end: End, ends: list[End]) -> tuple[Points, Points, Points, Bools]:
-    """Where an edge may come out of the hole, which way it then runs, how far that is, and if an edge is there."""
+    """Where an edge may leave the hole, which way it then runs, how far that is, and if one was found."""
     angles = np.radians(np.arange(-TURN, TURN + 0.01, 0.5))
     exits, gaps = _exits(hole, end, _turned(end.ahead, angles))
     angles, exits, gaps = angles[gaps > 0], exits[gaps > 0], gaps[gaps > 0]
@@ -211,7 +221,7 @@ def _tried(hole: Bools, end: End, ends: list[End]) -> tuple[Points, Points, Poin
 
 def _angles(way: Points, ways: Points) -> Points:
     """From one direction to others, (n, 2), degrees."""
-    return np.degrees(np.arctan2(way[0] * ways[:, 1] - way[1] * ways[:, 0], ways @ way))
+    return np.asarray(np.degrees(np.arctan2(way[0] * ways[:, 1] - way[1] * ways[:, 0], ways @ way)))
 
 
 def _is_edge(bands: Bands, given: Bools) -> Bools:

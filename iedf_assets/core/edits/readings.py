@@ -230,8 +230,10 @@ def _name_patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]
 
 
 def _name(text: str, language: Language) -> dict[str, Any] | None:
-    """What an object's name says of it; None when it says no place, as every name of the bank does."""
+    """What an object's name says of it; None when it says no place, as all but a sole subject do."""
     words = bank().words[language]
+    if text.lower() == words.sole.lower():
+        return {}
     whole, described = _name_patterns(language)
     match = whole.fullmatch(text)
     if not match:

@@ -154,7 +154,8 @@ def _move(
         }
         feasible = {name: span for name, span in spans.items() if span and not crosses_border}
         if feasible:
-            direction, percent = _shift(rng, feasible, math.ceil(100 * subject[extent] / length))
+            away = math.ceil(100 * subject[extent] / length)
+            direction, percent = _step(rng, feasible) if "others" in subject else _shift(rng, feasible, away)
             shift = _shift_px(direction, percent, length)
             return {
                 "direction": direction,
@@ -218,6 +219,13 @@ def _shift(rng: random.Random, spans: dict[str, Sequence[int]], extent: int) -> 
     return direction, rng.choice(chosen[direction])
 
 
+def _step(rng: random.Random, spans: dict[str, Sequence[int]]) -> tuple[str, int]:
+    """A direction and a percentage, rather near: the less comes into view, the less is made up."""
+    direction = rng.choice(list(spans))
+    span = spans[direction]
+    return direction, rng.choice(span[: len(span) // 2 + 1])
+
+
 def _shift_px(direction: str, percent: int, length: int) -> int:
     return round(percent * length / 100) * (-1 if direction in {"left", "up"} else 1)
 
@@ -250,6 +258,9 @@ def _scale(
     choices = [factors for factors in (smaller, larger) if factors]
     if not choices:
         return Unplannable("no_room", f"no factor within {limits} keeps the object in the picture")
+    if "others" in subject:
+        # What has grown covers its old place, and what has shrunk a little most of it: little is made up.
+        choices = [larger or smaller[len(smaller) // 2 :]]
     factor = rng.choice(rng.choice(choices))
     return {"factor": factor, **anchor}
 

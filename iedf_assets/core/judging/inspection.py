@@ -23,6 +23,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from iedf_assets.core.edits.agreement import faults, readings, stated_recipe
+from iedf_assets.core.edits.readings import Reading
 from iedf_assets.core.edits.recipes import Recipe, in_pixels
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
@@ -34,8 +35,10 @@ from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion
+from iedf_assets.core.scoring.pair_views import PairView
 from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
 from iedf_assets.core.scoring.stated import measure_stated
+from iedf_assets.core.scoring.whereabouts import located
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import REQUIRED, SampleKey
@@ -198,7 +201,7 @@ def _scores(
         return None, ()
     said = readings(instructions)
     wrong = faults(said, sample.subtype, recipe, mask)
-    stated = recipe or stated_recipe(said, sample.subtype)
+    stated = recipe or _told(said, sample, PairView(source, result, mask))
     allowed, there = pictures.get("allowed"), pictures.get("result_mask")
     if allowed is not None:
         scores = measure(source, result, mask, allowed, there, stated, company)
@@ -206,6 +209,15 @@ def _scores(
         scores = _measured_by_the_mask(sample, source, result, mask, stated, company)
     scores["instruction_faults"] = None if wrong is None else len(wrong)
     return scores, tuple(wrong or ())
+
+
+def _told(said: Mapping[str, Reading], sample: SampleKey, pair: PairView) -> Recipe:
+    """What the texts say of the recipe; what they say in words alone of a move or a scaling, measured."""
+    stated, reading = stated_recipe(said, sample.subtype), next(iter(said.values()), None)
+    if reading is None or (reading.subtype, reading.phrasing) != (sample.subtype, "plain"):
+        return stated
+    relocated = relocates(sample.task, sample.subtype) and pair.mask.any()
+    return located(stated, reading.level, pair) if relocated else stated
 
 
 def _stated_scores(

@@ -14,7 +14,7 @@
 | judged | the model's own judge rates it low | edits that miss the point |
 | seam | the change ends in a step | hard pastes |
 | object | a second opinion has another piece, or two things hang by a neck | half objects, slabs |
-| remainder | beside it lies what looks like the object, or in it what does not | ghosts |
+| remainder | what looks like the object lies beside it, or too little in it; something ends loose | ghosts |
 | place | the object ends up on another, off the ground, or off a border | things that float |
 | effect | the pixels do not do what the recipe says | wrong directions, swapped files |
 | instruction | a text says something else than recipe, picture or the other language | wrong texts |
@@ -96,6 +96,8 @@ INSIDE_BOUNDS = (
     Bound(REMAINDER, "outline_unseen", "max_outline_unseen", required=False),
     Bound(REMAINDER, "remainder", "max_remainder", required=False),
     Bound(REMAINDER, "swallowed", "max_swallowed", required=False),
+    Bound(REMAINDER, "loose_ends", "max_loose_ends", required=False),
+    Bound(REMAINDER, "hidden_ends", "max_hidden_ends", required=False),
     Bound(PLACE, "overlap", "max_overlap", required=False),
     Bound(PLACE, "lift", "max_lift", required=False),
     Bound(PLACE, "detached_borders", "max_detached_borders", required=False),

@@ -112,6 +112,7 @@ class Words(_Strict):
     Attributes:
         name: how `{what}` it is and its `{place}` go together.
         object, subject, group: nouns for what has no caption.
+        sole: the subject, one thing or not, where nothing else was found.
         sizes: words before the noun.
         places: rows and columns of the thirds of the picture.
         directions: of a move.
@@ -121,6 +122,7 @@ class Words(_Strict):
     object: str
     subject: str
     group: str
+    sole: str
     sizes: dict[Literal["large", "small"], str]
     places: tuple[_Row, _Row, _Row]
     directions: dict[Literal["left", "right", "up", "down"], str]

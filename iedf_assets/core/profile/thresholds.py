@@ -15,6 +15,8 @@ LATER = (
     "max_outline_unseen",
     "max_remainder",
     "max_swallowed",
+    "max_loose_ends",
+    "max_hidden_ends",
     "max_overlap",
     "max_lift",
     "max_detached_borders",
@@ -97,6 +99,9 @@ class Thresholds(Strict):
         max_outline_unseen: share of the outline without a step of colour.
         max_remainder: what outside looks like the object and hangs on it, as a share of the mask.
         max_swallowed: what inside looks like the background, likewise.
+        max_loose_ends: what reaches the mask from outside and does not go on in the fill, ΔE times shares of
+            the picture's side.
+        max_hidden_ends: by how much something may differ that ends where a moved object begins, ΔE.
         max_overlap: what a moved object covers of another, as a share of the smaller.
         max_lift: by how much its lowest row moves off the ground, as a share of the height.
         max_detached_borders: borders that cut the object off before and no longer do.
@@ -126,6 +131,8 @@ class Thresholds(Strict):
     max_outline_unseen: Share | None = 0.1
     max_remainder: Annotated[float, Field(ge=0)] | None = 0.2
     max_swallowed: Share | None = 0.1
+    max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
+    max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02
     max_detached_borders: Annotated[int, Field(ge=0, le=4)] | None = 0

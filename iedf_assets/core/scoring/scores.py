@@ -45,6 +45,8 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 | remainder | largest part outside that hangs on the mask and looks like it, over the mask | 0 or more |
 | swallowed | largest part of the mask that looks like what lies outside | 0 to 1 |
 | filled_holes | holes of the mask that look like the object, over the mask with all holes | 0 to 1 |
+| loose_ends | what is narrow, reaches the mask and does not go on in the fill | ΔE times shares of the side |
+| hidden_ends | the most that something differs that ends where the moved object begins | ΔE, 0 or more |
 | overlap | most that the object newly covers of another, over the smaller | 0 to 1 |
 | lift | way of the object's lowest row, over the height; 0 when it touches no ground | 0 to 1 |
 | detached_borders | borders that cut the object off before and no longer do | 0 to 4 |
@@ -178,7 +180,7 @@ def measure(
     if company is not None and subtype is not None:
         measured |= _beside_texture(pair, measured["seam"], subtype)
         measured |= _scaled(pair, subtype, (recipe or {}).get("factor", 1.0))
-        measured |= mask_scores(source, mask, result_mask, subtype, company)
+        measured |= mask_scores(source, result, mask, result_mask, subtype, company)
     # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.
     return {
         name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -200,6 +200,25 @@ def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("changes", "sole"),
+    [({"others": []}, True), ({"others": [[0, 0, 9, 9]]}, False), ({}, False),
+     ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, False)],
+)  # fmt: skip
+@pytest.mark.parametrize("subtype", ["background", "identity"])
+def test_a_subject_beside_which_nothing_was_found_is_that_of_the_photo_without_a_place(
+    subtype: str, changes: dict[str, Any], sole: bool
+) -> None:
+    recipe = {"task": "consistency_edit", "subtype": subtype, "kind": "warm", "strength": 0.6}
+    for chinese, english in written(recipe, SUBJECT | changes):
+        assert ("照片的主体" in chinese) == ("subject of the photo" in english) == sole
+        for text, language in ((chinese, "ch"), (english, "en")):
+            reading = read(text, language)  # type: ignore[arg-type]
+            assert reading
+            assert disagreements(reading, recipe) == []
+            assert (reading.place is None) == sole
+
+
+@pytest.mark.parametrize(
     ("strength", "level"), [(0.35, "slight"), (0.5, "clear"), (0.65, "clear"), (0.7, "strong")]
 )
 @pytest.mark.parametrize(

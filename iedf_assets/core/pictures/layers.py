@@ -8,6 +8,7 @@ A row of image_layers has one entry for each object, the main one first:
 | x, y, width, height | the box of its alpha, pixels |
 | area_share, center_x, center_y | its share of the picture; its middle, shares of the sides |
 | colour, caption | its body's colour, RGB; what it is called by: English text, or `{"ch", "en"}`, or null |
+| text | what it bears, as whoever names objects has read it, or null; absent where nobody was to read |
 | colour_name | the colour that it is called by, a key of `COLOURS`, or null; absent in older rows |
 | body | of the body's colour: `share` of the object, `lightness`, and `skin`; absent in older rows |
 | touches_border | whether its box reaches the picture's border |

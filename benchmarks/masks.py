@@ -95,7 +95,7 @@ def cases(photos: Path, masks: Path, fused: set[str]) -> Iterator[Case]:
 def measures_of(case: Case, opinion: SecondOpinion) -> Measures:
     """The measures of a mask, as of a bare tree."""
     company = Company(opinions=opinion.of(case.rgb))
-    return mask_scores(case.rgb, case.mask, None, SUBTYPES["delete"], company)
+    return mask_scores(case.rgb, case.rgb, case.mask, None, SUBTYPES["delete"], company)
 
 
 def print_separation(measured: dict[str, list[Measures]]) -> None:

@@ -90,8 +90,8 @@ class Factory:
         if self.backend == "mock":
             profile["categories"][CATEGORY]["thresholds"] = LENIENT
         self.profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")
-        self._home.mkdir(parents=True)
-        shutil.copy(PROJECT_ROOT / "configs" / "dagster.yaml", self._home)
+        self.home.mkdir(parents=True)
+        shutil.copy(PROJECT_ROOT / "configs" / "dagster.yaml", self.home)
 
     def start(self, *before: str) -> subprocess.Popen[bytes]:
         """Start `iedf run`.
@@ -102,10 +102,10 @@ class Factory:
         run = ("-m", "iedf_assets.cli", "run", "--config", str(self.profile), "--category", CATEGORY)
         return self._start(*run, before=before)
 
-    def start_daemon(self) -> subprocess.Popen[bytes]:
-        """Start Dagster's daemon."""
+    def start_daemon(self, *definitions: str) -> subprocess.Popen[bytes]:
+        """Start Dagster's daemon, on the project's definitions or on those that its options name."""
         daemon = Path(sys.executable).with_name("dagster-daemon")
-        return self._start(str(daemon), "run", "-w", "workspace.yaml")
+        return self._start(str(daemon), "run", *(definitions or ("-w", "workspace.yaml")))
 
     def queue(self) -> subprocess.Popen[bytes]:
         """Ask for a run that the daemon will launch."""
@@ -123,11 +123,12 @@ class Factory:
         return (self.base / "runs.log").read_text("utf-8", "replace")[-4000:]
 
     @property
-    def _home(self) -> Path:
+    def home(self) -> Path:
+        """Its Dagster instance's folder."""
         return self.outputs / "dagster"
 
     def _start(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        home = {"DAGSTER_HOME": str(self._home), "IEDF_CONFIG": str(self.profile)}
+        home = {"DAGSTER_HOME": str(self.home), "IEDF_CONFIG": str(self.profile)}
         if self.watched:
             first = os.pathsep.join(filter(None, (str(WATCHED), os.environ.get("PYTHONPATH"))))
             home |= {"PYTHONPATH": first, "IEDF_WATCHED": str(self.base)}

@@ -127,8 +127,15 @@ def _write(
     words = bank().words[language]
     noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
     name = object_name(subject, *size, language, noun) if subject else ""
+    if recipe["task"] == "consistency_edit" and _is_sole(subject) and not _caption(subject, language):
+        name = words.sole
     phrases = phrases_of(key_of(recipe), language, recipe.get("phrasing", "exact"))
     return worded(recipe, language, name, rng.choice(phrases))
+
+
+def _is_sole(subject: Subject) -> bool:
+    """Whether others were looked for, and none was found: it is all there is, be it one thing or not."""
+    return "others" in subject and not subject["others"]
 
 
 def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
@@ -143,8 +150,9 @@ def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
         values |= {"percent": percent, "change": abs(percent - 100)}
     if "colour" in recipe:
         values["colour"] = colour_names.COLOURS[recipe["colour"]].word(language)
-    if "beside" in recipe:
-        values["beside"] = recipe["beside"][language]
+    if "lettering" in recipe:
+        values["lettering"] = recipe["lettering"]
+    values |= {field: recipe[field][language] for field in ("beside", "given") if field in recipe}
     level = level_of(recipe)
     return values | (level_words(level, language) if level else {})
 

@@ -3,6 +3,8 @@
 They change masks and pictures alike, so that everything fits together but the object.
 """
 
+import math
+
 import cv2
 import numpy as np
 
@@ -27,6 +29,10 @@ TRIES = 24
 LIFTS = (0.25, 0.18, 0.12)
 # How much of a thing's side shows beside what is dropped onto it, tried in turn.
 SHOWING = (0.5, 0.35, 0.7)
+# How wide and how long a cable is that hangs on a thing, shares of the root of the picture's area.
+CABLE, REACH = 0.012, 0.2
+# Of it, at least this share lies in the picture, and off the place that the object goes to.
+SEEN = 0.6
 
 
 def _half(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
@@ -71,6 +77,35 @@ def _ghost(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault
         left &= there == 0
     result = np.where(left[..., None], pair.source, pair.result).astype(np.uint8)
     return Fault({**spoilt(pair, result).files, **masks(kept).files})
+
+
+def _cable(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
+    """A cable, black where it is light and white where it is dark, hangs on the object and is in no mask."""
+    silhouette = _object(pair, "remainder")
+    if silhouette is None:
+        return None
+    there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
+    taken = silhouette if there is None else silhouette | there
+    root = math.sqrt(silhouette.size)
+    rows, columns = np.nonzero(_grown(silhouette, 1) & ~silhouette)
+    centre = np.array([columns.mean(), rows.mean()])
+    for spot in rng.integers(len(rows), size=TRIES):
+        start = np.array([columns[spot], rows[spot]], np.float64)
+        end = start + (start - centre) / max(float(np.linalg.norm(start - centre)), 1.0) * REACH * root
+        line = np.zeros_like(silhouette)
+        width = max(3, round(CABLE * root))
+        first, last = (np.rint(at).astype(int).tolist() for at in (start, end))
+        cv2.line(line, first, last, 255, width)
+        line &= ~taken
+        if np.count_nonzero(line) < SEEN * REACH * root * width:
+            continue
+        colour = np.uint8(0 if pair.source[line > 0].mean() > 127 else 255)
+        drawn = [
+            np.where(line[..., None] > 0, colour, picture).astype(np.uint8)
+            for picture in (pair.source, pair.result)
+        ]
+        return pictures(source=drawn[0], result=drawn[1])
+    return None
 
 
 def _fused(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
@@ -195,6 +230,7 @@ MASK_CANARIES = (
     Canary("half_object", "half of the object is not in the mask", _half),
     Canary("slab_joined", "60 % of the object's area of background are", _slab),
     Canary("ghost_left", "the object's lowest quarter stays where it was", _ghost),
+    Canary("cable_left", "a cable 1.2 % of the side wide hangs on the object and stays", _cable),
     Canary("fused", "a second thing, black where the first is light, touches it", _fused),
     Canary("dropped_onto", "the object lands on another one", _dropped),
     Canary("lifted_off", "what stands goes up by 12 to 25 % of the height", _lifted),

@@ -15,9 +15,12 @@ LATER = (
     "max_outline_unseen",
     "max_remainder",
     "max_swallowed",
+    "max_loose_ends",
+    "max_hidden_ends",
     "max_overlap",
     "max_lift",
     "max_detached_borders",
+    "min_lettering",
 )
 
 
@@ -87,6 +90,7 @@ class Thresholds(Strict):
             registered, shares of the diagonal and of the size.
         max_upscaling: pixels of the pair per pixel of the model's canvas.
         min_judge_instruction, min_judge_preservation: of the judge's ratings, 1 to 5.
+        min_lettering: likeness of the text that the judge reads to what was to be written.
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
@@ -97,6 +101,9 @@ class Thresholds(Strict):
         max_outline_unseen: share of the outline without a step of colour.
         max_remainder: what outside looks like the object and hangs on it, as a share of the mask.
         max_swallowed: what inside looks like the background, likewise.
+        max_loose_ends: what reaches the mask from outside and does not go on in the fill, ΔE times shares of
+            the picture's side.
+        max_hidden_ends: by how much something may differ that ends where a moved object begins, ΔE.
         max_overlap: what a moved object covers of another, as a share of the smaller.
         max_lift: by how much its lowest row moves off the ground, as a share of the height.
         max_detached_borders: borders that cut the object off before and no longer do.
@@ -117,6 +124,7 @@ class Thresholds(Strict):
     max_upscaling: Annotated[float, Field(ge=1)] = 1.25
     min_judge_instruction: Annotated[int, Field(ge=1, le=5)] = 4
     min_judge_preservation: Annotated[int, Field(ge=1, le=5)] = 4
+    min_lettering: Share | None = 0.9
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
@@ -126,6 +134,8 @@ class Thresholds(Strict):
     max_outline_unseen: Share | None = 0.1
     max_remainder: Annotated[float, Field(ge=0)] | None = 0.2
     max_swallowed: Share | None = 0.1
+    max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
+    max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02
     max_detached_borders: Annotated[int, Field(ge=0, le=4)] | None = 0

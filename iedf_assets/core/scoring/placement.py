@@ -93,14 +93,14 @@ def _borders(span: slice, length: int) -> list[float]:
 
 def _found(places: Sequence[Place], pair: PairView) -> float | None:
     """How much more the object is at the first place than at any of the others."""
-    likenesses = _likenesses(places, pair)
-    if likenesses is None:
+    alike = likenesses(places, pair)
+    if alike is None:
         return None
-    found, other = max(likenesses[0], 0.0), max(0.0, *likenesses[1:])
+    found, other = max(alike[0], 0.0), max(0.0, *alike[1:])
     return found * (found - other) / max(1 - other, _LEAST_GAIN)
 
 
-def _likenesses(places: Sequence[Place], pair: PairView) -> list[float] | None:
+def likenesses(places: Sequence[Place], pair: PairView) -> list[float] | None:
     """The correlation of the source's object with what the result shows at each place, -1 to 1.
 
     Of all OKLab channels together, without their local means: shading that runs across both is no likeness.

@@ -45,6 +45,8 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 | remainder | largest part outside that hangs on the mask and looks like it, over the mask | 0 or more |
 | swallowed | largest part of the mask that looks like what lies outside | 0 to 1 |
 | filled_holes | holes of the mask that look like the object, over the mask with all holes | 0 to 1 |
+| loose_ends | what is narrow, reaches the mask and does not go on in the fill | ΔE times shares of the side |
+| hidden_ends | the most that something differs that ends where the moved object begins | ΔE, 0 or more |
 | overlap | most that the object newly covers of another, over the smaller | 0 to 1 |
 | lift | way of the object's lowest row, over the height; 0 when it touches no ground | 0 to 1 |
 | detached_borders | borders that cut the object off before and no longer do | 0 to 4 |
@@ -54,7 +56,8 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 `recomposition_thin`, the same for an object whose outline takes as much of the picture as a thin one's; of a
 model's picture `upscaling` (pixels of the pair per pixel of the model's canvas), `raw_shift` and `raw_zoom`
 against the source before it was registered (shares; 1 when no alignment was found); `judge_instruction` and
-`judge_preservation` (1 to 5).
+`judge_preservation` (1 to 5), and `lettering` (0 to 1): how far the text that the judge reads is what was
+asked for.
 
 Pairs of the tier `stated` have no mask: `core.scoring.stated` measures them, and adds
 
@@ -178,7 +181,7 @@ def measure(
     if company is not None and subtype is not None:
         measured |= _beside_texture(pair, measured["seam"], subtype)
         measured |= _scaled(pair, subtype, (recipe or {}).get("factor", 1.0))
-        measured |= mask_scores(source, mask, result_mask, subtype, company)
+        measured |= mask_scores(source, result, mask, result_mask, subtype, company)
     # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.
     return {
         name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

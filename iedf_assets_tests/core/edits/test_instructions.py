@@ -45,7 +45,7 @@ def test_instructions_are_one_clean_line_in_each_language(subtype: str, seed: in
         assert text == " ".join(text.split())
         assert not re.search(r"[{}\"「」]|[.。]$", text)
     assert english[0].isupper()
-    if subtype != "write":  # which quotes what is to be written, in whatever letters
+    if SUBTYPES[subtype].task != "text_edit":  # which quotes text, in whatever letters
         assert english.isascii()
         assert not re.search(r"[A-Za-z,“”]", chinese)
 
@@ -200,6 +200,25 @@ def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("changes", "sole"),
+    [({"others": []}, True), ({"others": [[0, 0, 9, 9]]}, False), ({}, False),
+     ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, False)],
+)  # fmt: skip
+@pytest.mark.parametrize("subtype", ["background", "identity"])
+def test_a_subject_beside_which_nothing_was_found_is_that_of_the_photo_without_a_place(
+    subtype: str, changes: dict[str, Any], sole: bool
+) -> None:
+    recipe = {"task": "consistency_edit", "subtype": subtype, "kind": "warm", "strength": 0.6}
+    for chinese, english in written(recipe, SUBJECT | changes):
+        assert ("照片的主体" in chinese) == ("subject of the photo" in english) == sole
+        for text, language in ((chinese, "ch"), (english, "en")):
+            reading = read(text, language)  # type: ignore[arg-type]
+            assert reading
+            assert disagreements(reading, recipe) == []
+            assert (reading.place is None) == sole
+
+
+@pytest.mark.parametrize(
     ("strength", "level"), [(0.35, "slight"), (0.5, "clear"), (0.65, "clear"), (0.7, "strong")]
 )
 @pytest.mark.parametrize(
@@ -325,7 +344,7 @@ def test_whatever_is_drawn_the_texts_say_what_where_and_how_much(
             assert numbers <= {percent, abs(percent - 100)}
         elif "percent" in recipe:
             assert numbers == {recipe["percent"]}
-        elif subtype != "write":
+        elif SUBTYPES[subtype].task != "text_edit":
             assert not numbers
         if "colour" in recipe:
             new = colour_names.COLOURS[recipe["colour"]]

@@ -306,3 +306,25 @@ def test_where_other_things_are_known_a_subject_is_put_onto_none_and_not_lifted(
 
         box = (x, y, box_width, box_height)
         assert covered(new, box) - covered(old, box) <= 0.02 * box_width * box_height + 1e-6
+
+
+@given(scenes(), SEEDS)
+def test_among_known_things_a_subject_grows_where_it_can(scene: Any, seed: int) -> None:
+    thing, width, height = scene
+    recipe = drawn("scale", ({**thing, "others": []}, width, height), seed)
+    if recipe is not None and recipe["factor"] < 1:
+        seeds = range(seed, seed + 30)
+        factors = [again["factor"] for each in seeds if (again := drawn("scale", scene, each))]
+        assert max(factors) < 1
+
+
+@given(scenes(), SEEDS)
+def test_among_known_things_a_subject_moves_rather_near(scene: Any, seed: int) -> None:
+    thing, width, height = scene
+    recipe = drawn("move", ({**thing, "others": []}, width, height), seed)
+    if recipe is not None:
+        left, right = thing["x"], width - thing["x"] - thing["width"]
+        room = left if recipe["direction"] == "left" else right
+        limits = Recipes().move
+        most = min(room * 100 // width, round(limits.max_shift * 100))
+        assert recipe["percent"] <= (100 * limits.min_shift + most) / 2 + 1

@@ -136,4 +136,4 @@ def test_only_what_moves_lands_or_is_lifted(name: str) -> None:
 
 def test_what_a_model_draws_gets_no_canary_of_masks() -> None:
     drawn = replace(PAIR, recipe={"subtype": "physical", "kind": "wet"})
-    assert [injected(canary.name, drawn, [PAIR], 1) for canary in MASK_CANARIES] == [None] * 6
+    assert [injected(canary.name, drawn, [PAIR], 1) for canary in MASK_CANARIES] == [None] * 7

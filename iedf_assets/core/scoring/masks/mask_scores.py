@@ -10,6 +10,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
+from iedf_assets.core.scoring.masks.loose_ends import find_loose_ends
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
 from iedf_assets.core.scoring.masks.standing import find_standing
@@ -24,7 +25,8 @@ Measures = dict[str, float | None]
 
 MASK_SCORES = (
     "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
-    "remainder", "swallowed", "filled_holes", "overlap", "lift", "detached_borders",
+    "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "overlap", "lift",
+    "detached_borders",
 )  # fmt: skip
 
 
@@ -50,12 +52,17 @@ class Company:
 
 
 def mask_scores(
-    source: Pixels, mask: Pixels, result_mask: Pixels | None, subtype: Subtype, company: Company
+    source: Pixels,
+    result: Pixels,
+    mask: Pixels,
+    result_mask: Pixels | None,
+    subtype: Subtype,
+    company: Company,
 ) -> Measures:
     """Those of `MASK_SCORES` that apply to a subtype, None where they cannot be told.
 
     Args:
-        source: uint8 (H, W, 3).
+        source, result: uint8 (H, W, 3).
         mask: uint8 (H, W), nonzero where the source's content changes.
         result_mask: uint8 (H, W), nonzero where a moved or scaled object ends up.
     """
@@ -82,6 +89,10 @@ def mask_scores(
         told = asdict(remainders) if remainders else {}
         wanted = told if "remainder" in subtype.mask_checks else ("filled_holes",)
         found |= {name: told[name] for name in wanted if name in told}
+    placed = result_mask is not None or not subtype.relocates
+    if "remainder" in subtype.mask_checks and silhouette.any() and placed:
+        ends = find_loose_ends(source, result, silhouette, result_mask)
+        found |= {"loose_ends": ends.loose, "hidden_ends": ends.hidden} if ends else {}
     if "place" in subtype.mask_checks and result_mask is not None:
         standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, 0.5, FAINT))
         if standing is not None:

@@ -24,7 +24,7 @@ ON_DEMAND = ["canaries", "report"]
 EVERY = "all_categories_pass"
 INPUTS = ["photos", "settings"]
 CHECKS = {
-    "source_images": {"inputs_unchanged", "every_file_listed", "photos_readable"},
+    "source_images": {"inputs_unchanged", "every_file_listed", "photos_readable", "facts_understood"},
     "image_layers": {"layers_sane"},
     "dataset": {"naming_and_completeness", *PAIR_CHECKS, "pairs_unique", "accounts_add_up", EVERY},
     "dataset_index": {"index_matches_dataset", EVERY},

@@ -31,6 +31,8 @@ DESCRIPTIONS = {
     "mtime_ns": "When the file changed last, nanoseconds since 1970.",
     "phash": "Perceptual hash, 64 bits as hexadecimal digits.",
     "look": "Its colours in 8 x 8 cells, RGB, as hexadecimal digits; they decide where hashes are near.",
+    "facts": "What people say of it beside it: objects, scene, caption, licence, author, source.",
+    "rights": "What the file itself says: licence, author, copyright.",
     "level": "What was made: layers, or the mask alone.",
     "objects": "What of the photo can be edited: place, share, colour, and the files of each.",
     "files": "Name and size of each staged file.",

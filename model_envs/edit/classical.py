@@ -18,7 +18,7 @@ from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.filling.behind import Part, hole_of
+from iedf_assets.core.filling.behind import CLEAR_GROWTH, Part, fill_behind, hole_of
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.parallel import Latest
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
@@ -110,10 +110,10 @@ class Scene:
         name = f"{self.request.source_id}/{one['number']}"
 
         def filled() -> Part:
-            hole = hole_of(alpha)
+            hole = hole_of(alpha, CLEAR_GROWTH)
             rows, columns = box = grown_box(hole, 0)
             # Of the object, not of the edit: all edits of it show the same behind it.
-            whole = fill(self.rgb, hole, seed=zlib.crc32(name.encode()) & 0x7FFFFFFF)
+            whole = fill_behind(self.rgb, hole, seed=zlib.crc32(name.encode()) & 0x7FFFFFFF)
             return whole[box].copy(), columns.start, rows.start
 
         return _FILLS.of(f"{name}/{self.rgb.shape}/{zlib.crc32(rgba.tobytes())}", filled)

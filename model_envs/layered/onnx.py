@@ -17,6 +17,7 @@ from model_envs.layered.matting import full_alpha
 from model_envs.layered.outlines import alpha_of
 from model_envs.layered.saliency import reduced
 from model_envs.layered.shadows import ground_shadow
+from model_envs.layered.side_by_side import SEVERAL, side_by_side
 
 # An object that the network is less sure of, by its own agreement, is none; and one that takes more of the
 # picture leaves nothing of it.
@@ -74,7 +75,13 @@ class Backend:
         shadow = _shadow_alpha(rgb, alpha, others) if request.level == "layers" else None
         if shadow is not None:
             shadow = np.maximum(alpha, shadow)
-        return Cutout(alpha, mask, shadow, known={"confidence": round(one.confidence, 4)})
+        apart = side_by_side(small, one.mask)
+        known = {
+            "confidence": round(one.confidence, 4),
+            "apart": round(apart, 4),
+            "several": apart >= SEVERAL,
+        }
+        return Cutout(alpha, mask, shadow, known=known)
 
 
 def chosen(found: list[Found]) -> list[Found]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
+from iedf_assets.cli.commands.run import faults_of_facts
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.pictures.thumbnails import load_small, strip
@@ -19,6 +20,7 @@ from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.sources.beside import MAX_ONE, facts_files_of
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.storage.ownership import OwnFiles
@@ -115,11 +117,17 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
         single = _profile_of_one(profile, Path(work), image, trial.kind)
         layout = Layout.of(single)
         (layout.data / CATEGORY).mkdir(parents=True)
-        shutil.copyfile(image, layout.data / CATEGORY / f"photo{image.suffix[:20]}")
+        photo = layout.data / CATEGORY / f"photo{image.suffix[:20]}"
+        shutil.copyfile(image, photo)
+        for told, ending in facts_files_of(image).items():
+            with told.open("rb") as beside:  # more than is read anyway says that it is too much
+                photo.with_name(f"{photo.stem}{ending}").write_bytes(beside.read(MAX_ONE + 1))
         outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
         book = Book.open(single, layout, CATEGORY)
         published = [row for row in book.verdicts.values() if row["status"] == "published"]
         sample = SampleKey.parse(published[0]["sample_key"]) if published else None
+        for line in faults_of_facts(image.name, outcome.findings):
+            console.print(line, soft_wrap=True, highlight=False)
         files = _given(book, layout, image, output, sample, own)
         if sample is None:
             console.print(f"no pair: {outcome.error or _reasons(book)}", soft_wrap=True, markup=False)

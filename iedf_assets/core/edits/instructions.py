@@ -127,13 +127,13 @@ def _write(
     words = bank().words[language]
     noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
     name = object_name(subject, *size, language, noun) if subject else ""
-    if recipe["subtype"] == "background" and _is_all(subject) and not _caption(subject, language):
-        name = words.foreground
+    if recipe["task"] == "consistency_edit" and _is_sole(subject) and not _caption(subject, language):
+        name = words.sole
     phrases = phrases_of(key_of(recipe), language, recipe.get("phrasing", "exact"))
     return worded(recipe, language, name, rng.choice(phrases))
 
 
-def _is_all(subject: Subject) -> bool:
+def _is_sole(subject: Subject) -> bool:
     """Whether others were looked for, and none was found: it is all there is, be it one thing or not."""
     return "others" in subject and not subject["others"]
 

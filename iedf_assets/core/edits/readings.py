@@ -236,9 +236,9 @@ def _name_patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]
 
 
 def _name(text: str, language: Language) -> dict[str, Any] | None:
-    """What an object's name says of it; None when it says no place, as all names but the foreground's do."""
+    """What an object's name says of it; None when it says no place, as all but a sole subject do."""
     words = bank().words[language]
-    if text.lower() == words.foreground.lower():
+    if text.lower() == words.sole.lower():
         return {}
     whole, described = _name_patterns(language)
     match = whole.fullmatch(text)

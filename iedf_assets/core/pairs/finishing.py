@@ -17,6 +17,7 @@ from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
+from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
@@ -35,6 +36,8 @@ OUTLINE, OUTLINE_WIDTH = 0.04, 0.006
 
 # Of a background around an object with an alpha of its own, pixels.
 TIGHT_RIM_PX = 2.0
+# Around what was taken away, as a share of the margin: no wider than what the hole reaches beyond the object.
+FILLED_RIM = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class PairRequest:
         output: folder of the staged item.
         row: columns of its row that are known before.
         inputs: the two folders → name → checksum of their files.
+        source_type: what the result says of how it came about, see `pairs.source_type`; None for nothing.
     """
 
     key: str
@@ -92,6 +96,7 @@ class PairRequest:
     output: str
     row: dict[str, Any]
     inputs: dict[str, dict[str, str]]
+    source_type: str | None = None
 
 
 def finish(request: PairRequest, folder: Path) -> Row:
@@ -129,7 +134,8 @@ def finish(request: PairRequest, folder: Path) -> Row:
         patch, motion = registered(source, patch, ~allowed)
         making |= motion
     source_file = encode_jpeg(source, request.quality)
-    result_file = encode_jpeg(composite(source, patch, alpha, request.x, request.y), request.quality)
+    result = composite(source, patch, alpha, request.x, request.y)
+    result_file = encode_jpeg(result, request.quality, packet(request.source_type))
     masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
     (folder / "source.jpg").write_bytes(source_file)
     (folder / "result.jpg").write_bytes(result_file)
@@ -154,7 +160,7 @@ def _finish_stated(request: PairRequest, source: Pixels, folder: Path) -> Row:
     recipe = {**request.recipe, "subtype": request.subtype}
     source_file = encode_jpeg(source, request.quality)
     published = decode_jpeg(source_file)
-    result_file = encode_jpeg(applied(recipe, published), request.quality)
+    result_file = encode_jpeg(applied(recipe, published), request.quality, packet(request.source_type))
     (folder / "source.jpg").write_bytes(source_file)
     (folder / "result.jpg").write_bytes(result_file)
     height, width = source.shape[:2]
@@ -217,11 +223,13 @@ def _feather(request: PairRequest, subtype: Subtype, reach: int) -> float:
     """The soft rim as a share of the margin.
 
     A background that was edited around a network's object is mixed by the object's own alpha already; a wide
-    rim of the unedited one around it would glow.
+    rim of the unedited one around it would glow. Around one that was taken away it would show hair and halo.
     """
     mixed = request.made_with is None and request.object.get("confidence") is not None
-    tight = subtype.mask_of == "background" and mixed
-    return min(request.feather, TIGHT_RIM_PX / reach) if tight else request.feather
+    if mixed and subtype.mask_of == "background":
+        return min(request.feather, TIGHT_RIM_PX / reach)
+    filled = subtype.needs == "layers" and not request.object.get("background")
+    return min(request.feather, FILLED_RIM) if mixed and filled else request.feather
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

@@ -15,7 +15,7 @@ from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Keys, Slot, needed_level
+from iedf_assets.core.storage.keys import Keys, Said, Slot, needed_level
 from iedf_assets.core.storage.manifests import Rows, read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import read_reviews
@@ -26,7 +26,7 @@ STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "datas
 # What tells whether the rows of a stage hold, and of what they are.
 _STANDING = {
     "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
-                      "height"),
+                      "height", "facts"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),
@@ -76,7 +76,9 @@ class Book:
     @cached_property
     def keys(self) -> Keys:
         """The keys of its sources under the profile."""
-        return Keys(self.profile, self.category)
+        told = self.sources.where((pl.col("status") == "accepted") & pl.col("facts").is_not_null())
+        said = {source_id: Said.of(facts) for source_id, facts in told.pick("source_id", "facts")}
+        return Keys(self.profile, self.category, said)
 
     @cached_property
     def abilities(self) -> Abilities:
@@ -156,6 +158,13 @@ class Book:
         """The accepted sources of the open wave; all of them when none is open."""
         wave = open_wave(self.layout, self.name)
         return list(_accepted(self.sources if wave is None else self.sources.only(wave)))
+
+    def names(self) -> dict[str, list[Row]]:
+        """What people call the objects of the photos of the open wave, by path, where they do."""
+        wave = open_wave(self.layout, self.name)
+        rows = self.sources if wave is None else self.sources.only(wave)
+        told = rows.where(pl.col("facts").is_not_null()).pick("path", "facts")
+        return {path: facts["objects"] for path, facts in told if "objects" in facts}
 
     @property
     def editable(self) -> Iterator[Source]:

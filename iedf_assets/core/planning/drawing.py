@@ -20,6 +20,8 @@ from iedf_assets.core.storage.keys import Slot, seed_from
 NO_OTHER_RECIPE = "no_other_recipe"
 # What an object would be called is true of another one too.
 NOT_TOLD_APART = "not_told_apart"
+# An object's mask looks like several things that touch.
+SEVERAL_THINGS = "several_things"
 # From this share of an object's area on, another one counts.
 NOTICED = 1 / 3
 
@@ -89,12 +91,13 @@ def _in_turn(
 ) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
     limits = book.abilities.within(getattr(book.category.recipes, slot.subtype.name), slot.subtype)
     several, size = len(layers["objects"] or []) > 1, (layers["width"], layers["height"])
-    alike = [one for one in objects if several and not _is_told_apart(slot, one, layers)]
+    unfit = {one.get("number"): _unfit(slot, one, layers) for one in objects}
     for seed_number in range(1, slot.number + 1):
         seed = seed_of(book, slot, seed_number)
         for one in objects:
-            if one in alike:
-                yield one, recipes.Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one")
+            refused = unfit[one.get("number")]
+            if refused:
+                yield one, refused
                 continue
             if isinstance(limits, recipes.Unplannable):
                 yield one, limits
@@ -109,6 +112,17 @@ def _in_turn(
                 if seed_number > 1 and book.category.workers.edit.runs_pipeline:
                     drawn["try"] = seed_number
             yield one, drawn
+
+
+def _unfit(slot: Slot, one: Row, layers: Row) -> recipes.Unplannable | None:
+    """Why an object is none for this edit, whatever the recipe; None when it is one."""
+    number = one.get("number")
+    if len(layers["objects"] or []) > 1 and not _is_told_apart(slot, one, layers):
+        return recipes.Unplannable(NOT_TOLD_APART, f"object {number} is like another one")
+    if one.get("several") and slot.subtype.mask_of == "object":
+        told = f"object {number} looks like several things that touch ({one['apart']:.2f})"
+        return recipes.Unplannable(SEVERAL_THINGS, told)
+    return None
 
 
 def _is_told_apart(slot: Slot, one: Row, layers: Row) -> bool:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pairs.source_type import source_type
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.called import called
 from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.planning.references import has_lost_reference, reference_of
@@ -65,20 +68,27 @@ def plan_edits(book: Book) -> list[Row]:
     A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
     reason why no such edit can be made of this photo.
     """
-    rows = []
+    rows, names = [], book.names()
     for source in book.worked_on:
         layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
         if layers is None or layers["status"] not in {"done", "filtered"}:
             continue
         if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
-        for slot in book.slots_of([source]):
-            known = book.edits.get(slot.edit_key)
-            if known and known["recipe"] and not has_lost_reference(book, known):
-                rows.append(known)
-            else:
-                rows.append(_planned(book, slot, layers))
+        slots = [(slot, _planned_already(book, slot)) for slot in book.slots_of([source])]
+        if source.path in names and any(known is None for _, known in slots):
+            try:
+                layers = called(book, layers, names[source.path])
+            except StorageError:  # its layers have gone meanwhile; the next run makes them again
+                continue
+        rows += [known or _planned(book, slot, layers) for slot, known in slots]
     return rows
+
+
+def _planned_already(book: Book, slot: Slot) -> Row | None:
+    """The row of a slot, where it is planned and nothing that its recipe shows is lost."""
+    known = book.edits.get(slot.edit_key)
+    return known if known and known["recipe"] and not has_lost_reference(book, known) else None
 
 
 def _nothing_of(source: Source) -> Row:
@@ -156,7 +166,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "layers_key": slot.layers_key,
         "task": slot.subtype.task,
         "subtype": slot.subtype.name,
-        "scene": book.category.scene,
+        "scene": slot.scene,
         "variant": slot.variant,
         "attempts": 0,
     }
@@ -221,6 +231,9 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
             "attempts": attempts_of(known),
         },
         inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
+        source_type=source_type(slot.subtype, layers.get("backend"), edit["backend"])
+        if encoding.digital_source_type
+        else None,
     )
 
 

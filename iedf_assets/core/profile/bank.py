@@ -113,6 +113,11 @@ class Entry(_Strict):
         """Whether any of its kinds can be asked for plainly."""
         return any(kind.plain for kind in self.kinds.values())
 
+    @property
+    def names_object(self) -> bool:
+        """Whether its phrases name the object; they all do, or none does."""
+        return any("{it}" in phrase for kind in self.kinds for phrase in self.phrases(kind, "en"))
+
     def phrases(self, kind: str, language: Language, phrasing: Phrasing = "exact") -> tuple[str, ...]:
         """Every phrase of a kind, the exact ones in every frame; none where there is no such way."""
         texts = self.kinds[kind]
@@ -127,7 +132,7 @@ class Words(_Strict):
     Attributes:
         name: how `{what}` it is and its `{place}` go together.
         object, subject, group: nouns for what has no caption.
-        foreground: what an edit of the background leaves alone, where that is all that was found.
+        sole: the subject, one thing or not, where nothing else was found.
         sizes: words before the noun.
         places: rows and columns of the thirds of the picture.
         directions: of a move.
@@ -137,7 +142,7 @@ class Words(_Strict):
     object: str
     subject: str
     group: str
-    foreground: str
+    sole: str
     sizes: dict[Literal["large", "small"], str]
     places: tuple[_Row, _Row, _Row]
     directions: dict[Literal["left", "right", "up", "down"], str]

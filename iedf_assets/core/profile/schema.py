@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.exports import Export
-from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
+from iedf_assets.core.profile.fields import SCENE, Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Subtype, Task
 from iedf_assets.core.profile.thresholds import Thresholds
@@ -68,7 +68,7 @@ class Category(Strict):
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
+    scene: Annotated[str, Field(pattern=SCENE)] = "mixed"
     tries: Tries = 1
     choose: Choose = "first"
     plain_share: Share = PLAIN_SHARE

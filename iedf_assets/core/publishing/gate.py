@@ -46,6 +46,7 @@ class Candidates:
 
     Attributes:
         name: of the category.
+        keys: of the category's sources.
         slots: of all sources that are in the plan, at their first try.
         edits: rows of edited_images by key.
         pairs: rows of edit_pairs by key.
@@ -57,6 +58,7 @@ class Candidates:
     profile: Profile
     layout: Layout
     name: str
+    keys: Keys
     slots: Iterable[Slot]
     edits: Mapping[str, Row]
     pairs: Mapping[str, Row]
@@ -75,11 +77,6 @@ class Candidates:
             return self.previous
         numbers = range(1, self.category.tries + 1)
         return self.previous.only(name_of_try(slot, number) for slot in self.open_slots for number in numbers)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The keys of the slots and of their later tries."""
-        return Keys(self.profile, self.category)
 
     @cached_property
     def reviews(self) -> dict[str, str]:
@@ -175,7 +172,7 @@ def _row(candidates: Candidates, slot: Slot, *, is_open: bool, is_known: bool) -
         before = candidates.before.get(slot.name)
         row = judge(candidates, slot, before)
         return None if row is before else row
-    return None if is_known else row_of(slot, candidates.category, status="pending")
+    return None if is_known else row_of(slot, status="pending")
 
 
 def judge(candidates: Candidates, slot: Slot, before: Row | None) -> Row:

@@ -14,7 +14,7 @@ _JOINED = {
                                    "made_with")),
     "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums", "rewritten_ch",
                                 "rewritten_en")),
-    "source_images": ("source_id", ("source_path",)),
+    "source_images": ("source_id", ("source_path", "facts", "rights")),
 }  # fmt: skip
 # What stands in the place of what.
 _REWRITTEN = {"instruction_ch": "rewritten_ch", "instruction_en": "rewritten_en"}
@@ -83,7 +83,7 @@ def _of_all(layout: Layout, categories: Iterable[str], stage: str) -> pl.LazyFra
         return pl.concat(tables)
     return (
         pl.concat(tables)
-        .select("category", "source_id", "status", source_path="path")
+        .select("category", "source_id", "status", "facts", "rights", source_path="path")
         .sort(pl.col("status") != "accepted", "source_path")
         .unique(subset=["category", "source_id"], keep="first", maintain_order=True)
     )

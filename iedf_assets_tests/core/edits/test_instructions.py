@@ -200,22 +200,22 @@ def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
-    [({"others": []}, "foreground"), ({"others": [[0, 0, 9, 9]]}, "subject"), ({}, "subject"),
-     ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, "cat")],
+    ("changes", "sole"),
+    [({"others": []}, True), ({"others": [[0, 0, 9, 9]]}, False), ({}, False),
+     ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, False)],
 )  # fmt: skip
-def test_what_is_all_before_the_background_is_called_the_foreground(
-    changes: dict[str, Any], named: str
+@pytest.mark.parametrize("subtype", ["background", "identity"])
+def test_a_subject_beside_which_nothing_was_found_is_that_of_the_photo_without_a_place(
+    subtype: str, changes: dict[str, Any], sole: bool
 ) -> None:
-    recipe = {"task": "consistency_edit", "subtype": "background", "kind": "warm", "strength": 0.6}
+    recipe = {"task": "consistency_edit", "subtype": subtype, "kind": "warm", "strength": 0.6}
     for chinese, english in written(recipe, SUBJECT | changes):
-        assert named in english
-        assert ("前景" in chinese) == ("foreground" in english) == (named == "foreground")
+        assert ("照片的主体" in chinese) == ("subject of the photo" in english) == sole
         for text, language in ((chinese, "ch"), (english, "en")):
             reading = read(text, language)  # type: ignore[arg-type]
             assert reading
             assert disagreements(reading, recipe) == []
-            assert (reading.place is None) == (named == "foreground")
+            assert (reading.place is None) == sole
 
 
 @pytest.mark.parametrize(

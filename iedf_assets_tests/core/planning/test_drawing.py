@@ -9,6 +9,7 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.drawing import (
     NO_OTHER_RECIPE,
     NOT_TOLD_APART,
+    SEVERAL_THINGS,
     drawn_for,
     objects_for,
     subject_of,
@@ -122,3 +123,10 @@ def test_an_object_that_words_do_not_tell_from_another_is_passed_over(book: Book
     twins = [thing(1, 100), thing(2, 150), thing(3, 100, 0.1, width=220, parts=[1, 2])]
     assert drawn(book, slot, twins)["object"] == 3
     assert drawn(book, slot, twins[:2]).reason == NOT_TOLD_APART
+
+
+def test_what_looks_like_several_things_is_left_alone_but_for_its_background(book: Book) -> None:
+    objects = [thing(1, 100, apart=0.1, several=True), thing(2, 700, apart=-0.4, several=False)]
+    assert drawn(book, tries(book, "delete")[0], objects)["object"] == 2
+    assert drawn(book, tries(book, "delete")[0], objects[:1]).reason == SEVERAL_THINGS
+    assert drawn(book, tries(book, "background")[0], objects[:1])["subtype"] == "background"

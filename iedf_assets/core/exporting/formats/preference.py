@@ -170,6 +170,7 @@ def _rows(pairs: Pairs, language: Language) -> Lines:
                 "sample_key": example.entry["sample_key"],
                 "sample_stem": example.stem,
                 "split": example.split,
+                **example.rights,
             })  # fmt: skip
 
     return lines

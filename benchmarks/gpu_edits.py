@@ -16,7 +16,6 @@ the tests, so that prompts are some tokens longer or shorter.
 """
 
 import argparse
-import copy
 import gc
 import sys
 import tempfile
@@ -345,11 +344,13 @@ def larger(part: Any, changes: Mapping[str, Any], dtype: torch.dtype, device: to
 def _configured(part: Any, changes: Mapping[str, Any]) -> Any:
     if hasattr(type(part), "from_config") and not hasattr(part.config, "to_diff_dict"):
         return type(part).from_config({**part.config, **changes})
-    config = copy.deepcopy(part.config)
+    told = part.config.to_dict()
     for section, values in changes.items():
-        for name, value in values.items():
-            setattr(getattr(config, section) if section else config, name, value)
-    return type(part)(config)
+        own = told[section] if section else told
+        own.update(values)
+        # Of as many layers as there were; it follows from the rest.
+        own.pop("layer_types", None)
+    return type(part)(type(part.config).from_dict(told))
 
 
 def _arguments() -> argparse.Namespace:

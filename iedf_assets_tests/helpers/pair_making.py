@@ -93,6 +93,7 @@ class Plant:
     Attributes:
         no_ops: names of slots whose edit changes nothing.
         salt: changes every recipe, and so every edit.
+        facts, rights: what people say of photos, and what their files say, by the photo's name.
         layers: rows of image_layers, where anybody asks for them.
     """
 
@@ -102,6 +103,8 @@ class Plant:
     photos: tuple[str, ...] = PHOTOS
     no_ops: frozenset[str] = frozenset()
     salt: int = 0
+    facts: dict[str, Row] = field(default_factory=dict)
+    rights: dict[str, Row] = field(default_factory=dict)
     edits: dict[str, Row] = field(default_factory=dict)
     pairs: dict[str, Row] = field(default_factory=dict)
     layers: dict[str, Row] = field(default_factory=dict)
@@ -141,9 +144,17 @@ class Plant:
         opened = None if open_slots is None else set(open_slots)
         previous = Rows.of(self.rows.values(), "dataset")
         candidates = Candidates(
-            self.profile, self.layout, self.name, self.slots, self.edits, self.pairs, previous, opened,
+            self.profile,
+            self.layout,
+            self.name,
+            self.keys,
+            self.slots,
+            self.edits,
+            self.pairs,
+            previous,
+            opened,
             self.layers,
-        )  # fmt: skip
+        )
         rows = judge_and_publish(candidates, silent)
         self.rows = dict(rows)
         return list(rows.values())
@@ -181,6 +192,8 @@ class Plant:
             "width": SIZE[0],
             "height": SIZE[1],
             "phash": None,
+            "facts": self.facts.get(name),
+            "rights": self.rights.get(name),
         }
 
     def _make(self, slot: Slot, name: str) -> None:

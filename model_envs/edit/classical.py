@@ -18,7 +18,7 @@ from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, WorkerError
-from iedf_assets.core.filling.behind import Part, hole_of
+from iedf_assets.core.filling.behind import CLEAR_GROWTH, Part, fill_behind, hole_of
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.parallel import Latest
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
@@ -31,13 +31,14 @@ from iedf_assets.core.pictures.layers import (
     paste,
 )
 from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
 # What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
 # own; and what a function of the published source makes when the pair is finished.
-WITHOUT_MODEL = frozenset({"move", "scale", *KINDS})
+WITHOUT_MODEL = frozenset(name for name, subtype in SUBTYPES.items() if subtype.is_computed)
 # What shows what lies behind the object.
 TAKING_AWAY = frozenset({"move", "scale", "delete"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
@@ -109,10 +110,10 @@ class Scene:
         name = f"{self.request.source_id}/{one['number']}"
 
         def filled() -> Part:
-            hole = hole_of(alpha)
+            hole = hole_of(alpha, CLEAR_GROWTH)
             rows, columns = box = grown_box(hole, 0)
             # Of the object, not of the edit: all edits of it show the same behind it.
-            whole = fill(self.rgb, hole, seed=zlib.crc32(name.encode()) & 0x7FFFFFFF)
+            whole = fill_behind(self.rgb, hole, seed=zlib.crc32(name.encode()) & 0x7FFFFFFF)
             return whole[box].copy(), columns.start, rows.start
 
         return _FILLS.of(f"{name}/{self.rgb.shape}/{zlib.crc32(rgba.tobytes())}", filled)

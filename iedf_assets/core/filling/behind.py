@@ -7,22 +7,30 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.filling.lines import find_lines
+from iedf_assets.core.filling.strips import paint_strips
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import Object, load_background, load_object, paste
+from iedf_assets.core.pictures.masks import grown_box
 
-HOLE_GROWTH = 0.008  # how far the hole reaches beyond the object, as a share of the short side
+# How far the hole reaches beyond the object, as a share of the short side: behind one that comes with its
+# background, and behind one that is filled for an edit, whose hair and halo must not be continued.
+HOLE_GROWTH, CLEAR_GROWTH = 0.008, 0.012
+# Edges are looked for so far around the hole: a share of its longer side, and pixels.
+AROUND, LEAST_AROUND = 1.0, 32
 
 Part = tuple[Pixels, int, int]
 """Pixels (h, w, 3), and where their upper left corner lies in the photo."""
 
 
-def hole_of(alpha: Pixels) -> Pixels:
+def hole_of(alpha: Pixels, growth: float = HOLE_GROWTH) -> Pixels:
     """Where the background has to be completed: behind the object and a little around it.
 
     Args:
         alpha: of the object and its shadow, uint8 (H, W).
+        growth: how far around, as a share of the short side.
     """
-    reach = max(2, round(min(alpha.shape) * HOLE_GROWTH))
+    reach = max(2, round(min(alpha.shape) * growth))
     visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
     return cv2.dilate(visible, np.ones((2 * reach + 1,) * 2, np.uint8)).astype(np.uint8)
 
@@ -46,4 +54,23 @@ def without_objects(rgb: Pixels, folder: Path, objects: Sequence[Object], seed: 
         rgba, x, y = load_object(folder, one)
         place = alpha[y : y + rgba.shape[0], x : x + rgba.shape[1]]
         np.maximum(place, rgba[..., 3], out=place)
-    return fill(rgb, hole_of(alpha), seed=seed)
+    return fill_behind(rgb, hole_of(alpha, CLEAR_GROWTH), seed=seed)
+
+
+def fill_behind(rgb: Pixels, hole: Pixels, *, seed: int) -> Pixels:
+    """`fill`, with the straight edges that run into the hole carried on through it.
+
+    Args:
+        rgb: the photo, uint8 (H, W, 3).
+        hole: uint8 (H, W), nonzero where the photo is to be completed.
+        seed: of the filling.
+
+    Raises:
+        ValueError: the hole is the whole picture.
+    """
+    side = max(cv2.boundingRect(hole)[2:])
+    around = grown_box(hole, round(AROUND * side) + LEAST_AROUND)
+    unknown = np.asarray(hole[around] > 0)
+    painted, left = rgb.copy(), np.zeros_like(hole)
+    painted[around], left[around] = paint_strips(rgb[around], unknown, find_lines(rgb[around], unknown))
+    return fill(painted, left, seed=seed)

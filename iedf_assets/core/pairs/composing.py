@@ -15,6 +15,7 @@ from iedf_assets.core.pairs.finishing import (
     read_source,
     require_same,
 )
+from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.profile.subtypes import COMPOSED
 from iedf_assets.core.scoring.masks.mask_scores import Company
@@ -63,7 +64,7 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
     photo = read_source(steps[0])
     source_file = encode_jpeg(photo, steps[0].quality)
     require_same(request.source_checksum, source_file)
-    result_file = encode_jpeg(edited_so_far(photo, steps), steps[0].quality)
+    result_file = encode_jpeg(edited_so_far(photo, steps), steps[0].quality, packet(steps[0].source_type))
     edits = [edit_of(step, photo) for step in steps]
     mask, allowed = (_together([getattr(edit, name) for edit in edits]) for name in ("mask", "allowed"))
     gone = np.zeros_like(mask)

@@ -16,6 +16,7 @@ from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
+from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
@@ -39,6 +40,8 @@ UNKNOWN_MAKING: Scores = dict.fromkeys(
 )
 # Of a background around an object with an alpha of its own, pixels.
 TIGHT_RIM_PX = 2.0
+# Around what was taken away, as a share of the margin: no wider than what the hole reaches beyond the object.
+FILLED_RIM = 0.3
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class PairRequest:
         output: folder of the staged item.
         row: columns of its row that are known before.
         inputs: the two folders → name → checksum of their files.
+        source_type: what the result says of how it came about, see `pairs.source_type`; None for nothing.
         below: the fields of the requests of edits that are in its source already, in their order: those of
             the turns before.
         source_checksum: of the published file that is its source then.
@@ -99,6 +103,7 @@ class PairRequest:
     output: str
     row: dict[str, Any]
     inputs: dict[str, dict[str, str]]
+    source_type: str | None = None
     below: list[dict[str, Any]] = field(default_factory=list)
     source_checksum: str | None = None
 
@@ -138,13 +143,15 @@ def finish(request: PairRequest, folder: Path) -> Row:
     subtype = SUBTYPES[request.subtype]
     photo = read_source(request)
     source = edited_so_far(photo, [PairRequest(**step) for step in request.below])
-    source_file = encode_jpeg(source, request.quality)
+    # What was published of the turn before says how it came about.
+    before = request.below[-1]["source_type"] if request.below else None
+    source_file = encode_jpeg(source, request.quality, packet(before))
     require_same(request.source_checksum, source_file)
     if subtype.tier == "stated":
         return _finish_stated(request, source_file, folder)
     edit = edit_of(request, photo)
     pixels = composite(source, edit.patch, edit.alpha, request.x, request.y)
-    result_file = encode_jpeg(pixels, request.quality)
+    result_file = encode_jpeg(pixels, request.quality, packet(request.source_type))
     mask, allowed, result_mask = edit.mask, edit.allowed, edit.result_mask
     masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
     (folder / "source.jpg").write_bytes(source_file)
@@ -226,7 +233,7 @@ def _finish_stated(request: PairRequest, source_file: bytes, folder: Path) -> Ro
     """The result is made here, of what the published source decodes to, so that anybody can make it again."""
     recipe = {**request.recipe, "subtype": request.subtype}
     published = decode_jpeg(source_file)
-    result_file = encode_jpeg(applied(recipe, published), request.quality)
+    result_file = encode_jpeg(applied(recipe, published), request.quality, packet(request.source_type))
     (folder / "source.jpg").write_bytes(source_file)
     (folder / "result.jpg").write_bytes(result_file)
     height, width = published.shape[:2]
@@ -294,11 +301,13 @@ def _feather(request: PairRequest, subtype: Subtype, reach: int) -> float:
     """The soft rim as a share of the margin.
 
     A background that was edited around a network's object is mixed by the object's own alpha already; a wide
-    rim of the unedited one around it would glow.
+    rim of the unedited one around it would glow. Around one that was taken away it would show hair and halo.
     """
     mixed = request.made_with is None and request.object.get("confidence") is not None
-    tight = subtype.mask_of == "background" and mixed
-    return min(request.feather, TIGHT_RIM_PX / reach) if tight else request.feather
+    if mixed and subtype.mask_of == "background":
+        return min(request.feather, TIGHT_RIM_PX / reach)
+    filled = subtype.needs == "layers" and not request.object.get("background")
+    return min(request.feather, FILLED_RIM) if mixed and filled else request.feather
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

@@ -5,7 +5,7 @@ A source with several edits counts as published when one of them is, else as fai
 pending, else as rejected.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from iedf_assets.core.planning.book import Book
@@ -85,12 +85,13 @@ def slots_of(book: Book) -> Slots:
     ends: Counter[str] = Counter()
     tries = 0
     for source in book.editable:
-        # The last try of each is the one that counts.
-        under_way = {}
+        under_way: dict[str, set[str | None]] = defaultdict(set)
         for slot in book.slots_of([source]):
-            under_way[try_of_name(slot.name)[0]] = statuses.get(slot.name)
+            under_way[try_of_name(slot.name)[0]].add(statuses.get(slot.name))
             tries += 1
-        ends.update(end if end in {"published", "rejected"} else "open" for end in under_way.values())
+        for of_tries in under_way.values():
+            over = "rejected" if of_tries == {"rejected"} else "open"
+            ends["published" if "published" in of_tries else over] += 1
     return Slots(ends.total(), ends["published"], ends["open"], ends["rejected"], tries)
 
 

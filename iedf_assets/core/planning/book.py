@@ -9,12 +9,13 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.planning.abilities import Abilities
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Keys, Slot, needed_level
+from iedf_assets.core.storage.keys import Keys, Said, Slot, needed_level
 from iedf_assets.core.storage.manifests import Rows, read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import read_reviews
@@ -25,11 +26,12 @@ STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "datas
 # What tells whether the rows of a stage hold, and of what they are.
 _STANDING = {
     "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
-                      "height"),
+                      "height", "facts"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),
-    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
+    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns",
+                   "rewritten_ch", "rewritten_en"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "detail", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
@@ -81,7 +83,14 @@ class Book:
     @cached_property
     def keys(self) -> Keys:
         """The keys of its sources under the profile."""
-        return Keys(self.profile, self.category)
+        told = self.sources.where((pl.col("status") == "accepted") & pl.col("facts").is_not_null())
+        said = {source_id: Said.of(facts) for source_id, facts in told.pick("source_id", "facts")}
+        return Keys(self.profile, self.category, said)
+
+    @cached_property
+    def abilities(self) -> Abilities:
+        """What can be asked of whoever makes its edits."""
+        return Abilities.of(self.category.workers.edit)
 
     @cached_property
     def allowance(self) -> Allowance:
@@ -158,6 +167,13 @@ class Book:
         wave = open_wave(self.layout, self.name)
         return list(_accepted(self.sources if wave is None else self.sources.only(wave)))
 
+    def names(self) -> dict[str, list[Row]]:
+        """What people call the objects of the photos of the open wave, by path, where they do."""
+        wave = open_wave(self.layout, self.name)
+        rows = self.sources if wave is None else self.sources.only(wave)
+        told = rows.where(pl.col("facts").is_not_null()).pick("path", "facts")
+        return {path: facts["objects"] for path, facts in told if "objects" in facts}
+
     @property
     def editable(self) -> Iterator[Source]:
         """The accepted sources, less those in which the decomposition found nothing to edit."""
@@ -214,12 +230,12 @@ class Book:
     def slots_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
         """The planned edits of some sources: of each the tries up to the one that counts now, the derived."""
         for source in sources:
-            last = []
+            tries: list[Slot] = []
             for slot in self.keys.slots(source.source_id):
-                tries = list(self.tries_of(slot))
-                yield from tries
-                last.append(tries[-1])
-            yield from self.keys.derived(last, self.has_published, self.is_turned_down)
+                own = list(self.tries_of(slot))
+                yield from own
+                tries += own
+            yield from self.keys.derived(tries, self.has_published, self.is_turned_down)
 
     def derived_of(self, sources: Iterable[Source]) -> Iterator[Slot]:
         """Those alone that are derived of published pairs."""
@@ -236,10 +252,10 @@ class Book:
         return all(pair is not None and pair.pair_key == wanted for pair, wanted in there)
 
     def tries_of(self, slot: Slot) -> Iterator[Slot]:
-        """The tries of a slot, from its first one, up to the one that counts now."""
+        """The tries of a slot, from its first one, up to the one that counts now, or all of them."""
         yield slot
         following = self.keys.next_try(slot)
-        if following and self.is_turned_down(slot):
+        if following and (self.keys.keeps_best(slot) or self.is_turned_down(slot)):
             yield from self.tries_of(following)
 
     def is_turned_down(self, slot: Slot) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pairs.source_type import source_type
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.storage.journal import Row
@@ -56,6 +57,9 @@ def pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str
             "attempts": attempts_of(known),
         },
         inputs=layers_inputs(book, edit) | checksums_of(book, "edited_images", edit),
+        source_type=source_type(slot.subtype, layers.get("backend"), edit["backend"])
+        if encoding.digital_source_type
+        else None,
     )
 
 

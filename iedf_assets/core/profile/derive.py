@@ -29,7 +29,7 @@ Turns = Annotated[int, Field(ge=0, le=5), AfterValidator(_more_than_one)]
 
 
 class Derive(Strict):
-    """What is made of published pairs; see `core.planning.deriving`.
+    """What is made of published pairs; see `core.planning.derived.plans`.
 
     Attributes:
         inverse: the way back from a move, a scaling, a recolouring, an edit of the whole picture by a stated

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.judging.choosing import best_of
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
 from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import KNOWN
-from iedf_assets.core.publishing.cell_quotas import cell_quotas, in_cells, over_cells
-from iedf_assets.core.publishing.coverage import Cell, cells_of
+from iedf_assets.core.publishing.cell_quotas import within_cells
 from iedf_assets.core.publishing.numbering import DUPLICATE_EDIT, OVER_QUOTA, is_turned_down, numbered
 from iedf_assets.core.publishing.withdrawing import withdraw
 from iedf_assets.core.reasons import STAGED_FILES_MISSING
@@ -50,6 +50,7 @@ class Candidates:
 
     Attributes:
         name: of the category.
+        keys: of the category's sources.
         slots: of all sources that are in the plan, at their first try, one source after another.
         edits: rows of edited_images by key.
         pairs: rows of edit_pairs by key.
@@ -62,6 +63,7 @@ class Candidates:
     profile: Profile
     layout: Layout
     name: str
+    keys: Keys
     slots: Iterable[Slot]
     edits: Mapping[str, Row]
     pairs: Mapping[str, Row]
@@ -84,11 +86,6 @@ class Candidates:
     def is_open(self, slot: str) -> bool:
         """Whether a slot, by its name at its first try, is judged now."""
         return self.open_slots is None or slot in self.open_slots
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The keys of the slots and of their later tries."""
-        return Keys(self.profile, self.category)
 
     @cached_property
     def reviews(self) -> dict[str, str]:
@@ -117,7 +114,8 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
     try:
         category = candidates.category
         sweep(_folders(layout, category.derive.subtypes_beside(category.subtypes)))
-        judged = _within_cells(candidates, judged)
+        told = candidates.edits, candidates.layers, candidates.before
+        judged = within_cells(profile, layout, judged, *told)
         judged = numbered(judged, staying, previous, ledger, candidates.name, profile.limits.quotas)
         work = _to_carry_out(judged.values())
         carried_out = stream_map(lambda row: carry_out(candidates, row), work, thread_count(profile.threads))
@@ -134,30 +132,6 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
     return rows.overlaid(withdrawn)
 
 
-def _within_cells(candidates: Candidates, judged: dict[str, Row]) -> dict[str, Row]:
-    """The judged rows, those for which a quota of cells has no room rejected."""
-    quotas = cell_quotas(candidates.profile)
-    passing = {name: row for name, row in judged.items() if row["status"] == "published"} if quotas else {}
-    there = {row["edit_id"] for row in candidates.before.values() if row["status"] == "published"}
-    new = [row for row in passing.values() if row["edit_id"] not in there]
-    if not new:
-        return judged
-
-    def cells(row: Row) -> list[Cell]:
-        edit = candidates.edits[row["edit_key"]]
-        layers = candidates.layers.get(edit["layers_key"], {})
-        told = {name: layers.get(name) for name in ("objects", "width", "height")}
-        return list(cells_of({**row, **told, "recipe": edit["recipe"]}))
-
-    over = over_cells(new, quotas, in_cells(candidates.profile, candidates.layout), cells)
-    detail = "it passed, but as many samples as limits.quotas allows are published of {}"
-    return judged | {
-        name: with_outcome(row, "rejected", OVER_QUOTA, detail.format(over[row["edit_id"]]))
-        for name, row in passing.items()
-        if row["edit_id"] in over
-    }
-
-
 def holds(
     row: Row, layout: Layout, reviews: Mapping[str, str], pair: Row | None, edit: Row | None = None
 ) -> bool:
@@ -170,8 +144,7 @@ def holds(
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        chinese, english = (edit.get(f"instruction_{one}") if edit else None for one in ("ch", "en"))
-        texts = (chinese, english) if chinese and english else None
+        texts = samples.texts_of(edit, pair) if edit else None
         return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair, texts)
     return bool(row["status"] == "rejected")
 
@@ -179,19 +152,25 @@ def holds(
 def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     """The rows that are judged now or are new, by slot, and those that stay what they were.
 
-    When a try is turned down its slot goes on to the next one, which may be made already. What is derived
-    comes after what it is made of.
+    When a try is turned down its slot goes on to the next one, which may be made already. Where the best of
+    all is kept, the others that pass are turned down for it. What is derived comes after what it is made of.
     """
     sorting = _Sorting(candidates)
     for _, slots in groupby(candidates.slots, key=lambda slot: slot.source_id):
-        last = []
+        tries: list[Slot] = []
         for first in slots:
+            keeps_best = candidates.keys.keeps_best(first)
+            own: list[Slot] = []
             slot: Slot | None = first
             while slot is not None:
                 sorting.sort(slot, first.name)
-                last.append(slot)
-                slot = candidates.keys.next_try(slot) if sorting.is_turned_down(slot) else None
-        for derived in candidates.keys.derived(last, sorting.is_published, sorting.is_turned_down):
+                own.append(slot)
+                goes_on = keeps_best or sorting.is_turned_down(slot)
+                slot = candidates.keys.next_try(slot) if goes_on else None
+            if keeps_best:
+                sorting.keep_best(own)
+            tries += own
+        for derived in candidates.keys.derived(tries, sorting.is_published, sorting.is_turned_down):
             sorting.sort_derived(derived)
     return sorting.judged, candidates.previous.only(sorting.kept)
 
@@ -245,7 +224,7 @@ class _Sorting:
             row = judge(candidates, slot, before)
             self._add(slot, None if row is before else row)
         else:
-            self._add(slot, None if known else row_of(slot, candidates.category, status="pending"))
+            self._add(slot, None if known else row_of(slot, status="pending"))
 
     def sort_derived(self, slot: Slot) -> None:
         """Sort in what is derived of published pairs.
@@ -270,6 +249,11 @@ class _Sorting:
             self._add(slot, None if row is stays else {**row, "derived_from": origin})
         elif stays:
             self.kept.append(slot.name)
+
+    def keep_best(self, tries: Iterable[Slot]) -> None:
+        """Turn down the tries of a slot that pass for the best of them."""
+        own = {slot.name: self.judged[slot.name] for slot in tries if slot.name in self.judged}
+        self.judged |= best_of(own, self._candidates.pairs)
 
     def is_turned_down(self, slot: Slot) -> bool:
         """Whether another try of a slot is due."""
@@ -328,12 +312,9 @@ def carry_out(candidates: Candidates, row: Row) -> None:
     """Make the files what a judged row says: published, or kept as a reject."""
     pair, edit = candidates.pairs[row["pair_key"]], candidates.edits[row["edit_key"]]
     layout = candidates.layout
-    files = samples.Pair(
-        layout.staged("edit_pairs", pair["key"]),
-        tuple(pair["files"]),
-        edit["instruction_ch"],
-        edit["instruction_en"],
-    )
+    chinese, english = samples.texts_of(edit, pair) or ("", "")
+    folder = layout.staged("edit_pairs", pair["key"])
+    files = samples.Pair(folder, tuple(pair["files"]), chinese, english)
     if row["status"] == "rejected":
         reasons = {column: row[column] for column in ("reason", "detail", "failed_checks", "review")}
         slot, number = try_of_name(row["slot"])

@@ -19,6 +19,7 @@ import polars as pl
 from iedf_assets.core.judging.inspection_cache import known_of, measured_of
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES
+from iedf_assets.core.sources.rights import from_text, rights_of
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import write_table
@@ -33,10 +34,13 @@ INDEX_COLUMNS = (
 # What a row of the joined manifests has to tell of a sample.
 INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
            "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
-           "checksums", "derived_from")  # fmt: skip
+           "checksums", "facts", "rights", "derived_from")  # fmt: skip
+# What is known of whose the photo is, and what it shows.
+RIGHTS = ("photo_licence", "photo_author", "photo_copyright", "photo_source")
+PHOTO = (*RIGHTS, "photo_caption")
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with", "measured", "inverse_of", "chain", "turn",
+    "width", "height", "made_with", "measured", "inverse_of", "chain", "turn", *PHOTO,
 )  # fmt: skip
 _NUMBERS = ("width", "height", "turn")
 
@@ -59,6 +63,7 @@ def entry_of(layout: Layout, folder: str, row: Row, heads: Collection[str] = ())
         "made_with": json.loads(row["made_with"]) if row["made_with"] else None,
         "measured": _measured(row),
         **_derived(row, heads),
+        **_of_photo(row),
     }
     values = {
         "sample_id": f"{sample.number:05d}",
@@ -83,6 +88,15 @@ def _derived(row: Row, heads: Collection[str]) -> Row:
         "chain": chain,
         "turn": turn_of(told.get("as", "")) if chain else None,
     }
+
+
+def _of_photo(row: Row) -> Row:
+    """What people say of a photo, and its file, under the keys `PHOTO`."""
+    facts = from_text(row["facts"]) or {}
+    told = rights_of(facts, from_text(row["rights"]))
+    caption = facts.get("caption")
+    shows = {language: caption.get(language) for language in ("ch", "en")} if caption else None
+    return {**{f"photo_{key}": value for key, value in told._asdict().items()}, "photo_caption": shows}
 
 
 def _measured(row: Row) -> Row | None:

@@ -5,6 +5,7 @@ What a thumbnail shows follows from its pair's key, so one that is there is righ
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.coverage import Covered, coverage, covered
 from iedf_assets.core.publishing.joined import verdicts_of_all
+from iedf_assets.core.sources.licences import UNKNOWN
+from iedf_assets.core.sources.rights import from_text, rights_of
 from iedf_assets.core.storage.files import write_bytes, write_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout, SampleKey
@@ -34,7 +37,7 @@ _TEXTS = (
     "edit_id", "sample_key", "category", "task", "subtype", "scene", "status", "reason", "detail", "review",
     "tier", "instruction_ch", "instruction_en", "source_path",
 )  # fmt: skip
-_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key")
+_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key", "facts", "rights")
 
 
 def build_report(profile: Profile, layout: Layout, report: Report = silent) -> Path:
@@ -88,6 +91,7 @@ def _data(profile: Profile, layout: Layout, rows: list[Row]) -> dict[str, Any]:
         "accounts": [account._asdict() for book in books for account in accounts_of(book)],
         "survival": [survival_of(book)._asdict() for book in books],
         "coverage": [_line(line) for line in covered(coverage(layout, profile))],
+        "licences": _licences(rows),
     }
 
 
@@ -99,6 +103,19 @@ def _line(line: Covered) -> dict[str, Any]:
     }
     missing = "; ".join(", ".join(values) for values in line.missing.values())
     return {"kind": line.kind, "samples": line.samples, **told, "empty": line.empty, "missing": missing}
+
+
+def _licences(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """How many published pairs of each category are of photos under which licence."""
+    counts = Counter(
+        (row["category"], rights_of(from_text(row["facts"]), from_text(row["rights"])).licence or UNKNOWN)
+        for row in rows
+        if row["status"] == "published"
+    )
+    return [
+        {"category": category, "licence": licence, "pairs": count}
+        for (category, licence), count in sorted(counts.items())
+    ]
 
 
 def _limits(profile: Profile, rows: Iterable[Row]) -> dict[str, list[tuple[str, str, bool, float]]]:

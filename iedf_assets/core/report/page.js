@@ -258,6 +258,7 @@ function drawAccounts() {
     ["category", "found", "accepted", "decomposed", "planned", "tries", "rendered", "finished", "published"], data.survival));
   byId("accounts").replaceChildren(table(["category", "outcome", "task", "reason", "sources"], data.accounts));
   byId("coverage").replaceChildren(table(["kind", "samples", "size", "place", "colour", "empty", "missing"], data.coverage));
+  byId("licences").replaceChildren(table(["category", "licence", "pairs"], data.licences));
 }
 
 const BINS = 40;

@@ -18,8 +18,8 @@ from iedf_assets.core.pairs.making import AnyPair
 from iedf_assets.core.pairs.samples import published_files
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.derived.laying import EDITS_OVERLAP, edited_objects, is_apart
 from iedf_assets.core.planning.drawing import NOT_TOLD_APART, is_told_apart_of, seed_of, subject_of
-from iedf_assets.core.planning.laying import EDITS_OVERLAP, edited_objects, is_apart
 from iedf_assets.core.planning.materials import (
     asks_opinion,
     attempts_of,

@@ -1,11 +1,11 @@
 """How far one orchestrator goes: 1 to 512 GPUs on a Ray cluster, simulated with constants measured here.
 
-    python -m benchmarks.fleet [--edits 500000] [--gpu-seconds 30] [--cores 16]
+    python -m benchmarks.fleet [--edits 500000] [--gpu-seconds 1 3 30] [--cores 16] [--judge-seconds 2]
 
 Measured on this machine: appending a row durably, finishing a pair of 1 MP, the bytes of an edit; and, by
 `benchmarks.scale` and `benchmarks.speed`, looking at a source and Dagster's own cost. Assumed, since no GPU
-was at hand: how long an edit and loading a model take, how often a node of eight GPUs fails. Waves, shares
-and what follows a death are the launcher's own rules.
+was at hand: how long an edit, loading a model and a judge's answer take, how often a node of eight GPUs
+fails. Waves, shares and what follows a death are the launcher's own rules.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import heapq
 import random
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,8 @@ class Constants:
         lost_s: until the share of a lost job goes on, `alive_sec` included.
         merge_s: a row into the stage's journal, durably.
         finish_s: a pair of 1 MP composited, encoded and scored on one core.
+        judge_s: a judge's answer about a pair; 0 without a judge. Assumed.
+        asked: questions under way at once.
         look_s: looking at one source and its edits; once per stage and wave.
         dagster_s: a run's own cost.
         edit_bytes: an edit's staged and published files.
@@ -53,6 +55,8 @@ class Constants:
     lost_s: float = 90.0
     merge_s: float = 0.003
     finish_s: float = 0.1
+    judge_s: float = 0.0
+    asked: int = 64
     look_s: float = 0.0004
     dagster_s: float = 1.3
     edit_bytes: float = 3e6
@@ -60,6 +64,11 @@ class Constants:
     wave: int = 4096
     share: int = 64
     per_source: int = 4
+
+    @property
+    def pair_s(self) -> float:
+        """A finished pair, by the cores or the judge, whichever is slower: both work at the same time."""
+        return max(self.finish_s / self.cores, self.judge_s / self.asked)
 
 
 @dataclass
@@ -96,7 +105,7 @@ def simulate(edits: int, gpus: int, constants: Constants, seed: int = 0) -> Outc
         count = min(wave * c.per_source, edits - outcome.edits)
         rendering = _render(count, gpus, c, chance, outcome)
         looking, merging = 6 * sources * c.look_s, count * c.merge_s
-        finishing = count * c.finish_s / c.cores
+        finishing = count * c.pair_s
         for name, spent in zip(outcome.busy, (looking, merging, finishing, c.dagster_s), strict=True):
             outcome.busy[name] += spent
         # Rows are merged while GPUs work; the stages follow one another.
@@ -138,7 +147,7 @@ def on_paper(edits: int, gpus: int, c: Constants) -> float:
         count = wave * c.per_source
         size = max(1.0, min(c.share, count / gpus))
         rendering = count / gpus * (c.gpu_s + c.load_s / size)
-        serial = 6 * sources * c.look_s + count * c.finish_s / c.cores + c.dagster_s
+        serial = 6 * sources * c.look_s + count * c.pair_s + c.dagster_s
         seconds += max(rendering, count * c.merge_s) + serial
         through += wave
     return seconds / 3600
@@ -169,13 +178,25 @@ def measured(**assumed: float) -> Constants:
     return Constants(finish_s=finish_s, merge_s=merge_s, edit_bytes=size, **assumed)  # type: ignore[arg-type]
 
 
-def main(edits: int = 500_000, gpu_seconds: float = 30.0, cores: int = 16) -> None:
+def main(
+    edits: int = 500_000,
+    gpu_seconds: tuple[float, ...] = (1.0, 3.0, 30.0),
+    cores: int = 16,
+    judge_seconds: float = 0.0,
+) -> None:
+    """Print the constants, and a table for each time that an edit takes."""
+    machine = measured(cores=cores, judge_s=judge_seconds)
+    for seconds in gpu_seconds:
+        show(edits, replace(machine, gpu_s=seconds))
+
+
+def show(edits: int, c: Constants) -> None:
     """Print the constants and the table."""
-    c = measured(gpu_s=gpu_seconds, cores=cores)
     print(
         f"measured: a row {c.merge_s * 1e3:.1f} ms, a pair {c.finish_s * 1e3:.0f} ms on a core, "
         f"{c.edit_bytes / 1e6:.1f} MB an edit, looking at a source {c.look_s * 1e6:.0f} µs; assumed: "
-        f"{c.gpu_s:.0f} s an edit, {c.load_s:.0f} s a job's start, a node of {GPUS_PER_NODE} fails every "
+        f"{c.gpu_s:.0f} s an edit, {c.load_s:.0f} s a job's start, {c.judge_s:.0f} s a judge's answer "
+        f"({c.asked} at once), a node of {GPUS_PER_NODE} fails every "
         f"{c.failure_s / 3600:.0f} h, {c.cores} cores\n"
     )
     headings = (
@@ -193,6 +214,7 @@ def main(edits: int = 500_000, gpu_seconds: float = 30.0, cores: int = 16) -> No
             f"{rate * c.edit_bytes / 1e6:.1f}", f"{done.lost}", most,
         )  # fmt: skip
         print(f"| {' | '.join(cells)} |")
+    print()
 
 
 if __name__ == "__main__":
@@ -200,7 +222,8 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--edits", type=int, default=500_000)
-    parser.add_argument("--gpu-seconds", type=float, default=30.0)
+    parser.add_argument("--gpu-seconds", type=float, nargs="+", default=[1.0, 3.0, 30.0])
+    parser.add_argument("--judge-seconds", type=float, default=0.0)
     parser.add_argument("--cores", type=int, default=16)
     arguments = parser.parse_args()
-    main(arguments.edits, arguments.gpu_seconds, arguments.cores)
+    main(arguments.edits, tuple(arguments.gpu_seconds), arguments.cores, arguments.judge_seconds)

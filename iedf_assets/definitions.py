@@ -7,9 +7,11 @@ import dagster as dg
 
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.defs.build import build_defs
+from iedf_assets.defs.partitions import leaving_categories
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions of the profile in use."""
-    return build_defs(load_profile(Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE)))
+    profile = load_profile(Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE))
+    return build_defs(profile, leaving=leaving_categories(profile))

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.asking.asker import asker_of
-from iedf_assets.core.asking.endpoint import UNREADABLE
-from iedf_assets.core.asking.questions import NAME, Naming
+from iedf_assets.core.asking.endpoint import UNREADABLE, Answer
+from iedf_assets.core.asking.questions import NAME, READ, Lettering, Naming
 from iedf_assets.core.contract import LayerRequest
+from iedf_assets.core.edits.lettering import quotable
 from iedf_assets.core.edits.names import believed, read_name
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg
@@ -52,18 +53,27 @@ class Named:
                 rgb, decode(folder / one["mask"]), (one["x"], one["y"], one["width"], one["height"])
             )
             one["caption"] = self._name(cutout, one["colour"])
+            if request.reads:
+                one["text"] = self._text(cutout)
         return row
 
     def _name(self, cutout: Pixels, colour: Sequence[float]) -> dict[str, str] | None:
+        told = self._asked(NAME, cutout, Naming)
+        name = read_name(told.en, told.ch) if told else None
+        return name if name and believed(name, colour) else None
+
+    def _text(self, cutout: Pixels) -> str | None:
+        told = self._asked(READ, cutout, Lettering)
+        return quotable(told.text) if told else None
+
+    def _asked(self, question: str, cutout: Pixels, form: type[Answer]) -> Answer | None:
         try:
-            told = self._asker.ask(NAME, [encode_jpeg(cutout, QUALITY)], Naming)
+            return self._asker.ask(question, [encode_jpeg(cutout, QUALITY)], form)
         except SourceError as error:
             # It was asked often enough: an object may go without a name, and is called by size and colour.
             if error.reason == UNREADABLE:
                 return None
             raise
-        name = read_name(told.en, told.ch)
-        return name if name and believed(name, colour) else None
 
 
 def cutout_of(rgb: Any, mask: Pixels, box: tuple[int, int, int, int]) -> Pixels:

@@ -336,11 +336,14 @@ def show(
 
 @cli.command()
 @profile_options
-def doctor(profile: Profile) -> None:
+@click.option("--classes", is_flag=True, help="List the editing classes that are known, and nothing else.")
+def doctor(profile: Profile, *, classes: bool) -> None:
     """Say what works here, what is missing, and what to do about it. Exits 1 when something needs mending."""
-    from iedf_assets.cli.commands.doctor import examine  # noqa: PLC0415
+    from iedf_assets.cli.commands.doctor import examine, list_classes  # noqa: PLC0415
 
-    if not examine(profile):
+    if classes:
+        list_classes()
+    elif not examine(profile):
         sys.exit(EXIT_FAILED)
 
 

@@ -33,6 +33,7 @@ class LayerRequest:
         max_pixels: the decoder's bound.
         level: `layers` (each object's RGBA layer and mask) or `mask` (its alpha and mask).
         max_area: an object with a larger share of the picture gets no layer, since no planned edit takes it.
+        reads: whether the text on each object is asked for, of whoever names them.
         output: folder of the staged item; it appears as a whole or not at all.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
         inputs: folders of the staged items that it is made from → name → checksum of their files.
@@ -49,6 +50,7 @@ class LayerRequest:
     output: str
     row: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    reads: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class EditRequest:
         object: what the recipe is for, see `iedf_assets.core.pictures.layers`; empty for the whole picture.
         layers_folder: the folder that holds its files.
         margin_px: how far beyond the masks the edit may reach, pixels.
+        reference: an object that the model is shown beside the photo: `path` and `source_id` of its photo,
+            `object` and `layers_folder` as here; None for none.
         output: folder of the staged item.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
         inputs: folders of the staged items that it is made from → name → checksum of their files.
@@ -84,6 +88,7 @@ class EditRequest:
     output: str
     row: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    reference: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ UNIFORM_BORDER = "uniform_border_detected"
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near_duplicate"
 BENCHMARK_OVERLAP = "benchmark_overlap"
+NOT_LICENSED = "not_licensed"
 
 # What was staged and is not there, or not what it was: status `failed`, and made again.
 STAGED_FILES_MISSING = "staged_files_missing"

@@ -1,7 +1,7 @@
 """Puts the factory's definitions together for a profile."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -32,7 +32,7 @@ from iedf_assets.defs.telling.run_log import FILE_LOGGER, json_file_logger
 
 # Known and accepted: partitioned checks are built in one place; Dagster's Pipes code uses its own preview.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-# Links to the source, and backfill policies, each in one place.
+# Links to the source, in one place.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 STAGES = (SOURCE_IMAGES, IMAGE_LAYERS, EDITED_IMAGES, EDIT_PAIRS, DATASET)
@@ -42,15 +42,17 @@ def build_defs(
     profile: Profile,
     *,
     listener: Listener | None = None,
+    leaving: Iterable[str] = (),
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
     """All assets, checks, jobs, sensors and resources for a profile.
 
     Args:
         listener: hears of the progress of runs in this process.
+        leaving: partitions that are categories no more, see `leaving_categories`.
         resource_overrides: replace resources by name, in tests.
     """
-    partitions = category_partitions(profile)
+    partitions = category_partitions(profile, leaving)
     layout = Layout.of(profile)
     exports = dict(zip(export_names(profile.exports), profile.exports, strict=True))
     return dg.Definitions(

@@ -12,8 +12,8 @@ from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
+from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.ingest import require_inputs
-from iedf_assets.core.sources.scan import Found
 from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout, SampleKey
@@ -44,6 +44,7 @@ class Outcome:
         error: why the category stopped; None when it went through.
         asks: whether it stopped because it would take away much of what is published.
         notes: what was mended on the way.
+        findings: what of the facts beside its photos is not used.
     """
 
     category: str
@@ -52,6 +53,7 @@ class Outcome:
     error: str | None = None
     asks: bool = False
     notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def failed_rows(self) -> int:
@@ -132,7 +134,9 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
 
 def _require_few_withdrawals(profile: Profile, layout: Layout, category: str) -> None:
     book = Book.open(profile, layout, category)
-    require_few_withdrawals(book, _require_found(book))
+    found = scan.find_files(book.layout, book.name, profile.sources)
+    found = require_inputs(book.name, found, book.sources, profile.sources.max_loss_share)
+    require_few_withdrawals(book, found)
 
 
 class _Look(NamedTuple):
@@ -152,7 +156,9 @@ class _Look(NamedTuple):
 def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapping[str, int]) -> _Look:
     """What is to be done now. The book is let go of here: a wave opens its own."""
     book = Book.open(profile, layout, outcome.category)
-    found = _require_found(book)
+    told = scan.look_around(layout, book.name, profile.sources)
+    found = require_inputs(book.name, told and told.photos, book.sources, profile.sources.max_loss_share)
+    outcome.findings = told.findings if told else []
     tries = failed_attempts(book)
     untried = frozenset(
         path for path in unfinished(book, found) if tries.get(path, 0) <= tries_before.get(path, 0)
@@ -161,8 +167,3 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
         is_left_over(book, found) or not layout.index.exists() or is_behind(layout, outcome.category)
     )
     return _Look(untried, len(found) - len(untried) + verdict_count(book), tidy)
-
-
-def _require_found(book: Book) -> list[Found]:
-    found = scan.find_files(book.layout, book.name, book.profile.sources)
-    return require_inputs(book.name, found, book.sources, book.profile.sources.max_loss_share)

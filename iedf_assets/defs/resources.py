@@ -87,6 +87,7 @@ def _make_ready(factory: Factory, stack: ExitStack, category: str | None) -> Non
     """See that the outputs are ours, and hold the lock of a category until the stack is left."""
     claim_outputs(factory.layout)
     if category is not None:
+        factory.profile.category(category)
         lock = factory.layout.category_lock(category)
         stack.enter_context(exclusive(lock, subject=f"the category {category}"))
 

@@ -31,6 +31,12 @@ def test_without_failures_it_agrees_with_the_formula() -> None:
     assert simulate(200_000, 8, c).lost == 0
 
 
+def test_a_judge_that_answers_as_fast_as_the_cores_finish_costs_nothing() -> None:
+    c = Constants(finish_s=0.16, cores=16, asked=64)
+    quiet, fast, slow = (simulate(20_000, 64, replace(c, judge_s=s)).seconds for s in (0.0, 0.6, 6.0))
+    assert quiet == fast < slow
+
+
 def test_failures_cost_time() -> None:
     calm, rough = (Constants(failure_s=seconds) for seconds in (1e12, 20_000.0))
     assert simulate(50_000, 64, rough).seconds > simulate(50_000, 64, calm).seconds

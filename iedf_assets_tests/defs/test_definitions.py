@@ -24,7 +24,7 @@ ON_DEMAND = ["canaries", "report"]
 EVERY = "all_categories_pass"
 INPUTS = ["photos", "settings"]
 CHECKS = {
-    "source_images": {"inputs_unchanged", "every_file_listed", "photos_readable"},
+    "source_images": {"inputs_unchanged", "every_file_listed", "photos_readable", "facts_understood"},
     "image_layers": {"layers_sane"},
     "dataset": {"naming_and_completeness", *PAIR_CHECKS, "pairs_unique", "accounts_add_up", EVERY},
     "dataset_index": {"index_matches_dataset", EVERY},
@@ -57,7 +57,28 @@ def test_the_stages_form_one_line(graph: AssetGraph) -> None:
     line = ["photos", *LINE]
     for earlier, later in [*itertools.pairwise(line), *((LINE[-1], name) for name in ON_DEMAND)]:
         parents = {key.path[-1] for key in graph.get(dg.AssetKey(later)).parent_keys}
-        assert parents == ({earlier, "settings"} if later in LINE[:-1] else {earlier})
+        assert parents == ({earlier, *INPUTS} if later in LINE[:-1] else {earlier})
+
+
+def test_the_settings_have_a_partition_for_each_stage_of_each_category_which_that_stage_depends_on(
+    graph: AssetGraph, profile: Profile
+) -> None:
+    settings = dg.AssetKey("settings")
+    partitions = graph.get(settings).partitions_def
+    assert partitions
+    assert set(partitions.get_partition_keys()) == {
+        f"{name}/{stage}" for name in profile.categories for stage in LINE[:-1]
+    }
+    for stage in LINE[:-1]:
+        node = graph.get(dg.AssetKey(stage))
+        assert node.partitions_def
+        for name in profile.categories:
+            upstream = graph.get_partition_mapping(
+                node.key, settings
+            ).get_upstream_mapped_partitions_result_for_partitions(
+                node.partitions_def.subset_with_partition_keys([name]), node.partitions_def, partitions
+            )
+            assert list(upstream.partitions_subset.get_partition_keys()) == [f"{name}/{stage}"]
 
 
 @pytest.mark.parametrize("name", [*LINE, *ON_DEMAND])
@@ -85,7 +106,7 @@ def test_no_description_outlives_its_column() -> None:
 def test_every_stage_is_partitioned_by_the_categories_and_the_index_is_one_for_all(
     graph: AssetGraph, profile: Profile
 ) -> None:
-    for name in [*INPUTS, *LINE[:-1]]:
+    for name in ["photos", *LINE[:-1]]:
         partitions = graph.get(dg.AssetKey(name)).partitions_def
         assert partitions
         assert partitions.get_partition_keys() == list(profile.categories)

@@ -43,7 +43,7 @@ def play(seed: int, base: Path, reference: Factory, run_s: float, faults: Sequen
     drawn = [chance.choice(list(FAULTS)) for _ in range(chance.choice((1, 1, 2)))]
     base.mkdir(parents=True)
     with small_disk(base) if FULL_DISK in (faults or drawn) else contextlib.nullcontext():
-        struck = Factory(base, reference.backend)
+        struck = Factory(base, reference.backend, watched=True)
         _strike(faults or drawn, chance, struck, reference, run_s, played)
     return played
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from iedf_assets_tests.helpers.shared import made_once
 CATEGORY = "物理变化"
 SUBJECTS = ("astronaut", "coffee", "chelsea", "rocket")
 RUN_S = 600
+WATCHED = Path(__file__).with_name("watched")
 # The mock backend's edits are no good ones; where they stand for good ones, they are to be published.
 LENIENT = {
     "max_seam": 1000, "min_sharpness": 0, "min_polarity": 0, "max_recomposition_error": 255, "min_effect": -1,
@@ -59,10 +61,12 @@ class Factory:
 
     Attributes:
         backend: of both workers; `mock` takes a third of the time, and what it makes is published as it is.
+        watched: note what its processes sync, and let their clock be set: `helpers/watched`.
     """
 
     base: Path
     backend: str = "classical"
+    watched: bool = False
 
     @property
     def outputs(self) -> Path:
@@ -86,19 +90,22 @@ class Factory:
         if self.backend == "mock":
             profile["categories"][CATEGORY]["thresholds"] = LENIENT
         self.profile.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")
-        self._home.mkdir(parents=True)
-        shutil.copy(PROJECT_ROOT / "configs" / "dagster.yaml", self._home)
+        self.home.mkdir(parents=True)
+        shutil.copy(PROJECT_ROOT / "configs" / "dagster.yaml", self.home)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start `iedf run`."""
-        return self._start(
-            "-m", "iedf_assets.cli", "run", "--config", str(self.profile), "--category", CATEGORY
-        )
+    def start(self, *before: str) -> subprocess.Popen[bytes]:
+        """Start `iedf run`.
 
-    def start_daemon(self) -> subprocess.Popen[bytes]:
-        """Start Dagster's daemon."""
+        Args:
+            before: a command that it is put behind.
+        """
+        run = ("-m", "iedf_assets.cli", "run", "--config", str(self.profile), "--category", CATEGORY)
+        return self._start(*run, before=before)
+
+    def start_daemon(self, *definitions: str) -> subprocess.Popen[bytes]:
+        """Start Dagster's daemon, on the project's definitions or on those that its options name."""
         daemon = Path(sys.executable).with_name("dagster-daemon")
-        return self._start(str(daemon), "run", "-w", "workspace.yaml")
+        return self._start(str(daemon), "run", *(definitions or ("-w", "workspace.yaml")))
 
     def queue(self) -> subprocess.Popen[bytes]:
         """Ask for a run that the daemon will launch."""
@@ -116,14 +123,18 @@ class Factory:
         return (self.base / "runs.log").read_text("utf-8", "replace")[-4000:]
 
     @property
-    def _home(self) -> Path:
+    def home(self) -> Path:
+        """Its Dagster instance's folder."""
         return self.outputs / "dagster"
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        home = {"DAGSTER_HOME": str(self._home), "IEDF_CONFIG": str(self.profile)}
+    def _start(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        home = {"DAGSTER_HOME": str(self.home), "IEDF_CONFIG": str(self.profile)}
+        if self.watched:
+            first = os.pathsep.join(filter(None, (str(WATCHED), os.environ.get("PYTHONPATH"))))
+            home |= {"PYTHONPATH": first, "IEDF_WATCHED": str(self.base)}
         with (self.base / "runs.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *arguments], cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT,
+                [*before, sys.executable, *arguments], cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, env={**os.environ, **home}, start_new_session=True,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What may befall a factory at work: kills, a second run, damaged photos and products, a full disk."""
+"""What may befall a factory at work: kills, power cuts, other runs, damaged files, clocks, a full disk."""
 
 import contextlib
 import os
@@ -13,6 +13,7 @@ import psutil
 
 from iedf_assets.core.storage.files import TEMPORARY_PREFIX
 from iedf_assets_tests.helpers.factories import CATEGORY, RUN_S, Factory
+from iedf_assets_tests.helpers.machines import can_be_elsewhere, cut_power, elsewhere
 
 # How long the daemon has to launch what was asked for, and its children to notice that it is gone.
 DAEMON_S = 90
@@ -94,6 +95,43 @@ def _second_run(factory: Factory, _process: subprocess.Popen[bytes], _chance: ra
 
     def undo() -> None:
         second.wait(timeout=RUN_S)
+
+    return undo
+
+
+def _second_machine(factory: Factory, _process: subprocess.Popen[bytes], _chance: random.Random) -> Undo:
+    second = factory.start(*elsewhere(factory.base))
+    return lambda: _await(second)
+
+
+def _goes_on_elsewhere(factory: Factory, process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    _kill_all(factory, process, chance)
+    process.wait(timeout=RUN_S)
+    return _second_machine(factory, process, chance)
+
+
+def _await(process: subprocess.Popen[bytes]) -> None:
+    process.wait(timeout=RUN_S)
+
+
+def _cut_power(factory: Factory, process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    """Everything ends at once, and what the disk was never asked to keep is gone."""
+    _kill_all(factory, process, chance)
+    process.wait(timeout=RUN_S)
+    deadline = time.monotonic() + DAEMON_S
+    while factory.processes() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    cut_power(factory.base, factory.outputs, chance)
+    return lambda: None
+
+
+def _clock_jumps(factory: Factory, _process: subprocess.Popen[bytes], chance: random.Random) -> Undo:
+    """By hours to years, either way, and some time later back again."""
+    clock = factory.base / "clock"
+    clock.write_text(str(chance.choice((-1, 1)) * chance.choice((7_200, 864_000, 90_000_000))), "ascii")
+
+    def undo() -> None:
+        clock.unlink(missing_ok=True)
 
     return undo
 
@@ -226,9 +264,17 @@ FAULTS: dict[str, Callable[[Factory, subprocess.Popen[bytes], random.Random], Un
     "flipped bytes": _flipped_bytes,
     "kill the daemon": _kill_daemon,
     "kill a grandchild": _kill_grandchild,
+    "a power cut": _cut_power,
+    "a clock that jumps": _clock_jumps,
+    **(
+        {"a second machine's run": _second_machine, "the run goes on elsewhere": _goes_on_elsewhere}
+        if can_be_elsewhere()
+        else {}
+    ),
     **({FULL_DISK: _full_disk} if can_mount() else {}),
 }
 KILLS = frozenset(
     {"kill the run", "kill the worker", "kill all", "a second run", "kill the daemon", "kill a grandchild",
-     "stop and wake the run", "stop and wake the workers"}
+     "stop and wake the run", "stop and wake the workers", "a power cut", "a clock that jumps",
+     "a second machine's run", "the run goes on elsewhere"}
 )  # fmt: skip

@@ -93,6 +93,7 @@ class Plant:
     Attributes:
         no_ops: names of slots whose edit changes nothing.
         salt: changes every recipe, and so every edit.
+        facts, rights: what people say of photos, and what their files say, by the photo's name.
     """
 
     profile: Profile
@@ -101,6 +102,8 @@ class Plant:
     photos: tuple[str, ...] = PHOTOS
     no_ops: frozenset[str] = frozenset()
     salt: int = 0
+    facts: dict[str, Row] = field(default_factory=dict)
+    rights: dict[str, Row] = field(default_factory=dict)
     edits: dict[str, Row] = field(default_factory=dict)
     pairs: dict[str, Row] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -139,7 +142,15 @@ class Plant:
         opened = None if open_slots is None else set(open_slots)
         previous = Rows.of(self.rows.values(), "dataset")
         candidates = Candidates(
-            self.profile, self.layout, self.name, self.slots, self.edits, self.pairs, previous, opened
+            self.profile,
+            self.layout,
+            self.name,
+            self.keys,
+            self.slots,
+            self.edits,
+            self.pairs,
+            previous,
+            opened,
         )
         rows = judge_and_publish(candidates, silent)
         self.rows = dict(rows)
@@ -177,6 +188,8 @@ class Plant:
             "width": SIZE[0],
             "height": SIZE[1],
             "phash": None,
+            "facts": self.facts.get(name),
+            "rights": self.rights.get(name),
         }
 
     def _make(self, slot: Slot, name: str) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 SUBJECT: dict[str, Any] = {
     "x": 250, "y": 150, "width": 100, "height": 100, "area_share": 0.1, "center_x": 0.5, "center_y": 0.5,
     "colour": [255, 140, 0], "touches_border": False, "caption": None,
+    "text": "CAFÉ 7",
 }  # fmt: skip
 
 

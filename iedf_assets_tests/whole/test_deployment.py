@@ -1,11 +1,10 @@
 """The files in deploy/: what they name is there, and their processes start and are found healthy.
 
-There is no container engine here: what a container would run, runs in this environment.
+There is no container engine here: what a container would run, runs in a folder that stands for it.
 """
 
 import fnmatch
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,22 +18,15 @@ import yaml
 
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
+from iedf_assets_tests.helpers.containers import DEPLOY, Container, built, instructions
 from iedf_assets_tests.helpers.serving import free_port
 from model_envs.requirements import pins
 
-DEPLOY = PROJECT_ROOT / "deploy"
 DOCKERFILES = ("Dockerfile", "Dockerfile.layered", "Dockerfile.edit")
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # of a container
 START_S = 90.0
-
-
-def instructions(name: str) -> list[tuple[str, str]]:
-    """Keyword and arguments of each instruction of a Dockerfile."""
-    text = (DEPLOY / name).read_text("utf-8").replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in lines]
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
@@ -84,35 +76,61 @@ def test_the_profile_of_the_containers_finds_the_services_by_their_names() -> No
     assert code["grpc_server"]["host"] in SERVICES
 
 
-def here(command: list[str], port: int, its_port: str) -> list[str]:
-    """A container's command, to be run in this environment on another port of loopback."""
-    told = [part.replace(EVERYWHERE, "127.0.0.1").replace(its_port, str(port)) for part in command]
-    program = shutil.which(told[0], path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert program, f"no {told[0]}"
-    return [sys.executable if told[0] == "python" else program, *told[1:]]
+def on_loopback(told: list[str], port: int, its_port: str) -> list[str]:
+    """A container's command on another port of loopback."""
+    return [part.replace(EVERYWHERE, "127.0.0.1").replace(its_port, str(port)) for part in told]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "its_port"), [("layered", "8101"), ("edit", "8102"), ("code", "4000")])
-def test_a_container_starts_and_its_health_check_passes(name: str, its_port: str, tmp_path: Path) -> None:
-    service, port = SERVICES[name], free_port()
-    entry = service.get("entrypoint") or json.loads(
-        next(what for word, what in instructions(f"Dockerfile.{name}") if word == "ENTRYPOINT")
-    )
-    kind = name.upper()
+def entry_of(name: str) -> list[str]:
+    (entry,) = (what for word, what in instructions(name) if word == "ENTRYPOINT")
+    return list(json.loads(entry))
+
+
+def assert_starts_healthy(container: Container, name: str, its_port: str) -> None:
+    """A service of the compose file starts in its container, and its health check passes."""
+    service, port, kind = SERVICES[name], free_port(), name.upper()
     told = {key: str(value).replace(EVERYWHERE, "127.0.0.1") for key, value in service["environment"].items()}
-    own = {f"{kind}_PORT": str(port), f"{kind}_CACHE_DIR": str(tmp_path / "cache"),
-           f"{kind}_ROOTS": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}  # fmt: skip
-    variables = {**os.environ, **told, **own, "IEDF_CONFIG": ""}
-    check = here(service["healthcheck"]["test"][1:], port, its_port)
-    with ExitStack() as stack, (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            here(entry, port, its_port), cwd=PROJECT_ROOT, env=variables, stdout=log, stderr=log
-        )
+    own = {f"{kind}_PORT": str(port), "IEDF_CONFIG": ""}
+    variables = {**container.variables, **{k: container.here(v) for k, v in told.items()}, **own}
+    entry = service.get("entrypoint") or entry_of(f"Dockerfile.{name}")
+    start, check = (
+        container.command(on_loopback(told, port, its_port))
+        for told in (entry, service["healthcheck"]["test"][1:])
+    )
+    with ExitStack() as stack, (container.root / "log").open("wb") as log:
+        process = subprocess.Popen(start, cwd=container.work, env=variables, stdout=log, stderr=log)
         stack.callback(process.wait, 60)
         stack.callback(process.terminate)
         deadline = time.monotonic() + START_S
         while subprocess.run(check, capture_output=True, env=variables, check=False).returncode:
-            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert process.poll() is None, (container.root / "log").read_text()
             assert time.monotonic() < deadline, "not healthy"
             time.sleep(0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "its_port"), [("layered", "8101"), ("edit", "8102")])
+def test_a_services_image_is_made_of_what_its_dockerfile_says_and_starts_healthy(
+    kind: str, its_port: str, tmp_path: Path
+) -> None:
+    # Its pins have to be there already: nothing is fetched.
+    container = built(f"Dockerfile.{kind}", tmp_path, PIP_NO_INDEX="1")
+    assert_starts_healthy(container, kind, its_port)
+
+
+@pytest.mark.slow
+def test_the_orchestrators_image_is_made_of_what_its_dockerfile_says_and_starts_healthy(
+    tmp_path: Path,
+) -> None:
+    container = built("Dockerfile", tmp_path)
+    (command,) = (json.loads(what) for word, what in instructions("Dockerfile") if word == "CMD")
+    done = subprocess.run(
+        container.command([*entry_of("Dockerfile"), *command]),
+        cwd=container.work, env={**container.variables, "DAGSTER_HOME": ""}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "Dagster instance" in done.stdout, done.stderr
+    # Whatever is amiss is that there are no photos yet.
+    assert all("data/" in line for line in done.stdout.splitlines() if "✗" in line)
+    shutil.copy(container.work / "configs" / "dagster.yaml", container.root / "srv" / "dagster")
+    assert_starts_healthy(container, "code", "4000")

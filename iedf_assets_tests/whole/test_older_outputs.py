@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from iedf_assets.cli.commands import status
 from iedf_assets.cli.main import cli
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import scan
+from iedf_assets.core.sources.beside import Told
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.profiles import OLDER
@@ -41,13 +41,13 @@ def older(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Profile:
     for name, (mtime_ns, _) in json.loads(layout.indexed.read_text("utf-8")).items():
         os.utime(layout.manifest("dataset", name), ns=(mtime_ns, mtime_ns))
     changed_at = json.loads((layout.data.parent / "ctimes.json").read_text("utf-8"))
-    found = scan.find_files
+    look = scan.look_around
 
-    def as_then(layout: Layout, category: str, _sources: Any = None) -> list[scan.Found] | None:
-        return [replace(file, ctime_ns=changed_at[file.name]) for file in found(layout, category) or []]
+    def as_then(layout: Layout, category: str, _sources: Any = None) -> Told:
+        told = look(layout, category) or Told([], [])
+        return Told([replace(file, ctime_ns=changed_at[file.name]) for file in told.photos], told.findings)
 
-    monkeypatch.setattr(scan, "find_files", as_then)
-    monkeypatch.setattr(status, "find_files", as_then)
+    monkeypatch.setattr(scan, "look_around", as_then)
     return profile
 
 

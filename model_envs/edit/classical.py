@@ -31,13 +31,14 @@ from iedf_assets.core.pictures.layers import (
     paste,
 )
 from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
 from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
 
 # What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
 # own; and what a function of the published source makes when the pair is finished.
-WITHOUT_MODEL = frozenset({"move", "scale", *KINDS})
+WITHOUT_MODEL = frozenset(name for name, subtype in SUBTYPES.items() if subtype.is_computed)
 # What shows what lies behind the object.
 TAKING_AWAY = frozenset({"move", "scale", "delete"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.

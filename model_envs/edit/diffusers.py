@@ -3,7 +3,8 @@
 What a class is known to want is in `core.profile.editors`; the rest its signature tells.
 """
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from PIL import Image
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of, silhouette_of
 from model_envs.edit import classical
+from model_envs.naming import cutout_of
 from model_envs.qwen.backend import READERS, PipelineBackend
 from model_envs.qwen.denoising import BatchTooLargeError, Turnstile, generators
 from model_envs.qwen.vision import rating_of
@@ -27,6 +29,8 @@ AREA = 1024 * 1024
 # Repainting reaches so far beyond the mask, as a share of the short side: what is cut off at the mask's edge
 # looks cut off.
 INPAINT_GROWTH = 0.03
+# What a model is told of the object that it is shown.
+SHOWN = ", the one that the second picture shows"
 # The names that pipelines have for the picture, and for where to paint in it.
 PICTURES, MASKS = ("image", "images", "input_images"), ("mask_image", "mask")
 
@@ -38,12 +42,14 @@ class _Work:
     Attributes:
         rgb: the photo, uint8 (H, W, 3).
         mask: uint8 (H, W), white where it may be repainted; None for everywhere.
+        shown: an object to be shown beside it, uint8 (h, w, 3); None for none.
     """
 
     rgb: Pixels
     mask: Pixels | None
     prompt: str
     seed: int
+    shown: Pixels | None = None
 
 
 class Backend(PipelineBackend):
@@ -70,9 +76,10 @@ class Backend(PipelineBackend):
                 f"a {name} cannot be asked how good an edit is",
                 "switch the judge off, or have one behind an endpoint (docs/models.md)",
             )
-        size = settings.batch_size if self._kind.batches else 1
+        size = settings.batch_size if self._kind.batches or self._kind.repeats else 1
         self._turnstile = Turnstile(self._render, size)
-        self.readers = READERS + size - 1
+        # The next batch waits while one is at the model.
+        self.readers = READERS + 2 * (size - 1)
 
     def run(self, request: EditRequest, folder: Path) -> Row:
         """Write `picture.png`, the model's picture at the photo's size, raw, and say how it was made.
@@ -86,8 +93,11 @@ class Backend(PipelineBackend):
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
         rgb = photo_of(request)
         mask = _repainted(request, rgb) if self._mask and request.local else None
-        work = _Work(rgb, mask, request.instruction, request.seed)
-        canvas, made, batch = self._turnstile(rgb.shape, work)
+        shown = _shown(request) if request.reference else None
+        prompt = request.instruction + (SHOWN if request.reference else "")
+        work = _Work(rgb, mask, prompt, request.seed, shown)
+        alike = rgb.shape if self._kind.batches else _told(request)
+        canvas, made, batch = self._turnstile(alike, work)
         picture = canvas.take(made)
         (folder / "picture.png").write_bytes(encode_png(picture))
         row: Row = {
@@ -123,24 +133,32 @@ class Backend(PipelineBackend):
 
     def _arguments(self, works: list[_Work], canvas: Canvas) -> dict[str, Any]:
         """All that a pipeline may want to be told; what its signature has not is left out of the call."""
+        # Several seeds of one edit are asked for once.
+        asked = works if self._kind.batches else works[:1]
 
         def listed(made: list[Any]) -> Any:
-            return made if len(works) > 1 else made[0]
+            return made if len(asked) > 1 else made[0]
 
-        pictures = listed([Image.fromarray(canvas.put(work.rgb)) for work in works])
+        pictures = listed([Image.fromarray(canvas.put(work.rgb)) for work in asked])
+        shown = [Image.fromarray(work.shown) for work in asked if work.shown is not None]
+        beside = shown if "image_reference" not in self._takes else []
+        if beside:
+            pictures = [pictures, *beside]
         arguments: dict[str, Any] = {
             # In the plural, pictures of one edit are a list of their own.
-            str(self._picture): pictures if self._picture == "image" else [pictures],
-            "prompt": listed([work.prompt for work in works]),
-            "negative_prompt": listed([self._settings.negative_prompt] * len(works)),
+            str(self._picture): pictures if self._picture == "image" or beside else [pictures],
+            "prompt": listed([work.prompt for work in asked]),
+            "negative_prompt": listed([self._settings.negative_prompt] * len(asked)),
             "generator": generators([work.seed for work in works]),
+            "num_images_per_prompt": len(works) // len(asked),
             # Sizes that would be worked out anew from what the class thinks best.
+            "image_reference": shown[0] if shown else None,
             "max_area": canvas.width * canvas.height,
             "_auto_resize": False,
         }
         if self._mask:
             white = np.full(works[0].rgb.shape[:2], 255, np.uint8)
-            masks = [white if work.mask is None else work.mask for work in works]
+            masks = [white if work.mask is None else work.mask for work in asked]
             arguments[self._mask] = listed([Image.fromarray(canvas.put(mask)) for mask in masks])
             arguments["strength"] = 1.0
         # The Qwen class that repaints goes by its picture.
@@ -168,6 +186,26 @@ class _Judged:
     source: Pixels
     result: Pixels
     instruction: str
+
+
+def _told(request: EditRequest) -> Hashable:
+    """All that an edit's model is told but its seed."""
+    told = request.source_id, request.layers_folder, request.object.get("mask")
+    return (*told, request.recipe["subtype"], request.instruction, str(request.recipe.get("reference")))
+
+
+def _shown(request: EditRequest) -> Pixels:
+    """The object that a model is shown, alone on a grey square, uint8 (S, S, 3).
+
+    Raises:
+        SourceError: its photo cannot be read, or is not the one that was scanned.
+        StorageError: its mask is absent or damaged.
+    """
+    told = request.reference or {}
+    rgb = photo_of(replace(request, path=told["path"], source_id=told["source_id"]))
+    one = told["object"]
+    mask = decode(Path(told["layers_folder"]) / one["mask"])
+    return cutout_of(rgb, mask, (one["x"], one["y"], one["width"], one["height"]))
 
 
 def _repainted(request: EditRequest, rgb: Pixels) -> Pixels:

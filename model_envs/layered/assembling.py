@@ -21,6 +21,8 @@ from model_envs.layered.choosing import SOLID, Candidate, fitted, flattened, lar
 from model_envs.layered.matting import own_colours
 
 NO_SUBJECT = "no_salient_object"
+# What was seen of a photo in which nothing is an object: white where one would be.
+SEEN = "seen.png"
 
 
 def without_subject(detail: str) -> Row:

@@ -6,9 +6,10 @@ import numpy as np
 
 from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.filling.filling import fill
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of
-from model_envs.layered.assembling import Cutout, assembled, far_from, measured, without_subject
+from model_envs.layered.assembling import SEEN, Cutout, assembled, far_from, measured, without_subject
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.saliency import Subject, cleaned, find_subject, reduced, refined
 from model_envs.layered.shadows import with_shadow
@@ -25,6 +26,8 @@ class Backend(WithoutModel):
         small = reduced(rgb)
         subject = find_subject(small, request.seed)
         if not subject.stands_out:
+            seen = np.where(subject.mask, 255, 0).astype(np.uint8)
+            (folder / SEEN).write_bytes(encode_png(seen))
             return size | without_subject(_why(subject))
         # What is moved or removed takes its shadow along.
         whole = with_shadow(small, subject.mask) if request.level == "layers" else subject.mask

@@ -6,17 +6,18 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.contract import LayerRequest, ModelSettings
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.objects import Bools, Found, Opinions, find_objects, looked_at, opinions_of
 from iedf_assets.core.pictures.subjects import Network
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of
-from model_envs.layered.assembling import Cutout, assembled, far_from, without_subject
+from model_envs.layered.assembling import SEEN, Cutout, assembled, far_from, without_subject
 from model_envs.layered.choosing import SOLID
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.outlines import alpha_of
 from model_envs.layered.saliency import reduced
 from model_envs.layered.shadows import ground_shadow
+from model_envs.layered.side_by_side import SEVERAL, side_by_side
 
 # An object that the network is less sure of, by its own agreement, is none; and one that takes more of the
 # picture leaves nothing of it.
@@ -53,6 +54,8 @@ class Backend:
         objects = chosen(found)
         if not objects:
             size = {"width": rgb.shape[1], "height": rgb.shape[0]}
+            answer = np.asarray(np.clip(opinions.mean, 0, 1) * 255, np.uint8)
+            (folder / SEEN).write_bytes(encode_png(answer))
             return size | without_subject(_why(opinions, found))
         scale = rgb.shape[1] / small.shape[1]
         cutouts = [self._cutout(rgb, small, one, found, request) for one in objects]
@@ -72,7 +75,13 @@ class Backend:
         shadow = _shadow_alpha(rgb, alpha, others) if request.level == "layers" else None
         if shadow is not None:
             shadow = np.maximum(alpha, shadow)
-        return Cutout(alpha, mask, shadow, known={"confidence": round(one.confidence, 4)})
+        apart = side_by_side(small, one.mask)
+        known = {
+            "confidence": round(one.confidence, 4),
+            "apart": round(apart, 4),
+            "several": bool(apart >= SEVERAL),
+        }
+        return Cutout(alpha, mask, shadow, known=known)
 
 
 def chosen(found: list[Found]) -> list[Found]:

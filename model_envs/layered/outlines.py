@@ -7,6 +7,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.objects import Bools, Found
 from iedf_assets.core.pictures.onnx.runtimes import Floats
 from model_envs.layered.matting import full_alpha
+from model_envs.layered.outgrowths import outgrowths
 
 # What the network holds possible, if hardly likely: there its grid is too coarse for a leg or a pole.
 POSSIBLE = 0.1
@@ -30,6 +31,7 @@ def alpha_of(rgb: Pixels, small: Pixels, found: Found, others: Bools) -> Pixels:
         others: where other objects are, bool (h, w); nothing of them is taken.
     """
     added = thin_parts(small, found) & ~others
+    added |= outgrowths(small, found.mask | added, found, others)
     solid = np.clip((found.probability - 0.5) * STEEPNESS + 0.5, 0, 1)
     solid[added] = 1
     alpha = full_alpha(rgb, np.rint(solid * 255).astype(np.uint8), rim=found.cell)

@@ -17,7 +17,7 @@ from types import FrameType
 
 import uvicorn
 
-from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.errors import FactoryError, ProfileError, of_system
 from iedf_assets.core.profile.checkpoints import checkpoint
 from model_envs.services.logs import set_up_logs
 from model_envs.services.settings import STAGES, ServiceSettings
@@ -101,7 +101,8 @@ def main() -> int:
     parser.add_argument("kind", choices=("layered", "edit"))
     try:
         serve(ServiceSettings.from_environment(parser.parse_args().kind, os.environ))
-    except FactoryError as error:
+    except (FactoryError, OSError) as caught:
+        error = of_system(caught) if isinstance(caught, OSError) else caught
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # to the one who starts it
         return EXIT_USAGE if isinstance(error, ProfileError) else 1
     except KeyboardInterrupt:

@@ -13,12 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.core.asking.asker import asker_of
+from iedf_assets.cli.asked import tried
 from iedf_assets.core.contract import Stage
-from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.errors import FactoryError, SourceError
 from iedf_assets.core.pictures.subjects import family_of
+from iedf_assets.core.profile.asked import Asked
 from iedf_assets.core.profile.checkpoints import PIPELINES, checkpoint, small_network
-from iedf_assets.core.profile.editors import editor_of
+from iedf_assets.core.profile.editors import EDITORS, editor_of
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.workers import Worker
@@ -93,6 +94,18 @@ def examine(profile: Profile) -> bool:
         table.add_row("✗" if finding.remedy else "✓", finding.subject, finding.state, finding.remedy)
     Console(markup=False, emoji=False).print(table)
     return not any(finding.remedy for finding in findings)
+
+
+def list_classes() -> None:
+    """Print what is known of each class that edits pictures."""
+    table = Table("class", "models", "steps", "pictures", "mask", "writes", "licence", "commercial use")
+    for one in EDITORS:
+        mask = "yes" if one.mask else "no"
+        cells = (one.models, str(one.steps), str(one.references), mask, one.writes, one.licence)
+        table.add_row(one.class_name, *cells, one.commercial)
+    console = Console(markup=False, emoji=False)
+    console.print(table)
+    console.print("Any other class is tried by its signature. The licence of your own copy counts.")
 
 
 def must_haves(profile: Profile) -> list[Finding]:
@@ -258,18 +271,23 @@ def _endpoints(profile: Profile) -> Iterator[Finding]:
     seen = set()
     for category in profile.categories.values():
         workers = category.workers
-        asked = {"workers.layered.namer": workers.layered.namer, "workers.edit.judge": workers.edit.judge}
+        asked: dict[str, Asked] = {
+            "workers.layered.namer": workers.layered.namer,
+            "workers.edit.judge": workers.edit.judge,
+        }
         for key, one in asked.items():
             if not one.elsewhere or (key, one) in seen:
                 continue
             seen.add((key, one))
             try:
-                asker_of(one, key)
+                said = tried(one, key)
+            except SourceError as error:
+                yield Finding(key, error.problem, "look at what it answers: nothing can be used of it")
             except FactoryError as error:
                 yield Finding(key, error.problem, error.remedy)
             else:
                 where = f"{one.model} at {one.endpoint}" if one.by == "endpoint" else one.by
-                yield Finding(key, f"{where} answers")
+                yield Finding(key, f"{where} {said}")
 
 
 def _model(stage: Stage, worker: Worker) -> Iterator[Finding]:
@@ -312,14 +330,15 @@ def fits(stage: Stage, worker: Worker, weights: int, gpus: list[tuple[str, int]]
     subject = f"GPUs of {stage}"
     if worker.model.device == "cpu":
         return Finding(subject, "not used: the profile says cpu")
+    need = weights * (QUANTIZED_SHARE if worker.model.quantization != "none" else 1) + WORKING_BYTES
     if not gpus:
         remedy = "set workers.*.model.device to cpu for a trial, or run where a GPU is"
-        return Finding(subject, "torch sees none", "" if worker.model.device == "auto" else remedy)
+        state = f"torch sees none; {need / 2**30:.0f} GiB would be needed"
+        return Finding(subject, state, "" if worker.model.device == "auto" else remedy)
     wanted = [group.split(",") for group in worker.devices] or [[str(number) for number in range(len(gpus))]]
     missing = [name for group in wanted for name in group if name.isdigit() and int(name) >= len(gpus)]
     if missing:
         return Finding(subject, f"there is no GPU {', '.join(missing)}", "correct workers.*.devices")
-    need = weights * (QUANTIZED_SHARE if worker.model.quantization != "none" else 1) + WORKING_BYTES
     spread = worker.model.device_map is not None
     for group in wanted:
         memory = [gpus[int(name)][1] for name in group if name.isdigit()]
@@ -328,7 +347,8 @@ def fits(stage: Stage, worker: Worker, weights: int, gpus: list[tuple[str, int]]
             sizes = f"{need / 2**30:.0f} GiB are needed, {have / 2**30:.0f} GiB are there ({','.join(group)})"
             return Finding(subject, sizes, "offload: group, quantization: int8, or device_map: balanced")
     names = ", ".join(sorted({name for name, _ in gpus}))
-    return Finding(subject, f"{len(gpus)} ({names}); the model fits into each of {len(wanted)} groups")
+    fitting = f"the model fits into each of {len(wanted)} groups, by {need / 2**30:.0f} GiB"
+    return Finding(subject, f"{len(gpus)} ({names}); {fitting}")
 
 
 def _gpus(environment: Environment) -> list[tuple[str, int]]:

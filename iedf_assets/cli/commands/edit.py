@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
+from iedf_assets.cli.commands.run import faults_of_facts
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.pictures.thumbnails import load_small, strip
@@ -19,6 +20,8 @@ from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.sources.beside import MAX_ONE, facts_files_of
+from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 from iedf_assets.core.storage.ownership import OwnFiles
 from iedf_assets.defs.category_loop import run_category
@@ -114,11 +117,17 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
         single = _profile_of_one(profile, Path(work), image, trial.kind)
         layout = Layout.of(single)
         (layout.data / CATEGORY).mkdir(parents=True)
-        shutil.copyfile(image, layout.data / CATEGORY / f"photo{image.suffix[:20]}")
+        photo = layout.data / CATEGORY / f"photo{image.suffix[:20]}"
+        shutil.copyfile(image, photo)
+        for told, ending in facts_files_of(image).items():
+            with told.open("rb") as beside:  # more than is read anyway says that it is too much
+                photo.with_name(f"{photo.stem}{ending}").write_bytes(beside.read(MAX_ONE + 1))
         outcome = run_category(single, CATEGORY, InProcessWaves(single, progress))
         book = Book.open(single, layout, CATEGORY)
         published = [row for row in book.verdicts.values() if row["status"] == "published"]
         sample = SampleKey.parse(published[0]["sample_key"]) if published else None
+        for line in faults_of_facts(image.name, outcome.findings):
+            console.print(line, soft_wrap=True, highlight=False)
         files = _given(book, layout, image, output, sample, own)
         if sample is None:
             console.print(f"no pair: {outcome.error or _reasons(book)}", soft_wrap=True, markup=False)
@@ -141,6 +150,8 @@ def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -
         category = Category(
             task=SUBTYPES[subtype].task,
             subtypes={subtype: 1},
+            tries=profile.tries,
+            choose=profile.choose,
             plain_share=profile.plain_share,
             filters=profile.filters,
             recipes=profile.recipes,
@@ -206,14 +217,33 @@ def _given(
 
 
 def _steps(book: Book, layout: Layout, folder: Path) -> dict[Path, Path | str]:
-    """Every intermediate file, and what is known of it: target → source or text."""
+    """Every intermediate file, whatever became of it, and what is known of it: target → source or text.
+
+    Of further tries the names say which they are.
+    """
     steps: dict[Path, Path | str] = {}
     for number, stage in enumerate(STAGES[1:-1], 1):
-        for row in book.table(stage).values():
-            steps[folder / f"{number}_{stage}.json"] = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
-            for name in row["files"] or ():
-                steps[folder / f"{number}_{stage}_{name}"] = layout.staged(stage, row["key"]) / name
+        for one, row in enumerate(_in_order(book, stage), 1):
+            name = f"{number}_{stage}{f'_try_{one}' if one > 1 else ''}"
+            steps[folder / f"{name}.json"] = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
+            staged = layout.staged(stage, row["key"])
+            files = [staged / file for file in row["files"] or ()]
+            steps |= {folder / f"{name}_{file.name}": file for file in files if file.exists()}
+    verdicts = [row for row in book.verdicts.values() if row["failed_checks"] or row["reason"]]
+    if verdicts:
+        steps[folder / "4_dataset.json"] = json.dumps(verdicts, ensure_ascii=False, indent=2) + "\n"
     return steps
+
+
+def _in_order(book: Book, stage: str) -> list[Row]:
+    """The rows of a stage, those of edits and pairs in the order of their tries."""
+    attribute = {"edited_images": "edit_key", "edit_pairs": "pair_key"}.get(stage)
+    rows = book.table(stage)
+    if attribute is None:
+        return list(rows.values())
+    slots = [slot for source in book.accepted for slot in book.keys.tries(source.source_id)]
+    keys = [getattr(slot, attribute) for slot in slots]
+    return [rows[key] for key in keys if key in rows]
 
 
 def _files_of(layout: Layout, sample: SampleKey, output: Path, stem: str) -> dict[Path, Path]:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.progress import TerminalProgress
-from iedf_assets.core.asking.asker import asker_of
+from iedf_assets.core.asking.asker import judge_of
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.judging.proving import prove, worst_rates
 from iedf_assets.core.judging.trusting import about_faults, is_trusted, with_people
@@ -36,7 +36,7 @@ def prove_other_judge(profile: Profile, per_class: int) -> bool:
         found = about_faults(
             layout.outputs,
             Path(work),
-            asker_of(judge, "workers.edit.judge"),
+            judge_of(judge, "workers.edit.judge"),
             limits,
             per_class=per_class,
             seed=profile.seed,

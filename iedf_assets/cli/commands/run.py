@@ -17,6 +17,7 @@ from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.scan import unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
@@ -24,6 +25,7 @@ from iedf_assets.launching.run_log import add_line, new_run_log
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
 PLAIN_WIDTH = 120
+FAULTS_SHOWN = 10
 
 
 class LazyWaves:
@@ -111,12 +113,20 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
         told = f"a limit is reached: {line} to go on; what waits stays pending"
         console.print(told, soft_wrap=True, markup=False)
     for outcome in outcomes:
-        for line in _left_out(profile, layout, outcome):
+        faults = faults_of_facts(outcome.category, outcome.findings)
+        for line in [*_left_out(profile, layout, outcome), *faults]:
             console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in orphans(layout):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     told = f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}"
     console.print(told, soft_wrap=True, markup=False)
+
+
+def faults_of_facts(category: str, findings: list[Finding]) -> list[str]:
+    """What to say of facts that are not understood: the first few of them, by file and line."""
+    rest = len(findings) - FAULTS_SHOWN
+    told = [f"{category}: a fact is not used: {finding}" for finding in findings[:FAULTS_SHOWN]]
+    return [*told, f"{category}: {rest} more facts are not used"] if rest > 0 else told
 
 
 def orphans(layout: Layout) -> list[str]:

@@ -9,14 +9,15 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.cli.commands.run import orphans, plain_console
+from iedf_assets.cli.commands.run import faults_of_facts, orphans, plain_console
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.sources.scan import find_files
+from iedf_assets.core.sources import scan
+from iedf_assets.core.sources.beside import Told
 from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
 
@@ -26,7 +27,7 @@ COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked
 
 def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     """Print where categories stand."""
-    found, broken = _found(profile, names)
+    found, faults, broken = _found(profile, names)
     if as_json:
         told = {name: [asdict(one) for one in standing] for name, standing in found.items()}
         print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201  # for programs
@@ -45,22 +46,27 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
-    for line in orphans(Layout.of(profile)):
+    for line in [*faults, *orphans(Layout.of(profile))]:
         console.print(line, soft_wrap=True)
     if broken:
         raise StorageError("; ".join(error.problem for error in broken), broken[0].remedy)
 
 
-def _found(profile: Profile, names: list[str]) -> tuple[dict[str, list[Standing]], list[StorageError]]:
-    """Where categories stand, and what is wrong with those whose tables cannot be read."""
+def _found(
+    profile: Profile, names: list[str]
+) -> tuple[dict[str, list[Standing]], list[str], list[StorageError]]:
+    """Where categories stand, faults of their facts, and what is wrong with tables that cannot be read."""
     found: dict[str, list[Standing]] = {}
+    faults: list[str] = []
     broken = []
     for name in names:
         try:
-            found[name] = list(_standings(profile, name))
+            found[name], wrong = _standings(profile, name)
         except StorageError as error:
             broken.append(error)
-    return found, broken
+        else:
+            faults += wrong
+    return found, faults, broken
 
 
 def show_rows(profile: Profile, names: list[str], stage: str) -> None:
@@ -82,7 +88,8 @@ def show_plan(profile: Profile, names: list[str]) -> None:
     console, table = plain_console(), Table()
     for heading in ("category", "stage", "to make", "about", "new in staging"):
         table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
-    found = {name: _standings(profile, name) for name in names}
+    looks = {name: _standings(profile, name) for name in names}
+    found = {name: standing for name, (standing, _) in looks.items()}
     layout = Layout.of(profile)
     rows = {stage: [read_rows(layout, stage, name) for name in profile.categories] for stage in STAGES}
     total, unknown = 0.0, False
@@ -95,6 +102,8 @@ def show_plan(profile: Profile, names: list[str]) -> None:
             total, unknown = total + (told.seconds or 0.0), unknown or (told.seconds is None and not judged)
             table.add_row(name, one.stage, str(one.to_make), "" if judged else _duration(told), _size(told))
     _tell_limits(console, profile)
+    for line in (line for _, faults in looks.values() for line in faults):
+        console.print(line, soft_wrap=True, highlight=False)
     if not table.row_count:
         console.print("nothing to do")
         return
@@ -107,9 +116,10 @@ def show_plan(profile: Profile, names: list[str]) -> None:
     console.print(f"in all about {_clock(total)}{more}; nothing was done")
 
 
-def _standings(profile: Profile, name: str) -> list[Standing]:
+def _standings(profile: Profile, name: str) -> tuple[list[Standing], list[str]]:
     book = Book.open(profile, Layout.of(profile), name)
-    return standings(book, find_files(book.layout, name, profile.sources) or [])
+    told = scan.look_around(book.layout, name, profile.sources) or Told([], [])
+    return standings(book, told.photos), faults_of_facts(name, told.findings)
 
 
 def _tell_limits(console: Console, profile: Profile) -> None:

@@ -5,12 +5,24 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Rating = Annotated[int, Field(ge=1, le=5)]
-Words = Annotated[str, Field(max_length=400)]
+# Letters of an answer in words.
+LONGEST = 400
+Words = Annotated[str, Field(max_length=LONGEST)]
 
 NAME = (
     "Name the object in this picture in a few words, without its place, in English and in simplified "
     "Chinese. "
     'Answer with JSON only: {"en": "a red cup", "ch": "红色杯子"}'
+)
+READ = (
+    "Read all text on the object in this picture, exactly as it is written, in reading order, and nothing "
+    'else. Answer with JSON only: {"text": "OPEN"}, with an empty text where there is none.'
+)
+REWRITE = (
+    "The first picture was edited into the second one. Write the instruction that this edit follows: one "
+    "sentence in the imperative that says what was changed and where, nothing that was not, in English and "
+    'in simplified Chinese. Answer with JSON only: {"en": "paint the cup on the left blue", '
+    '"ch": "把左边的杯子涂成蓝色"}'
 )
 JUDGE = (
     "The first picture was edited into the second one by this instruction: {instruction}\n"
@@ -46,6 +58,14 @@ class Judgement(BaseModel):
             "judge_instruction": self.instruction if self.changed else 1,
             "judge_preservation": self.preservation,
         }
+
+
+class Lettering(BaseModel):
+    """The text in a picture; empty where there is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    text: Words
 
 
 class Naming(BaseModel):

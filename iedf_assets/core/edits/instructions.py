@@ -150,8 +150,9 @@ def _values(recipe: Recipe, language: Language) -> dict[str, Any]:
         values |= {"percent": percent, "change": abs(percent - 100)}
     if "colour" in recipe:
         values["colour"] = colour_names.COLOURS[recipe["colour"]].word(language)
-    if "beside" in recipe:
-        values["beside"] = recipe["beside"][language]
+    if "lettering" in recipe:
+        values["lettering"] = recipe["lettering"]
+    values |= {field: recipe[field][language] for field in ("beside", "given") if field in recipe}
     level = level_of(recipe)
     return values | (level_words(level, language) if level else {})
 

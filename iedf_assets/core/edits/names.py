@@ -26,12 +26,12 @@ _PLACES = re.compile(
 _CHINESE_PLACES = re.compile("左|右|上方|下方|顶部|底部|中间|中央|角落|前景|背景")
 
 
-def read_name(en: str, ch: str) -> Name | None:
+def read_name(en: str, ch: str, longest: int = MAX_NAME) -> Name | None:
     """A name in both languages, both short, the Chinese one with a Chinese character; else None."""
     names = {"en": " ".join(en.split()), "ch": " ".join(ch.split())}
     chinese = any("\u4e00" <= letter <= "\u9fff" for letter in names["ch"])
     latin = any(letter.isascii() and letter.isalpha() for letter in names["en"])
-    if not chinese or not latin or any(len(name) > MAX_NAME for name in names.values()):
+    if not chinese or not latin or any(len(name) > longest for name in names.values()):
         return None
     return names
 

@@ -6,7 +6,7 @@ from typing import Any
 from iedf_assets.core.profile.bank import Language, Phrasing, bank, level_name
 
 # Subtypes whose kinds are no parameter of the recipe but follow from others.
-FOLLOWING = ("move", "scale", "delete", "recolor")
+FOLLOWING = ("move", "scale", "delete", "recolor", "remove_text")
 
 
 def key_of(recipe: Mapping[str, Any]) -> str:

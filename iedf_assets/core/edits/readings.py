@@ -20,7 +20,7 @@ _FIELD = re.compile(r"\\\{(\w+)\\\}")
 # A factor is stated in whole percent.
 _FACTOR_STEP = 0.005
 # What a recipe and a text of it both have; a text says how much by a number or by a word.
-_COMPARED = ("subtype", "kind", "direction", "colour")
+_COMPARED = ("subtype", "kind", "direction", "colour", "lettering")
 _AMOUNTS = ("percent", "factor")
 
 
@@ -38,6 +38,8 @@ class Reading:
         colour: the new one of a recolouring, a key of `COLOURS`.
         level: how much in words, such as `strength/slight`: see the levels of `configs/edits.yaml`.
         beside: what another object is called that this one is moved next to.
+    lettering: the text on the object that is replaced or removed.
+        given: what an object of another photo is called that takes its place.
         place: row and column of the thirds of the picture, 0 to 2, that the object lies in.
         size: of the object: `large` or `small`.
         object_colour: a key of `COLOURS`.
@@ -54,6 +56,8 @@ class Reading:
     colour: str | None = None
     level: str | None = None
     beside: str | None = None
+    lettering: str | None = None
+    given: str | None = None
     place: tuple[int, int] | None = None
     size: str | None = None
     object_colour: str | None = None
@@ -77,8 +81,9 @@ def disagreements(reading: Reading, recipe: Recipe) -> list[str]:
         wanted |= {name: recipe[name] for name in _AMOUNTS if name in recipe}
     elif level := level_of(recipe):
         wanted["level"] = level
-    if reading.beside is not None or "beside" in recipe:
-        wanted["beside"] = _called(reading.beside, recipe.get("beside") or {})
+    for role in ("beside", "given"):
+        if getattr(reading, role) is not None or role in recipe:
+            wanted[role] = _called(getattr(reading, role), recipe.get(role) or {})
     return [
         f"{name}: the text says {getattr(reading, name)}, the recipe {value}"
         for name, value in wanted.items()
@@ -95,7 +100,7 @@ def _called(name: str | None, names: Mapping[str, str]) -> str | None:
 def contradictions(ch: Reading, en: Reading) -> list[str]:
     """Each thing in which the Chinese and the English text differ; captions are not compared."""
     captioned = ch.caption is not None or en.caption is not None
-    left_out = {"caption", "name", "beside", *(("size", "object_colour") if captioned else ())}
+    left_out = {"caption", "name", "beside", "given", *(("size", "object_colour") if captioned else ())}
     found = [
         f"{field.name}: the Chinese says {getattr(ch, field.name)}, the English {getattr(en, field.name)}"
         for field in fields(Reading)
@@ -146,6 +151,8 @@ def _made_patterns(language: Language) -> Iterator[_Pattern]:
     words = {
         "it": r".+?",
         "beside": r".+",
+        "lettering": r".+?",
+        "given": r".+",
         "direction": _any_of(bank().words[language].directions.values()),
         "colour": _any_of(colour.word(language) for colour in COLOURS.values()),
         **dict.fromkeys(_NUMBERS, r"\d+"),
@@ -192,8 +199,7 @@ def _stated(key: str, values: Mapping[str, str], language: Language) -> dict[str
         stated["direction"] = _key_of(bank().words[language].directions, values["direction"])
         if (stated["direction"] in {"left", "right"}) != (kind != "vertical"):
             return None
-    if "beside" in values:
-        stated["beside"] = values["beside"]
+    stated |= {field: values[field] for field in ("beside", "lettering", "given") if field in values}
     if subtype == "scale" and values.keys() & set(_NUMBERS):
         stated["factor"] = _factor(values, kind)
         if stated["factor"] is None:

@@ -9,6 +9,8 @@
 | identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
 | background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
 | contrast, brightness, color_tone | `kind` and `percent`, see `iedf_assets.core.edits.stated` |
+| replace by the kind `reference` | `reference`, the `source_id` and number of an object; `given`, its name |
+| replace_text, remove_text | `lettering`, the text that the object bears; of the first also `kind` |
 | what only a model can do | `kind`, one of those that `configs/edits.yaml` has for the subtype, or `text` |
 """
 
@@ -64,7 +66,7 @@ class Unplannable:
     """Why no such edit can be made of this subject.
 
     Attributes:
-        reason: `no_room`, `object_too_small`, `object_too_large`, `no_body_colour` or `no_colour`.
+        reason: `no_room`, `object_too_small`, `object_too_large`, `no_body_colour`, `no_colour` or `no_text`.
         detail: the same with the numbers.
     """
 
@@ -90,8 +92,8 @@ def draw(
     Args:
         subtype: its name.
         subject: its box `x`, `y`, `width`, `height` (pixels), `area_share` (0-1) and `colour` (RGB, 0-255);
-            perhaps what is known of its `body`'s colour, and the boxes of the `others`; empty for an edit of
-            the whole picture.
+            perhaps what is known of its `body`'s colour, the `text` that it bears, and the boxes of the
+            `others`; empty for an edit of the whole picture.
         width, height: of the picture, pixels.
         limits: the profile's `recipes` section of that subtype.
 
@@ -333,7 +335,31 @@ def _of_the_bank(subtype: str) -> "_Drawer":
     def drawer(rng: random.Random, _subject: Subject, _width: int, _height: int, limits: Kinds) -> Recipe:
         if limits.instruction:
             return {"text": " ".join(limits.instruction.split())}
-        return {"kind": rng.choice(limits.kinds or tuple(bank().edits[subtype].kinds))}
+        return {"kind": rng.choice(limits.kinds or bank().edits[subtype].drawn)}
+
+    return drawer
+
+
+def _lettered(subtype: str) -> "_Drawer":
+    """Draws what becomes of the text on an object, which is not replaced by itself."""
+
+    def drawer(rng: random.Random, subject: Subject, width: int, height: int, limits: Kinds) -> Any:
+        text = subject.get("text")
+        if limits.instruction:
+            return _of_the_bank(subtype)(rng, subject, width, height, limits)
+        if not text:
+            return Unplannable("no_text", "nobody has read any text on it")
+        if not SUBTYPES[subtype].writes:
+            return {"lettering": text}
+        kinds = bank().edits[subtype].kinds
+        others = [
+            kind
+            for kind in limits.kinds or bank().edits[subtype].drawn
+            if kinds[kind].en[0].lower() != text.lower()
+        ]
+        if not others:
+            return Unplannable("no_text", f"it bears {text!r} already")
+        return {"kind": rng.choice(others), "lettering": text}
 
     return drawer
 
@@ -370,4 +396,5 @@ _DRAWERS: dict[str, _Drawer] = {
     "identity": _identity,
     "background": _background,
     **{name: _stated(name) for name in KINDS},
+    **{name: _lettered(name) for name, subtype in SUBTYPES.items() if subtype.reads},
 }

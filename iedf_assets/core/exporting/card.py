@@ -45,7 +45,7 @@ def _head(plan: Plan, counts: Counts) -> dict[str, Any]:
     magnitude = next((name for bound, name in _MAGNITUDES if counts.samples < bound), "n>1M")
     head: dict[str, Any] = {
         "pretty_name": plan.folder.name,
-        "license": "unknown",
+        "license": counts.licence,
         "language": list(asked.languages),
         "task_categories": ["image-to-image"],
         "tags": ["image-editing", "instruction-based", "mask"],
@@ -104,6 +104,7 @@ def _tables(counts: Counts, words: Texts) -> str:
     told = {
         "task/subtype": counts.kinds, "split": counts.splits, words["size_of_object"]: counts.sizes,
         "tier": counts.tiers, words["made_by"]: counts.makers,
+        words["licence"]: counts.licences,
     }  # fmt: skip
     return "\n\n".join(table((name, words["samples"]), found.items()) for name, found in told.items())
 

@@ -1,15 +1,22 @@
 """What an export holds, counted: for its card, and for what is said of it at the end."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
+from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
 _SIZES = ((0.05, "small"), (0.2, "medium"), (1.0, "large"))
+# Which of the licences that are known here are on the list of the Hub.
+_ON_THE_HUB = re.compile(
+    r"cc0-1\.0|cc-by-(2\.0|2\.5|3\.0|4\.0)|cc-by-sa-[34]\.0|cc-by-nc(-sa)?-[234]\.0|mit|apache-2\.0|"
+    r"bsd-[23]-clause|isc|unlicense|wtfpl|cdla-permissive-[12]\.0|cdla-sharing-1\.0|etalab-2\.0"
+)
 
 
 @dataclass
@@ -17,8 +24,8 @@ class Counts:
     """Samples, by what they are.
 
     Attributes:
-        splits, kinds, sizes, tiers, makers: by split, by `task/subtype`, by the mask's share of the picture,
-            by tier, by backend and model.
+        splits, kinds, sizes, tiers, makers, licences: by split, by `task/subtype`, by the mask's share of the
+            picture, by tier, by backend and model, by the photo's licence.
         bytes: by split, of the files that they come from.
         resampled: how many have a size that trainers resample.
     """
@@ -28,8 +35,20 @@ class Counts:
     sizes: Counter[str] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     makers: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
     resampled: int = 0
+
+    @property
+    def licence(self) -> str:
+        """The one licence of all photos as the Hub spells it; `other` for several, `unknown` where one is.
+
+        The Hub takes no card with a licence that it does not know.
+        """
+        names = list(self.licences) or [UNKNOWN]
+        if any(allowed_by(name) == "nothing" for name in names):
+            return UNKNOWN
+        return names[0].lower() if len(names) == 1 and _ON_THE_HUB.fullmatch(names[0].lower()) else "other"
 
     @property
     def samples(self) -> int:
@@ -47,6 +66,7 @@ def counted(examples: Iterable[Example]) -> Counts:
         counts.sizes[_size_of(json.loads(example.scores).get("mask_share"))] += 1
         counts.tiers[example.entry["tier"]] += 1
         counts.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
+        counts.licences[metadata["photo_licence"] or UNKNOWN] += 1
         counts.bytes[example.split] += example.bytes
         counts.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
     return counts

@@ -54,7 +54,7 @@ def _described(plan: Plan, counts: Counts) -> dict[str, Any]:
         "description": f"{words['summary'].format(samples=counts.samples)} {words['direction']}",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "citeAs": words["about_citing"],
-        "license": "unknown",
+        "license": counts.licence,
         "url": plan.folder.as_uri(),
         "version": "1.0.0",
         "rai:dataCollection": words["how_made"],

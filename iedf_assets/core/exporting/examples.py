@@ -10,7 +10,7 @@ from typing import Any
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.profile.exports import Export, Language
-from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO, RIGHTS
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
@@ -59,6 +59,14 @@ class Example:
         """The instruction in a language, one line."""
         return self.entry[CAPTIONS[language]] or ""
 
+    @property
+    def rights(self) -> dict[str, str]:
+        """What is known of whose its photo is and what may be done with it; empty for what is not known.
+
+        Trainers' readers take no nulls.
+        """
+        return {key: self.entry["metadata"][key] or "" for key in RIGHTS}
+
     def facts(self, languages: tuple[Language, ...]) -> dict[str, Any]:
         """What exports say of a sample, under the same names in each; nested values are JSON text."""
         entry, metadata = self.entry, self.entry["metadata"]
@@ -69,7 +77,10 @@ class Example:
             **{f"instruction_{language}": self.caption(language) for language in languages},
             "recipe": metadata["recipe"],
             "scores": self.scores,
-            **{key: metadata[key] for key in ("source_path", "backend", "model_revision", "made_with")},
+            **{
+                key: metadata[key]
+                for key in ("source_path", *PHOTO, "backend", "model_revision", "made_with")
+            },
         }
 
 

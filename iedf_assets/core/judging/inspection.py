@@ -1,11 +1,4 @@
-"""Reading the files of one sample as they lie on disk: what is wrong with them, and their scores.
-
-Without a named allowed region the consistency check's three figures are of the main mask dilated by 7 pixels
-(a square), as that check has it. All else of the outside is measured outside the mask grown by the default
-margin and widened to blocks of 16 pixels, which is the most that this project's finishing, or a JPEG with
-halved chroma, can touch. Where a moved object ends up, the mask does not say; an instruction may. Where it
-does not either, nothing is measured outside a structural edit.
-"""
+"""Reading the files of one sample as they lie on disk: what is wrong with them, and their scores."""
 
 import io
 import os
@@ -17,26 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from iedf_assets.core.edits.agreement import faults, readings, stated_recipe
 from iedf_assets.core.edits.readings import Reading
-from iedf_assets.core.edits.recipes import Recipe, in_pixels
+from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.judging.bare import measured_by_the_mask
 from iedf_assets.core.judging.lint import Code, Issue
+from iedf_assets.core.judging.mask_forms import odd_form, seen
 from iedf_assets.core.pictures.codecs import Pixels, quality_of
 from iedf_assets.core.pictures.containers import take_apart
-from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
-from iedf_assets.core.profile.sections import Encoding
-from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype, relocates
+from iedf_assets.core.profile.subtypes import SUBTYPES, relocates
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion
 from iedf_assets.core.scoring.pair_views import PairView
-from iedf_assets.core.scoring.scores import CONSISTENCY_SCORES, OUTSIDE_SCORES, Scores, consistency, measure
+from iedf_assets.core.scoring.scores import Scores, measure
 from iedf_assets.core.scoring.stated import measure_stated
 from iedf_assets.core.scoring.whereabouts import located
 from iedf_assets.core.storage.files import content_hash
@@ -44,14 +36,8 @@ from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import REQUIRED, SampleKey
 
 INSTRUCTIONS: tuple[str, ...] = ("instruction_ch", "instruction_en")
-CONTRACT_DILATION = 7
-SOFT_RIM = 0.02  # of the short side
-# Places of an object that have this share of all their pixels in common are one.
-SAME_PLACE = 0.9
-_CHROMA_BLOCK = 16
-_CHROMA_REACH = 2
 _MAX_PIXELS = 1 << 28
-_DECODERS = {"JPEG": (JpegImageFile, "RGB"), "PNG": (PngImageFile, "L")}
+_DECODERS = {"JPEG": JpegImageFile, "PNG": PngImageFile}
 _PICTURES = {"source": "JPEG", "result": "JPEG", "mask": "PNG", "mask_inverse": "PNG"}
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -206,7 +192,7 @@ def _scores(
     if allowed is not None:
         scores = measure(source, result, mask, allowed, there, stated, company)
     else:
-        scores = _measured_by_the_mask(sample, source, result, mask, stated, company)
+        scores = measured_by_the_mask(sample, source, result, mask, stated, company)
     scores["instruction_faults"] = None if wrong is None else len(wrong)
     return scores, tuple(wrong or ())
 
@@ -238,76 +224,6 @@ def _stated_scores(
     scores = measure_stated(source, result, stated, quality_of(result_file))
     scores["instruction_faults"] = None if wrong is None else len(wrong)
     return scores, tuple(wrong or ())
-
-
-def _measured_by_the_mask(
-    sample: SampleKey,
-    source: Pixels,
-    result: Pixels,
-    mask: Pixels,
-    stated: Recipe,
-    company: Company | None,
-) -> Scores:
-    """The scores of a pair whose allowed region nobody names."""
-    places = _stated_result_masks(sample, mask, stated)
-    there = np.bitwise_or.reduce(places) if places else None
-    subtype = SUBTYPES.get(sample.subtype)
-    widest = widest_region(mask if there is None else mask | there, subtype)
-    scores = measure(source, result, mask, widest, there, stated, company)
-    if relocates(sample.task, sample.subtype):
-        unknown: tuple[str, ...] = CONSISTENCY_SCORES
-        if there is None:
-            unknown = (*OUTSIDE_SCORES, "polarity", "seam", "seam_over_texture", "sharpness")
-        elif not _is_one_place(places):
-            # Beside the object lies what was filled, which is softer.
-            unknown = (*CONSISTENCY_SCORES, "sharpness", "scaled_sharpness")
-        return {**scores, **dict.fromkeys(unknown), "outside_share": np.count_nonzero(mask == 0) / mask.size}
-    narrow = grown(mask, CONTRACT_DILATION)
-    share = np.count_nonzero(narrow == 0) / mask.size
-    return {**scores, **consistency(source, result, narrow), "outside_share": share}
-
-
-def _stated_result_masks(sample: SampleKey, mask: Pixels, stated: Recipe) -> list[Pixels]:
-    """Where an object may end up by what its instruction says; none when it does not say."""
-    subtype = SUBTYPES.get(sample.subtype)
-    if subtype is None or not subtype.relocates or not {"percent", "factor"} & stated.keys():
-        return []
-    found = []
-    # An object's soft rim may reach a border, and so be anchored to it, where its mask does not.
-    for reach in (0, round(SOFT_RIM * min(mask.shape))):
-        rows, columns = grown_box(mask, reach)
-        size = {"width": columns.stop - columns.start, "height": rows.stop - rows.start}
-        box = {"x": columns.start, "y": rows.start, **size}
-        there = edit_masks(subtype, mask, in_pixels(stated, box, mask.shape[1], mask.shape[0]))[1]
-        found += [] if there is None else [there]
-    return found
-
-
-def _is_one_place(places: list[Pixels]) -> bool:
-    """Whether the places where an object may be are nearly the same."""
-    everywhere, both = np.bitwise_or.reduce(places), np.bitwise_and.reduce(places)
-    return bool(np.count_nonzero(both) >= SAME_PLACE * np.count_nonzero(everywhere))
-
-
-def grown(mask: Pixels, by: int) -> Pixels:
-    """A mask dilated by a square of `by` pixels to each side."""
-    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
-
-
-def widest_region(mask: Pixels, subtype: Subtype | None = None) -> Pixels:
-    """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255.
-
-    An edit of an object reaches a margin beyond its mask, one of the background never into the subject.
-    """
-    height, width = mask.shape
-    inwards = subtype is not None and subtype.mask_of == "background"
-    margin = mask if inwards else grown(mask, margin_px(Encoding(), width, height, subtype) + 1)
-    small = (-(-width // _CHROMA_BLOCK), -(-height // _CHROMA_BLOCK))
-    padded = np.zeros((small[1] * _CHROMA_BLOCK, small[0] * _CHROMA_BLOCK), np.uint8)
-    padded[:height, :width] = margin
-    blocks = padded.reshape(small[1], _CHROMA_BLOCK, small[0], _CHROMA_BLOCK).max(axis=(1, 3))
-    touched = blocks.repeat(_CHROMA_BLOCK, axis=0).repeat(_CHROMA_BLOCK, axis=1)[:height, :width]
-    return grown(np.ascontiguousarray(touched), _CHROMA_REACH)
 
 
 class _Reading:
@@ -344,11 +260,14 @@ class _Reading:
     def picture(self, path: Path, kind: str) -> Pixels | None:
         """uint8 (H, W, 3) of a JPEG, (H, W) with 0 or 255 of a PNG; None when it cannot be decoded."""
         try:
-            return _decoded(path, kind)
+            pixels, odd = _decoded(path, kind)
         except SourceError as error:
             self.found(path, "corrupted", f"not a sound {kind} file: {error.problem}")
             self.unmeasurable = True
             return None
+        if odd:
+            self.found(path, "mask_form", odd)
+        return pixels
 
     def region(self, path: Path) -> Pixels | None:
         """The mask of a region that the index names."""
@@ -382,8 +301,9 @@ def _is_in_language(text: str, role: str) -> bool:
     return chinese > 0 if role == "instruction_ch" else latin > chinese
 
 
-def _decoded(path: Path, kind: str) -> Pixels:
-    decoder, mode = _DECODERS[kind]
+def _decoded(path: Path, kind: str) -> tuple[Pixels, str | None]:
+    """The pixels, and of a mask what is odd in its form."""
+    decoder = _DECODERS[kind]
     # Decoders raise what they please at damaged bytes; here any of it means that the file is no use.
     try:
         container = take_apart(path.read_bytes())
@@ -392,9 +312,10 @@ def _decoded(path: Path, kind: str) -> Pixels:
         picture = decoder(io.BytesIO(container.data))
         if picture.width * picture.height > _MAX_PIXELS:
             raise SourceError("corrupted", f"{picture.width}x{picture.height} pixels are too many")  # noqa: TRY301
-        pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+        if kind == "PNG":
+            return seen(picture), odd_form(picture)
+        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB")), None
     except SourceError:
         raise
     except Exception as error:
         raise SourceError("corrupted", f"{type(error).__name__}: {error}"[:300]) from error
-    return np.where(pixels > 127, np.uint8(255), np.uint8(0)) if kind == "PNG" else pixels

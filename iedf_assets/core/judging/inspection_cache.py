@@ -30,7 +30,7 @@ from iedf_assets.core.storage.manifests import (
 from iedf_assets.core.storage.naming import SUFFIXES, Layout, SampleKey
 
 # Bump when an inspection finds something else in the same files.
-INSPECTION_VERSION = 3
+INSPECTION_VERSION = 4
 # Samples whose findings are in memory at once.
 _AT_ONCE = 2048
 _SCHEMA = {"sample_key": pl.String, "signature": pl.String, "found": pl.String}

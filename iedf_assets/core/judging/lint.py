@@ -17,6 +17,7 @@ Code = Literal[
     "missing_mask1",
     "shape_mismatch",
     "mask_not_inverse",
+    "mask_form",
     "wrong_language",
     "instruction_mismatch",
     "not_in_index",
@@ -33,6 +34,7 @@ Code = Literal[
 | missing_mask1 | the mask's inverse is not there |
 | shape_mismatch | a picture or a mask is not of the source's size |
 | mask_not_inverse | `_mask-1` is not the inverse of `_mask` |
+| mask_form | a mask that a trainer reads otherwise than it looks: 1 or 16 bits, colour, alpha, 0 and 1 |
 | wrong_language | the Chinese text holds no Chinese, or the English text more Chinese than Latin letters |
 | instruction_mismatch | a text is not the one in the index |
 | not_in_index | the sample lies in the dataset, but the index does not know of it |

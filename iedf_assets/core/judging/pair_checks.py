@@ -12,6 +12,8 @@
 | registration | the model's picture lies too far from its source, or cannot be aligned | models that drift |
 | upscaling | the model worked at a much smaller size | a soft patch in a sharp photo |
 | judged | the model's own judge rates it low | edits that miss the point |
+| lettering | a judge reads another text than was to be written, or the old one | misspelt words |
+| rewritten | the judge does not find its own words followed that took the instruction's place | texts |
 | seam | the change ends in a step | hard pastes |
 | object | a second opinion has another piece, or two things hang by a neck | half objects, slabs |
 | remainder | what looks like the object lies beside it, or too little in it; something ends loose | ghosts |
@@ -42,6 +44,7 @@ from iedf_assets.core.profile.thresholds import Thresholds
 
 NO_OUTSIDE, APPROVAL, POLARITY = "no_outside", "approval", "polarity"
 SEAM, SHARPNESS, JUDGED = "seam", "sharpness", "judged"
+LETTERING, REWRITTEN = "lettering", "rewritten"
 INSTRUCTION, EFFECT, EXACT = "instruction", "effect", "exact_outside"
 OBJECT, REMAINDER, PLACE = "object", "remainder", "place"
 STATED = "stated"
@@ -88,7 +91,9 @@ INSIDE_BOUNDS = (
     Bound("registration", "raw_zoom", "max_raw_zoom", required=False),
     Bound("upscaling", "upscaling", "max_upscaling", required=False),
     Bound(JUDGED, "judge_instruction", "min_judge_instruction", required=False),
+    Bound(REWRITTEN, "rewritten_instruction", "min_judge_instruction", required=False),
     Bound(JUDGED, "judge_preservation", "min_judge_preservation", required=False),
+    Bound(LETTERING, "lettering", "min_lettering", required=False),
     Bound(SEAM, "seam", "max_seam", required=False, better="seam_over_texture"),
     Bound(OBJECT, "object_confidence", "min_object_confidence", required=False),
     Bound(OBJECT, "object_agreement", "min_object_agreement", required=False),
@@ -106,9 +111,9 @@ INSIDE_BOUNDS = (
 )
 STATED_BOUND = Bound(STATED, "stated_error", "max_stated_error")
 STATED_CHECKS = ("no_op", INSTRUCTION)
-GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED)
+GLOBAL_CHECKS = ("no_op", "structure", EFFECT, INSTRUCTION, "upscaling", JUDGED, REWRITTEN)
 # What tells how a pair was made; nobody can know it from a dataset.
-MAKING = ("recomposition", "registration", "upscaling", JUDGED)
+MAKING = ("recomposition", "registration", "upscaling", JUDGED, REWRITTEN, LETTERING)
 OUTSIDE_BOUNDS = (
     Bound("mse_outside", "mse_outside_region", "max_mse_outside"),
     Bound("ssim_outside", "ssim_outside_region", "min_ssim_outside"),
@@ -166,7 +171,8 @@ def judge(scores: Mapping[str, float | None], tier: Tier, thresholds: Thresholds
     ]
     if without_outside and tier not in WHOLE_TIERS:
         failed.append(NO_OUTSIDE)
-    approved = thresholds.global_.publish or scores.get("judge_instruction") is not None
+    rated = any(scores.get(name) is not None for name in ("judge_instruction", "rewritten_instruction"))
+    approved = thresholds.global_.publish or rated
     if tier == "global" and not approved:
         failed.append(APPROVAL)
     return list(dict.fromkeys(failed))

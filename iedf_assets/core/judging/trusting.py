@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iedf_assets.core.asking.asker import Asker
-from iedf_assets.core.asking.questions import JUDGE, Judgement
+from iedf_assets.core.asking.asker import Asker, Rater, judgement_on
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.judging.canaries import CANARIES
 from iedf_assets.core.judging.proving import UNTOUCHED, plant, specimens
@@ -46,7 +45,7 @@ class Agreement:
 def about_faults(
     outputs: Path,
     work: Path,
-    judge: Asker,
+    judge: Asker | Rater,
     thresholds: Thresholds,
     *,
     per_class: int,
@@ -118,12 +117,12 @@ def _told(
             yield _good(scores, thresholds), reviews[row["edit_id"]] == "accept"
 
 
-def _passes(judge: Asker, dataset: Path, sample: SampleKey, thresholds: Thresholds) -> bool | None:
+def _passes(judge: Asker | Rater, dataset: Path, sample: SampleKey, thresholds: Thresholds) -> bool | None:
     """Whether the judge would let a sample through; None without an answer."""
     text = (dataset / sample.file("instruction_en")).read_text("utf-8", "replace").strip()
     pictures = [(dataset / sample.file(role)).read_bytes() for role in ("source", "result")]
     try:
-        told = judge.ask(JUDGE.format(instruction=text), pictures, Judgement)
+        told = judgement_on(judge, text, pictures)
     except SourceError:
         return None
     return _good(told.scores, thresholds)

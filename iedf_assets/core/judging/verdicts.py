@@ -25,13 +25,13 @@ def verdict(
         reviews: `accept` or `reject` by edit id.
     """
     if edit is None or edit["status"] == "planned":
-        return row_of(slot, category, status="pending")
+        return row_of(slot, status="pending")
     if edit["status"] != "done":
-        return row_of(slot, category, edit=edit, **_outcome(edit))
+        return row_of(slot, edit=edit, **_outcome(edit))
     if pair is None:
-        return row_of(slot, category, edit=edit, status="pending")
+        return row_of(slot, edit=edit, status="pending")
     if pair["status"] != "done":
-        return row_of(slot, category, edit=edit, pair=pair, **_outcome(pair))
+        return row_of(slot, edit=edit, pair=pair, **_outcome(pair))
     failed = judge(pair["scores"], pair["tier"], category.thresholds)
     review = reviews.get(edit["edit_id"])
     outcome: Row = {"status": "published", "failed_checks": failed, "review": review}
@@ -40,12 +40,10 @@ def verdict(
     elif failed and review != "accept":
         why = [told(check, pair["scores"], pair["tier"], category.thresholds) for check in failed]
         outcome |= {"status": "rejected", "reason": failed[0], "detail": f"failed: {', '.join(why)}"}
-    return row_of(slot, category, edit=edit, pair=pair, **outcome)
+    return row_of(slot, edit=edit, pair=pair, **outcome)
 
 
-def row_of(
-    slot: Slot, category: Category, edit: Row | None = None, pair: Row | None = None, **columns: Any
-) -> Row:
+def row_of(slot: Slot, edit: Row | None = None, pair: Row | None = None, **columns: Any) -> Row:
     """A row of dataset with all its columns."""
     return {
         "slot": slot.name,
@@ -58,7 +56,7 @@ def row_of(
         "seconds": None,
         "task": slot.subtype.task,
         "subtype": slot.subtype.name,
-        "scene": category.scene,
+        "scene": slot.scene,
         "failed_checks": None,
         "review": None,
         "sample_key": None,

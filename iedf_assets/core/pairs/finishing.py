@@ -17,6 +17,7 @@ from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
+from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
@@ -66,6 +67,7 @@ class PairRequest:
         output: folder of the staged item.
         row: columns of its row that are known before.
         inputs: the two folders → name → checksum of their files.
+        source_type: what the result says of how it came about, see `pairs.source_type`; None for nothing.
     """
 
     key: str
@@ -94,6 +96,7 @@ class PairRequest:
     output: str
     row: dict[str, Any]
     inputs: dict[str, dict[str, str]]
+    source_type: str | None = None
 
 
 def finish(request: PairRequest, folder: Path) -> Row:
@@ -131,7 +134,8 @@ def finish(request: PairRequest, folder: Path) -> Row:
         patch, motion = registered(source, patch, ~allowed)
         making |= motion
     source_file = encode_jpeg(source, request.quality)
-    result_file = encode_jpeg(composite(source, patch, alpha, request.x, request.y), request.quality)
+    result = composite(source, patch, alpha, request.x, request.y)
+    result_file = encode_jpeg(result, request.quality, packet(request.source_type))
     masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
     (folder / "source.jpg").write_bytes(source_file)
     (folder / "result.jpg").write_bytes(result_file)
@@ -156,7 +160,7 @@ def _finish_stated(request: PairRequest, source: Pixels, folder: Path) -> Row:
     recipe = {**request.recipe, "subtype": request.subtype}
     source_file = encode_jpeg(source, request.quality)
     published = decode_jpeg(source_file)
-    result_file = encode_jpeg(applied(recipe, published), request.quality)
+    result_file = encode_jpeg(applied(recipe, published), request.quality, packet(request.source_type))
     (folder / "source.jpg").write_bytes(source_file)
     (folder / "result.jpg").write_bytes(result_file)
     height, width = source.shape[:2]

@@ -45,6 +45,20 @@ class Pair:
         return {"instruction_ch": one_line(self.chinese), "instruction_en": one_line(self.english)}
 
 
+def texts_of(edit: Row | None, pair: Row | None) -> tuple[str, str] | None:
+    """The Chinese and the English text of a pair: its instruction, or what took its place; None of neither.
+
+    Args:
+        edit: its row of edited_images.
+        pair: its row of edit_pairs.
+    """
+    chinese, english = (
+        (pair or {}).get(f"rewritten_{language}") or (edit or {}).get(f"instruction_{language}")
+        for language in ("ch", "en")
+    )
+    return (chinese, english) if chinese and english else None
+
+
 def one_line(text: str) -> str:
     """A text with its line breaks as spaces."""
     return " ".join(text.splitlines()).strip()

@@ -22,14 +22,17 @@ Pixels = NDArray[np.uint8]
 """uint8 pixels: RGB (H, W, 3), RGBA (H, W, 4) or a mask (H, W)."""
 
 
-def encode_jpeg(rgb: Pixels, quality: int) -> bytes:
+def encode_jpeg(rgb: Pixels, quality: int, xmp: bytes = b"") -> bytes:
     """Baseline JPEG, 4:4:4, of an RGB picture (H, W, 3).
 
     Without chroma subsampling every 8x8 block is coded by itself, so two pictures that are equal in a block
     are equal there after decoding, whatever happens elsewhere. `quality` is libjpeg's, 75-100.
+
+    Args:
+        xmp: a packet of metadata, at most 65,000 bytes; empty for none.
     """
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=0)
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=0, xmp=xmp)
     return buffer.getvalue()
 
 

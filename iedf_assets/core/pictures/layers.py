@@ -8,10 +8,13 @@ A row of image_layers has one entry for each object, the main one first:
 | x, y, width, height | the box of its alpha, pixels |
 | area_share, center_x, center_y | its share of the picture; its middle, shares of the sides |
 | colour, caption | its body's colour, RGB; what it is called by: English text, or `{"ch", "en"}`, or null |
+| text | what it bears, as whoever names objects has read it, or null; absent where nobody was to read |
 | colour_name | the colour that it is called by, a key of `COLOURS`, or null; absent in older rows |
 | body | of the body's colour: `share` of the object, `lightness`, and `skin`; absent in older rows |
 | touches_border | whether its box reaches the picture's border |
 | confidence | how far the network agrees with itself about it, 0 to 1; null where none was asked |
+| apart | how far its mask looks like several things side by side, -1 to 1; absent where nobody looked |
+| several | whether that is so much that it is not taken for one thing; absent likewise |
 | others | boxes of the photo's other objects: x, y, width, height each; absent where they are not known |
 | parts | of a group, the numbers of the objects that it is made of; else null |
 | mask | file of its silhouette, the whole picture, 0 or 255 |

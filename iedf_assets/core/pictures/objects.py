@@ -31,6 +31,8 @@ MOST = 12
 # how well it has to agree with the first.
 AROUND, WORTH_A_LOOK, PIXELS_EACH, CONFIRMS = 0.3, 0.7, 0.75, 0.85
 SECOND_WEIGHT = 2 / 3
+# The largest gap at the frame that may be none, a share of what is seen; how likely it is when continued.
+LARGEST_BAY, CLOSED = 0.1, 0.9
 # Opinions of an object are compared within this of it, as a share of the square root of its area.
 NEAR = 0.25
 
@@ -79,11 +81,13 @@ class Found:
         probability: float32 (h, w), 0 to 1, at the size that it was looked at; 0 away from the object.
         cell: how much of that size one pixel of the network's answer takes.
         confidence: how far the network agrees with itself about it, 0 to 1.
+        seen: what the first look says where it is the nearest object, float32 (h, w); None without one.
     """
 
     probability: Floats
     cell: float
     confidence: float
+    seen: Floats | None = None
 
     @property
     def mask(self) -> Bools:
@@ -94,6 +98,11 @@ class Found:
     def share(self) -> float:
         """Of the picture."""
         return float(self.mask.mean())
+
+    @property
+    def possible(self) -> Floats:
+        """The greater of what the first and the second look say, float32 (h, w)."""
+        return self.probability if self.seen is None else np.maximum(self.probability, self.seen)
 
 
 def looked_at(rgb: Pixels) -> Pixels:
@@ -122,9 +131,35 @@ def find_objects(network: Network, rgb: Pixels, opinions: Opinions) -> list[Foun
     """
     if not opinions.sees_subject:
         return []
-    mean = opinions.mean
-    found = [_found(network, rgb, part, opinions) for part in parts(mean > 0.5)]
+    bays = _bays(opinions)
+    mean = np.where(bays, np.maximum(opinions.mean, opinions.others[1]), opinions.mean)
+    every = parts(mean > 0.5)
+    found = []
+    for part in every:
+        beside = [other for other in every if other is not part]
+        seen = np.asarray(mean * _territory(part, beside), np.float32)
+        found.append(_found(network, rgb, part, opinions, seen, bays))
     return sorted(found, key=lambda one: -one.share)
+
+
+def _bays(opinions: Opinions) -> Bools:
+    """Gaps that an object and one side of the frame enclose, and that are none, bool (H, W).
+
+    What the frame cuts off, a jacket's hem for instance, is often no object to the network; continued beyond
+    the frame it is. Of a real gap that makes a hole.
+    """
+    mask = opinions.mean > 0.5
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8))
+    sides = [np.unique(side) for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1])]
+    at_sides = np.array([sum(n in side for side in sides) for n in range(count)])
+    small = stats[:, cv2.CC_STAT_AREA] <= LARGEST_BAY * np.count_nonzero(mask)
+    bays = np.zeros_like(mask)
+    for n in np.flatnonzero((at_sides == 1) & small):
+        bay = labels == n
+        if n and opinions.others[1][bay].mean() >= CLOSED:
+            bays |= bay
+    # Around them the other opinions are half sure.
+    return within(bays, 8 * opinions.cell) if bays.any() else bays
 
 
 def parts(mask: Bools) -> list[Bools]:
@@ -180,9 +215,12 @@ def within(mask: Bools, reach: float) -> Bools:
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= reach)
 
 
-def _found(network: Network, rgb: Pixels, part: Bools, opinions: Opinions) -> Found:
-    """One part as an object, by a second look where that is of use."""
-    own = opinions.mean * _territory(part, opinions)
+def _found(
+    network: Network, rgb: Pixels, part: Bools, opinions: Opinions, seen: Floats, bays: Bools
+) -> Found:
+    """One part as an object, by a second look where that is of use, but for its bays."""
+    # Its soft rim lies within a few cells.
+    own = seen * within(part, 4 * opinions.cell)
     others = np.asarray((opinions.mean > 0.5) & ~part)
     mask, probability, cell = part, own, opinions.cell
     box = _looked_at_again(part, network.family.side)
@@ -192,10 +230,11 @@ def _found(network: Network, rgb: Pixels, part: Bools, opinions: Opinions) -> Fo
         again *= within(part, NEAR / 2 * float(np.sqrt(np.count_nonzero(part)))) & ~others
         # Holes, a wheel's for instance, are what a finer look may find.
         if iou(_filled(again > 0.5), _filled(part)) >= CONFIRMS:
+            again = np.where(bays, own, again)
             probability = np.asarray(SECOND_WEIGHT * again + (1 - SECOND_WEIGHT) * own, np.float32)
             mask = np.asarray(probability > 0.5)
             cell = max(box[0].stop - box[0].start, box[1].stop - box[1].start) / network.family.side
-    return Found(probability, cell, opinions.agreement(mask, others))
+    return Found(probability, cell, opinions.agreement(mask, others), seen)
 
 
 def _filled(mask: Bools) -> Bools:
@@ -204,16 +243,15 @@ def _filled(mask: Bools) -> Bools:
     return cv2.drawContours(np.zeros(mask.shape, np.uint8), outlines, -1, 1, cv2.FILLED) > 0
 
 
-def _territory(part: Bools, opinions: Opinions) -> Bools:
-    """Where a part's soft rim may lie: nearer to it than to any other part."""
-    rest = (opinions.mean > 0.5) & ~part
-    reach = within(part, 4 * opinions.cell)
-    if not rest.any():
-        return reach
+def _territory(part: Bools, beside: list[Bools]) -> Bools:
+    """What is nearer to a part than to any of those beside it."""
+    if not beside:
+        return np.ones_like(part)
     own, other = (
-        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) for mask in (part, np.asarray(rest))
+        cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+        for mask in (part, np.logical_or.reduce(beside))
     )
-    return np.asarray(reach & (own < other))
+    return np.asarray(own < other)
 
 
 def _looked_at_again(part: Bools, side: int) -> Box | None:

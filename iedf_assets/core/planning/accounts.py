@@ -87,7 +87,8 @@ def slots_of(book: Book) -> Slots:
         for slot in book.keys.slots(source.source_id):
             under_way = [statuses.get(one.name) for one in book.tries_of(slot)]
             tries += len(under_way)
-            ends[under_way[-1] if under_way[-1] in {"published", "rejected"} else "open"] += 1
+            over = "rejected" if all(status == "rejected" for status in under_way) else "open"
+            ends["published" if "published" in under_way else over] += 1
     return Slots(ends.total(), ends["published"], ends["open"], ends["rejected"], tries)
 
 

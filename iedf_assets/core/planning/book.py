@@ -9,12 +9,13 @@ from typing import NamedTuple, Self
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.planning.abilities import Abilities
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Keys, Slot, needed_level
+from iedf_assets.core.storage.keys import Keys, Said, Slot, needed_level
 from iedf_assets.core.storage.manifests import Rows, read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import read_reviews
@@ -25,11 +26,12 @@ STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "datas
 # What tells whether the rows of a stage hold, and of what they are.
 _STANDING = {
     "source_images": ("path", "key", "source_id", "status", "attempts", "bytes", "mtime_ns", "width",
-                      "height"),
+                      "height", "facts"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
                       "instruction_ch", "instruction_en"),
-    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns"),
+    "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns",
+                   "rewritten_ch", "rewritten_en"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
@@ -74,7 +76,14 @@ class Book:
     @cached_property
     def keys(self) -> Keys:
         """The keys of its sources under the profile."""
-        return Keys(self.profile, self.category)
+        told = self.sources.where((pl.col("status") == "accepted") & pl.col("facts").is_not_null())
+        said = {source_id: Said.of(facts) for source_id, facts in told.pick("source_id", "facts")}
+        return Keys(self.profile, self.category, said)
+
+    @cached_property
+    def abilities(self) -> Abilities:
+        """What can be asked of whoever makes its edits."""
+        return Abilities.of(self.category.workers.edit)
 
     @cached_property
     def allowance(self) -> Allowance:
@@ -150,6 +159,13 @@ class Book:
         wave = open_wave(self.layout, self.name)
         return list(_accepted(self.sources if wave is None else self.sources.only(wave)))
 
+    def names(self) -> dict[str, list[Row]]:
+        """What people call the objects of the photos of the open wave, by path, where they do."""
+        wave = open_wave(self.layout, self.name)
+        rows = self.sources if wave is None else self.sources.only(wave)
+        told = rows.where(pl.col("facts").is_not_null()).pick("path", "facts")
+        return {path: facts["objects"] for path, facts in told if "objects" in facts}
+
     @property
     def editable(self) -> Iterator[Source]:
         """The accepted sources, less those in which the decomposition found nothing to edit."""
@@ -202,10 +218,10 @@ class Book:
                 yield from self.tries_of(slot)
 
     def tries_of(self, slot: Slot) -> Iterator[Slot]:
-        """The tries of a slot, from its first one, up to the one that counts now."""
+        """The tries of a slot, from its first one, up to the one that counts now, or all of them."""
         yield slot
         following = self.keys.next_try(slot)
-        if following and self.turned_down.get(slot.name) == slot.verdict_key:
+        if following and (self.keys.keeps_best(slot) or self.turned_down.get(slot.name) == slot.verdict_key):
             yield from self.tries_of(following)
 
     def layers_row(self, source_id: str) -> Row | None:

@@ -1,14 +1,18 @@
 """What a slot's n-th try asks for: of which object, by which recipe.
 
 A slot's tries go through the objects of its photo first, and then through further seeds; what cannot be
-made of an object, or was tried before, is passed over.
+made of an object, or was tried before, is passed over. Where the best of all tries is kept, they are one
+recipe by several seeds, so that they can be compared.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.edits.instructions import is_told_apart
+from iedf_assets.core.planning.abilities import REFERENCE
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.references import with_reference
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, seed_from
 
@@ -16,6 +20,8 @@ from iedf_assets.core.storage.keys import Slot, seed_from
 NO_OTHER_RECIPE = "no_other_recipe"
 # What an object would be called is true of another one too.
 NOT_TOLD_APART = "not_told_apart"
+# An object's mask looks like several things that touch.
+SEVERAL_THINGS = "several_things"
 # From this share of an object's area on, another one counts.
 NOTICED = 1 / 3
 
@@ -26,6 +32,9 @@ def drawn_for(book: Book, slot: Slot, layers: Row) -> tuple[recipes.Recipe | rec
     Args:
         layers: the row of the photo's decomposition.
     """
+    if slot.number > 1 and book.keys.keeps_best(slot):
+        drawn, one = drawn_for(book, replace(slot, number=1), layers)
+        return (drawn if isinstance(drawn, recipes.Unplannable) else {**drawn, "try": slot.number}), one
     objects = objects_for(book, slot, layers)
     refused: recipes.Unplannable | None = None
     found: list[recipes.Recipe] = []
@@ -66,6 +75,11 @@ def subject_of(slot: Slot, one: Row) -> recipes.Subject:
     return {**one, **{side: one["layer"][side] for side in ("x", "y", "width", "height")}}
 
 
+def words_seed(book: Book, slot: Slot) -> int:
+    """The seed of a slot's words at its try: tries that are compared are asked for in the same ones."""
+    return seed_of(book, slot, 1 if book.keys.keeps_best(slot) else slot.number)
+
+
 def seed_of(book: Book, slot: Slot, number: int) -> int:
     """The seed of a slot's recipes and words; number 1 is that of its first ones."""
     told = ("plan", book.profile.seed, slot.source_id, slot.subtype.task, slot.subtype.name, slot.variant)
@@ -75,16 +89,22 @@ def seed_of(book: Book, slot: Slot, number: int) -> int:
 def _in_turn(
     book: Book, slot: Slot, layers: Row, objects: list[Row]
 ) -> Iterator[tuple[Row, recipes.Recipe | recipes.Unplannable]]:
-    limits = getattr(book.category.recipes, slot.subtype.name)
+    limits = book.abilities.within(getattr(book.category.recipes, slot.subtype.name), slot.subtype)
     several, size = len(layers["objects"] or []) > 1, (layers["width"], layers["height"])
-    alike = [one for one in objects if several and not _is_told_apart(slot, one, layers)]
+    unfit = {one.get("number"): _unfit(slot, one, layers) for one in objects}
     for seed_number in range(1, slot.number + 1):
         seed = seed_of(book, slot, seed_number)
         for one in objects:
-            if one in alike:
-                yield one, recipes.Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one")
+            refused = unfit[one.get("number")]
+            if refused:
+                yield one, refused
+                continue
+            if isinstance(limits, recipes.Unplannable):
+                yield one, limits
                 continue
             drawn = recipes.draw(slot.subtype.name, seed, subject_of(slot, one), *size, limits)
+            if not isinstance(drawn, recipes.Unplannable) and drawn.get("kind") == REFERENCE:
+                drawn = with_reference(drawn, book, slot.source_id, one, seed)
             if not isinstance(drawn, recipes.Unplannable):
                 if several:
                     drawn["object"] = one["number"]
@@ -92,6 +112,17 @@ def _in_turn(
                 if seed_number > 1 and book.category.workers.edit.runs_pipeline:
                     drawn["try"] = seed_number
             yield one, drawn
+
+
+def _unfit(slot: Slot, one: Row, layers: Row) -> recipes.Unplannable | None:
+    """Why an object is none for this edit, whatever the recipe; None when it is one."""
+    number = one.get("number")
+    if len(layers["objects"] or []) > 1 and not _is_told_apart(slot, one, layers):
+        return recipes.Unplannable(NOT_TOLD_APART, f"object {number} is like another one")
+    if one.get("several") and slot.subtype.mask_of == "object":
+        told = f"object {number} looks like several things that touch ({one['apart']:.2f})"
+        return recipes.Unplannable(SEVERAL_THINGS, told)
+    return None
 
 
 def _is_told_apart(slot: Slot, one: Row, layers: Row) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -10,8 +11,9 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.holding import holds_all, is_held
 from iedf_assets.core.publishing.gate import holds
 from iedf_assets.core.publishing.numbering import OVER_QUOTA
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.sources.ingest import row_key
-from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.sources.rights import from_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, sources_settings
 from iedf_assets.core.storage.manifests import Rows, among, batches, decode
@@ -72,14 +74,17 @@ def unfinished(book: Book, found: list[Found]) -> list[str]:
     """Paths of the files that have not been through all stages as they are now; parked ones have."""
     known = book.sources.beside((file.name for file in found), "key", "source_id", "status", "attempts")
     settings = sources_settings(book.profile, book.category)
-    all_held, is_through = holds_all(book), _through(book)
+    is_through, held_of_scene = _through(book), cache(partial(holds_all, book))
+
+    def is_held_back(file: Found) -> bool:
+        return held_of_scene(from_text(file.facts).get("scene") if file.facts else None)
 
     def is_done_with(file: Found, row: tuple[Any, ...] | None) -> bool:
         if row is None or row[0] != row_key(settings, file):
-            return row is None and all_held
+            return row is None and is_held_back(file)
         _, source_id, status, attempts = row
         if status in {"failed", "pending"}:
-            return book.is_used_up(status, attempts) or (status == "pending" and all_held)
+            return book.is_used_up(status, attempts) or (status == "pending" and is_held_back(file))
         return status != "accepted" or is_through(source_id)
 
     return [file.name for file, row in zip(found, known, strict=True) if not is_done_with(file, row)]
@@ -97,14 +102,12 @@ def _through(book: Book) -> Callable[[str], bool]:
 
     def is_through(source_id: str) -> bool:
         return book.keys.layers_key(source_id) in given_up or all(
-            is_slot_through(slot) for slot in book.keys.slots(source_id)
+            is_try_through(one) for slot in book.keys.slots(source_id) for one in book.tries_of(slot)
         )
 
-    def is_slot_through(slot: Slot) -> bool:
-        if slot.verdict_key in settled:
-            *_, last = book.tries_of(slot)
-            return last.number == slot.number or is_slot_through(last)
-        return not given_up.isdisjoint((slot.edit_key, slot.pair_key)) or is_held(book, slot)
+    def is_try_through(slot: Slot) -> bool:
+        ended = slot.verdict_key in settled or not given_up.isdisjoint((slot.edit_key, slot.pair_key))
+        return ended or is_held(book, slot)
 
     return is_through
 
@@ -129,7 +132,7 @@ def _settled(book: Book) -> set[str]:
 
 def _holding(book: Book, verdicts: Rows, of_pairs: Iterable[str]) -> set[str]:
     """The keys of the verdicts that hold, by some columns of their pairs."""
-    pairs = book.pairs.table.select(*of_pairs, pair_key="key")
+    pairs = book.pairs.table.select(*of_pairs, "rewritten_ch", "rewritten_en", pair_key="key")
     texts = book.edits.table.select("instruction_ch", "instruction_en", edit_key="key")
     table = verdicts.table.join(pairs, on="pair_key", how="left").join(texts, on="edit_key", how="left")
     rows = (decode(row) for batch in batches(table) for row in batch.iter_rows(named=True))

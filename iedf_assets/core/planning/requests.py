@@ -7,15 +7,19 @@ from pathlib import Path
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs.finishing import PairRequest
+from iedf_assets.core.pairs.source_type import source_type
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
-from iedf_assets.core.planning.drawing import drawn_for, seed_of, subject_of
+from iedf_assets.core.planning.called import called
+from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
+from iedf_assets.core.planning.references import has_lost_reference, reference_of
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, seed_from
+from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, reads_text, seed_from
 
 
 def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
@@ -44,6 +48,7 @@ def layer_requests(book: Book, photos: dict[str, str]) -> list[LayerRequest]:
                 level=level,
                 max_area=largest_area(book.category),
                 seed=seed_from("layers", book.profile.seed, source.source_id),
+                reads=reads_text(book.category),
                 output=str(folder),
                 row={
                     "key": key,
@@ -63,17 +68,27 @@ def plan_edits(book: Book) -> list[Row]:
     A row that is there already is taken as it is; the others have status `planned`, or `rejected` with the
     reason why no such edit can be made of this photo.
     """
-    rows = []
+    rows, names = [], book.names()
     for source in book.worked_on:
         layers = book.layers_row(source.source_id) if book.needs_layers() else _nothing_of(source)
         if layers is None or layers["status"] not in {"done", "filtered"}:
             continue
         if layers["status"] == "filtered" and not book.edits_whole_pictures:
             continue
-        for slot in book.slots_of([source]):
-            known = book.edits.get(slot.edit_key)
-            rows.append(known if known and known["recipe"] else _planned(book, slot, layers))
+        slots = [(slot, _planned_already(book, slot)) for slot in book.slots_of([source])]
+        if source.path in names and any(known is None for _, known in slots):
+            try:
+                layers = called(book, layers, names[source.path])
+            except StorageError:  # its layers have gone meanwhile; the next run makes them again
+                continue
+        rows += [known or _planned(book, slot, layers) for slot, known in slots]
     return rows
+
+
+def _planned_already(book: Book, slot: Slot) -> Row | None:
+    """The row of a slot, where it is planned and nothing that its recipe shows is lost."""
+    known = book.edits.get(slot.edit_key)
+    return known if known and known["recipe"] and not has_lost_reference(book, known) else None
 
 
 def _nothing_of(source: Source) -> Row:
@@ -95,6 +110,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
         subtype = SUBTYPES[row["subtype"]]
         layers = book.layers.get(row["layers_key"], {})
         size = layers.get("width", 0), layers.get("height", 0)
+        shown = reference_of(book, row["recipe"])
         requests.append(
             EditRequest(
                 key=row["key"],
@@ -116,7 +132,8 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                     "backend": book.category.workers.edit.backend,
                     "attempts": attempts_of(row),
                 },
-                inputs=_inputs(book, row),
+                inputs=_inputs(book, row) | (_checksums(book, "image_layers", shown.layers) if shown else {}),
+                reference=shown.told(photos, book) if shown else None,
             )
         )
     return requests[: book.allowance.edits_left]
@@ -149,7 +166,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "layers_key": slot.layers_key,
         "task": slot.subtype.task,
         "subtype": slot.subtype.name,
-        "scene": book.category.scene,
+        "scene": slot.scene,
         "variant": slot.variant,
         "attempts": 0,
     }
@@ -160,7 +177,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         return {**row, "status": "rejected", "reason": drawn.reason, "detail": drawn.detail, "recipe": None}
     # The words are no part of what an edit is: it keeps its number when it is asked for otherwise.
     identity = edit_id(slot.source_id, drawn, book.category.workers.edit.identity())
-    seed = seed_of(book, slot, slot.number)
+    seed = words_seed(book, slot)
     size, subject = (layers["width"], layers["height"]), subject_of(slot, one) if one else {}
     drawn = instructions.phrased(drawn, seed, book.category.plain_share, subject, layers["objects"], size)
     chinese, english = instructions.write(drawn, subject, *size, seed)
@@ -214,6 +231,9 @@ def _pair_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: st
             "attempts": attempts_of(known),
         },
         inputs=_inputs(book, edit) | _checksums(book, "edited_images", edit),
+        source_type=source_type(slot.subtype, layers.get("backend"), edit["backend"])
+        if encoding.digital_source_type
+        else None,
     )
 
 

@@ -4,11 +4,11 @@ What a row of each stage depends on (`core.keys` makes a hash of it):
 
 | stage | depends on |
 |---|---|
-| source_images | the file's content, the sources' and the filters' settings, `max_megapixels` |
+| source_images | the file's content, its facts, the sources' and the filters' settings, `max_megapixels` |
 | image_layers | the photo, what the planned edits need of it, the layered worker, `max_megapixels` |
-| edited_images | the layers, the seed, the recipe's limits, scene and variant, the edit worker |
+| edited_images | layers, objects' names, the seed, the recipe's limits, scene and variant, the edit worker |
 | edit_pairs | the edit, the encoding |
-| dataset | the pair, the thresholds, reviews |
+| dataset | the pair, the thresholds, a scene among the facts, reviews |
 
 and on the stage's own version.
 """
@@ -25,11 +25,11 @@ from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.holding import holds_all, is_held
 from iedf_assets.core.planning.pending import is_finished
 from iedf_assets.core.publishing.numbering import OVER_QUOTA
-from iedf_assets.core.sources.ingest import row_key
-from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.ingest import is_same_file, row_key
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, needed_level, sources_settings
-from iedf_assets.core.storage.manifests import Rows
+from iedf_assets.core.storage.manifests import Rows, collected
 from iedf_assets.core.storage.naming import STAGED
 from iedf_assets.core.storage.space import mean_size
 
@@ -89,6 +89,8 @@ def standings(book: Book, found: Iterable[Found]) -> list[Standing]:
     an edit that turns out unplannable is one row less in the stages after it.
     """
     files, book = list(found), book.standing()
+    # What follows from facts that have changed since is told by what they are now.
+    book = book.with_rows("source_images", _retold(book.sources, files))
     sources = _sources(book, files)
     # Under other settings the same file most likely comes to the same end.
     same = {file.name for file in files if _is_same(book, file)}
@@ -129,6 +131,14 @@ def estimate(standing: Standing, tables: Iterable[Rows], threads: int) -> Estima
     )
 
 
+def _retold(sources: Rows, files: Iterable[Found]) -> Rows:
+    """Rows of source_images with what people say of the photos now."""
+    told = {file.name: file.facts for file in files}
+    paths = collected(sources.table.select("path"))["path"]
+    facts = pl.LazyFrame({"facts": [told.get(path) for path in paths]}, schema={"facts": pl.String})
+    return Rows(pl.concat([sources.table.drop("facts"), facts], how="horizontal"), "source_images")
+
+
 def _is_same(book: Book, file: Found) -> bool:
     """Whether a file is the one that its row tells of."""
     row = book.sources.get(file.name)
@@ -146,9 +156,11 @@ def _sources(book: Book, files: list[Found]) -> Standing:
             standing.pending += 1
         elif row["key"] == row_key(settings, file):
             _count(book, standing, row, "accepted")
+        elif is_same_file(row["key"], row_key(settings, file)):
+            standing.stale["its facts changed: nothing of the photo is read again"] += 1
         else:
             same = _is_same(book, file)
-            why = "filters, sources or max_megapixels changed" if same else "the file changed"
+            why = "filters, sources, limits.use or max_megapixels changed" if same else "the file changed"
             standing.stale[why] += 1
     gone = book.sources.keys() - {file.name for file in files}
     if gone:
@@ -244,7 +256,9 @@ def _why_edit(older: list[Row], slot: Slot) -> str | None:
         return None
     if slot.layers_key not in made:
         return "its layers changed"
-    return "the recipe's limits, seed, scene, the edit worker or the stage's version changed"
+    return (
+        "names of objects, the recipe's limits, seed, scene, the edit worker or the stage's version changed"
+    )
 
 
 def _why_pair(older: list[Row], slot: Slot) -> str | None:
@@ -259,7 +273,7 @@ def _why_unfinished(book: Book, row: Row, slot: Slot) -> str:
         return "there is room under its quota"
     if row["key"] != slot.verdict_key:
         same = row["pair_key"] == slot.pair_key
-        return "the thresholds or the stage's version changed" if same else "its pair changed"
+        return "the scene, the thresholds or the stage's version changed" if same else "its pair changed"
     if row["review"] != book.reviews.get(row["edit_id"]):
         return "a person's review changed"
     return "files of the sample are missing"

@@ -3,7 +3,7 @@
 Whether a changed edit comes out as it was is not known before it is made, so it counts as one that leaves.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import polars as pl
@@ -11,7 +11,8 @@ import polars as pl
 from iedf_assets.core.errors import MassWithdrawalError
 from iedf_assets.core.judging.verdicts import verdict
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.rights import from_text, held_back
 from iedf_assets.core.storage.keys import Slot
 
 # Of fewer published samples any share may go: somebody is trying things out.
@@ -47,7 +48,9 @@ def require_few_withdrawals(book: Book, found: Iterable[Found]) -> None:
 
 def withdrawals(book: Book, found: Iterable[Found]) -> Withdrawals:
     """What a run would take away: samples whose photo, slot or edit is another, or that pass no more."""
-    there = {file.name for file in found}
+    there = {file.name: file.facts for file in found}
+    for path in _not_licensed(book, there):
+        del there[path]
     staying = (source.source_id for source in book.editable if source.path in there)
     slots = {slot.name: slot for source_id in staying for slot in book.keys.tries(source_id)}
     published = book.verdicts.where(pl.col("status") == "published")
@@ -60,6 +63,13 @@ def withdrawals(book: Book, found: Iterable[Found]) -> Withdrawals:
         elif slot.verdict_key != key and slot.pair_key == pair_key:
             judged_anew.append(slot)
     return Withdrawals(leaving + sum(_failing(book, judged_anew)), len(published))
+
+
+def _not_licensed(book: Book, facts: Mapping[str, str | None]) -> list[str]:
+    """The paths of the accepted photos that may not be used, by what people say of them now."""
+    accepted = book.sources.where(pl.col("status") == "accepted").pick("path", "rights")
+    photos = ((path, from_text(facts[path]), rights) for path, rights in accepted if path in facts)
+    return [path for path, _ in held_back(photos, book.profile.limits)]
 
 
 def _failing(book: Book, slots: list[Slot]) -> Iterator[bool]:

@@ -8,6 +8,8 @@ from iedf_assets.core.profile.fields import Plugin, Positive, Strict
 
 # Raised when a question changes: what was answered before is asked again.
 QUESTIONS_VERSION = 1
+# Reward models of other packages, which rate and say nothing else.
+REWARDS = ("editscore", "editreward")
 
 
 class Asked(Strict):
@@ -49,6 +51,36 @@ class Asked(Strict):
     def identity(self) -> list[Any]:
         """What of it changes an answer; empty where nobody else is asked."""
         return [self.by, self.model, QUESTIONS_VERSION] if self.elsewhere else []
+
+
+class Judge(Asked):
+    """What rates edits.
+
+    Attributes:
+        by: as there; `editscore` and `editreward` are reward models, loaded into this process.
+        model: of `editscore` the local folder of the vision model that it adapts, of `editreward` the
+            package's own configuration file.
+        adapter: of `editscore` the local folder of its LoRA, of `editreward` its checkpoint.
+        rewrite: what an edit rated below 4 did is asked for in words, which take the instruction's place
+            where the judge, asked again, finds them followed.
+    """
+
+    by: Literal["none", "own", "endpoint", "editscore", "editreward"] | Plugin = "none"
+    adapter: Annotated[str, Field(min_length=1)] | None = None
+    rewrite: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_loaded(self) -> Self:
+        if self.by in REWARDS and not (self.model and self.adapter):
+            raise ValueError(f"by: {self.by} needs model and adapter, which lie in local folders")
+        if self.rewrite and (not self.elsewhere or self.by in REWARDS):
+            raise ValueError("rewrite needs a judge that writes: an endpoint, or a plugin")
+        return self
+
+    def identity(self) -> list[Any]:
+        """As there; with what it was adapted by, and whether it writes."""
+        more = [self.adapter] if self.adapter else []
+        return [*super().identity(), *more, *(["rewrite"] if self.rewrite else [])]
 
 
 class Namer(Asked):

@@ -40,7 +40,12 @@ _FIELDS = {
     "contrast": {"percent"},
     "brightness": {"percent"},
     "color_tone": {"percent"},
+    "replace": {"given"},
+    "replace_text": {"lettering"},
+    "remove_text": {"lettering"},
 }
+# Their kinds are what is to be written, in whatever letters.
+_QUOTING = ("write", "replace_text")
 # Subtypes whose kinds share phrases: a direction or a number in the text tells them apart.
 _SHARING = ("move", "scale")
 _FIELD = re.compile(r"\{(\w*)\}")
@@ -65,11 +70,16 @@ class Texts(_Strict):
 
 
 class Kind(_Strict):
-    """How a kind of edit is asked for: exactly, plainly, or in both ways."""
+    """How a kind of edit is asked for: exactly, plainly, or in both ways.
+
+    Attributes:
+        optional: drawn only where a profile's `kinds` names it.
+    """
 
     en: tuple[str, ...] = ()
     ch: tuple[str, ...] = ()
     plain: Texts | None = None
+    optional: bool = False
 
     @model_validator(mode="after")
     def _both(self) -> Self:
@@ -94,9 +104,19 @@ class Entry(_Strict):
     kinds: dict[str, Kind] = Field(min_length=1)
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        """The kinds that are drawn where none is named."""
+        return tuple(name for name, kind in self.kinds.items() if not kind.optional)
+
+    @property
     def has_plain(self) -> bool:
         """Whether any of its kinds can be asked for plainly."""
         return any(kind.plain for kind in self.kinds.values())
+
+    @property
+    def names_object(self) -> bool:
+        """Whether its phrases name the object; they all do, or none does."""
+        return any("{it}" in phrase for kind in self.kinds for phrase in self.phrases(kind, "en"))
 
     def phrases(self, kind: str, language: Language, phrasing: Phrasing = "exact") -> tuple[str, ...]:
         """Every phrase of a kind, the exact ones in every frame; none where there is no such way."""
@@ -230,9 +250,9 @@ def _faults(whole: Bank, name: str) -> Iterator[str]:
             yield f"{place} has a field that it cannot have: {', '.join(sorted(fields - known))}"
         if _FIELD.sub("", phrase).count("{") + _FIELD.sub("", phrase).count("}"):
             yield f"{place} has a brace that stands alone"
-        if language == "en" and _CHINESE.search(phrase) and name != "write":
+        if language == "en" and _CHINESE.search(phrase) and name not in _QUOTING:
             yield f"{place} is not English"
-        if language == "ch" and not _CHINESE.search(phrase):
+        if language == "ch" and not _CHINESE.search(phrase) and "{given}" not in phrase:
             yield f"{place} is not Chinese"
         if level and not fields & {*words, *_NUMBERS}:
             yield f"{place} does not say how much"

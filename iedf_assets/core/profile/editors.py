@@ -23,8 +23,10 @@ class Editor:
         references: how many pictures it takes in all.
         mask: whether it is told where to paint.
         languages: of instructions.
+        writes: languages in which it is said to write text into pictures.
         licence, commercial: of the weights.
         batches: whether edits of one size are denoised together rightly.
+        repeats: whether several seeds of one edit are.
         sees: whether its text encoder can be asked about pictures: names and ratings.
         known: whether it has a row of its own.
     """
@@ -38,36 +40,40 @@ class Editor:
     references: int = 1
     mask: bool = False
     languages: str = "en, zh"
+    writes: str = "en, zh"
     licence: str = "Apache-2.0"
     commercial: Commercial = "yes"
     batches: bool = False
+    repeats: bool = False
     sees: bool = False
     known: bool = True
 
 
-_FLUX = {"licence": "FLUX non-commercial", "commercial": "no", "languages": "en"}
-_KLEIN = {"licence": "4B: Apache-2.0, 9B: FLUX non-commercial", "commercial": "4B only", "languages": "en"}
+_FLUX = {"licence": "FLUX non-commercial", "commercial": "no", "languages": "en", "writes": "en"}
+_KLEIN = {"licence": "4B: Apache-2.0, 9B: FLUX non-commercial", "commercial": "4B only", "languages": "en",
+          "writes": "en", "repeats": True}  # fmt: skip
 _QWEN = {"guided_by": "true_cfg_scale", "sees": True}
 
 EDITORS = (
     Editor("QwenImageEditPipeline", "Qwen-Image-Edit", batches=True, **_QWEN),  # type: ignore[arg-type]
     Editor("QwenImageEditPlusPipeline", "Qwen-Image-Edit-2509 and -2511, FireRed-Image-Edit",
-           references=3, **_QWEN),  # type: ignore[arg-type]
+           references=3, repeats=True, **_QWEN),  # type: ignore[arg-type]
     Editor("QwenImageEditInpaintPipeline", "Qwen-Image-Edit saved as inpainting", mask=True, batches=True,
            **_QWEN),  # type: ignore[arg-type]
     Editor("QwenImage21Pipeline", "Qwen-Image-2.1", guidance=1.0, guided_by="true_cfg_scale", references=10,
-           licence="Qwen Research", commercial="no"),
+           repeats=True, licence="Qwen Research", commercial="no"),
     Editor("FluxKontextPipeline", "FLUX.1 Kontext dev", "kontext", 28, 2.5, "guidance_scale",
-           **_FLUX),  # type: ignore[arg-type]
+           repeats=True, **_FLUX),  # type: ignore[arg-type]
     Editor("FluxKontextInpaintPipeline", "FLUX.1 Kontext dev saved as inpainting", "kontext", 28, 2.5,
-           "guidance_scale", 2, mask=True, **_FLUX),  # type: ignore[arg-type]
+           "guidance_scale", 2, mask=True, repeats=True, **_FLUX),  # type: ignore[arg-type]
     Editor("Flux2KleinPipeline", "FLUX.2 klein", "at_most", 4, 4.0, "guidance_scale", 4,
            **_KLEIN),  # type: ignore[arg-type]
     Editor("Flux2KleinInpaintPipeline", "FLUX.2 klein saved as inpainting", "at_most", 4, 4.0,
            "guidance_scale", 2, mask=True, **_KLEIN),  # type: ignore[arg-type]
     Editor("Flux2Pipeline", "FLUX.2 dev", "at_most", 50, 4.0, "guidance_scale", 10,
            **_FLUX),  # type: ignore[arg-type]
-    Editor("LongCatImageEditPipeline", "LongCat-Image-Edit", "ceil16", 50, 4.5, "guidance_scale"),
+    Editor("LongCatImageEditPipeline", "LongCat-Image-Edit", "ceil16", 50, 4.5, "guidance_scale",
+           repeats=True),
 )  # fmt: skip
 _BY_CLASS = {editor.class_name: editor for editor in EDITORS}
 # Classes that split pictures; a successor says so in its name.

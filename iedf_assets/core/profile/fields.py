@@ -13,6 +13,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 # What comes in by an entry point of a package in the environment where it runs, see docs/plugins.md.
 Plugin = Annotated[str, Field(pattern=r"^plugin:[A-Za-z0-9_.-]{1,64}$")]
+# A folder of samples below task and subtype.
+SCENE = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 # libyaml's parser, where PyYAML was built with it: ten times as fast, and the same values and lines.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # In a docstring: names, a colon and a text, whose further lines are indented more.
@@ -47,3 +49,8 @@ class Strict(BaseModel):
 def absolute(path: Path) -> Path:
     """A path of a profile, which starts at the project's folder unless it is absolute."""
     return (PROJECT_ROOT / path.expanduser()).absolute()
+
+
+def is_scene(name: str) -> bool:
+    """Whether a folder of samples may have a name."""
+    return re.fullmatch(SCENE, name, re.ASCII) is not None and not name.endswith("\n")

@@ -1,8 +1,8 @@
 """The profile as a whole: everything a run depends on. Unknown keys are errors.
 
-A category may have `tries`, `plain_share`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` of
-its own; when the profile is loaded these are merged, so that every `Category` carries its own complete
-settings.
+A category may have `tries`, `choose`, `plain_share`, `filters`, `recipes`, `workers`, `encoding` and
+`thresholds` of its own; when the profile is loaded these are merged, so that every `Category` carries its own
+complete settings.
 """
 
 import re
@@ -10,23 +10,24 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.exports import Export
-from iedf_assets.core.profile.fields import Positive, Share, Strict, absolute
+from iedf_assets.core.profile.fields import SCENE, Positive, Share, Strict, absolute
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
-from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Task
+from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Subtype, Task
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.profile.workers import Workers
 
 Tries = Annotated[int, Field(ge=1, le=20)]
+Choose = Literal["first", "best"]
 PLAIN_SHARE = 0.5
 # What a category may set for itself; the rest of such a section comes from the profile.
-OVERRIDABLE = ("tries", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
+OVERRIDABLE = ("tries", "choose", "plain_share", "filters", "recipes", "workers", "encoding", "thresholds")
 
 
 # What the UI reads as several partitions, or as a pattern, where it asks for some.
@@ -61,19 +62,26 @@ class Category(Strict):
         subtypes: how many edits of each subtype a source gets.
         scene: the folder below task and subtype that samples go to.
         tries: how many tries each of its edits has; by default the profile's.
+        choose: which of them is published; by default the profile's.
         plain_share: of its edits that are asked for plainly; by default the profile's.
     """
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    scene: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "mixed"
+    scene: Annotated[str, Field(pattern=SCENE)] = "mixed"
     tries: Tries = 1
+    choose: Choose = "first"
     plain_share: Share = PLAIN_SHARE
     filters: Filters = Filters()
     recipes: Recipes = Recipes()
     workers: Workers = Workers()
     encoding: Encoding = Encoding()
     thresholds: Thresholds = Thresholds()
+
+    def keeps_best(self, subtype: Subtype) -> bool:
+        """Whether all tries of an edit are made, and the best of them is published."""
+        drawn = self.workers.edit.follows_words and not subtype.is_computed
+        return self.choose == "best" and self.tries > 1 and drawn
 
     @model_validator(mode="after")
     def _complete_subtypes(self) -> Self:
@@ -113,11 +121,14 @@ class Profile(Strict):
             `waves.wave_size`.
         threads: of the stages that run in the orchestrator; 0 means one per CPU core.
         max_attempts: how often a failing row is tried before it is parked.
-        tries: how many tries an edit has to pass the judge; the first that passes is published.
+        tries: how many tries an edit has to pass the judge.
+        choose: `first`: the next try is made when one is turned down; `best`: of what a model draws all tries
+            are made, by other seeds of one recipe, and the best of those that pass is published.
         exports: made as assets of their own, downstream of the index; see `profile.exports.Export`.
         plain_share: of the edits that can be asked for exactly and plainly, those that are so plainly.
-        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `plain_share`,
-            `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or in whole.
+        categories: folder under `paths.data` → what happens to its photos; may set `tries`, `choose`,
+            `plain_share`, `filters`, `recipes`, `workers`, `encoding` and `thresholds` for itself, in part or
+            in whole.
     """
 
     seed: int = 20260101
@@ -126,6 +137,7 @@ class Profile(Strict):
     threads: Annotated[int, Field(ge=0)] = 0
     max_attempts: Annotated[int, Field(ge=1)] = 3
     tries: Tries = 1
+    choose: Choose = "first"
     plain_share: Share = PLAIN_SHARE
     paths: Paths = Paths()
     limits: Limits = Limits()

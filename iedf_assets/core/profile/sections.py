@@ -1,7 +1,7 @@
 """The sections of a profile that stand alone: folders, limits, reading, filters, encoding."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -29,7 +29,7 @@ class Paths(Strict):
 
 
 class Limits(Strict):
-    """How much the outputs may come to in all, over every category and run; see `core.planning.limits`.
+    """How much the outputs may come to in all, over every category and run; and of which photos they may be.
 
     Attributes:
         quotas: published samples by task, or by `task/scene`.
@@ -37,12 +37,17 @@ class Limits(Strict):
         gpu_hours: spent by the two model stages; null for no limit.
         max_withdrawn_share: a run that would take away more than this share of a category's published
             samples, of at least twenty, stops and does nothing.
+        use: what the dataset is for: photos whose licence does not allow it, or is not known, are left out as
+            `not_licensed`; `any` asks for no licence. docs/facts.md has the table of licences.
+        licences: what further licences allow, by the text that names them.
     """
 
     quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     max_edits: Annotated[int, Field(ge=0)] | None = None
     gpu_hours: Annotated[float, Field(ge=0)] | None = None
     max_withdrawn_share: Share = 0.2
+    use: Literal["any", "research", "commercial"] = "any"
+    licences: dict[str, Literal["research", "commercial"]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_tasks(self) -> Self:
@@ -112,8 +117,15 @@ class Encoding(Strict):
         jpeg_quality: of source and result alike, 4:4:4.
         margin: by how much an edit may reach beyond its mask, as a share of the picture's short side.
         feather: width of the soft rim of that margin, as a share of it.
+        digital_source_type: whether results say in their XMP that software edited them, and by what means, in
+            IPTC's words; their pixels stay the same, their files do not.
     """
 
     jpeg_quality: Annotated[int, Field(ge=75, le=100)] = 95
     margin: Share = 0.015
     feather: Share = 0.6
+    digital_source_type: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """What of it changes a pair; what is not asked for is as if it could not be."""
+        return self.model_dump(exclude=None if self.digital_source_type else {"digital_source_type"})

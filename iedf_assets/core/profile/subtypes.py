@@ -10,7 +10,7 @@
 | background | consistency_edit | mask | the background | all but the subject | none | object |
 | physical | structural_edit | mask | the object | the object + 4 margins | none | none |
 | replace, add | semantic_edit | mask | the object | the object + 4 margins | none | none |
-| write | text_edit | mask | the object | the object + margin | none | none |
+| write, replace_text, remove_text | text_edit | mask | the object | the object + margin | none | none |
 | portrait | portrait_attribute | mask | the subject | the subject + 4 margins | none | none |
 | new_scene, pose, viewpoint | consistency_edit | none | everything | everything | none | none |
 | restyle | style_edit | none | everything | everything | none | none |
@@ -24,7 +24,7 @@ finished. Which of the checks `object`, `remainder` and `place` judge a mask is 
 background's is judged by its complement.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -54,6 +54,8 @@ class Subtype:
         needs_model: whether the classical backend cannot do it.
         spread: how many margins the edit may reach beyond its mask: a new thing has another outline.
         mask_checks: which checks tell whether the mask, or its complement, is one whole object.
+        writes: whether it puts text into the picture.
+        reads: whether it takes a text that the object bears.
     """
 
     name: str
@@ -66,6 +68,13 @@ class Subtype:
     needs_model: bool = False
     spread: float = 1.0
     mask_checks: tuple[MaskCheck, ...] = ()
+    writes: bool = False
+    reads: bool = False
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether it is worked out from layers or by a function, whatever the backend: no model draws it."""
+        return self.relocates or self.tier == "stated"
 
 
 def _relocating(name: str) -> Subtype:
@@ -84,6 +93,11 @@ def _toning(name: str, task: Task, mask_of: Literal["object", "background"]) -> 
 def _drawn(name: str, task: Task, spread: float = 4.0) -> Subtype:
     """What a model draws in and around an object."""
     return Subtype(name, task, "mask", "object", "composited", needs_model=True, spread=spread)
+
+
+def _lettered(name: str, *, writes: bool = False, reads: bool = False) -> Subtype:
+    """What a model does to the text on an object."""
+    return replace(_drawn(name, "text_edit", spread=1.0), writes=writes, reads=reads)
 
 
 def _whole(name: str, task: Task) -> Subtype:
@@ -110,7 +124,9 @@ SUBTYPES = {
         _drawn("physical", "structural_edit"),
         _drawn("replace", "semantic_edit"),
         _drawn("add", "semantic_edit"),
-        _drawn("write", "text_edit", spread=1.0),
+        _lettered("write", writes=True),
+        _lettered("replace_text", writes=True, reads=True),
+        _lettered("remove_text", reads=True),
         _drawn("portrait", "portrait_attribute"),
         _whole("new_scene", "consistency_edit"),
         _whole("pose", "consistency_edit"),
@@ -260,6 +276,8 @@ class Recipes(Strict):
     replace: Kinds = Kinds()
     add: Kinds = Kinds()
     write: Kinds = Kinds()
+    replace_text: Kinds = Kinds()
+    remove_text: Kinds = Kinds()
     portrait: Kinds = Kinds()
     new_scene: Kinds = Kinds()
     pose: Kinds = Kinds()

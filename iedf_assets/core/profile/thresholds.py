@@ -20,6 +20,7 @@ LATER = (
     "max_overlap",
     "max_lift",
     "max_detached_borders",
+    "min_lettering",
 )
 
 
@@ -89,6 +90,7 @@ class Thresholds(Strict):
             registered, shares of the diagonal and of the size.
         max_upscaling: pixels of the pair per pixel of the model's canvas.
         min_judge_instruction, min_judge_preservation: of the judge's ratings, 1 to 5.
+        min_lettering: likeness of the text that the judge reads to what was to be written.
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
@@ -122,6 +124,7 @@ class Thresholds(Strict):
     max_upscaling: Annotated[float, Field(ge=1)] = 1.25
     min_judge_instruction: Annotated[int, Field(ge=1, le=5)] = 4
     min_judge_preservation: Annotated[int, Field(ge=1, le=5)] = 4
+    min_lettering: Share | None = 0.9
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0

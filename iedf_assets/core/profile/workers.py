@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.plugins import PREFIX
-from iedf_assets.core.profile.asked import Asked, Namer
+from iedf_assets.core.profile.asked import Judge, Namer
 from iedf_assets.core.profile.checkpoints import (
     OLDER_NAME,
     PIPELINES,
@@ -17,7 +17,7 @@ from iedf_assets.core.profile.checkpoints import (
     identity,
     network_settings,
 )
-from iedf_assets.core.profile.editors import editor_of
+from iedf_assets.core.profile.editors import Editor, editor_of
 from iedf_assets.core.profile.fields import Plugin, Positive, Strict, absolute
 
 # Keys of older profiles, and what took their place.
@@ -252,6 +252,27 @@ class Worker(Strict):
         """How many GPUs work on one item."""
         return max((group.count(",") + 1 for group in self.devices), default=1)
 
+    @property
+    def editor(self) -> Editor | None:
+        """What is known of the class of its pipeline; None where nobody here knows the class.
+
+        Raises:
+            WorkerError: `model_dir` has no index.
+        """
+        if not self.runs_pipeline or self.model_dir is None:
+            return None
+        return editor_of(class_of(absolute(self.model_dir)))
+
+    @property
+    def takes_references(self) -> bool:
+        """Whether its model can be shown an object beside the photo; services are sent photos alone.
+
+        Raises:
+            WorkerError: `model_dir` has no index.
+        """
+        editor = self.editor if self.launcher != "service" else None
+        return editor is not None and editor.references > 1
+
     def identity(self) -> list[Any]:
         """What of this worker changes its output.
 
@@ -293,7 +314,7 @@ class EditWorker(Worker):
             any backend. What it is to rate is not published unrated.
     """
 
-    judge: Asked = Asked()
+    judge: Judge = Judge()
 
     @property
     def _asks(self) -> dict[str, bool]:

@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.judging.choosing import best_of
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
 from iedf_assets.core.pairs import samples
 from iedf_assets.core.parallel import Report, stream_map, thread_count
@@ -45,6 +46,7 @@ class Candidates:
 
     Attributes:
         name: of the category.
+        keys: of the category's sources.
         slots: of all sources that are in the plan, at their first try.
         edits: rows of edited_images by key.
         pairs: rows of edit_pairs by key.
@@ -56,6 +58,7 @@ class Candidates:
     profile: Profile
     layout: Layout
     name: str
+    keys: Keys
     slots: Iterable[Slot]
     edits: Mapping[str, Row]
     pairs: Mapping[str, Row]
@@ -74,11 +77,6 @@ class Candidates:
             return self.previous
         numbers = range(1, self.category.tries + 1)
         return self.previous.only(name_of_try(slot, number) for slot in self.open_slots for number in numbers)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The keys of the slots and of their later tries."""
-        return Keys(self.profile, self.category)
 
     @cached_property
     def reviews(self) -> dict[str, str]:
@@ -134,8 +132,7 @@ def holds(
     if row["pair_key"] and row["review"] != reviews.get(row["edit_id"]):
         return False
     if row["status"] == "published":
-        chinese, english = (edit.get(f"instruction_{one}") if edit else None for one in ("ch", "en"))
-        texts = (chinese, english) if chinese and english else None
+        texts = samples.texts_of(edit, pair) if edit else None
         return samples.is_complete(layout, SampleKey.parse(row["sample_key"]), pair, texts)
     return bool(row["status"] == "rejected")
 
@@ -143,7 +140,8 @@ def holds(
 def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     """The rows that are judged now or are new, by slot, and those that stay what they were.
 
-    When a try is turned down its slot goes on to the next one, which may be made already.
+    When a try is turned down its slot goes on to the next one, which may be made already. Where the best of
+    all is kept, the others that pass are turned down for it.
     """
     picked = candidates.previous.pick("slot", "status", "reason")
     known = {name: is_turned_down(status, reason) for name, status, reason in picked}
@@ -152,6 +150,8 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
     kept: list[str] = []
     for first in candidates.slots:
         is_open = candidates.open_slots is None or first.name in candidates.open_slots
+        keeps_best = candidates.keys.keeps_best(first)
+        tries: dict[str, Row] = {}
         slot: Slot | None = first
         while slot is not None:
             row = _row(candidates, slot, is_open=is_open, is_known=slot.name in known)
@@ -159,9 +159,10 @@ def sort_out(candidates: Candidates) -> tuple[dict[str, Row], Rows]:
                 kept.append(slot.name)
                 goes_on = known[slot.name]
             else:
-                judged[slot.name] = row
+                tries[slot.name] = row
                 goes_on = is_turned_down(row["status"], row["reason"])
-            slot = candidates.keys.next_try(slot) if goes_on else None
+            slot = candidates.keys.next_try(slot) if goes_on or keeps_best else None
+        judged |= best_of(tries, candidates.pairs) if keeps_best else tries
     return judged, candidates.previous.only(kept)
 
 
@@ -171,7 +172,7 @@ def _row(candidates: Candidates, slot: Slot, *, is_open: bool, is_known: bool) -
         before = candidates.before.get(slot.name)
         row = judge(candidates, slot, before)
         return None if row is before else row
-    return None if is_known else row_of(slot, candidates.category, status="pending")
+    return None if is_known else row_of(slot, status="pending")
 
 
 def judge(candidates: Candidates, slot: Slot, before: Row | None) -> Row:
@@ -190,12 +191,9 @@ def carry_out(candidates: Candidates, row: Row) -> None:
     """Make the files what a judged row says: published, or kept as a reject."""
     pair, edit = candidates.pairs[row["pair_key"]], candidates.edits[row["edit_key"]]
     layout = candidates.layout
-    files = samples.Pair(
-        layout.staged("edit_pairs", pair["key"]),
-        tuple(pair["files"]),
-        edit["instruction_ch"],
-        edit["instruction_en"],
-    )
+    chinese, english = samples.texts_of(edit, pair) or ("", "")
+    folder = layout.staged("edit_pairs", pair["key"])
+    files = samples.Pair(folder, tuple(pair["files"]), chinese, english)
     if row["status"] == "rejected":
         reasons = {column: row[column] for column in ("reason", "detail", "failed_checks", "review")}
         slot, number = try_of_name(row["slot"])

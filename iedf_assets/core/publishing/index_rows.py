@@ -19,6 +19,7 @@ import polars as pl
 from iedf_assets.core.judging.inspection_cache import known_of, measured_of
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.scoring.masks.mask_scores import MASK_SCORES
+from iedf_assets.core.sources.rights import from_text, rights_of
 from iedf_assets.core.storage.files import replacing
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import write_table
@@ -32,10 +33,13 @@ INDEX_COLUMNS = (
 # What a row of the joined manifests has to tell of a sample.
 INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
            "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
-           "checksums")  # fmt: skip
+           "checksums", "facts", "rights")  # fmt: skip
+# What is known of whose the photo is, and what it shows.
+RIGHTS = ("photo_licence", "photo_author", "photo_copyright", "photo_source")
+PHOTO = (*RIGHTS, "photo_caption")
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with", "measured",
+    "width", "height", "made_with", "measured", *PHOTO,
 )  # fmt: skip
 _NUMBERS = ("width", "height")
 
@@ -56,6 +60,7 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         "result_mask_path": layout.relative(known.result_mask) if known.result_mask else None,
         "made_with": json.loads(row["made_with"]) if row["made_with"] else None,
         "measured": _measured(row),
+        **_of_photo(row),
     }
     values = {
         "sample_id": f"{sample.number:05d}",
@@ -69,6 +74,15 @@ def entry_of(layout: Layout, folder: str, row: Row) -> Row:
         **{role: one_line(row[role]) if row[role] else None for role in ("instruction_ch", "instruction_en")},
     }
     return {column: values[column] if column in values else row[column] for column in INDEX_COLUMNS}
+
+
+def _of_photo(row: Row) -> Row:
+    """What people say of a photo, and its file, under the keys `PHOTO`."""
+    facts = from_text(row["facts"]) or {}
+    told = rights_of(facts, from_text(row["rights"]))
+    caption = facts.get("caption")
+    shows = {language: caption.get(language) for language in ("ch", "en")} if caption else None
+    return {**{f"photo_{key}": value for key, value in told._asdict().items()}, "photo_caption": shows}
 
 
 def _measured(row: Row) -> Row | None:

@@ -12,9 +12,12 @@ from iedf_assets.core.storage.naming import Layout, nfc
 _JOINED = {
     "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
                                    "made_with")),
-    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums")),
-    "source_images": ("source_id", ("source_path",)),
+    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums", "rewritten_ch",
+                                "rewritten_en")),
+    "source_images": ("source_id", ("source_path", "facts", "rights")),
 }  # fmt: skip
+# What stands in the place of what.
+_REWRITTEN = {"instruction_ch": "rewritten_ch", "instruction_en": "rewritten_en"}
 # In so many parts the rows are joined: the other stages' tables are read as often, and a part of them is in
 # memory at a time. Of few rows one part is enough.
 _PARTS, _LEAST_ROWS = 8, 1024
@@ -40,7 +43,7 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
     Args:
         statuses: which rows.
         columns: which columns besides `sample_key`, `edit_id` and `category`: of dataset, and what the
-            other stages say; no others are read.
+            other stages say; no others are read. Instructions are what took their place, where something did.
 
     Raises:
         StorageError: a manifest cannot be read.
@@ -48,6 +51,8 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
     categories, wanted = categories_on_disk(layout), list(columns)
     if not categories:
         return
+    rewritten = {name: other for name, other in _REWRITTEN.items() if name in wanted}
+    wanted += rewritten.values()
     told = {stage: [name for name in known if name in wanted] for stage, (_, known) in _JOINED.items()}
     links = (key for stage, (key, _) in _JOINED.items() if told[stage])
     own = dict.fromkeys((*_ORDER, *links, *(name for name in wanted if name in SCHEMAS["dataset"])))
@@ -67,7 +72,8 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
             others = _of_all(layout, categories, stage).filter(among(column, part[key].drop_nulls()))
             table = collected(others.select("category", *names, **{key: column}))
             part = part.join(table, on=["category", key], how="left", maintain_order="left")
-        yield from part.iter_rows(named=True)
+        said = [pl.coalesce(other, name).alias(name) for name, other in rewritten.items()]
+        yield from part.with_columns(said).drop(rewritten.values()).iter_rows(named=True)
 
 
 def _of_all(layout: Layout, categories: Iterable[str], stage: str) -> pl.LazyFrame:
@@ -77,7 +83,7 @@ def _of_all(layout: Layout, categories: Iterable[str], stage: str) -> pl.LazyFra
         return pl.concat(tables)
     return (
         pl.concat(tables)
-        .select("category", "source_id", "status", source_path="path")
+        .select("category", "source_id", "status", "facts", "rights", source_path="path")
         .sort(pl.col("status") != "accepted", "source_path")
         .unique(subset=["category", "source_id"], keep="first", maintain_order=True)
     )

@@ -5,6 +5,7 @@ What a thumbnail shows follows from its pair's key, so one that is there is righ
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from iedf_assets.core.planning.accounts import accounts_of, survival_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.joined import verdicts_of_all
+from iedf_assets.core.sources.licences import UNKNOWN
+from iedf_assets.core.sources.rights import from_text, rights_of
 from iedf_assets.core.storage.files import write_bytes, write_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout, SampleKey
@@ -33,7 +36,7 @@ _TEXTS = (
     "edit_id", "sample_key", "category", "task", "subtype", "scene", "status", "reason", "detail", "review",
     "tier", "instruction_ch", "instruction_en", "source_path",
 )  # fmt: skip
-_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key")
+_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key", "facts", "rights")
 
 
 def build_report(profile: Profile, layout: Layout, report: Report = silent) -> Path:
@@ -86,7 +89,21 @@ def _data(profile: Profile, layout: Layout, rows: list[Row]) -> dict[str, Any]:
         "limits": _limits(profile, rows),
         "accounts": [account._asdict() for book in books for account in accounts_of(book)],
         "survival": [survival_of(book)._asdict() for book in books],
+        "licences": _licences(rows),
     }
+
+
+def _licences(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """How many published pairs of each category are of photos under which licence."""
+    counts = Counter(
+        (row["category"], rights_of(from_text(row["facts"]), from_text(row["rights"])).licence or UNKNOWN)
+        for row in rows
+        if row["status"] == "published"
+    )
+    return [
+        {"category": category, "licence": licence, "pairs": count}
+        for (category, licence), count in sorted(counts.items())
+    ]
 
 
 def _limits(profile: Profile, rows: Iterable[Row]) -> dict[str, list[tuple[str, str, bool, float]]]:

@@ -257,6 +257,7 @@ function drawAccounts() {
   byId("survival").replaceChildren(table(
     ["category", "found", "accepted", "decomposed", "planned", "tries", "rendered", "finished", "published"], data.survival));
   byId("accounts").replaceChildren(table(["category", "outcome", "task", "reason", "sources"], data.accounts));
+  byId("licences").replaceChildren(table(["category", "licence", "pairs"], data.licences));
 }
 
 const BINS = 40;

@@ -56,7 +56,8 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 `recomposition_thin`, the same for an object whose outline takes as much of the picture as a thin one's; of a
 model's picture `upscaling` (pixels of the pair per pixel of the model's canvas), `raw_shift` and `raw_zoom`
 against the source before it was registered (shares; 1 when no alignment was found); `judge_instruction` and
-`judge_preservation` (1 to 5).
+`judge_preservation` (1 to 5), and `lettering` (0 to 1): how far the text that the judge reads is what was
+asked for.
 
 Pairs of the tier `stated` have no mask: `core.scoring.stated` measures them, and adds
 

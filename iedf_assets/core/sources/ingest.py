@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -14,10 +15,11 @@ from iedf_assets.core.errors import InputsLostError, SourceError
 from iedf_assets.core.parallel import Report, stream_map, thread_count
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.pictures.formats.soundness import require_sound
+from iedf_assets.core.pictures.formats.told_rights import told_rights
 from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.profile.schema import Category, Profile
-from iedf_assets.core.profile.sections import Filters
-from iedf_assets.core.reasons import DUPLICATES, OUT_OF_MEMORY, PASSING
+from iedf_assets.core.profile.sections import Filters, Limits
+from iedf_assets.core.reasons import DUPLICATES, NOT_LICENSED, OUT_OF_MEMORY, PASSING
 from iedf_assets.core.sources.exclusions import Exclusions
 from iedf_assets.core.sources.filters import turned_down
 from iedf_assets.core.sources.fingerprints import (
@@ -27,7 +29,8 @@ from iedf_assets.core.sources.fingerprints import (
     perceptual_hash,
     resolve_duplicates,
 )
-from iedf_assets.core.sources.scan import Found
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.rights import embedded_rights, held_back
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.keys import digest, sources_settings
 from iedf_assets.core.storage.manifests import Rows, among, collected, merged
@@ -40,13 +43,19 @@ _FEW = 4
 
 
 def row_key(settings: str, file: Found) -> str:
-    """The key of a file's row.
+    """The key of a file's row: of the file, and where people say something of it, of that too.
 
     Args:
         settings: what judges it, from `keys.sources_settings`.
         file: as the scan saw it.
     """
-    return digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
+    own = digest(settings, file.name, file.size, file.mtime_ns, file.ctime_ns)
+    return f"{own}+{digest(file.facts)[:16]}" if file.facts else own
+
+
+def is_same_file(one_key: str, other_key: str) -> bool:
+    """Whether two keys of a file's row are of the same file under the same settings, whatever its facts."""
+    return one_key.partition("+")[0] == other_key.partition("+")[0]
 
 
 def require_inputs(
@@ -94,8 +103,8 @@ def ingest(
     """One row of source_images for every file found, in the order of their paths.
 
     Files are read only where no valid row is known; each one read is journalled at once with what it shows
-    by itself. A sound photo is journalled as `pending` with its `source_id`: whether it is a duplicate is
-    told anew every time, over all rows.
+    by itself. A sound photo is journalled as `pending` with its `source_id`: whether it is a duplicate, or
+    may not be used, is told anew every time, over all rows.
 
     Args:
         known: rows of earlier runs, by path.
@@ -108,22 +117,33 @@ def ingest(
     settings = sources_settings(profile, category)
     before = known.beside((file.name for file in found), "key", "status", "source_id", "attempts")
     waiting: list[Found] = []
+    retold: dict[str, Row] = {}
+    left: set[str] = set()
     jobs: list[tuple[Found, Row]] = []
     for file, old in zip(found, before, strict=True):
         key = row_key(settings, file)
         old_key, status, source_id, attempts = old or ("", "", None, None)
-        if old_key == key and _is_final(status, source_id, attempts, profile.max_attempts):
+        same = is_same_file(old_key, key)
+        is_final = same and _is_final(status, source_id, attempts, profile.max_attempts)
+        if is_final and old_key == key:
             continue
-        if selected is None or file.name in selected:
-            tried = attempts or 0 if old_key == key else 0
+        if is_final and (selected is None or file.name in selected):
+            retold[file.name] = {"key": key, "facts": file.facts}
+        elif selected is None or file.name in selected:
+            tried = attempts or 0 if same else 0
             jobs.append((file, {**_base_row(file, key), "attempts": tried}))
         elif old is None:
             waiting.append(file)
+        elif not same:
+            left.add(file.name)
     apart = decoders(profile)
     held = Exclusions.of(profile) if jobs else Exclusions(())
     threads = thread_count(profile.threads)
-    rows: list[Row] = []
+    # Nothing of a photo is read again because of what people say of it.
+    rows = [{**row, **retold[path]} for path, row in known.only(retold).items()]
     with _Journalled(journal) as journalled:
+        for row in rows:
+            journalled.noted(row)
         read = stream_map(
             lambda job: journalled.noted(held.judged(_read(*job, apart, profile, category))),
             jobs,
@@ -137,22 +157,50 @@ def ingest(
     new = (_base_row(file, row_key(settings, file)) for file in waiting)
     gone = known.others(file.name for file in found)
     shown = known.without(gone).overlaid(chain(new, rows))
-    return _with_duplicates(shown, known, profile.sources.near_duplicate_bits)
+    usable = _with_licences(_on_own_merit(shown, left), profile.limits, left)
+    return _with_duplicates(usable, known, profile.sources.near_duplicate_bits)
 
 
-def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
-    """Rows as their files show themselves, and which of them are duplicates of which.
+def _on_own_merit(shown: Rows, left: set[str]) -> pl.LazyFrame:
+    """Rows as their files show themselves, whatever others show and people say.
+
+    Args:
+        left: the paths of those that are to be read again, and keep what was told of them until then.
+    """
+    sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
+    unlicensed = (pl.col("reason") == NOT_LICENSED) & ~among("path", left)
+    passes = sound | pl.col("reason").is_in(DUPLICATES) | unlicensed
+    return shown.table.with_columns(
+        status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
+        **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
+    )
+
+
+def _with_licences(rows: pl.LazyFrame, limits: Limits, left: set[str]) -> pl.LazyFrame:
+    """Rows, those of photos that may not be used as the profile wants to left out."""
+    if limits.use == "any":
+        return rows
+    judged = (pl.col("status") == "accepted") & ~among("path", left)
+    accepted = Rows(rows.filter(judged), "source_images")
+    turned = [(path, "filtered", NOT_LICENSED, detail)
+              for path, detail in held_back(accepted.pick("path", "facts", "rights"), limits)]  # fmt: skip
+    return _turned(rows, turned, ("path", "status", "reason", "detail"))
+
+
+def _turned(rows: pl.LazyFrame, turned: Sequence[tuple[str, ...]], columns: tuple[str, ...]) -> pl.LazyFrame:
+    """Rows, some of them with other values in some columns, the first of which is `path`."""
+    others = pl.DataFrame(turned, schema=dict.fromkeys(columns, pl.String), orient="row")
+    changed = collected(rows.filter(among("path", others["path"]))).update(others, on="path")
+    return merged(rows, changed.sort("path"), "path")
+
+
+def _with_duplicates(own_merit: pl.LazyFrame, before: Rows, bits: int) -> Rows:
+    """Rows, and which of them are duplicates of which.
 
     Args:
         before: the rows of the run before: what was accepted then, with the same content, stays.
         bits: see `resolve_duplicates`.
     """
-    sound = (pl.col("status") == "pending") & pl.col("source_id").is_not_null()
-    passes = sound | pl.col("reason").is_in(DUPLICATES)
-    own_merit = shown.table.with_columns(
-        status=pl.when(passes).then(pl.lit("accepted")).otherwise("status"),
-        **{name: pl.when(~passes).then(name) for name in ("reason", "detail", "duplicate_of")},
-    )
     held = before.where(pl.col("status") == "accepted").table.select("path", held="source_id")
     accepted = own_merit.filter(pl.col("status") == "accepted").select(
         "path", "source_id", "phash", "look",
@@ -162,23 +210,20 @@ def _with_duplicates(shown: Rows, before: Rows, bits: int) -> Rows:
     rows = collected(alike.lazy().join(held, on="path", how="left")).rows()
     stay = {path for path, source_id, *_, held_id in rows if held_id == source_id}
     candidates = [Candidate(*facts) for *facts, _ in rows]
-    turned = pl.DataFrame(
-        [(path, "filtered", *why) for path, why in resolve_duplicates(candidates, stay, bits).items()],
-        schema=dict.fromkeys(("path", "status", "reason", "detail", "duplicate_of"), pl.String),
-        orient="row",
-    )
-    duplicates = collected(own_merit.filter(among("path", turned["path"]))).update(turned, on="path")
-    return Rows(merged(own_merit, duplicates.sort("path"), "path"), "source_images")
+    found = resolve_duplicates(candidates, stay, bits).items()
+    columns = ("path", "status", "reason", "detail", "duplicate_of")
+    turned = _turned(own_merit, [(path, "filtered", *why) for path, why in found], columns)
+    return Rows(turned, "source_images")
 
 
 def _base_row(file: Found, key: str) -> Row:
     empty: dict[str, Any] = dict.fromkeys(
         ("source_id", "reason", "detail", "seconds", "duplicate_of", "width", "height", "original_width",
-         "original_height", "format", "mode", "phash", "look")
+         "original_height", "format", "mode", "phash", "look", "rights")
     )  # fmt: skip
     return {
         "path": file.name, "key": key, "status": "pending", "attempts": 0,
-        "bytes": file.size, "mtime_ns": file.mtime_ns, **empty,
+        "bytes": file.size, "mtime_ns": file.mtime_ns, "facts": file.facts, **empty,
     }  # fmt: skip
 
 
@@ -219,7 +264,7 @@ def shown(asked: list[Any]) -> Row:
         photo = read_photo(
             Path(path), max_pixels=max_pixels, max_megapixels=max_megapixels, look=require_sound
         )
-        return _columns(photo, Filters(**told))
+        return {**_columns(photo, Filters(**told)), "rights": embedded_rights(told_rights(Path(path)))}
     except MemoryError as error:
         raise SourceError(OUT_OF_MEMORY, "not enough memory to look at it") from error
 

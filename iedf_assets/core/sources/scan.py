@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.sections import Sources
 from iedf_assets.core.reasons import HIDDEN, SYMLINK_OUTSIDE, UNREADABLE
+from iedf_assets.core.sources.beside import Told, told_of
+from iedf_assets.core.sources.found import Found, Problem
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import Layout, nfc
 
-Problem = tuple[str, str]
 # What galleries, disks and systems keep beside photos, in lower case.
 _PROGRAMS_OWN = frozenset(
     {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
@@ -26,44 +27,36 @@ _PROGRAMS_OWN = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One file below a category's folder.
-
-    Attributes:
-        location: its path, absolute; as text, which takes a fifth of a Path's memory.
-        name: its path relative to `data/`, in NFC, the category first; unique in its category.
-        size: bytes.
-        mtime_ns, ctime_ns: when its content, and anything about it, changed last; nanoseconds.
-        problem: reason and detail when it is not to be opened.
-    """
-
-    location: str
-    name: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    problem: Problem | None = None
-
-    @property
-    def path(self) -> Path:
-        """Where it lies, absolute."""
-        return Path(self.location)
-
-
 def find_files(layout: Layout, category: str, sources: Sources | None = None) -> list[Found] | None:
-    """Every file of a category, hidden ones too, sorted by name; None when the folder does not exist.
+    """The photos of `look_around`; None when the folder does not exist."""
+    told = look_around(layout, category, sources)
+    return None if told is None else told.photos
+
+
+def look_around(layout: Layout, category: str, sources: Sources | None = None) -> Told | None:
+    """Every file of a category, hidden ones too, sorted by name, less those that tell facts of others.
+
+    Links to folders are not followed. Of two files whose names differ in nothing but their Unicode form, the
+    one spelt in NFC keeps the name, and the others get `#` and a hash of their spelling.
 
     Args:
         sources: what is taken of them; None for all.
 
-    Links to folders are not followed. Of two files whose names differ in nothing but their Unicode form, the
-    one spelt in NFC keeps the name, and the others get `#` and a hash of their spelling.
+    Returns:
+        The files with their facts, and what is wrong with the facts; None when the folder does not exist.
 
     Raises:
         InputsLostError: a folder cannot be read, so that nobody knows what is in it.
         ProfileError: the list of files cannot be read.
     """
+    files = _every_file(layout, category)
+    if files is None:
+        return None
+    told = told_of(files, nfc(category))
+    return told if sources is None else told._replace(photos=_selected(told.photos, sources, layout))
+
+
+def _every_file(layout: Layout, category: str) -> list[Found] | None:
     try:
         folder = layout.category_folder(category)
         if folder is None:
@@ -74,8 +67,7 @@ def find_files(layout: Layout, category: str, sources: Sources | None = None) ->
         raise InputsLostError(
             f"the folder of {category} cannot be read: {error}", "check its permissions and its mount"
         ) from error
-    whole = sorted(_with_unique_names(found, folder), key=_name)
-    return whole if sources is None else _selected(whole, sources, layout)
+    return sorted(_with_unique_names(found, folder), key=_name)
 
 
 def _selected(found: list[Found], sources: Sources, layout: Layout) -> list[Found]:
@@ -106,8 +98,10 @@ def _listed(path: Path, layout: Layout) -> set[str]:
 
 
 def fingerprint(found: Iterable[Found]) -> str:
-    """A hash that changes when files come, go or change."""
-    return digest([[file.name, file.size, file.mtime_ns] for file in found])
+    """A hash that changes when files come, go or change, or what is told of them."""
+    return digest(
+        [[file.name, file.size, file.mtime_ns, *([file.facts] if file.facts else [])] for file in found]
+    )
 
 
 def unmapped_folders(layout: Layout, profile: Profile) -> list[str]:
@@ -193,4 +187,4 @@ def _with_unique_names(found: Iterable[Found], root: Path) -> Iterator[Found]:
 
 def paths_on_disk(layout: Layout, category: str) -> dict[str, str]:
     """Where each file of a category lies, by its manifest path; empty when the folder does not exist."""
-    return {file.name: file.location for file in find_files(layout, category) or []}
+    return {file.name: file.location for file in _every_file(layout, category) or []}

@@ -1,15 +1,17 @@
 """Keys: what a row depends on, as a hash, so that a row is reused exactly while its key stays the same.
 
 Each stage's key contains the key of the stage before it, its own settings and its version. All keys of a
-source follow from its `source_id` and the profile alone, so what is pending can be told without rendering
-anything.
+source follow from its `source_id`, the profile, and what people say beside it, so what is pending can be told
+without rendering anything.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import absolute
@@ -43,18 +45,44 @@ def seed_from(*parts: Any) -> int:
     return int(digest(*parts)[:8], 16) & 0x7FFFFFFF
 
 
+class Said(NamedTuple):
+    """What people say of a source that its keys depend on.
+
+    Attributes:
+        names: a hash of its objects' names; empty for none.
+        scene: the folder of its samples; None for the category's.
+    """
+
+    names: str = ""
+    scene: str | None = None
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "Said":
+        """Of a photo's facts, see `sources.facts`."""
+        names = facts.get("objects")
+        return cls(digest(names)[:16] if names else "", facts.get("scene"))
+
+
+SaidOfAll = Mapping[str, Said]
+"""Source id → what people say of it, where they do."""
+NOTHING_SAID: SaidOfAll = MappingProxyType({})
+_NOTHING = Said()
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A place in the plan, an edit that a source gets for a subtype and a variant, at one of its tries.
 
     Attributes:
         number: of the try, from 1.
+        scene: the folder below task and subtype that its sample goes to.
     """
 
     source_id: str
     subtype: Subtype
     variant: int
     number: int
+    scene: str
     layers_key: str
     edit_key: str
     pair_key: str
@@ -83,6 +111,12 @@ def needed_level(category: Category) -> Needs:
     return "layers" if "layers" in wanted else "mask" if "mask" in wanted else "none"
 
 
+def reads_text(category: Category) -> bool:
+    """Whether somebody is asked what text the objects bear, since a planned edit changes it."""
+    asks = any(SUBTYPES[name].reads for name, count in category.subtypes.items() if count)
+    return asks and category.workers.layered.namer.elsewhere
+
+
 def largest_area(category: Category) -> float:
     """The largest share of a picture that any planned edit of an object's layers takes; 0 for none."""
     names = [name for name, count in category.subtypes.items() if count and SUBTYPES[name].needs == "layers"]
@@ -104,6 +138,8 @@ def sources_settings(profile: Profile, category: Category) -> str:
         category.filters.model_dump(),
         profile.max_megapixels,
         *(_state_of(absolute(path)) for path in profile.sources.exclude),
+        # Where it matters, files are read again: rows of earlier versions do not tell what they say.
+        *([["use", profile.limits.use, profile.limits.licences]] if profile.limits.use != "any" else []),
     )
 
 
@@ -120,23 +156,38 @@ def settings_digests(profile: Profile, category: Category) -> dict[str, str]:
 
 
 class Keys:
-    """The keys of a category's sources. What depends on the settings alone is hashed once."""
+    """The keys of a category's sources. What depends on the settings alone is hashed once.
 
-    def __init__(self, profile: Profile, category: Category) -> None:
+    Args:
+        said: what people say of its sources.
+    """
+
+    def __init__(self, profile: Profile, category: Category, said: SaidOfAll = NOTHING_SAID) -> None:
+        self._said, self._scene = said, category.scene
         level = [needed_level(category), largest_area(category)]
         layered = category.workers.layered.identity()
         told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
         seen = [OBJECTS_VERSION] if category.workers.layered.backend in {"onnx", "diffusers"} else []
-        self._layers = digest(*told, *seen)
+        self._layers = digest(*told, *seen, *(["reads"] if reads_text(category) else []))
         judge = category.workers.edit.judge.identity()
-        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.model_dump(), *judge)
-        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity())
+        self._pair = digest("edit_pairs", PAIRS_VERSION, category.encoding.identity(), *judge)
+        # Which try is the best follows from all of them.
+        among = [["best", category.tries]] if category.choose == "best" and category.tries > 1 else []
+        self._verdict = digest("dataset", VERDICTS_VERSION, category.thresholds.identity(), *among)
         self._edits = [
             (SUBTYPES[name], variant, self._edit_settings(profile, category, name, variant))
             for name, count in sorted(category.subtypes.items())
             for variant in range(count)
         ]
         self._tries = category.tries
+        # What asks in the profile's own words calls no object by a name.
+        self._naming = {
+            name
+            for name in category.subtypes
+            if bank().edits[name].names_object
+            and not getattr(category.recipes, name).model_dump().get("instruction")
+        }
+        self._keeps_best = {name for name in category.subtypes if category.keeps_best(SUBTYPES[name])}
 
     @staticmethod
     def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
@@ -148,8 +199,9 @@ class Keys:
         # What nothing was chosen for has the key that it had before there was a choice.
         chosen = category.plain_share != PLAIN_SHARE and bank().edits[name].has_plain
         words = [["plain_share", category.plain_share]] if chosen else []
+        further = ["best"] if category.keeps_best(SUBTYPES[name]) else []
         return [
-            digest(*told, *([number] if number > 1 else []), *words)
+            digest(*told, *([number, *further] if number > 1 else []), *words)
             for number in range(1, category.tries + 1)
         ]
 
@@ -182,8 +234,12 @@ class Keys:
             for number in numbers
         ]
 
+    def keeps_best(self, slot: Slot) -> bool:
+        """Whether all tries of a slot are made, and the best of them is published."""
+        return slot.subtype.name in self._keeps_best
+
     def next_try(self, slot: Slot) -> Slot | None:
-        """The try that follows when this one is turned down; None when it was the last."""
+        """The try that follows, when this one is turned down or all are made; None when it was the last."""
         if slot.number >= self._tries:
             return None
         place = next(
@@ -195,9 +251,14 @@ class Keys:
 
     def _try(self, source_id: str, layers: str, place: int, number: int) -> Slot:
         subtype, variant, settings = self._edits[place]
-        edit = _joined(settings[number - 1], layers)
+        said = self._said.get(source_id, _NOTHING)
+        # What nothing is said of has the keys that it had before anything could be said.
+        names = f"/{said.names}" if said.names and subtype.name in self._naming else ""
+        scene = said.scene or self._scene
+        edit = _joined(settings[number - 1], layers + names)
         pair = _joined(self._pair, edit)
-        return Slot(source_id, subtype, variant, number, layers, edit, pair, _joined(self._verdict, pair))
+        verdict = _joined(self._verdict, pair if scene == self._scene else f"{pair}/{scene}")
+        return Slot(source_id, subtype, variant, number, scene, layers, edit, pair, verdict)
 
 
 def edit_id(source_id: str, recipe: dict[str, Any], worker_identity: list[Any]) -> str:

@@ -19,7 +19,18 @@ from iedf_assets.core.storage.older_rows import renewed, renewed_table
 # Columns that hold nested values keep them as JSON text, so that a manifest's schema never depends on its
 # rows.
 NESTED = frozenset(
-    {"files", "checksums", "objects", "recipe", "failed_checks", "scores", "made_with", "judged"}
+    {
+        "files",
+        "checksums",
+        "objects",
+        "recipe",
+        "failed_checks",
+        "scores",
+        "made_with",
+        "judged",
+        "facts",
+        "rights",
+    }
 )
 
 _OUTCOME = {
@@ -37,7 +48,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
         "path": pl.String, "key": pl.String, "source_id": pl.String, **_OUTCOME, "duplicate_of": pl.String,
         "width": pl.Int32, "height": pl.Int32, "original_width": pl.Int32, "original_height": pl.Int32,
         "format": pl.String, "mode": pl.String, "bytes": pl.Int64, "mtime_ns": pl.Int64, "phash": pl.String,
-        "look": pl.String,
+        "look": pl.String, "facts": pl.String, "rights": pl.String,
     },
     # one row per decomposition; key: key
     "image_layers": {
@@ -58,7 +69,7 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
     "edit_pairs": {
         "key": pl.String, "edit_key": pl.String, "edit_id": pl.String, "source_id": pl.String, **_OUTCOME,
         "tier": pl.String, "width": pl.Int32, "height": pl.Int32, **_STAGED, "scores": pl.String,
-        "judged": pl.String,
+        "judged": pl.String, "rewritten_ch": pl.String, "rewritten_en": pl.String,
     },
     # one row per slot of the plan; key: slot
     "dataset": {

@@ -20,6 +20,7 @@ def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) ->
         factory.profile,
         factory.layout,
         book.name,
+        book.keys,
         slots=(slot for source in book.editable for slot in book.keys.slots(source.source_id)),
         edits=at_work.edits,
         pairs=at_work.pairs,

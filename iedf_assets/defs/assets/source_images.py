@@ -13,10 +13,17 @@ from iedf_assets.defs.assets.stage import Stage
 from iedf_assets.defs.metadata import Metadata
 from iedf_assets.defs.resources import Factory
 
+# Findings in facts that a run's log tells; the check facts_understood counts all.
+SHOWN = 20
+
 
 def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
-    found = scan.find_files(factory.layout, book.name, factory.profile.sources)
-    found = require_inputs(book.name, found, book.sources, factory.profile.sources.max_loss_share)
+    told = scan.look_around(factory.layout, book.name, factory.profile.sources)
+    most = factory.profile.sources.max_loss_share
+    found = require_inputs(book.name, told and told.photos, book.sources, most)
+    findings = told.findings if told else []
+    for finding in findings[:SHOWN]:
+        context.log.warning("a fact is not used: %s", finding)
     require_few_withdrawals(book, found)
     wave = set(wave_for(book, found))
     with Journal(factory.layout.journal("source_images", book.name)) as journal:
@@ -26,7 +33,8 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
     unmapped = scan.unmapped_folders(factory.layout, factory.profile)
     for folder in unmapped:
         context.log.warning("data/%s is in no category of the profile; its photos are left alone", folder)
-    return book.with_rows("source_images", rows), {"wave": len(wave), "unmapped_folders": unmapped}
+    metadata: Metadata = {"wave": len(wave), "unmapped_folders": unmapped, "facts_not_used": len(findings)}
+    return book.with_rows("source_images", rows), metadata
 
 
 SOURCE_IMAGES = Stage(

@@ -8,7 +8,7 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.defs.columns import column_schema
-from iedf_assets.defs.inputs import PHOTOS, SETTINGS
+from iedf_assets.defs.inputs import inputs_of
 from iedf_assets.defs.metadata import GROUP, OWNERS, Metadata, result, source_of
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.failures import retried_when_busy, told_plainly
@@ -38,17 +38,20 @@ class Stage:
 
 
 def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of a stage for a profile's categories."""
+    """The asset of a stage for a profile's categories.
+
+    It has no backfill policy: with one, even of a partition a run, a run's tags name a range instead of its
+    partition, and neither the limit of a run per category nor its lock would see it.
+    """
 
     @dg.asset(
         name=stage.name,
         partitions_def=partitions,
-        deps=[stage.after or PHOTOS, SETTINGS],
+        deps=[*([stage.after] if stage.after else []), *inputs_of(stage.name, partitions)],
         group_name=GROUP,
         kinds=set(stage.kinds),
         owners=OWNERS,
         pool=stage.pool,
-        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         code_version=str(stage.version),
         metadata={**column_schema(stage.name), **source_of(stage.work)},
         description=stage.description,

@@ -12,7 +12,13 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.storage.locks import is_held
 from iedf_assets.defs.checks.samples import SAMPLE_CHECKS, edits_judged, look_at_samples, pairs_unique
-from iedf_assets.defs.checks.stages import every_file_listed, inputs_unchanged, layers_sane, photos_readable
+from iedf_assets.defs.checks.stages import (
+    every_file_listed,
+    facts_understood,
+    inputs_unchanged,
+    layers_sane,
+    photos_readable,
+)
 from iedf_assets.defs.checks.stored import keep
 from iedf_assets.defs.checks.verdict import Verdict, together
 from iedf_assets.defs.checks.whole import (
@@ -43,6 +49,7 @@ def build_checks(
         _check("source_images", inputs_unchanged, partitions),
         _check("source_images", every_file_listed, partitions, WARN),
         _check("source_images", photos_readable, partitions, WARN),
+        _check("source_images", facts_understood, partitions, WARN),
         _check("image_layers", layers_sane, partitions),
         _sample_checks(partitions),
         *([_check("dataset", edits_judged, partitions, WARN)] if with_models else []),

@@ -6,7 +6,7 @@ import polars as pl
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.reasons import BROKEN
-from iedf_assets.core.sources.scan import find_files, paths_on_disk
+from iedf_assets.core.sources.scan import find_files, look_around, paths_on_disk
 from iedf_assets.defs.checks.verdict import Case, Verdict
 from iedf_assets.defs.metadata import records_table
 
@@ -36,6 +36,13 @@ def every_file_listed(book: Book) -> Verdict:
         if status in {"pending", "failed"}
     ]
     return Verdict(len(listed), cases)
+
+
+def facts_understood(book: Book) -> Verdict:
+    """Facts beside the photos are understood and agree. Protects from facts that are silently passed over."""
+    told = look_around(book.layout, book.name)
+    cases = [Case(f"{one.file}:{one.line}", one.problem) for one in told.findings] if told else []
+    return Verdict(sum(bool(photo.facts) for photo in told.photos) if told else 0, cases)
 
 
 def photos_readable(book: Book) -> Verdict:

@@ -2,12 +2,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from iedf_assets.cli.commands.doctor import Finding, _class_of, _endpoints, _networks, fits
+from iedf_assets.cli.main import cli
+from iedf_assets.core.profile.editors import EDITORS
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets_tests.helpers.networks import put_network
-from iedf_assets_tests.helpers.vision_server import MODEL, vision_server
+from iedf_assets_tests.helpers.vision_server import MODEL, Reply, vision_server
 
 GIB = 2**30
 H200, RTX = ("NVIDIA H200", 139 * GIB), ("NVIDIA RTX 4090", 24 * GIB)
@@ -82,13 +85,34 @@ def test_an_endpoint_is_tried_once_however_many_categories_ask_it() -> None:
     with vision_server() as server:
         told = f"{{by: endpoint, endpoint: '{server.address}', model: {MODEL}}}"
         profile = load_profile(DEFAULT_PROFILE, [f"workers.edit.judge={told}"])
-        assert [(one.subject, one.remedy) for one in _endpoints(profile)] == [("workers.edit.judge", "")]
+        (answers,) = _endpoints(profile)
+        assert (answers.subject, answers.remedy) == ("workers.edit.judge", "")
+        assert "that was to be blue, and is, gets 5 and 4 of 5" in answers.state
+        assert len(server.asked) == 1
         other = load_profile(DEFAULT_PROFILE, [f"workers.layered.namer={told.replace(MODEL, 'gone')}"])
         (found,) = _endpoints(other)
         assert "has no model 'gone'" in found.state
     (found,) = _endpoints(profile)
     assert "start the server" in found.remedy
     assert list(_endpoints(load_profile(DEFAULT_PROFILE))) == []
+
+
+def test_an_endpoint_that_answers_nothing_usable_is_no_good() -> None:
+    with vision_server(lambda _: Reply("I would rather talk")) as server:
+        told = f"{{by: endpoint, endpoint: '{server.address}', model: {MODEL}, max_retries: 0}}"
+        (found,) = _endpoints(load_profile(DEFAULT_PROFILE, [f"workers.layered.namer={told}"]))
+        assert found.remedy
+        server.reply = lambda _: Reply({"en": "a red disc", "ch": "红色圆盘"})
+        (found,) = _endpoints(load_profile(DEFAULT_PROFILE, [f"workers.layered.namer={told}"]))
+        assert "'a red disc', '红色圆盘'" in found.state
+        assert found.remedy == ""
+
+
+def test_every_class_is_listed_with_its_licence() -> None:
+    told = CliRunner().invoke(cli, ["doctor", "--classes"], env={"COLUMNS": "240"})
+    assert told.exit_code == 0
+    assert all(editor.class_name in told.output for editor in EDITORS)
+    assert "FLUX non-commercial" in told.output
 
 
 def test_an_editing_class_is_told_with_its_licence_or_that_nobody_knows_it() -> None:

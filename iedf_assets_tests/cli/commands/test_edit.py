@@ -1,5 +1,7 @@
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from skimage import data, io
@@ -107,6 +109,39 @@ def test_names_that_are_cut_stay_apart() -> None:
     one, other = (stem_of(Path("长" * 80 + end + ".jpg")) for end in ("一", "二"))
     assert one != other
     assert max(len(stem.encode()) for stem in (one, other)) <= 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["onnx", "classical"])
+def test_of_a_photo_without_an_object_what_was_seen_is_shown(tmp_path: Path, backend: str) -> None:
+    noise = np.random.default_rng(0).integers(100, 140, (240, 320, 3), np.uint8)
+    photo = tmp_path / "noise.jpg"
+    photo.write_bytes(encode_jpeg(noise, 95))
+    arguments = ["edit", str(photo), "--output", str(tmp_path / "out"), "--subtype", "move"]
+    done = CliRunner().invoke(cli, [*arguments, "--set", f"workers.layered.backend={backend}"])
+    assert done.exit_code == 1
+    assert "no_salient_object" in done.output
+    steps = {path.name for path in (tmp_path / "out" / "noise_steps").iterdir()}
+    assert {"1_image_layers.json", "1_image_layers_seen.png"} <= steps
+    assert (tmp_path / "out" / "noise_sheet.jpg").exists()
+
+
+@pytest.mark.slow
+def test_of_a_pair_that_is_turned_down_everything_is_shown_of_each_try(tmp_path: Path) -> None:
+    photo = tmp_path / "cup.jpg"
+    photo.write_bytes(encode_jpeg(data.coffee(), 95))
+    arguments = ["edit", str(photo), "--output", str(tmp_path / "out"), "--subtype", "identity"]
+    strict = ["thresholds.min_effect=1", "thresholds.min_polarity=1000", "tries=2"]
+    done = CliRunner().invoke(cli, [*arguments, *(part for one in strict for part in ("--set", one))])
+    assert done.exit_code == 1, done.output
+    folder = tmp_path / "out" / "cup_steps"
+    steps = {path.name for path in folder.iterdir()}
+    wanted = {
+        f"3_edit_pairs{which}_{name}" for which in ("", "_try_2") for name in ("result.jpg", "mask.png")
+    }
+    assert wanted | {"2_edited_images_try_2_picture.png", "4_dataset.json"} <= steps
+    verdicts = json.loads((folder / "4_dataset.json").read_text("utf-8"))
+    assert all("polarity" in row["failed_checks"] for row in verdicts)
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_instructions_are_one_clean_line_in_each_language(subtype: str, seed: in
         assert text == " ".join(text.split())
         assert not re.search(r"[{}\"「」]|[.。]$", text)
     assert english[0].isupper()
-    if subtype != "write":  # which quotes what is to be written, in whatever letters
+    if SUBTYPES[subtype].task != "text_edit":  # which quotes text, in whatever letters
         assert english.isascii()
         assert not re.search(r"[A-Za-z,“”]", chinese)
 
@@ -344,7 +344,7 @@ def test_whatever_is_drawn_the_texts_say_what_where_and_how_much(
             assert numbers <= {percent, abs(percent - 100)}
         elif "percent" in recipe:
             assert numbers == {recipe["percent"]}
-        elif subtype != "write":
+        elif SUBTYPES[subtype].task != "text_edit":
             assert not numbers
         if "colour" in recipe:
             new = colour_names.COLOURS[recipe["colour"]]

@@ -91,6 +91,8 @@ def test_every_phrase_is_read_as_what_it_is(language: Language, phrasing: Phrasi
     words = bank().words[language]
     values: dict[str, Any] = {
         "it": instructions.object_name(SUBJECT, *SIZE, language, words.object),
+        "lettering": SUBJECT["text"],
+        "given": {"en": "a red cup", "ch": "一个红色杯子"}[language],
         "colour": colour_names.COLOURS["light_blue"].word(language),
     }
     for key in [f"{subtype}/{kind}" for subtype, entry in bank().edits.items() for kind in entry.kinds]:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.judging.bare import grown, widest_region
 from iedf_assets.core.judging.dataset_check import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, check_dataset
-from iedf_assets.core.judging.inspection import Inspection, Known, grown, inspect_sample, widest_region
+from iedf_assets.core.judging.inspection import Inspection, Known, inspect_sample
 from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import lint_tree
 from iedf_assets.core.judging.pair_checks import MAKING, outside_checks
@@ -182,6 +183,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], list[tuple[str, str]]]] = {
         lambda f: shutil.copy(f / "00001_mask.png", f / "00001_mask-1.png"),
         [("00001_mask-1.png", "mask_not_inverse")],
     ),
+    "a mask of one bit a pixel": (
+        lambda f: Image.open(f / "00001_mask.png").convert("1").save(f / "00001_mask.png"),
+        [("00001_mask.png", "mask_form")],
+    ),
     "an empty text": (
         lambda f: (f / "00001_CH.txt").write_text(" \n"),
         [("00001_CH.txt", "corrupted"), ("00001_CH.txt", "instruction_mismatch")],
@@ -349,7 +354,7 @@ def test_a_mask_of_nothing_or_of_everything_fails(outputs: Path, level: int, exp
     assert not found["passed"]
     assert set(expected) <= set(found["failed_checks"])
     if level:
-        assert set(found["not_run"]) == {*OUTSIDE, *OPTIONAL} - {"object"}
+        assert set(found["not_run"]) == {*OUTSIDE, *OPTIONAL} - {"object", "lettering"}
         assert "no_outside" in found["failed_checks"]
 
 

@@ -130,6 +130,24 @@ def test_agreement_counts_what_is_near_and_nobody_elses() -> None:
     assert agreement(half) == pytest.approx((2 + 0.5) / 3)
 
 
+@pytest.mark.parametrize(("continued", "filled"), [(1.0, True), (0.2, False)])
+def test_a_gap_at_the_frame_is_none_where_it_is_none_when_continued(
+    tmp_path: Path, continued: float, filled: bool
+) -> None:
+    photo = np.zeros((200, 200, 3), np.uint8)
+    first = np.zeros((200, 200), np.float32)
+    first[20:, 20:180] = 1
+    gap = np.s_[170:, 80:110]
+    first[gap] = 0
+    bordered = first.copy()
+    bordered[gap] = continued
+    opinions = Opinions(first, (first, bordered), 1.0, sees_subject=True, cell=1.0)
+    (found,) = find_objects(Network(put_network(tmp_path / "n.onnx")), photo, opinions)
+    assert bool(found.mask[gap].all()) is filled
+    assert bool(found.mask[gap].any()) is filled
+    assert not found.mask[100, :20].any()
+
+
 def test_a_large_photo_is_looked_at_smaller(tmp_path: Path) -> None:
     assert looked_at(np.zeros((100, 200, 3), np.uint8)).shape == (100, 200, 3)
     assert looked_at(np.zeros((3000, 2000, 3), np.uint8)).shape == (LOOKED_AT, 853, 3)

@@ -8,8 +8,9 @@ import pytest
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import unfinished
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.sources.ingest import row_key
-from iedf_assets.core.sources.scan import Found, find_files
+from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import frame, read_rows, write_table
 from iedf_assets.core.storage.naming import Layout, SampleKey

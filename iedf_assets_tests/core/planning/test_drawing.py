@@ -9,9 +9,11 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.drawing import (
     NO_OTHER_RECIPE,
     NOT_TOLD_APART,
+    SEVERAL_THINGS,
     drawn_for,
     objects_for,
     subject_of,
+    words_seed,
 )
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.keys import Slot
@@ -47,6 +49,24 @@ def tries(book: Book, subtype: str, variant: int = 0) -> list[Slot]:
 
 def drawn(book: Book, slot: Slot, objects: list[dict[str, Any]]) -> Any:
     return drawn_for(book, slot, {**SIZE, "objects": objects})[0]
+
+
+def test_tries_that_are_compared_are_one_recipe_of_one_object_by_other_seeds(book: Book) -> None:
+    best, first = drawn_by_a_model(book, "best"), drawn_by_a_model(book, "first")
+    recipes = [drawn(best, slot, THREE) for slot in tries(best, "delete")]
+    assert [recipe.pop("try", 1) for recipe in recipes] == [1, 2, 3, 4, 5, 6]
+    assert all(recipe == recipes[0] for recipe in recipes)
+    slots = tries(best, "delete")
+    assert len({words_seed(best, slot) for slot in slots}) == 1
+    assert slots[0].edit_key == tries(first, "delete")[0].edit_key
+    assert slots[1].edit_key != tries(first, "delete")[1].edit_key
+
+
+def drawn_by_a_model(book: Book, choose: str) -> Book:
+    elsewhere = "launcher: service, endpoints: [http://127.0.0.1:1], revision: one"
+    edit = f"workers.edit={{backend: diffusers, {elsewhere}}}"
+    profile = with_settings(book.profile, "tries=6", f"choose={choose}", edit)
+    return Book.open(profile, book.layout, CATEGORY)
 
 
 def test_tries_go_through_the_objects_then_the_group_then_through_seeds(book: Book) -> None:
@@ -103,3 +123,10 @@ def test_an_object_that_words_do_not_tell_from_another_is_passed_over(book: Book
     twins = [thing(1, 100), thing(2, 150), thing(3, 100, 0.1, width=220, parts=[1, 2])]
     assert drawn(book, slot, twins)["object"] == 3
     assert drawn(book, slot, twins[:2]).reason == NOT_TOLD_APART
+
+
+def test_what_looks_like_several_things_is_left_alone_but_for_its_background(book: Book) -> None:
+    objects = [thing(1, 100, apart=0.1, several=True), thing(2, 700, apart=-0.4, several=False)]
+    assert drawn(book, tries(book, "delete")[0], objects)["object"] == 2
+    assert drawn(book, tries(book, "delete")[0], objects[:1]).reason == SEVERAL_THINGS
+    assert drawn(book, tries(book, "background")[0], objects[:1])["subtype"] == "background"

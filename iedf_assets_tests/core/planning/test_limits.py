@@ -1,10 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
+from iedf_assets.core.planning.pending import unfinished
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout
@@ -83,3 +87,12 @@ def test_gpu_hours_are_the_seconds_of_gpu_rows_times_the_gpus_together(tmp_path:
     assert allowance.holds_back("qwen")
     assert not allowance.holds_back("classical")
     assert allowance.reached == ["gpu_hours: 2.00 h are spent of 2.0; raise limits.gpu_hours"]
+
+
+def test_a_new_photo_of_a_scene_with_room_is_not_held_back(tmp_path: Path) -> None:
+    profile, layout = profile_with(tmp_path, "limits.quotas={structural_edit/mixed: 1}")
+    (row,) = verdicts("published", ["mixed"])
+    write(layout, "dataset", [{**row, "sample_key": "structural_edit/move/mixed/00001"}])
+    files = [Found("", f"{CATEGORY}/{name}", 1, 1, 1) for name in ("a.jpg", "b.jpg")]
+    files[1] = replace(files[1], facts='{"scene": "park"}')
+    assert unfinished(Book.open(profile, layout, CATEGORY), files) == [files[1].name]

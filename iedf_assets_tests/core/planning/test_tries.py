@@ -2,16 +2,19 @@
 
 import pytest
 
+from iedf_assets.core.judging.choosing import NOT_THE_BEST
 from iedf_assets.core.planning.accounts import Slots, slots_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.storage.keys import Keys, try_of_name
+from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import add_review
 from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.runs import with_settings
 
 CATEGORY = "物体一致性"
+ELSEWHERE = "{backend: diffusers, launcher: service, endpoints: [http://127.0.0.1:1], revision: one}"
+BEST_OF_THREE = ("tries=3", "choose=best", f"workers.edit={ELSEWHERE}")
 
 
 @pytest.fixture
@@ -102,6 +105,59 @@ def test_a_person_who_accepts_an_earlier_try_lets_it_fill_the_slot_and_may_chang
     plant.judge()
     assert plant.rows[tries[0].name]["status"] == "rejected"
     assert plant.rows[tries[1].name]["sample_key"] == number
+
+
+@pytest.fixture
+def best(profile: Profile, layout: Layout) -> Plant:
+    """A category whose edits a model draws three times, to keep the best."""
+    return Plant(with_settings(profile, *BEST_OF_THREE), layout, CATEGORY)
+
+
+def rate(plant: Plant, slot: Slot, instruction: int, preservation: int) -> None:
+    scores = plant.pairs[slot.pair_key]["scores"]
+    told = {"judge_instruction": instruction, "judge_preservation": preservation}
+    plant.pairs[slot.pair_key]["scores"] = {**scores, **told}
+
+
+def test_where_the_best_is_kept_all_tries_are_planned_and_only_one_is_published(best: Plant) -> None:
+    first = best.slots[0]
+    tries = [slot for slot in best.keys.tries(first.source_id) if slot.subtype == first.subtype]
+    assert [slot.name for slot in book_of(best).tries_of(first)] == [slot.name for slot in tries]
+    for slot, ratings in zip(tries, [(4, 4), (5, 5), (5, 4)], strict=True):
+        best.make_slot(slot)
+        rate(best, slot, *ratings)
+    best.judge()
+    assert names(best, "published") == {tries[1].name}
+    assert {best.rows[slot.name]["reason"] for slot in (tries[0], tries[2])} == {NOT_THE_BEST}
+    assert "try 2 is better: rating 5 against 4" in best.rows[tries[0].name]["detail"]
+    kept = best.layout.rejected(best.rows[tries[0].name]["edit_id"])
+    assert (kept / "result.jpg").is_file()
+    assert slots_of(book_of(best)) == Slots(4, 1, 3, 0, 12)
+
+    add_review(best.layout, best.rows[tries[1].name]["edit_id"], "reject")
+    best.judge()
+    assert names(best, "published") == {tries[2].name}
+    add_review(best.layout, best.rows[tries[0].name]["edit_id"], "accept")
+    best.judge()
+    assert names(best, "published") == {tries[0].name}
+
+
+def test_a_try_that_comes_later_takes_the_place_of_a_worse_one(best: Plant) -> None:
+    first = best.slots[0]
+    tries = [slot for slot in best.keys.tries(first.source_id) if slot.subtype == first.subtype]
+    for slot, ratings in zip(tries, [(4, 4), (5, 5), (5, 4)], strict=True):
+        best.make_slot(slot)
+        rate(best, slot, *ratings)
+        best.judge()
+    assert names(best, "published") == {tries[1].name}
+    assert [row["reason"] for row in best.rows.values() if row["status"] == "withdrawn"]
+
+
+def test_what_is_worked_out_from_layers_has_no_best(best: Plant) -> None:
+    best.profile = with_settings(best.profile, *BEST_OF_THREE, f"categories.{CATEGORY}.subtypes={{move: 1}}")
+    slot = best.slots[0]
+    assert [one.name for one in book_of(best).tries_of(slot)] == [slot.name]
+    assert not best.keys.keeps_best(slot)
 
 
 def test_fewer_tries_withdraw_what_a_later_one_published(plant: Plant) -> None:

@@ -1,6 +1,7 @@
 """How many published samples a change would take away, told before anything is done."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,8 @@ from iedf_assets.core.planning import withdrawals as module
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals, withdrawals
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.sources.scan import Found, find_files
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.runs import with_settings
@@ -51,6 +53,13 @@ def test_what_leaves_is_what_the_plan_has_no_more_or_what_would_fail(
     published: Change, setting: str, leaving: int
 ) -> None:
     assert withdrawals(*published(setting)) == (leaving, 4)
+
+
+def test_photos_that_may_not_be_used_take_their_samples_along(published: Change) -> None:
+    assert withdrawals(*published("limits.use=commercial")) == (4, 4)
+    book, found = published("limits.use=commercial")
+    found = [replace(found[0], facts='{"licence": "MIT"}'), *found[1:]]
+    assert withdrawals(book, found) == (3, 4)
 
 
 def test_a_photo_that_is_gone_takes_its_samples_along(published: Change) -> None:

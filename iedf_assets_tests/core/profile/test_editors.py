@@ -7,7 +7,8 @@ def line_of(editor: Editor) -> str:
     guidance = f"{editor.guidance:g} ({editor.guided_by})"
     cells = (
         f"`{editor.class_name}`", editor.models, f"`{editor.rule}`", str(editor.steps), guidance,
-        str(editor.references), "yes" if editor.mask else "no", editor.languages, editor.licence,
+        str(editor.references), "yes" if editor.mask else "no", editor.languages, editor.writes,
+        "any" if editor.batches else "of one edit" if editor.repeats else "no", editor.licence,
         editor.commercial,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

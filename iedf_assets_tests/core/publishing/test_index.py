@@ -13,8 +13,8 @@ import pytest
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import QA_COLUMNS, IndexSummary, is_behind, write_index
-from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA
-from iedf_assets.core.storage.journal import Journal
+from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO
+from iedf_assets.core.storage.journal import Journal, read_journal
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant, source_id_of, tree
@@ -296,3 +296,29 @@ def test_several_at_once_write_one_whole_index(profile: Profile, layout: Layout)
         thread.join()
     assert len(read_jsonl(layout.index)) == 13
     assert not list(layout.reports.rglob(".tmp-*"))
+
+
+def test_the_index_says_whose_a_photo_is_and_what_it_shows(profile: Profile, layout: Layout) -> None:
+    plant = Plant(profile, layout, "物体一致性")
+    first, second, *_ = plant.photos
+    plant.facts[first] = {
+        "licence": "CC BY 4.0",
+        "source": "https://example.org/7",
+        "caption": {"en": "A cup."},
+    }
+    plant.rights = {first: {"licence": "MIT", "author": "Ann"}, second: {"copyright": "(c) Zoë"}}
+    plant.make()
+    plant.judge()
+    plant.save()
+    write_index(profile, layout)
+    told = {
+        Path(row["metadata"]["source_path"]).stem: {key: row["metadata"][key] for key in PHOTO}
+        for row in read_journal(layout.index)
+    }
+    nothing = dict.fromkeys(PHOTO)
+    assert told[first] == {
+        "photo_licence": "CC-BY-4.0", "photo_author": "Ann", "photo_copyright": None,
+        "photo_source": "https://example.org/7", "photo_caption": {"ch": None, "en": "A cup."},
+    }  # fmt: skip
+    assert told[second] == {**nothing, "photo_copyright": "(c) Zoë"}
+    assert all(told[name] == nothing for name in plant.photos[2:])

@@ -29,6 +29,9 @@ def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
             "model_revision": "1" if kind == 1 else None, "width": 640, "height": 480,
             "made_with": model if kind == 1 else None,
             "measured": {"of": "a" * 32, "scores": {"cut": 0.5}} if kind == 2 else None,
+            "photo_licence": "CC0-1.0" if kind == 1 else None, "photo_author": None if kind else "Ann",
+            "photo_copyright": "(c) Ann" if kind == 2 else None, "photo_source": "x" if kind == 2 else None,
+            "photo_caption": {"ch": None, "en": "A dog."} if kind == 1 else None,
         }  # fmt: skip
         yield {
             "sample_id": f"{number:05d}", "dataset_category": "物理变化", "edit_task": task,
@@ -56,7 +59,7 @@ def test_the_parquet_table_says_what_the_csv_says(layout: Layout) -> None:
     table = pl.read_parquet(layout.reports / "index.parquet")
     assert tuple(table.columns) == INDEX_COLUMNS
     for found, row in zip(table.to_dicts(), rows, strict=True):
-        for name in ("made_with", "measured"):
+        for name in ("made_with", "measured", "photo_caption"):
             text = found["metadata"][name]
             found["metadata"][name] = json.loads(text) if text else None
         assert found == row

@@ -118,3 +118,13 @@ def test_a_pair_whose_files_are_gone_has_no_picture_and_breaks_nothing(plant: Pl
     page = build_report(plant.profile, plant.layout)
     assert len(data_of(page)["thumbs"]) == 4
     assert len(list((page.parent / "thumbs").rglob("*.jpg"))) == 3
+
+
+def test_the_report_counts_the_licences_of_what_is_published(plant: Plant) -> None:
+    plant.facts = {plant.photos[0]: {"licence": "MIT"}, plant.photos[1]: {"licence": "CC BY 4.0"}}
+    plant.rights = {plant.photos[2]: {"licence": "CC-BY-4.0"}}
+    plant.save()
+    counts = data_of(build_report(plant.profile, plant.layout))["licences"]
+    assert all(row.pop("category") == CATEGORY for row in counts)
+    # The first photo's pair is rejected.
+    assert counts == [{"licence": "CC-BY-4.0", "pairs": 2}, {"licence": "unknown", "pairs": 1}]

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import pytest
+from PIL import Image
 from skimage import data
 
 from iedf_assets.core import reasons
@@ -19,8 +20,9 @@ from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources import ingest as stage
 from iedf_assets.core.sources.fingerprints import perceptual_hash
+from iedf_assets.core.sources.found import Found
 from iedf_assets.core.sources.ingest import ingest, require_inputs, row_key
-from iedf_assets.core.sources.scan import Found, find_files
+from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.journal import Journal, Row, read_journal
 from iedf_assets.core.storage.keys import sources_settings
 from iedf_assets.core.storage.manifests import Rows, scan_table, write_table
@@ -380,3 +382,82 @@ def test_memory_stays_flat(
     run(profile, layout, settings=("threads=2",))
     assert alive["now"] == 0
     assert 1 <= alive["most"] <= 4
+
+
+def test_a_changed_fact_is_taken_over_without_reading_the_photo_again(
+    profile: Profile, layout: Layout, folder: Path, read_paths: list[str]
+) -> None:
+    put_photos(folder, "a.jpg", "b.jpg")
+    without = run(profile, layout)
+    (folder / "a.json").write_text('{"scene": "park"}')
+    (folder / "b.json").write_text('{"mood": "calm"}')
+    read_paths.clear()
+    rows = run(profile, layout, without)
+    assert read_paths == []
+    path, other = f"{CATEGORY}/a.jpg", f"{CATEGORY}/b.jpg"
+    assert rows[path] == {**without[path], "facts": {"scene": "park"}, "key": rows[path]["key"]}
+    assert rows[path]["key"].startswith(without[path]["key"])
+    # What cannot be used is as if it were not there.
+    assert rows[other] == without[other]
+    assert set(rows) == {path, other}
+    (folder / "a.json").unlink()
+    assert run(profile, layout, rows) == without
+    assert read_paths == []
+
+
+def test_a_fact_of_a_photo_that_is_not_of_the_wave_waits(
+    profile: Profile, layout: Layout, folder: Path
+) -> None:
+    put_photos(folder, "a.jpg")
+    before = run(profile, layout)
+    (folder / "a.json").write_text('{"scene": "park"}')
+    assert run(profile, layout, before, selected=set()) == before
+
+
+def test_a_photo_that_may_not_be_used_is_left_out_until_somebody_says_that_it_may(
+    profile: Profile, layout: Layout, folder: Path, read_paths: list[str]
+) -> None:
+    commercial = ("limits.use=commercial",)
+    put_photos(folder, "a.jpg", "b.jpg")
+    exif = Image.Exif()
+    exif[0x8298] = "https://creativecommons.org/licenses/by-nc/4.0/"
+    with Image.open(folder / "b.jpg") as picture:
+        picture.save(folder / "b.jpg", exif=exif)
+    assert outcomes(run(profile, layout)) == {"a.jpg": "accepted", "b.jpg": "accepted"}
+    rows = run(profile, layout, settings=commercial)
+    assert outcomes(rows) == {"a.jpg": reasons.NOT_LICENSED, "b.jpg": reasons.NOT_LICENSED}
+    assert rows[f"{CATEGORY}/b.jpg"]["rights"]["licence"] == "CC-BY-NC-4.0"
+    assert "CC-BY-NC-4.0" in rows[f"{CATEGORY}/b.jpg"]["detail"]
+    assert outcomes(run(profile, layout, settings=("limits.use=research",))) == {
+        "a.jpg": reasons.NOT_LICENSED, "b.jpg": "accepted",
+    }  # fmt: skip
+    (folder / "a.json").write_text('{"licence": "CC0"}')
+    read_paths.clear()
+    rows = run(profile, layout, rows, settings=commercial)
+    assert outcomes(rows) == {"a.jpg": "accepted", "b.jpg": reasons.NOT_LICENSED}
+    assert rows[f"{CATEGORY}/a.jpg"]["detail"] is None
+    assert read_paths == []
+
+
+def test_what_was_told_of_a_licence_holds_until_the_photo_s_turn_comes(
+    profile: Profile, layout: Layout, folder: Path
+) -> None:
+    put_photos(folder, "a.jpg", "b.jpg")
+    commercial = ("limits.use=commercial",)
+    rows = run(profile, layout, run(profile, layout), {"a.jpg"}, commercial)
+    assert outcomes(rows) == {"a.jpg": reasons.NOT_LICENSED, "b.jpg": "accepted"}
+    rows = run(profile, layout, rows, {"b.jpg"}, commercial)
+    assert outcomes(rows) == {"a.jpg": reasons.NOT_LICENSED, "b.jpg": reasons.NOT_LICENSED}
+    rows = run(profile, layout, rows, {"a.jpg"})
+    assert outcomes(rows) == {"a.jpg": "accepted", "b.jpg": reasons.NOT_LICENSED}
+
+
+def test_a_photo_that_may_not_be_used_is_no_original_of_others(
+    profile: Profile, layout: Layout, folder: Path
+) -> None:
+    put_photos(folder, "a.jpg")
+    shutil.copy(folder / "a.jpg", folder / "b.jpg")
+    (folder / "b.json").write_text('{"licence": "CC0"}')
+    assert outcomes(run(profile, layout, settings=("limits.use=commercial",))) == {
+        "a.jpg": reasons.NOT_LICENSED, "b.jpg": "accepted",
+    }  # fmt: skip

@@ -13,7 +13,8 @@ from iedf_assets.core.errors import InputsLostError, ProfileError
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.sections import Sources
 from iedf_assets.core.reasons import HIDDEN
-from iedf_assets.core.sources.scan import Found, find_files, fingerprint, unmapped_folders
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.scan import find_files, fingerprint, unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 
 CATEGORY = "物体一致性"

@@ -3,6 +3,7 @@ import pytest
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.keys import (
     Keys,
+    Said,
     Slot,
     digest,
     edit_id,
@@ -80,3 +81,29 @@ def test_edit_ids_follow_source_recipe_and_worker() -> None:
     ids = {edit_id("s", {"dx": 1}, ["classical"]), edit_id("t", {"dx": 1}, ["classical"]),
            edit_id("s", {"dx": 2}, ["classical"]), edit_id("s", {"dx": 1}, ["other"])}  # fmt: skip
     assert len(ids) == 4
+
+
+def slots_said(said: Said, subtypes: str = "{move: 1, brightness: 1, background: 1}") -> dict[str, Slot]:
+    profile = load_profile(settings=[f"categories.物理变化.subtypes={subtypes}"])
+    slots = Keys(profile, profile.category("物理变化"), {"abc": said}).slots("abc")
+    return {slot.subtype.name: slot for slot in slots}
+
+
+def test_the_keys_of_a_source_that_nothing_is_said_of_are_as_they_ever_were() -> None:
+    assert slots_said(Said()) == slots_said(Said.of({"licence": "MIT"})) == slots_said(Said(scene="mixed"))
+
+
+def test_a_name_changes_the_edits_that_call_the_object_by_it_and_no_others() -> None:
+    before, after = slots_said(Said()), slots_said(Said.of({"objects": [{"en": "dog", "ch": "狗"}]}))
+    changed = {name for name in before if before[name].edit_key != after[name].edit_key}
+    assert changed == {"move", "background"}
+    assert {slot.layers_key for slot in before.values()} == {slot.layers_key for slot in after.values()}
+    assert before["brightness"] == after["brightness"]
+
+
+def test_a_scene_changes_where_samples_go_and_no_edit() -> None:
+    before, after = slots_said(Said()), slots_said(Said.of({"scene": "park"}))
+    for name, slot in before.items():
+        assert after[name].scene == "park"
+        assert (after[name].edit_key, after[name].pair_key) == (slot.edit_key, slot.pair_key)
+        assert after[name].verdict_key != slot.verdict_key

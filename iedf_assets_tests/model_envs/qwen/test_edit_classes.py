@@ -52,6 +52,23 @@ def test_each_class_edits_a_photo_on_a_canvas_that_it_keeps(
     assert not np.array_equal(picture, other)
 
 
+@pytest.mark.parametrize("kind", ["edit_plus", "qwen21", "klein", "klein_inpaint", "kontext_inpaint"])
+def test_a_class_that_takes_several_pictures_is_shown_an_object_of_another_photo(
+    kind: str, settings: Settings, edit_request: Requests, tmp_path: Path
+) -> None:
+    backend = Backend(settings(kind))
+    assert backend._kind.references > 1
+    request = edit_request()
+    one = {"mask": "mask.png", "x": 60, "y": 40, "width": 100, "height": 70}
+    shown = {"path": request.path, "source_id": request.source_id, "object": one,
+             "layers_folder": request.layers_folder}  # fmt: skip
+    row, picture = made(backend, replace(request, reference=shown), tmp_path / "shown")
+    assert row["status"] == "done"
+    assert picture.shape == (SIZE[1], SIZE[0], 3)
+    _, without = made(backend, request, tmp_path / "without")
+    assert not np.array_equal(picture, without)
+
+
 @pytest.mark.parametrize("kind", ["edit_plus", "klein"])
 def test_a_class_that_nobody_knows_is_tried_by_its_signature(
     kind: str, settings: Settings, edit_request: Requests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -72,12 +72,31 @@ def test_edits_of_one_size_are_denoised_together_and_come_out_alike(
         assert np.abs(picture.astype(int) - alone).max() <= 2
 
 
+@pytest.mark.parametrize(
+    "kind", ["edit_plus", "qwen21", "kontext", "kontext_inpaint", "klein", "klein_inpaint", "longcat"]
+)
+def test_seeds_of_one_edit_are_denoised_together_and_come_out_alike(
+    kind: str, settings: Settings, edit_request: Requests, tmp_path: Path
+) -> None:
+    single, batched = Backend(settings(kind)), Backend(settings(kind, batch_size=3))
+    assert batched.readers == 7
+    with ThreadPoolExecutor(batched.readers) as pool:
+        outcomes = list(
+            pool.map(lambda n: made(batched, edit_request(seed=n), tmp_path / f"batched{n}"), range(4))
+        )
+    assert max(row["made_with"]["batch"] for row, _ in outcomes) > 1
+    for number, (_, picture) in enumerate(outcomes):
+        _, alone = made(single, edit_request(seed=number), tmp_path / f"single{number}")
+        assert np.abs(picture.astype(int) - alone).max() <= 2
+
+
 def test_edit_plus_is_never_given_several_prompts(
     settings: Settings, edit_request: Requests, tmp_path: Path
 ) -> None:
     backend = Backend(settings("edit_plus", batch_size=4))
     with ThreadPoolExecutor(4) as pool:
-        rows = list(pool.map(lambda n: made(backend, edit_request(seed=n), tmp_path / str(n))[0], range(4)))
+        requests = [edit_request(seed=n, instruction=f"put {n} lamps there") for n in range(4)]
+        rows = list(pool.map(lambda one: made(backend, one, tmp_path / one.key)[0], requests))
     assert {row["made_with"]["batch"] for row in rows} == {1}
 
 

@@ -65,6 +65,7 @@ def _row(example: Example, paths: Mapping[str, str], language: Language, *, sing
         **masked,
         "sample_key": example.entry["sample_key"],
         "split": example.split,
+        **example.rights,
     }
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
 import cv2
@@ -19,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_list
 from iedf_assets.core.exporting.looks import pixels_of
 from iedf_assets.core.exporting.proof import LOOKED_AT, Proof
@@ -26,6 +28,7 @@ from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, lines_unit
 from iedf_assets.core.filling.behind import without_objects
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object, over
+from iedf_assets.core.sources.rights import from_text
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.manifests import batches, read_rows
@@ -47,6 +50,8 @@ class Stack:
         row: of image_layers.
         folder: where they are staged.
         photo: a sample's source, which is the whole picture.
+        rights: what is known of whose the photo is.
+        caption: what people say that the photo shows; else what its main object is called.
     """
 
     stem: str
@@ -54,6 +59,8 @@ class Stack:
     row: Row
     folder: Path
     photo: Path
+    rights: Row
+    caption: str
 
     @property
     def count(self) -> int:
@@ -120,12 +127,11 @@ def _faults(pictures: list[Pixels]) -> Iterator[str]:
 
 def _stacks(plan: Plan) -> Iterator[Stack]:
     """The photos of the samples whose layers are staged, each once."""
-    photos: dict[str, dict[str, tuple[str, Path, tuple[int, int]]]] = {}
+    photos: dict[str, dict[str, _Photo]] = {}
     for example in plan.examples:
         entry = example.entry
-        size = entry["metadata"]["width"], entry["metadata"]["height"]
         known = photos.setdefault(entry["dataset_category"], {})
-        known.setdefault(entry["source_id"], (example.split, example.files["source"], size))
+        known.setdefault(entry["source_id"], _photo_of(example))
     told: set[str] = set()
     for category, known in sorted(photos.items()):
         table = read_rows(plan.layout, "image_layers", category).table
@@ -135,11 +141,33 @@ def _stacks(plan: Plan) -> Iterator[Stack]:
                 folder = plan.layout.staged("image_layers", row["key"])
                 if source not in known or source in told or not folder.is_dir():
                     continue
-                split, photo, size = known[source]
-                stack = Stack(f"photo-{source[:16]}", split, row, folder, photo)
-                if size == (row["width"], row["height"]) and stack.objects:
+                photo = known[source]
+                caption = photo.caption or _in_english((row["objects"] or [{}])[0].get("caption"))
+                stem = f"photo-{source[:16]}"
+                stack = Stack(stem, photo.split, row, folder, photo.source, photo.rights, caption)
+                if photo.size == (row["width"], row["height"]) and stack.objects:
                     told.add(source)
                     yield stack
+
+
+class _Photo(NamedTuple):
+    """What the first sample of a photo tells of it."""
+
+    split: str
+    source: Path
+    size: tuple[int, int]
+    rights: Row
+    caption: str
+
+
+def _photo_of(example: Example) -> _Photo:
+    metadata = example.entry["metadata"]
+    size, caption = (metadata["width"], metadata["height"]), from_text(metadata["photo_caption"])
+    return _Photo(example.split, example.files["source"], size, example.rights, _in_english(caption))
+
+
+def _in_english(caption: str | Mapping[str, str | None] | None) -> str:
+    return caption if isinstance(caption, str) else (caption or {}).get("en") or ""
 
 
 def _diffsynth(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
@@ -149,7 +177,7 @@ def _diffsynth(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
             if stack.count == count:
                 row = {
                     "image": list(stack.paths), "layer_input_image": stack.paths[0], "layer_num": count,
-                    "prompt": _caption(stack), "split": stack.split,
+                    "prompt": stack.caption, "split": stack.split, **stack.rights,
                 }  # fmt: skip
                 yield f"{before}{json_line(row)}"
                 before = ","
@@ -163,13 +191,9 @@ def _musubi(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
         for stack in _stacks(plan):
             if stack.count == count:
                 paths = {f"image_path_{n}": str(plan.folder / path) for n, path in enumerate(stack.paths)}
-                yield json_line({**paths, "caption": _caption(stack), "split": stack.split})
+                yield json_line({**paths, "caption": stack.caption, "split": stack.split, **stack.rights})
 
     return lines
-
-
-def _caption(stack: Stack) -> str:
-    return str(stack.objects[0]["caption"] or "")
 
 
 def _writer(stack: Stack, paths: tuple[str, ...]) -> Make:

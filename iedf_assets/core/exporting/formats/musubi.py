@@ -43,7 +43,8 @@ def units(plan: Plan) -> Iterator[Unit]:
                     "control_path": paths["source"],
                     "caption": example.caption(language),
                 }
-                yield json_line({**row, "sample_key": example.entry["sample_key"], "split": example.split})
+                known = {"sample_key": example.entry["sample_key"], "split": example.split}
+                yield json_line({**row, **known, **example.rights})
 
         return lines
 

@@ -19,6 +19,7 @@ from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
 from iedf_assets.core.profile.exports import Export, Language
+from iedf_assets.core.publishing.index_rows import PHOTO
 from iedf_assets.core.storage.naming import SampleKey
 
 VERSION = 1
@@ -56,7 +57,16 @@ def columns(languages: tuple[Language, ...]) -> dict[str, str]:
         "tier",
         "category",
     )
-    more = ("recipe", "scores", "source_path", "backend", "model_revision", "made_with", "made_from")
+    more = (
+        "recipe",
+        "scores",
+        "source_path",
+        *PHOTO,
+        "backend",
+        "model_revision",
+        "made_with",
+        "made_from",
+    )
     return {
         **dict.fromkeys(ROLES[:3], "Image"),
         **dict.fromkeys(texts, "string"),

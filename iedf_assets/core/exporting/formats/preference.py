@@ -1,10 +1,12 @@
 """Preference pairs: one source, one instruction, two results, which is better, and why the other is not.
 
 The better one is always the published target. The other is a model's result from another seed of the same
-place in the plan, which was turned down, or the target with a fault planted into it. All are PNG, so that the
-two differ by nothing else.
+place in the plan, which was turned down, or the target with a fault planted into it. Of tries of which the
+best was kept only those count that the judge rates lower. All are PNG, so that the two differ by nothing
+else.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +17,12 @@ from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_l
 from iedf_assets.core.exporting.formats.seen import Seen
 from iedf_assets.core.exporting.planted import faults_of, planted, scene_of
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, lines_unit
+from iedf_assets.core.judging.choosing import NOT_THE_BEST, rating_of
 from iedf_assets.core.pairs.samples import one_line
 from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.joined import verdicts_of_all
+from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import digest
 
 VERSION = 1
@@ -81,18 +85,28 @@ def read(folder: Path, asked: Export) -> Iterator[Seen]:
 
 def _rejects(plan: Plan) -> dict[str, list[tuple[str, str]]]:
     """Edit of a sample → rejects of the same place in the plan with the same instruction: edit, reason."""
-    told: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
+    told: dict[str, list[tuple[Row, str, str]]] = defaultdict(list)
     for row in verdicts_of_all(plan.layout, ("rejected",), _JUDGED):
         if row["scores"] is not None and row["instruction_ch"]:
             texts = one_line(row["instruction_ch"]), one_line(row["instruction_en"])
-            told[_place(row["slot"])].append((row["edit_id"], row["reason"] or "rejected", *texts))
+            told[_place(row["slot"])].append((row, *texts))
     found = defaultdict(list)
     for row in verdicts_of_all(plan.layout, ("published",), _JUDGED) if told else ():
         own = [one_line(row["instruction_ch"] or ""), one_line(row["instruction_en"] or "")]
-        for edit_id, reason, *said in told.get(_place(row["slot"]), ()):
-            if said == own and plan.layout.rejected(edit_id).is_dir():
-                found[row["edit_id"]].append((edit_id, reason))
+        for other, *said in told.get(_place(row["slot"]), ()):
+            if said == own and _is_worse(other, row) and plan.layout.rejected(other["edit_id"]).is_dir():
+                found[row["edit_id"]].append((other["edit_id"], other["reason"] or "rejected"))
     return found
+
+
+def _is_worse(reject: Row, sample: Row) -> bool:
+    """Whether a reject is a worse picture than the sample: it failed a check, or is rated lower."""
+    passed = reject["reason"] == NOT_THE_BEST
+    return not passed or _rating(reject) < _rating(sample)
+
+
+def _rating(row: Row) -> float:
+    return rating_of(json.loads(row["scores"]) if row["scores"] else {})
 
 
 def _place(slot: str) -> str:
@@ -156,6 +170,7 @@ def _rows(pairs: Pairs, language: Language) -> Lines:
                 "sample_key": example.entry["sample_key"],
                 "sample_stem": example.stem,
                 "split": example.split,
+                **example.rights,
             })  # fmt: skip
 
     return lines

@@ -16,6 +16,7 @@ class Entry(NamedTuple):
         kind: the type of its values, as TIFF counts them.
         size: bytes that its values take; `value` is shorter where they lie beyond the end.
         order: of the bytes of a number.
+        place: where its values begin in the block.
     """
 
     tag: int
@@ -23,6 +24,7 @@ class Entry(NamedTuple):
     size: int
     value: bytes
     order: Literal["big", "little"]
+    place: int
 
 
 def entries_of(block: bytes, at: int | None = None) -> Iterator[Entry]:
@@ -45,7 +47,7 @@ def entries_of(block: bytes, at: int | None = None) -> Iterator[Entry]:
         tag, kind, number = struct.unpack_from(sign + "HHI", block, place)
         size = (4 if kind == _SUB_DIRECTORY else _SIZES.get(kind, 0)) * number
         start = place + 8 if size <= 4 else struct.unpack_from(sign + "I", block, place + 8)[0]
-        yield Entry(tag, kind, size, bytes(block[start : start + size]), order)
+        yield Entry(tag, kind, size, bytes(block[start : start + size]), order, start)
 
 
 def number_of(entry: Entry) -> int | None:

@@ -8,6 +8,7 @@ from PIL import Image
 from skimage import data
 
 from iedf_assets.core.exporting.planted import Scene, planted
+from iedf_assets.core.judging.choosing import NOT_THE_BEST
 from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
@@ -65,6 +66,28 @@ def test_rejects_of_another_seed_count_and_none_joins_two_instructions(tmp_path:
     assert (seed["sample_key"], seed["reason"], SEED in seed["key"]) == (key, "seam", True)
     found = [path.name for path in (tmp_path / "out/lose").iterdir()]
     assert not [name for name in found if OTHER in name]
+
+
+def test_a_try_that_was_not_the_best_counts_where_it_is_rated_lower(tmp_path: Path) -> None:
+    profile, plants = factory(tmp_path / "factory")
+    turn_down(plants[0], SEED, None)
+    turn_down(plants[0], OTHER, None)
+    name = plants[0].slots[0].name
+    for edit_id, rating in ((SEED, 4), (OTHER, 5)):
+        plants[0].rows[f"{name}/{edit_id}"]["reason"] = NOT_THE_BEST
+        plants[0].pairs[f"pair-{edit_id}"] = _rated(plants[0].pairs[f"pair-{edit_id}"], rating)
+    key = plants[0].rows[name]["pair_key"]
+    plants[0].pairs[key] = _rated(plants[0].pairs[key], 5)
+    plants[0].save()
+    write_index(profile, Layout.of(profile))
+    exported(profile, tmp_path / "out", "preference")
+    (row,) = [row for row in rows_of(tmp_path / "out") if not row["planted"]]
+    assert (row["reason"], SEED in row["key"]) == (NOT_THE_BEST, True)
+
+
+def _rated(pair: dict[str, Any], rating: int) -> dict[str, Any]:
+    told = {"judge_instruction": rating, "judge_preservation": rating}
+    return {**pair, "scores": {**pair["scores"], **told}}
 
 
 def test_a_reject_of_other_pixels_is_no_pair(tmp_path: Path) -> None:

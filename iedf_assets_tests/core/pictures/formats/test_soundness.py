@@ -11,9 +11,11 @@ from skimage import data
 
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.pictures.formats.soundness import require_sound
+from iedf_assets.core.pictures.formats.stairs import require_no_stair
 from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.reasons import CORRUPTED, TRUNCATED
 from iedf_assets_tests.helpers.mutants import originals
+from iedf_assets_tests.helpers.sound_photos import sound_photos
 
 COFFEE = np.ascontiguousarray(data.coffee()[::2, ::2])
 
@@ -41,9 +43,106 @@ def reason(path: Path, file: bytes | bytearray) -> str:
     return caught.value.reason
 
 
+def passes(path: Path, file: bytes | bytearray) -> bool:
+    try:
+        read(path, file)
+    except SourceError:
+        return False
+    return True
+
+
 def test_sound_photos_of_all_forms_pass(tmp_path: Path) -> None:
     for name, file, pixels in originals():
         assert read(tmp_path / name, file).rgb.shape == pixels.shape
+
+
+def test_photos_by_several_programs_pass(tmp_path: Path) -> None:
+    for name, file in sound_photos(44, 8):
+        assert read(tmp_path / "photo", file).rgb.size, name
+
+
+@pytest.mark.slow
+def test_two_hundred_photos_by_several_programs_pass(tmp_path: Path) -> None:
+    for name, file in sound_photos(220, 0):
+        assert read(tmp_path / "photo", file).rgb.size, name
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "WEBP": {"quality": 80}, "AVIF": {"speed": 10}, "GIF": {}, "TIFF": {"compression": "tiff_lzw"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_code_that_is_out_of_step_is_told(tmp_path: Path, kind: str) -> None:
+    picture, buffer = Image.fromarray(COFFEE), io.BytesIO()
+    (picture.quantize(256) if kind == "GIF" else picture).save(buffer, kind, **FORMS[kind])
+    sound = buffer.getvalue()
+    assert read(tmp_path / "a", sound).rgb.shape == COFFEE.shape
+    told = 0
+    for place in range(len(sound) // 3, len(sound) * 2 // 3, len(sound) // 30):
+        file = bytearray(sound)
+        file[place : place + 4] = bytes(byte ^ 0x5A for byte in file[place : place + 4])
+        told += not passes(tmp_path / "a", file)
+    # Of 10 or 11: a code may come out even by chance, LZW's where strings give way to others as long.
+    assert told >= {"GIF": 6, "TIFF": 5}.get(kind, 9)
+
+
+def test_the_alpha_and_the_first_picture_of_a_film_are_looked_at(tmp_path: Path) -> None:
+    alpha = np.linspace(0, 255, COFFEE.shape[0] * COFFEE.shape[1]).reshape(COFFEE.shape[:2]).astype(np.uint8)
+    see_through, film = io.BytesIO(), io.BytesIO()
+    Image.fromarray(np.dstack([COFFEE, alpha])).save(see_through, "WEBP", quality=60)
+    others = [Image.fromarray(255 - COFFEE)]
+    Image.fromarray(COFFEE).save(film, "WEBP", quality=60, save_all=True, append_images=others)
+    for buffer, chunk in ((see_through, b"ALPH"), (film, b"VP8 ")):
+        file = bytearray(buffer.getvalue())
+        assert passes(tmp_path / "a", file)
+        place = file.index(chunk) + 8 + int.from_bytes(file[file.index(chunk) + 4 :][:4], "little") // 3
+        file[place] ^= 0xFF
+        assert reason(tmp_path / "a", file) in {CORRUPTED, TRUNCATED}
+
+
+def test_colours_that_are_shifted_from_the_middle_of_a_row_on_are_told() -> None:
+    file, shifted = bytes(encoded("JPEG", subsampling=0)), COFFEE.astype(np.int16)
+    require_no_stair(file, COFFEE)
+    shifted[64:72, 80:] += 40
+    shifted[72:] += 40
+    with pytest.raises(SourceError, match="shifted from the middle of row 64"):
+        require_no_stair(file, np.clip(shifted, 0, 255).astype(np.uint8))
+
+
+def test_a_bright_area_that_begins_at_a_block_is_no_shift() -> None:
+    lit = COFFEE.copy()
+    lit[64:] = np.clip(lit[64:].astype(np.int16) + 60, 0, 255)
+    require_no_stair(bytes(encoded("JPEG", subsampling=0)), lit)
+
+
+def test_differences_that_add_up_to_nonsense_are_told(tmp_path: Path) -> None:
+    broken = COFFEE.copy()
+    broken[100:] = np.cumsum(np.diff(broken[100:].astype(int) * 7, axis=1, prepend=0), axis=1).astype(
+        np.uint8
+    )
+    buffer = io.BytesIO()
+    Image.fromarray(broken).save(buffer, "WEBP", lossless=True, method=0)
+    assert reason(tmp_path / "a", buffer.getvalue()) == CORRUPTED
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_adobe_deflate"])
+def test_a_tiff_whose_strips_are_not_what_its_tags_need_is_told(
+    tmp_path: Path, compression: str | None
+) -> None:
+    file = encoded("TIFF", compression=compression)
+    at = len(file) // 2
+    doubled = file[:at] + file[at - 4096 : at] + file[at:]
+    assert reason(tmp_path / "a", doubled) in {CORRUPTED, TRUNCATED}
+
+
+def test_a_tiff_of_another_size_than_its_strips_is_told(tmp_path: Path) -> None:
+    height, width = COFFEE.shape[:2]
+    for tag, number, told in ((257, 4 * height, TRUNCATED), (256, width // 2, CORRUPTED)):
+        file = encoded("TIFF")
+        entry = file.index(tag.to_bytes(2, "little"), 8)
+        file[entry + 8 : entry + 10] = number.to_bytes(2, "little")
+        assert reason(tmp_path / "a", file) == told
 
 
 @pytest.mark.parametrize(("options", "marker"), [({}, b"\xff\xc0"), ({"progressive": True}, b"\xff\xc2")])
@@ -61,6 +160,8 @@ def test_a_few_bytes_of_filling_before_its_end_spoil_no_jpeg(tmp_path: Path) -> 
     file = encoded("JPEG")
     file[-2:-2] = bytes(16)
     assert read(tmp_path / "a.jpg", file).rgb.shape == COFFEE.shape
+    file[-2:-2] = bytes(range(16))
+    assert reason(tmp_path / "a.jpg", file) == CORRUPTED
 
 
 @pytest.mark.parametrize(("kind", "harm"), [("WEBP", "lost"), ("AVIF", "lost"), ("BMP", "lost"),

@@ -1,0 +1,65 @@
+"""What can be asked of a model, by the table of classes: nothing else is."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+from iedf_assets.core.edits.recipes import Unplannable
+from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.subtypes import Kinds, Subtype
+from iedf_assets.core.profile.workers import Worker
+
+BEYOND_MODEL = "beyond_model"
+# The kind of `replace` that shows the model an object of another photo.
+REFERENCE = "reference"
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What whoever makes edits can do.
+
+    Attributes:
+        name: of the class, or of what is known instead.
+        writes: languages that it writes into pictures; of an unknown class all: what it makes is judged.
+        references: whether it can be shown an object beside the photo.
+    """
+
+    name: str
+    writes: str = "en, zh"
+    references: bool = False
+
+    @classmethod
+    def of(cls, worker: Worker) -> Self:
+        """Those of a worker.
+
+        Raises:
+            WorkerError: its `model_dir` has no index.
+        """
+        editor = worker.editor
+        if editor is None:
+            return cls(worker.backend)
+        return cls(editor.class_name, editor.writes, worker.takes_references)
+
+    def within(self, limits: Any, subtype: Subtype) -> Any:
+        """The limits of a subtype's recipes without the kinds that are beyond it; or that all are.
+
+        Args:
+            limits: the profile's `recipes` section of the subtype.
+
+        Returns:
+            Limits of the same kind, or an `Unplannable`.
+        """
+        if not isinstance(limits, Kinds) or limits.instruction:
+            return limits
+        kinds = limits.kinds or bank().edits[subtype.name].drawn
+        can = tuple(kind for kind in kinds if self._can(subtype, kind))
+        if not can:
+            return Unplannable(BEYOND_MODEL, f"{self.name} can do none of {subtype.name}: {', '.join(kinds)}")
+        return limits if can == kinds else limits.model_copy(update={"kinds": can})
+
+    def _can(self, subtype: Subtype, kind: str) -> bool:
+        if kind == REFERENCE:
+            return self.references
+        text = bank().edits[subtype.name].kinds[kind].en[0]
+        return not subtype.writes or ("zh" if _CHINESE.search(text) else "en") in self.writes

@@ -1,0 +1,67 @@
+"""Objects of other photos that a model is shown."""
+
+from typing import Any
+
+import pytest
+
+from iedf_assets.core.edits.instructions import write
+from iedf_assets.core.edits.readings import disagreements, read
+from iedf_assets.core.edits.recipes import Unplannable
+from iedf_assets.core.planning import references
+from iedf_assets.core.planning.book import Book, Source
+from iedf_assets.core.planning.references import Reference, has_lost_reference, with_reference
+from iedf_assets.core.profile.bank import LANGUAGES
+from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.subjects import SUBJECT
+
+CUP = {"en": "a red cup", "ch": "一个红色杯子"}
+RECIPE = {"task": "semantic_edit", "subtype": "replace", "kind": "reference"}
+
+
+def reference(source_id: str, caption: dict[str, str], number: int = 1) -> Reference:
+    return Reference(
+        Source(f"a/{source_id}.jpg", source_id, 10, 10), {}, {"number": number, "caption": caption}
+    )
+
+
+@pytest.fixture
+def book(profile: Profile, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Book:
+    there = [
+        reference("one", {"en": "a dog", "ch": "一只狗"}),
+        reference("two", {"en": "a table lamp", "ch": "一盏台灯"}),
+        reference("two", CUP, 2),
+    ]
+    monkeypatch.setattr(references, "references_of", lambda _: iter(there))
+    return Book.open(profile, layout, next(iter(profile.categories)))
+
+
+def test_an_object_of_another_photo_and_of_another_name_is_shown_and_called_by_its_name(book: Book) -> None:
+    recipes = [with_reference(RECIPE, book, "one", {"caption": None}, seed) for seed in range(20)]
+    # A table lamp is what the bank has a kind of its own for.
+    shown = {"reference": {"source_id": "two", "object": 2}, "given": CUP}
+    assert all(recipe == {**RECIPE, **shown} for recipe in recipes)
+    for seed in range(30):
+        texts = write({**RECIPE, **shown}, SUBJECT, 600, 400, seed)
+        for language, text in zip(LANGUAGES, texts, strict=True):
+            assert CUP[language] in text
+            reading = read(text, language)
+            assert reading
+            assert not disagreements(reading, {**RECIPE, **shown})
+            assert disagreements(reading, {**RECIPE, **shown, "given": {"en": "a dog", "ch": "狗"}})
+
+
+def test_without_another_there_is_no_such_edit(book: Book) -> None:
+    found = with_reference(RECIPE, book, "two", {"caption": {"en": "A dog", "ch": "狗"}}, 1)
+    assert isinstance(found, Unplannable)
+    assert found.reason == "no_reference"
+
+
+def test_an_edit_that_is_not_made_is_drawn_anew_when_its_reference_has_gone(book: Book) -> None:
+    def row(source_id: str, status: str) -> dict[str, Any]:
+        recipe = {**RECIPE, "reference": {"source_id": source_id, "object": 1}}
+        return {"status": status, "recipe": recipe}
+
+    assert not has_lost_reference(book, row("one", "planned"))
+    assert has_lost_reference(book, row("gone", "planned"))
+    assert not has_lost_reference(book, row("gone", "done"))

@@ -8,6 +8,7 @@ import gc
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from model_envs.qwen.loading import group_offload
 from model_envs.stopping import STOP
 
 _log = logging.getLogger(__name__)
+# How long a batch that is not full waits for more, seconds: little beside an edit.
+GATHER_S = 0.2
 
 
 class Stopped(KeyboardInterrupt):  # an interrupt, which is no error
@@ -55,8 +58,18 @@ class Turnstile:
             self._waiting.append(ticket)
         with self._model:
             if not ticket.outcome.done():
+                self._gather(kind)
                 self._work_off(ticket)
         return ticket.outcome.result()
+
+    def _gather(self, kind: Hashable) -> None:
+        """Wait a moment for those that can be made together, and are read already or almost."""
+        until = time.monotonic() + GATHER_S
+        while self.size > 1 and time.monotonic() < until:
+            with self._queue:
+                if sum(ticket.kind == kind for ticket in self._waiting) >= self.size:
+                    return
+            time.sleep(GATHER_S / 20)
 
     def _work_off(self, first: _Ticket) -> None:
         with self._queue:

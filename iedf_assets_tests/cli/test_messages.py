@@ -125,3 +125,19 @@ def test_of_two_runs_begun_in_one_second_one_is_told_about_the_other(
         if code:
             assert "is being worked on by process" in output, output
             assert "Error executing resource_fn" not in output
+
+
+def test_no_console_takes_a_name_in_brackets_for_markup() -> None:
+    for path in sorted((PROJECT_ROOT / "iedf_assets").rglob("*.py")):
+        for line in path.read_text("utf-8").splitlines():
+            assert "Console(" not in line or "markup=False" in line, f"{path}: {line}"
+
+
+def test_a_service_whose_cache_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    cache = str(tmp_path / "file" / "cache")
+    code, output = iedf("serve", "edit", "--backend", "mock", "--port", "18651", "--cache-dir", cache)
+    assert code == 1
+    assert "Traceback" not in output
+    assert f"{cache} cannot be used" in output
+    assert "remedy" in output

@@ -79,7 +79,7 @@ class Backend:
         known = {
             "confidence": round(one.confidence, 4),
             "apart": round(apart, 4),
-            "several": apart >= SEVERAL,
+            "several": bool(apart >= SEVERAL),
         }
         return Cutout(alpha, mask, shadow, known=known)
 

@@ -32,7 +32,7 @@ def export_dataset(profile: Profile, asked: Export) -> bool:
             asked,
             lambda done, total: progress("export", asked.format, done, total),
         )
-    _tell(Console(soft_wrap=True), asked, found)
+    _tell(Console(markup=False, emoji=False, soft_wrap=True), asked, found)
     return not found.proof.faults
 
 
@@ -54,7 +54,7 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
     field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
     console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:
-        console.print(f"[red]{subject}[/]: {fault}")
+        console.print(f"{subject}: {fault}", style="red", highlight=False)
 
 
 def print_hashes(profile: Profile, folder: Path) -> None:

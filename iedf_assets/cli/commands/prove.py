@@ -50,7 +50,7 @@ def prove_other_judge(profile: Profile, per_class: int) -> bool:
     table = Table("pairs", "asked", "right", "no answer")
     for one in found:
         table.add_row(one.name, str(one.asked), f"{one.rate:.0%}", str(one.silent))
-    console = Console(soft_wrap=True)
+    console = Console(markup=False, emoji=False, soft_wrap=True)
     console.print(table)
     trusted = is_trusted(found)
     verdict = "can be trusted" if trusted else "is not to be trusted with what is published"

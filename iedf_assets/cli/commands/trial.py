@@ -52,7 +52,7 @@ def try_models(profile: Profile, asked: Asked) -> bool:
         ProfileError: an unknown kind, or no photo.
         StorageError: the output folder is somebody else's.
     """
-    console = Console(soft_wrap=True)
+    console = Console(markup=False, emoji=False, soft_wrap=True)
     output = asked.output.absolute()
     claim(output, "trial", REMEDY)
     tried = _profile_of(profile, output, asked.kinds)

@@ -68,6 +68,8 @@ class Exclusions:
 def hashed(folder: Path, profile: Profile) -> Iterator[Candidate]:
     """Every file below a folder; what is no picture, or too flat to be told from others, without a hash."""
     apart, sources = decoders(profile), profile.sources
+    # Where relative paths begin is another folder in a child.
+    folder = folder.absolute()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         asked = [str(path), sources.max_pixels, profile.max_megapixels]
         try:

@@ -72,6 +72,17 @@ def test_a_list_says_what_the_folder_says(profile: Profile, benchmark: Path, tmp
     assert [one.path for one in hashed(benchmark, profile) if not one.phash] == ["flat.png", "notes.txt"]
 
 
+def test_a_relative_folder_is_read_from_where_the_command_is_called(
+    benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(benchmark.parent)
+    told = CliRunner().invoke(cli, ["hashes", benchmark.name])
+    assert [json.loads(line)["name"] for line in told.stdout.splitlines()] == [
+        "chelsea.jpg",
+        "deep/coffee.png",
+    ]
+
+
 @pytest.mark.parametrize("text", ["nonsense", '{"name": "x", "phash": "zz", "look": ""}', None])
 def test_a_list_that_cannot_be_read_is_named(profile: Profile, tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "list.jsonl"

@@ -16,7 +16,9 @@ from iedf_assets.core.pictures.objects import Found
 from iedf_assets.core.profile.checkpoints import network_settings
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets_tests.helpers.networks import put_network
+from iedf_assets_tests.model_envs.layered.test_side_by_side import cat, cup, pasted
 from model_envs.layered.onnx import MOST, Backend, chosen
+from model_envs.layered.side_by_side import SEVERAL
 
 # Points as shares of width and height that belong to the subject, and points that do not.
 SUBJECTS = {
@@ -55,6 +57,7 @@ def test_the_mask_covers_the_subject_and_not_its_surroundings(
     height, width = mask.shape
     assert all(mask[int(y * height), int(x * width)] == 255 for x, y in inside)
     assert all(mask[int(y * height), int(x * width)] == 0 for x, y in outside)
+    assert not row["objects"][0]["several"]
 
 
 @pytest.mark.slow
@@ -73,6 +76,20 @@ def test_things_that_do_not_touch_are_objects_and_together_one_more(backend: Bac
     assert [len(one["others"]) for one in row["objects"]] == [1, 1, 0]
     assert all(one["background"] is None for one in row["objects"])
     assert all((tmp_path / "out" / name).is_file() for one in row["objects"] for name in files_of(one))
+
+
+@pytest.mark.slow
+def test_two_things_in_one_mask_are_said_to_be_several(backend: Backend, tmp_path: Path) -> None:
+    things, shape = pasted(cup(), cat(), 90)
+    soft = cv2.GaussianBlur(cv2.resize(data.grass(), (1200, 700), interpolation=cv2.INTER_AREA), (0, 0), 4)
+    photo = np.dstack([soft // 3, soft // 2, soft // 3]).astype(np.uint8)
+    height, width = shape.shape
+    photo[200 : 200 + height, 200 : 200 + width][shape] = things[shape]
+    row = decompose(backend, photo, tmp_path / "out")
+    (one,) = row["objects"]
+    assert one["width"] > 0.9 * width
+    assert one["several"]
+    assert one["apart"] >= SEVERAL
 
 
 @pytest.mark.slow

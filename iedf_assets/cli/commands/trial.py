@@ -81,7 +81,13 @@ def _profile_of(profile: Profile, output: Path, kinds: Sequence[str]) -> Profile
     if unknown:
         raise ProfileError(f"unknown kind {', '.join(unknown)}", f"use some of {', '.join(SUBTYPES)}")
     by_model = profile.workers.edit.follows_words
-    possible = [name for name, subtype in SUBTYPES.items() if by_model or not subtype.needs_model]
+    # What an object bears is known where somebody reads it.
+    reads = profile.workers.layered.namer.elsewhere
+    possible = [
+        name
+        for name, subtype in SUBTYPES.items()
+        if (by_model or not subtype.needs_model) and (reads or not subtype.reads)
+    ]
     category = Category(
         task="semantic_edit",
         subtypes=dict.fromkeys(kinds or possible, 1),

@@ -32,7 +32,7 @@ MOST = 12
 AROUND, WORTH_A_LOOK, PIXELS_EACH, CONFIRMS = 0.3, 0.7, 0.75, 0.85
 SECOND_WEIGHT = 2 / 3
 # The largest gap at the frame that may be none, a share of what is seen; how likely it is when continued.
-LARGEST_BAY, CLOSED = 0.1, 0.9
+LARGEST_BAY, CLOSED = 0.1, 0.995
 # Opinions of an object are compared within this of it, as a share of the square root of its area.
 NEAR = 0.25
 

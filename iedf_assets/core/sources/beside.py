@@ -73,7 +73,9 @@ def facts_files_of(photo: Path) -> dict[Path, str]:
         photo.with_name(f"{photo.name}.json"): f"{photo.suffix}.json",
         photo.with_suffix(".json"): ".json",
     }
-    return {path: ending for path, ending in names.items() if path.is_file() and path != photo}
+    # A name that is too long for the disk is that of no file.
+    there = (path for path in names if os.path.isfile(path))  # noqa: PTH113
+    return {path: names[path] for path in there if path != photo}
 
 
 def _tells(file: Found) -> bool:

@@ -130,7 +130,7 @@ def test_agreement_counts_what_is_near_and_nobody_elses() -> None:
     assert agreement(half) == pytest.approx((2 + 0.5) / 3)
 
 
-@pytest.mark.parametrize(("continued", "filled"), [(1.0, True), (0.2, False)])
+@pytest.mark.parametrize(("continued", "filled"), [(1.0, True), (0.97, False), (0.2, False)])
 def test_a_gap_at_the_frame_is_none_where_it_is_none_when_continued(
     tmp_path: Path, continued: float, filled: bool
 ) -> None:

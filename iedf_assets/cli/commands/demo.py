@@ -15,7 +15,7 @@ from iedf_assets.core.storage.naming import Layout
 
 SAMPLES = {
     "人物物体一致性": ("astronaut", "chelsea"),
-    "物体一致性": ("rocket", "motorcycle"),
+    "物体一致性": ("coffee", "motorcycle"),
     "物理变化": ("coffee", "rocket"),
 }
 

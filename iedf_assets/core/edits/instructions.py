@@ -178,7 +178,7 @@ def _write(
 
 def _is_sole(subject: Subject) -> bool:
     """Whether others were looked for, and none was found: it is all there is, be it one thing or not."""
-    return "others" in subject and not subject["others"]
+    return "others" in subject and not subject["others"] and not subject.get("parts")
 
 
 def _values(recipe: Recipe, language: Language) -> dict[str, Any]:

@@ -201,7 +201,8 @@ def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> No
 
 @pytest.mark.parametrize(
     ("changes", "sole"),
-    [({"others": []}, True), ({"others": [], "parts": [1, 2]}, False), ({"others": [[0, 0, 9, 9]]}, False), ({}, False),
+    [({"others": []}, True), ({"others": [], "parts": [1, 2]}, False), ({"others": [[0, 0, 9, 9]]}, False),
+     ({}, False),
      ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, False)],
 )  # fmt: skip
 @pytest.mark.parametrize("subtype", ["background", "identity"])

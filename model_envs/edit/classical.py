@@ -34,7 +34,7 @@ from iedf_assets.core.pictures.masks import Box, grown_box
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
-from model_envs.edit.toning import contrasted, defocused, recoloured, relit, toned
+from model_envs.edit.toning import around, contrasted, defocused, recoloured, relit, toned
 
 # What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
 # own; and what a function of the published source makes when the pair is finished.
@@ -249,7 +249,11 @@ def _background(scene: Scene) -> tuple[Pixels, Box]:
     whole[place] = alpha
     edited = defocused(scene.rgb, whole, strength) if kind == "defocus" else toned(scene.rgb, kind, strength)
     # Only the object's box holds anything but the edit itself.
-    edited[place] = over(edited[place], np.dstack([scene.rgb[place], alpha]))
+    found = scene.request.object.get("confidence") is not None
+    if found and kind != "defocus":
+        edited[place] = around(scene.rgb[place], edited[place], alpha)
+    else:
+        edited[place] = over(edited[place], np.dstack([scene.rgb[place], alpha]))
     return edited, (slice(0, height), slice(0, width))
 
 

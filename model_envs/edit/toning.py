@@ -33,6 +33,8 @@ _DEFOCUS_AT = 4.0
 # Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around
 # it; as shares of the geometric mean of the picture's sides.
 _SPECK, _HIGHLIGHT, _RIM = 0.005, 0.022, 0.004
+# An alpha up to which a pixel is background; how far its change is carried on below a rim, pixels.
+_FAINT, _CARRIED_PX = 0.2, 2.5
 
 
 def toned(rgb: Pixels, kind: str, strength: float) -> Pixels:
@@ -177,3 +179,24 @@ def _light_table(strength: float) -> Pixels:
 def _rolled_off(light: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear light times gain; a gain above 1 bends towards white instead of clipping there."""
     return np.asarray(light * gain / (1 + light * np.maximum(gain - 1, 0)), np.float32)
+
+
+def around(rgb: Pixels, edited: Pixels, alpha: Pixels) -> Pixels:
+    """A picture edited around an object, without a halo of the old background at the object's soft rim.
+
+    A pixel of the rim is a mixture, of which only the background's part is edited. How that part changes is
+    carried on from what lies outside, since the mixture itself is no background. What is hardly the object's
+    counts as background.
+
+    Args:
+        rgb, edited: uint8 (H, W, 3), before and after the edit of everything.
+        alpha: uint8 (H, W), of the object.
+    """
+    own = np.clip((alpha.astype(np.float32) / 255 - _FAINT) / (1 - _FAINT), 0, 1)
+    outside = (own == 0).astype(np.float32)
+    change = edited.astype(np.float32) - rgb
+    sums = cv2.GaussianBlur(np.dstack([change * outside[..., None], outside]), (0, 0), _CARRIED_PX)
+    carried = sums[..., :3] / np.maximum(sums[..., 3:], 1e-4)
+    near = (outside[..., None] == 0) & (sums[..., 3:] > 1e-3)
+    change = np.where(near, carried, change)
+    return np.clip(np.rint(rgb + (1 - own[..., None]) * change), 0, 255).astype(np.uint8)

@@ -19,6 +19,8 @@ from iedf_assets.core.profile.bank import LANGUAGES, Language, Phrasing, Words, 
 
 # Shares of the picture from which an object is called large, and up to which it is called small.
 LARGE, SMALL = 0.25, 0.03
+# Colours that white, black and dark things have in another light.
+GREYS = frozenset({"light_grey", "grey", "dark_grey"})
 # The middle of a side, as shares of it: what has its centre there is in the centre.
 _MIDDLE = (0.4, 0.6)
 # Where an object is beside another one: at most so far from it, or into its box, and further away before, as
@@ -139,7 +141,8 @@ def colour_of(subject: Subject) -> str | None:
     """The colour, a key of `COLOURS`, that an object is called by; None when it is called by none."""
     if "colour_name" in subject:
         found: str | None = subject["colour_name"]
-        return found
+        # White in the shade looks grey, and so does navy; of objects of a network nothing doubtful is said.
+        return None if found in GREYS and "others" in subject else found
     return colour_names.name_of(subject["colour"]).key
 
 

@@ -40,8 +40,6 @@ UNKNOWN_MAKING: Scores = dict.fromkeys(
 )
 # Of a background around an object with an alpha of its own, pixels.
 TIGHT_RIM_PX = 2.0
-# Around what was taken away, as a share of the margin: less than of other edits, for hair and halo lie there.
-FILLED_RIM = 0.6
 
 
 @dataclass(frozen=True)
@@ -301,13 +299,11 @@ def _feather(request: PairRequest, subtype: Subtype, reach: int) -> float:
     """The soft rim as a share of the margin.
 
     A background that was edited around a network's object is mixed by the object's own alpha already; a wide
-    rim of the unedited one around it would glow. Around one that was taken away it would show hair and halo.
+    rim of the unedited one around it would glow.
     """
     mixed = request.made_with is None and request.object.get("confidence") is not None
-    if mixed and subtype.mask_of == "background":
-        return min(request.feather, TIGHT_RIM_PX / reach)
-    filled = subtype.needs == "layers" and not request.object.get("background")
-    return min(request.feather, FILLED_RIM) if mixed and filled else request.feather
+    tight = subtype.mask_of == "background" and mixed
+    return min(request.feather, TIGHT_RIM_PX / reach) if tight else request.feather
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

@@ -268,6 +268,14 @@ def test_an_object_of_no_one_colour_is_called_by_none() -> None:
     assert instructions.object_name(blue, *SIZE, "en", "object") == "the blue object in the centre"
 
 
+@pytest.mark.parametrize("key", ["light_grey", "grey", "dark_grey"])
+def test_of_a_networks_object_no_grey_is_said_since_light_makes_it(key: str) -> None:
+    grey = SUBJECT | {"colour_name": key}
+    assert instructions.colour_of(grey) == key
+    assert instructions.colour_of(grey | {"others": []}) is None
+    assert instructions.colour_of(grey | {"colour_name": "white", "others": []}) == "white"
+
+
 def test_a_group_is_called_a_group() -> None:
     group = SUBJECT | {"parts": [1, 2], "area_share": 0.4}
     assert instructions.object_name(group, *SIZE, "en", "object") == "the group of objects in the centre"

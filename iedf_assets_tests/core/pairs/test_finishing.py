@@ -96,19 +96,6 @@ def test_a_pair_decodes_identically_outside_its_allowed_region(
     )
 
 
-@pytest.mark.parametrize("staged_ground", [None, {"file": "background.png"}])
-def test_what_was_filled_for_an_edit_has_a_narrow_rim(
-    tmp_path: Path, staged_ground: dict[str, str] | None
-) -> None:
-    source = PHOTOS["coffee"]
-    shown = []
-    for name, one in (("model", {}), ("network", {"confidence": 0.9, "background": staged_ground})):
-        _, folder = finished(staged(tmp_path / name, source, "delete", object=one))
-        difference = np.abs(decode_jpeg((folder / "result.jpg").read_bytes()).astype(int) - source).sum()
-        shown.append(int(difference))
-    assert shown[1] == shown[0] if staged_ground else shown[1] > shown[0]
-
-
 @given(
     size=st.tuples(st.integers(9, 90), st.integers(9, 90)),
     corner=st.tuples(st.integers(0, 200), st.integers(0, 200)),

@@ -38,7 +38,8 @@ def plants_of(profile: Profile, layout: Layout, order: tuple[str, ...] = CATEGOR
 
 
 def profile_in(home: Path) -> Profile:
-    return load_profile(DEFAULT_PROFILE, [f"paths.{key}={home / key}" for key in ("data", "outputs", "logs")])
+    paths = [f"paths.{key}={home / key}" for key in ("data", "outputs", "logs")]
+    return load_profile(DEFAULT_PROFILE, [*paths, "categories.物体一致性.subtypes={delete: 1}"])
 
 
 def copied(planted: dict[str, Plant], profile: Profile) -> dict[str, Plant]:

@@ -40,7 +40,7 @@ def test_photos_become_a_clean_dataset_once(profile: Profile, layout: Layout) ->
     assert outcome.counts["dataset"] == {"published": 2}
     assert made["image_layers"] == 1
     assert made["edited_images"] == made["edit_pairs"] == 2
-    assert check_dataset(layout.dataset).clean
+    assert check_dataset(layout.dataset, thresholds=profile.thresholds).clean
     again, made = run(profile)
     assert (again.waves, made) == (0, {})
     assert_runs_succeeded_and_were_checked(layout, 1)
@@ -56,7 +56,7 @@ def test_one_more_photo_is_one_more_source(profile: Profile, layout: Layout) -> 
     assert outcome.went_through, outcome.error
     assert (made["source_images"], made["image_layers"], made["edited_images"]) == (1, 1, 2)
     assert outcome.counts["dataset"] == {"published": 4}
-    assert check_dataset(layout.dataset).clean
+    assert check_dataset(layout.dataset, thresholds=profile.thresholds).clean
     after = tree(layout.dataset)
     assert {name: after[name] for name in first} == first
     assert_runs_succeeded_and_were_checked(layout, 2)
@@ -154,7 +154,7 @@ def test_thirty_kinds_of_bad_input_end_with_thirty_reasons_and_a_green_run(
     reasons = {path: row["reason"] for path, row in Book.open(profile, layout, OBJECTS).sources.items()}
     assert len([reason for reason in reasons.values() if reason]) >= 30
     assert len(expected) == len(reasons)
-    assert check_dataset(layout.dataset).clean
+    assert check_dataset(layout.dataset, thresholds=profile.thresholds).clean
 
 
 @pytest.mark.slow

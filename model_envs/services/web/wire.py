@@ -186,6 +186,7 @@ class ItemRequest(BaseModel):
                         "path": "data/photo.jpg",
                         "max_megapixels": 4.0,
                         "max_pixels": 64_000_000,
+                        "reads": False,
                         "level": "layers",
                         "max_area": 0.5,
                         "seed": 1,

@@ -1,10 +1,10 @@
 """The scores of a sample whose allowed region nobody names: what a bare tree of files tells.
 
-The consistency check's three figures are of the main mask dilated by 7 pixels
-(a square), as that check has it. All else of the outside is measured outside the mask grown by the default
-margin and widened to blocks of 16 pixels, which is the most that this project's finishing, or a JPEG with
-halved chroma, can touch. Where a moved object ends up, the mask does not say; an instruction may. Where it
-does not either, nothing is measured outside a structural edit.
+The consistency check's three figures are of the main mask dilated by 7 pixels (a square), as that check has
+it. All else of the outside is measured outside the mask grown by the default margin and widened to blocks of
+16 pixels, which is the most that this project's finishing, or a JPEG with halved chroma, can touch. Where a
+moved object ends up, the mask does not say; an instruction may. Where it does not either, nothing is
+measured outside a structural edit.
 """
 
 import cv2

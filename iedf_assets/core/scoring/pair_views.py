@@ -54,6 +54,12 @@ class PairView:
         return self.reduced(box, TONE_SIDE / long_side(box))
 
 
+def reduced_mask(mask: Pixels, size: tuple[int, int]) -> Flags:
+    """What a mask, uint8 (H, W), shows of most of each pixel at a smaller size, width and height."""
+    shown = np.where(mask > 0, np.uint8(255), np.uint8(0))
+    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA) > 127)
+
+
 def smooth(picture: Floats, sigma: float) -> Floats:
     """A Gaussian blur of so many pixels, of float32 (h, w) or (h, w, 3)."""
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)

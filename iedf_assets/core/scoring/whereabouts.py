@@ -1,18 +1,18 @@
 """Where a moved object ended up, or how large it is now, by its pixels: for texts that say so in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from iedf_assets.core.edits.phrases import level_of
 from iedf_assets.core.edits.recipes import FACTOR_STEP, Recipe, in_pixels
 from iedf_assets.core.pictures.masks import grown_box
-from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.scoring.pair_views import PairView
 from iedf_assets.core.scoring.placement import likenesses
 
-# The moves and the sizes that are looked through where words set no narrower limits: percent of a side of the
-# picture, and of the object.
-MOVES, SIZES = range(1, 91), (20.0, 300.0)
+# The moves and the scalings that are looked through: percent of a side of the picture, and factors.
+MOVES = range(1, 91)
+FACTORS = [round(step * FACTOR_STEP, 2) for step in range(round(0.2 / FACTOR_STEP), round(3 / FACTOR_STEP))]
 
 
 def located(stated: Recipe, level: str | None, pair: PairView) -> Recipe:
@@ -35,30 +35,18 @@ def located(stated: Recipe, level: str | None, pair: PairView) -> Recipe:
 
 
 def _candidates(stated: Recipe, level: str | None) -> Iterator[Recipe]:
+    """Every amount that the words are used for."""
+    every: Iterable[Recipe]
     if stated["subtype"] == "scale":
-        least, most = _limits(level, SIZES)
-        steps = range(round(SIZES[0] / 100 / FACTOR_STEP), round(SIZES[1] / 100 / FACTOR_STEP) + 1)
-        for factor in (round(step * FACTOR_STEP, 2) for step in steps):
-            if least <= round(factor * 100) < most and factor != 1:
-                yield {**stated, "factor": factor}
-        return
-    least, most = _limits(level, (MOVES.start, MOVES.stop))
-    for direction in [stated["direction"]] if "direction" in stated else ["left", "right"]:
-        for percent in MOVES:
-            if least <= percent < most:
-                yield {**stated, "direction": direction, "percent": percent}
-
-
-def _limits(level: str | None, whole: tuple[float, float]) -> tuple[float, float]:
-    """From where and up to where a level's words are used."""
-    name, _, wanted = (level or "").partition("/")
-    least = whole[0]
-    for step, words in bank().levels[name].items() if name else ():
-        most = whole[1] if words.below is None else words.below
-        if step == wanted:
-            return least, most
-        least = most
-    return whole
+        every = ({**stated, "factor": factor} for factor in FACTORS if factor != 1)
+    else:
+        directions = [stated["direction"]] if "direction" in stated else ["left", "right"]
+        every = (
+            {**stated, "direction": direction, "percent": percent}
+            for direction in directions
+            for percent in MOVES
+        )
+    return (each for each in every if level is None or level_of(each) == level)
 
 
 def _place(recipe: Recipe) -> tuple[float, float, float]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.pair_views import Flags, Floats
+from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_mask
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
 SIZE = 900
@@ -94,12 +94,13 @@ def find_loose_ends(
     height, width = mask.shape
     factor = min(1.0, SIZE / math.sqrt(height * width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    inside = _reduced(mask, size)
+    inside = reduced_mask(mask, size).astype(np.uint8)
     before, after = (_lab(picture, size) for picture in (source, result))
     covered = np.zeros_like(inside)
     if result_mask is not None:
         cover = np.ones((2 * COVER + 1, 2 * COVER + 1), np.uint8)
-        covered = np.asarray(cv2.dilate(_reduced(result_mask, size), cover), np.uint8)
+        there = reduced_mask(result_mask, size).astype(np.uint8)
+        covered = np.asarray(cv2.dilate(there, cover), np.uint8)
     away = _signed_distance(inside)
     ends = [_ends(line, before, after, away, covered) for line in _outlines(inside, away)]
     told = np.concatenate([end.excess[end.seen] for end in ends]) if ends else np.zeros(0)
@@ -115,11 +116,6 @@ def find_loose_ends(
     # What has grown covers its own parts, too.
     grown = result_mask is not None and np.count_nonzero(result_mask) > np.count_nonzero(mask)
     return LooseEnds(loose / math.sqrt(inside.size), 0.0 if grown else hidden)
-
-
-def _reduced(mask: Pixels, size: tuple[int, int]) -> Pixels:
-    shown = np.where(mask > 0, np.uint8(255), np.uint8(0))
-    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA) > 127, np.uint8)
 
 
 def _lab(picture: Pixels, size: tuple[int, int]) -> Floats:

@@ -18,7 +18,7 @@ import numpy as np
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Bools
-from iedf_assets.core.scoring.pair_views import Floats, averaged
+from iedf_assets.core.scoring.pair_views import Floats, averaged, reduced_mask
 
 # The root of the object's area is reduced to this many pixels; all shares below are of it.
 SIZE = 96
@@ -70,8 +70,8 @@ def find_remainders(source: Pixels, mask: Pixels, others: Pixels | None = None) 
     rows, columns = (max(1, round((part.stop - part.start) * factor)) for part in box)
     small = cv2.resize(np.ascontiguousarray(source[box]), (columns, rows), interpolation=cv2.INTER_AREA)
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
-    inside = _reduced(mask[box], (columns, rows))
-    taken = np.zeros_like(inside) if others is None else _reduced(others[box], (columns, rows))
+    inside = reduced_mask(mask[box], (columns, rows))
+    taken = np.zeros_like(inside) if others is None else reduced_mask(others[box], (columns, rows))
     area = float(np.count_nonzero(inside))
     depth, distance = (_distance(which) for which in (inside, ~inside))
     outside = ~inside & ~taken & (distance <= FAR * math.sqrt(area))
@@ -95,11 +95,6 @@ def _holes(inside: Bools) -> Bools:
     free = cv2.copyMakeBorder((~inside).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     cv2.floodFill(free, None, (0, 0), 0)
     return np.asarray(free[1:-1, 1:-1] > 0)
-
-
-def _reduced(mask: Pixels, size: tuple[int, int]) -> Bools:
-    shown = np.where(mask > 0, np.uint8(255), np.uint8(0))
-    return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA) > 127)
 
 
 def _distance(which: Bools) -> Floats:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Bools, Opinions, parts, within
-from iedf_assets.core.scoring.pair_views import Floats
+from iedf_assets.core.scoring.pair_views import Floats, reduced_mask
 
 Labels = NDArray[np.int32]
 
@@ -77,8 +77,7 @@ def neck_step(source: Pixels, mask: Pixels) -> float:
     size = max(1, round(columns * factor)), max(1, round(rows * factor))
     small = cv2.resize(source[box], size, interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    shown = np.where(mask[box] > 0, np.uint8(255), np.uint8(0))
-    inside = cv2.resize(shown, size, interpolation=cv2.INTER_AREA) > 127
+    inside = reduced_mask(mask[box], size)
     # Beyond the picture's border nobody knows; there an object is cut, and thin.
     framed = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     depth = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)

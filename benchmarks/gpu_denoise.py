@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from diffusers import QwenImageTransformer2DModel
+from torchao.quantization import Float8DynamicActivationFloat8WeightConfig, PerRow, quantize_
 
 WIDTH, HEADS_WIDTH, JOINT = 3072, 128, 3584
 ATTENTIONS = ("native", "_native_cudnn", "_native_flash")
@@ -59,12 +60,18 @@ def main() -> None:
         print("no GPU here: not measured (--cases smoke --device cpu tries the benchmark itself)")
         return
     rate = matrix_rate(device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"{name}, torch {torch.__version__}; a bf16 matrix product runs at {rate / 1e12:.3g} TFLOP/s\n")
+    print(heading(device, rate))
     print("| case | tokens | attention | compiled | ms per CFG step | TFLOP/s | of the matrix rate | GiB |")
     print("|---|---|---|---|---|---|---|---|")
     for name in arguments.cases.split(","):
-        measured(name, CASES[name], device, rate, compiled=arguments.compile)
+        attentions = arguments.attentions.split(",")
+        measured(name, CASES[name], attentions, device, rate, compiled=arguments.compile)
+
+
+def heading(device: torch.device, rate: float) -> str:
+    """What a table of figures is headed by: the device and its rate, FLOP/s."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    return f"{name}, torch {torch.__version__}; a bf16 matrix product runs at {rate / 1e12:.3g} TFLOP/s\n"
 
 
 def matrix_rate(device: torch.device) -> float:
@@ -74,11 +81,13 @@ def matrix_rate(device: torch.device) -> float:
     return 2 * side**3 / median_seconds(lambda: one @ other, device)
 
 
-def measured(name: str, case: Case, device: torch.device, rate: float, *, compiled: bool) -> None:
-    """Print a row for each attention backend, and for regional compilation with the fastest."""
+def measured(
+    name: str, case: Case, attentions: list[str], device: torch.device, rate: float, *, compiled: bool
+) -> None:
+    """Print a row for each attention backend, and for the fastest compiled, in bf16 and in fp8."""
     model = transformer(case, device)
     times: dict[str, float] = {}
-    for attention in ATTENTIONS:
+    for attention in attentions:
         try:
             model.set_attention_backend(attention)
             times[attention] = timed(model, case, device)
@@ -91,6 +100,11 @@ def measured(name: str, case: Case, device: torch.device, rate: float, *, compil
         model.set_attention_backend(fastest)
         model.compile_repeated_blocks(fullgraph=True)
         report(name, case, fastest, timed(model, case, device), rate, compiled=True)
+        try:
+            in_fp8(model)
+            report(name, case, f"{fastest}, fp8", timed(model, case, device), rate, compiled=True)
+        except (AssertionError, RuntimeError) as error:
+            print(f"| {name} | | fp8 | yes | not measured: {str(error).splitlines()[0][:60]} | | | |")
     del model
     gc.collect()
     if device.type == "cuda":
@@ -113,6 +127,16 @@ def transformer(case: Case, device: torch.device) -> Any:
     rope = model.pos_embed
     model.pos_embed = type(rope)(theta=10000, axes_dim=[16, 56, 56], scale_rope=True)
     return model
+
+
+def in_fp8(model: Any) -> None:
+    """Has the blocks' products done in 8 bits, each row of weights and of what comes in scaled by its own."""
+    quantize_(
+        model.transformer_blocks,
+        Float8DynamicActivationFloat8WeightConfig(granularity=PerRow(), set_inductor_config=False),
+        lambda part, _: isinstance(part, torch.nn.Linear) and part.in_features >= WIDTH,
+    )
+    model.compile_repeated_blocks(fullgraph=True)
 
 
 def timed(model: Any, case: Case, device: torch.device) -> float:
@@ -169,8 +193,11 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cases", default="edit2511,layered640", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--attentions", default=",".join(ATTENTIONS), help="of these")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--compile", action="store_true", help="also with regional compilation")
+    parser.add_argument(
+        "--compile", action="store_true", help="also with regional compilation, and that in fp8"
+    )
     return parser.parse_args()
 
 

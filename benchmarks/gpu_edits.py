@@ -1,6 +1,6 @@
 """Seconds per edit of whole pipelines at full size with random weights, through the worker's own backends.
 
-    .venvs/iedf-edit/bin/python -m benchmarks.gpu_edits [--models edit2511,klein] [--variants native,compiled]
+    .venvs/iedf-edit/bin/python -m benchmarks.gpu_edits [--models klein] [--variants native,fp8] [--steps 8]
     .venvs/iedf-edit/bin/python -m benchmarks.gpu_edits --tiny --device cpu
 
 The second line runs every variant on tiny checkpoints, to see that it works. Text encoder, transformer and
@@ -35,7 +35,7 @@ import torch
 from diffusers import DiffusionPipeline
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.gpu_denoise import matrix_rate
+from benchmarks.gpu_denoise import heading, matrix_rate
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.codecs import encode_jpeg
@@ -48,8 +48,7 @@ TINY = Path(__file__).resolve().parents[1] / "iedf_assets_tests" / "model_envs" 
 # What a tiny checkpoint is told, beside a few steps and photos of 96 pixels.
 QUICK: dict[str, Any] = {"canvas_megapixels": 0.03, "dtype": "float32"}
 FEW = 3
-# Photos and edits that are timed together, to see whether the model waits.
-TOGETHER = 6
+PHOTOS = 8
 Sizes = Mapping[str, Mapping[str, Any]]
 
 _QWEN25 = {
@@ -114,12 +113,35 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "sage": {"attention": "sage"},
     "compiled": {"compile": True},
     "fp8": {"quantization": "fp8"},
+    "fp8 compiled": {"quantization": "fp8", "compile": True},
     "int8": {"quantization": "int8"},
     "first_block": {"step_cache": "first_block"},
     "taylorseer": {"step_cache": "taylorseer"},
     "magcache": {"step_cache": "magcache"},
+    "first_block compiled": {"step_cache": "first_block", "compile": True},
+    "magcache compiled": {"step_cache": "magcache", "compile": True},
     "two together": {"batch_size": 2},
 }
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all figures have in common.
+
+    Attributes:
+        folder: for checkpoints and pictures.
+        rate: of a large matrix product, FLOP/s.
+        steps: in place of each model's own; 0 for those.
+        together: edits that are timed together, to see whether the model waits.
+        tiny: the tiny checkpoints as they are.
+    """
+
+    folder: Path
+    device: torch.device
+    rate: float
+    steps: int
+    together: int
+    tiny: bool
 
 
 class Clock:
@@ -156,54 +178,56 @@ def main() -> None:
         print("no GPU here: not measured (--tiny --device cpu tries the benchmark itself)")
         return
     rate = matrix_rate(device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"{name}, torch {torch.__version__}; a bf16 matrix product runs at {rate / 1e12:.3g} TFLOP/s\n")
+    print(heading(device, rate))
     print("| model | steps | variant | fresh | reused | denoising | of the matrix rate | idle | GiB |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), device, rate, arguments.steps, arguments.together, arguments.tiny)
         for name in arguments.models.split(","):
-            show(name, arguments.variants.split(","), Path(folder), device, rate, tiny=arguments.tiny)
+            show(name, arguments.variants.split(","), bench)
 
 
-def show(
-    name: str, variants: list[str], folder: Path, device: torch.device, rate: float, *, tiny: bool
-) -> None:
+def show(name: str, variants: list[str], bench: Bench) -> None:
     """Print a row for each number of steps, and one for each variant at the last of them."""
     model = MODELS[name]
-    asked = [(steps, "native") for steps in model.steps[:-1] if "native" in variants]
-    asked += [(model.steps[-1], variant) for variant in variants]
+    *first, last = (bench.steps,) if bench.steps else model.steps
+    asked = [(steps, "native") for steps in first if "native" in variants]
+    asked += [(last, variant) for variant in variants]
     for steps, variant in asked:
         try:
-            cells = figures(model, steps, VARIANTS[variant], folder, device, rate, tiny=tiny)
+            cells = figures(model, steps, VARIANTS[variant], bench)
         except (FactoryError, RuntimeError, ValueError, ImportError, TypeError) as error:
-            cells = [f"not measured: {str(error).splitlines()[0][:80]}", "", "", "", "", ""]
+            cells = [f"not measured: {str(error).splitlines()[0][:160]}", "", "", "", "", ""]
         print(f"| {name} | {steps} | {variant} | {' | '.join(cells)} |", flush=True)
         gc.collect()
-        if device.type == "cuda":
+        if bench.device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 
 
-def figures(
-    model: Model, steps: int, variant: dict[str, Any], folder: Path, device: torch.device, rate: float, *,
-    tiny: bool,
-) -> list[str]:  # fmt: skip
+def figures(model: Model, steps: int, variant: dict[str, Any], bench: Bench) -> list[str]:
     """The cells of a row."""
+    device, folder = bench.device, bench.folder
     checkpoint = tiny_checkpoint(folder, model.tiny)
     told: dict[str, Any] = {
-        "steps": min(steps, FEW) if tiny else steps, "cfg": 4.0 if steps >= MANY else 1.0,
+        "steps": min(steps, FEW) if bench.tiny else steps, "cfg": 4.0 if steps >= MANY else 1.0,
         "device": str(device), "captions": False,
         # A backend of attention is the whole process's.
-        "attention": "native", **(QUICK if tiny else {}), **model.settings, **variant,
+        "attention": "native", **(QUICK if bench.tiny else {}), **model.settings, **variant,
     }  # fmt: skip
     settings = ModelSettings(model_dir=str(checkpoint), **told)
-    with sized({} if tiny else model.sizes, device):
+    with sized({} if bench.tiny else model.sizes, device):
         backend = backend_of(model, settings)
     clock = watched(backend)
-    side = 96 if tiny else 1024
+    side = 96 if bench.tiny else 1024
     run = runner(model, backend, folder, side)
     transformer = loading.denoiser_of(backend._pipe)  # noqa: SLF001  # the benchmark looks inside
-    run(0, 0)
+    # What warms up is counted: counting makes it slower.
+    work = None
+    if variant.get("compile"):
+        run(0, 0)
+    else:
+        work = counted(transformer, lambda: run(0, 0))
     clock.spent.clear()
     begun = now()
     run(1, 1)
@@ -216,10 +240,9 @@ def figures(
     begun = now()
     with ThreadPoolExecutor(backend.readers) as pool:
         # Two seeds of each, so that what can be made together is.
-        list(pool.map(lambda number: run(2 + number // 2, number), range(2 if tiny else TOGETHER)))
+        list(pool.map(lambda number: run(2 + number // 2, number), range(bench.together)))
     idle = 1 - clock.spent["model"] / (now() - begun)
-    work = counted(transformer, lambda: run(1, 9)) if not variant.get("compile") else None
-    share = f"{work / denoising / rate:.0%}" if work else "-"
+    share = f"{work / denoising / bench.rate:.0%}" if work else "-"
     memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else float("nan")
     return [f"{fresh:.2f}", f"{reused:.2f}", f"{denoising:.2f}", share, f"{idle:.0%}", f"{memory:.1f}"]
 
@@ -260,11 +283,14 @@ def counted(transformer: Any, run: Callable[[], None]) -> float:
 
 def runner(model: Model, backend: Any, folder: Path, side: int) -> Callable[[int, int], None]:
     """Makes an edit, or a decomposition, of the numbered photo by the numbered seed."""
+    # Beforehand: some file systems are late with the time of what was just written.
+    photos = {number: folder / f"{side}-{number}.jpg" for number in range(PHOTOS)}
+    for number, path in photos.items():
+        if not path.exists():
+            path.write_bytes(encode_jpeg(picture(number, side), 95))
 
     def run(photo: int, seed: int) -> None:
-        path = folder / f"{side}-{photo}.jpg"
-        if not path.exists():
-            path.write_bytes(encode_jpeg(picture(photo, side), 95))
+        path = photos[photo % PHOTOS]
         shared = {
             "source_id": content_hash(path.read_bytes()), "path": str(path), "max_megapixels": 4.0,
             "max_pixels": 10**8, "seed": seed, "output": "",
@@ -360,6 +386,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", default="edit2511,layered640,klein", help=f"of {', '.join(MODELS)}")
     parser.add_argument("--variants", default=",".join(VARIANTS), help="of these")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--steps", type=int, default=0, help="instead of each model's own")
+    parser.add_argument(
+        "--together", type=int, default=6, help="edits timed together, to see whether the model waits"
+    )
     parser.add_argument("--tiny", action="store_true", help="tiny checkpoints, to see that it works")
     return parser.parse_args()
 

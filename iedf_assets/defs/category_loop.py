@@ -10,13 +10,15 @@ from iedf_assets.core.planning.forgetting import forget, retry_failed
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.gate import sweep_dataset
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.storage.ledger import Ledger
+from iedf_assets.core.storage.leftovers import sweep_stage
 from iedf_assets.core.storage.locks import exclusive
-from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.core.storage.naming import STAGED, Layout, SampleKey
 from iedf_assets.core.storage.ownership import claim_outputs
 
 Listener = Callable[[str, str, int, int], None]
@@ -86,6 +88,9 @@ def run_category(
                 retry_failed(layout, name)
             outcome.notes += _restored(profile, layout, name)
         _run_waves(profile, layout, outcome, waves)
+        if not outcome.waves:
+            # Stages sweep as they begin; the last of it may have been done by another machine, which cannot.
+            _sweep(profile, layout, name)
     except FactoryError as error:
         outcome.error, outcome.asks = str(error), isinstance(error, MassWithdrawalError)
     except OSError as error:
@@ -96,6 +101,12 @@ def run_category(
         outcome.error = outcome.error or str(error)
         outcome.counts = {stage: {} for stage in STAGES}
     return outcome
+
+
+def _sweep(profile: Profile, layout: Layout, name: str) -> None:
+    for stage in STAGED:
+        sweep_stage(layout, stage)
+    sweep_dataset(layout, profile.category(name))
 
 
 def _restored(profile: Profile, layout: Layout, name: str) -> list[str]:

@@ -1,12 +1,17 @@
 """Wave after wave, until all is through or nothing gets on."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from iedf_assets.cli.commands.run import LazyWaves
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.storage.files import TEMPORARY_PREFIX, this_host
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.ownership import claim_outputs
 from iedf_assets.defs.category_loop import run_category
 
 CATEGORY = "物理变化"
@@ -48,3 +53,23 @@ def test_a_run_ends_when_no_photo_gets_on_whatever_comes(profile: Profile, layou
     outcome = run_category(profile, CATEGORY, Visitors(profile, layout, works=False))
     assert "4 photos of 物理变化 do not get on" in str(outcome.error)
     assert outcome.waves == 1
+
+
+def test_a_run_that_finds_nothing_to_do_sweeps_up_what_killed_ones_left(
+    profile: Profile, layout: Layout
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    claim_outputs(layout)
+    layout.index.parent.mkdir(parents=True, exist_ok=True)
+    layout.index.touch()
+    places = [layout.staging / "edit_pairs" / "53", layout.reports / "rejects" / "53"]
+    left = [place / f"{TEMPORARY_PREFIX}{ended.pid}@{this_host()}-0123abcd-name" for place in places]
+    for folder in left:
+        folder.mkdir(parents=True)
+    visitors = Visitors(profile, layout, works=False)
+    for photo in (layout.data / CATEGORY).iterdir():
+        photo.unlink()
+    outcome = run_category(profile, CATEGORY, visitors)
+    assert (outcome.error, outcome.waves) == (None, 0)
+    assert not any(folder.exists() for folder in left)

@@ -15,6 +15,7 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+from iedf_assets.core.profile.checkpoints import MODELS_VARIABLE, small_network
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.launching.environments import find_environment
 
@@ -103,7 +104,8 @@ def built(name: str, root: Path, **variables: str) -> Container:
 
 def _variables(root: Path) -> dict[str, str]:
     """Nothing of this environment's but where packages come from and models lie."""
-    kept = {key: value for key, value in os.environ.items() if key.startswith(("UV_", "PIP_", "IEDF_MODELS"))}
+    kept = {key: value for key, value in os.environ.items() if key.startswith(("UV_", "PIP_"))}
+    kept[MODELS_VARIABLE] = str(small_network().parent)
     cache = subprocess.check_output([_uv(), "cache", "dir"], text=True).strip()
     path = f"{root / 'stubs'}:{root / 'venv' / 'bin'}:/usr/bin:/bin"
     return {**kept, "PATH": path, "HOME": str(root), "LANG": "C.UTF-8", "UV_CACHE_DIR": cache}

@@ -172,7 +172,9 @@ def _prepare(pipe: Any, settings: ModelSettings, device: torch.device) -> None:
     elif not settings.device_map:
         pipe.to(device)
     if settings.compile:
-        transformer.compile_repeated_blocks(fullgraph=True)
+        # What skips steps, and what keeps weights in 8 bits, hooks into the blocks: a graph ends there.
+        hooked = cache is not None or settings.quantization == "fp8"
+        transformer.compile_repeated_blocks(fullgraph=not hooked)
 
 
 def peak_gib() -> float | None:

@@ -112,8 +112,7 @@ def judge_and_publish(candidates: Candidates, report: Report) -> Rows:
     ledger = Ledger(layout)
     judged, staying = sort_out(candidates)
     try:
-        category = candidates.category
-        sweep(_folders(layout, category.derive.subtypes_beside(category.subtypes)))
+        sweep_dataset(layout, candidates.category)
         told = candidates.edits, candidates.layers, candidates.before
         judged = within_cells(profile, layout, judged, *told)
         judged = numbered(judged, staying, previous, ledger, candidates.name, profile.limits.quotas)
@@ -367,6 +366,11 @@ def _is_kept(status: str, pair_key: str | None, reason: str | None) -> bool:
 def _rejects(rows: Rows) -> set[str]:
     picked = rows.pick("edit_id", "status", "pair_key", "reason")
     return {edit_id for edit_id, *outcome in picked if _is_kept(*outcome)}
+
+
+def sweep_dataset(layout: Layout, category: Category) -> None:
+    """Sweep the folders that samples of a category and its rejects go to."""
+    sweep(_folders(layout, category.derive.subtypes_beside(category.subtypes)))
 
 
 def _folders(layout: Layout, subtypes: Iterable[str]) -> set[Path]:

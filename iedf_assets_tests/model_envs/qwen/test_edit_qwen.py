@@ -133,6 +133,8 @@ def test_prompts_and_pictures_are_encoded_once(
         {"step_cache": "magcache"},
         {"tiling": True},
         {"compile": True},
+        {"compile": True, "step_cache": "magcache"},
+        {"compile": True, "quantization": "fp8", "dtype": "bfloat16"},
     ],
     ids=lambda changes: "-".join(f"{key}={value}" for key, value in changes.items()),
 )

@@ -8,6 +8,7 @@ import torch
 from benchmarks.gpu_edits import (
     MODELS,
     VARIANTS,
+    Bench,
     Model,
     backend_of,
     figures,
@@ -23,16 +24,20 @@ CPU = torch.device("cpu")
 TRIED = ("native", "int8", "fp8", "first_block", "two together")
 
 
+def bench(folder: Path) -> Bench:
+    return Bench(folder, CPU, 1e9, steps=0, together=2, tiny=True)
+
+
 @pytest.mark.parametrize("variant", TRIED)
 def test_every_variant_of_an_edit_is_timed(tiny: Path, variant: str) -> None:
-    cells = figures(MODELS["edit2511"], 8, VARIANTS[variant], tiny, CPU, 1e9, tiny=True)
+    cells = figures(MODELS["edit2511"], 8, VARIANTS[variant], bench(tiny))
     assert len(cells) == 6
     assert all(float(cell) > 0 for cell in cells[:3])
 
 
 @pytest.mark.parametrize("name", ["layered640", "klein"])
 def test_every_model_is_timed(tiny: Path, name: str) -> None:
-    cells = figures(MODELS[name], MODELS[name].steps[0], {}, tiny, CPU, 1e9, tiny=True)
+    cells = figures(MODELS[name], MODELS[name].steps[0], {}, bench(tiny))
     assert cells[3].endswith("%")
 
 
@@ -55,5 +60,5 @@ def test_parts_grow_to_the_sizes_that_are_asked_for(tiny: Path, name: str) -> No
 
 
 def test_what_a_machine_has_not_is_told_in_its_row(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show("klein", ["sage"], tiny, CPU, 1e9, tiny=True)
+    show("klein", ["sage"], bench(tiny))
     assert "| klein | 4 | sage | not measured:" in capsys.readouterr().out

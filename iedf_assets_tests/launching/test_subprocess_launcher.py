@@ -1,5 +1,6 @@
 """How requests are shared among workers, and what happens when one dies."""
 
+import contextlib
 import json
 import logging
 import threading
@@ -227,10 +228,10 @@ def test_a_killed_workers_photos_are_made_by_the_next_one(profile: Profile, layo
     def kill_one() -> None:
         journal = layout.journal("image_layers", CATEGORY)
         while not killed.is_set():
-            workers = [
-                child for child in psutil.Process().children(recursive=True)
-                if "model_envs.worker" in child.cmdline()
-            ]  # fmt: skip
+            workers = []
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    workers += [child] if "model_envs.worker" in child.cmdline() else []
             if len(workers) == 2 and list(read_journal(journal)):
                 workers[0].kill()
                 killed.set()

@@ -266,8 +266,13 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
         wait_for(lambda: ui.red_checks() == set(), 60)
         # The report follows by itself.
         wait_for((layout.reports / "html" / "index.html").exists, 90)
-        browser.open(f"http://127.0.0.1:{report_port}/#pair=structural_edit/move/mixed/00001")
-        page.wait("structural_edit/move/mixed/00001")
+        shown = "structural_edit/move/mixed/00001"
+
+        def is_shown() -> bool:
+            browser.open(f"http://127.0.0.1:{report_port}/#pair={shown}")
+            return bool(browser.run(f"document.body.innerText.includes({json.dumps(shown)})"))
+
+        wait_for(is_shown, 90)
 
         assert_a_second_one_is_refused(command)
         children = psutil.Process(server.pid).children(recursive=True)

@@ -7,6 +7,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from iedf_assets.core.judging.specimens import Canary, Fault, Specimen, masks, pictures, retold, spoilt
 from iedf_assets.core.pictures.codecs import Pixels
@@ -33,6 +34,8 @@ SHOWING = (0.5, 0.35, 0.7)
 CABLE, REACH = 0.012, 0.2
 # Of it, at least this share lies in the picture, and off the place that the object goes to.
 SEEN = 0.6
+# How unlike what stands at another height has to be to be out of place, ΔE*ab of blurred colours.
+ELSEWHERE, BLUR = 20.0, 0.02
 
 
 def _half(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
@@ -106,6 +109,28 @@ def _cable(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault 
         ]
         return pictures(source=drawn[0], result=drawn[1])
     return None
+
+
+def _misplaced(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
+    """Where the object was stands what the result has half a picture higher or lower."""
+    silhouette = _object(pair, "remainder")
+    if silhouette is None:
+        return None
+    there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
+    place = silhouette if there is None else silhouette & ~_grown(there, 4)
+    if not place.any():
+        return None
+    rolled = np.roll(pair.result, len(place) // 2, axis=0)
+    sigma = BLUR * math.sqrt(place.size)
+    kept, other = (_blurred_lab(picture, sigma)[place > 0] for picture in (pair.result, rolled))
+    if np.linalg.norm(kept - other, axis=1).mean() < ELSEWHERE:
+        return None
+    return spoilt(pair, np.where(place[..., None] > 0, rolled, pair.result).astype(np.uint8))
+
+
+def _blurred_lab(picture: Pixels, sigma: float) -> NDArray[np.float32]:
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(cv2.GaussianBlur(lab, (0, 0), sigma), np.float32)
 
 
 def _fused(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault | None:
@@ -231,6 +256,7 @@ MASK_CANARIES = (
     Canary("slab_joined", "60 % of the object's area of background are", _slab),
     Canary("ghost_left", "the object's lowest quarter stays where it was", _ghost),
     Canary("cable_left", "a cable 1.2 % of the side wide hangs on the object and stays", _cable),
+    Canary("misplaced_fill", "where it was stands what the photo has at another height", _misplaced),
     Canary("fused", "a second thing, black where the first is light, touches it", _fused),
     Canary("dropped_onto", "the object lands on another one", _dropped),
     Canary("lifted_off", "what stands goes up by 12 to 25 % of the height", _lifted),

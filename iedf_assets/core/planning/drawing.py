@@ -121,7 +121,9 @@ def _unfit(slot: Slot, one: Row, layers: Row) -> recipes.Unplannable | None:
     by_name = len(objects) > 1 and slot.subtype.mask_of == "object"
     if by_name and not is_told_apart_of(one, objects, layers["width"], layers["height"]):
         return recipes.Unplannable(NOT_TOLD_APART, f"object {number} is like another one")
-    if one.get("several") and slot.subtype.mask_of == "object":
+    # What is all there is keeps its place as the subject of the photo, be it one thing or not.
+    in_place = slot.subtype.task == "consistency_edit" and len(objects) == 1 and not one.get("caption")
+    if one.get("several") and slot.subtype.mask_of == "object" and not in_place:
         told = f"object {number} looks like several things that touch ({one['apart']:.2f})"
         return recipes.Unplannable(SEVERAL_THINGS, told)
     return None

@@ -17,6 +17,8 @@ LATER = (
     "max_swallowed",
     "max_loose_ends",
     "max_hidden_ends",
+    "max_attached",
+    "max_misplaced_fill",
     "max_overlap",
     "max_lift",
     "max_detached_borders",
@@ -104,6 +106,8 @@ class Thresholds(Strict):
         max_loose_ends: what reaches the mask from outside and does not go on in the fill, ΔE times shares of
             the picture's side.
         max_hidden_ends: by how much something may differ that ends where a moved object begins, ΔE.
+        max_misplaced_fill: by how much a fill differs from all that the photo has at the same height, ΔE.
+        max_attached: like `max_loose_ends`, of an object that stays, were it taken away.
         max_overlap: what a moved object covers of another, as a share of the smaller.
         max_lift: by how much its lowest row moves off the ground, as a share of the height.
         max_detached_borders: borders that cut the object off before and no longer do.
@@ -136,6 +140,8 @@ class Thresholds(Strict):
     max_swallowed: Share | None = 0.1
     max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
     max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
+    max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.2
+    max_attached: Annotated[float, Field(ge=0)] | None = 0.3
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02
     max_detached_borders: Annotated[int, Field(ge=0, le=4)] | None = 0

@@ -29,7 +29,7 @@ CHANGED: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("result", "source"): (
         "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak", "swapped_pair",
-        "dropped_onto", "cable_left",
+        "dropped_onto", "cable_left", "misplaced_fill",
     ),
     ("mask", "mask_inverse"): ("mask_inverted", "mask_empty", "mask_full", "half_object", "slab_joined"),
     ("mask", "mask_inverse", "result", "source"): ("ghost_left", "fused"),

@@ -12,6 +12,8 @@ from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, moved, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.scoring.masks.fills import misplaced_fill
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.standing import find_standing
 from iedf_assets.core.scoring.masks.wholeness import neck_step
@@ -24,6 +26,7 @@ MOVE: dict[str, Any] = {
     "task": "structural_edit", "subtype": "move", "direction": "right", "percent": 45, "dx": 216, "dy": 0,
 }  # fmt: skip
 DELETE: dict[str, Any] = {"task": "semantic_edit", "subtype": "delete"}
+LIMIT = float(Thresholds().max_misplaced_fill or 0)
 
 
 def specimen(recipe: dict[str, Any]) -> Specimen:
@@ -136,4 +139,22 @@ def test_only_what_moves_lands_or_is_lifted(name: str) -> None:
 
 def test_what_a_model_draws_gets_no_canary_of_masks() -> None:
     drawn = replace(PAIR, recipe={"subtype": "physical", "kind": "wet"})
-    assert [injected(canary.name, drawn, [PAIR], 1) for canary in MASK_CANARIES] == [None] * 7
+    assert [injected(canary.name, drawn, [PAIR], 1) for canary in MASK_CANARIES] == [None] * len(
+        MASK_CANARIES
+    )
+
+
+@pytest.mark.parametrize("recipe", [MOVE, DELETE])
+def test_what_stands_at_another_height_looks_like_nothing_at_this_one(recipe: dict[str, Any]) -> None:
+    pair = specimen(recipe)
+    there = edit_masks(SUBTYPES[recipe["subtype"]], CAT, recipe)[1]
+    fault = fault_of("misplaced_fill", pair)
+    spoilt = decode_jpeg(fault.files["result"])
+    assert float(misplaced_fill(pair.source, pair.result, CAT, there) or 0) < LIMIT
+    assert float(misplaced_fill(pair.source, spoilt, CAT, there) or 0) > LIMIT
+
+
+def test_where_all_heights_look_alike_nothing_is_out_of_place() -> None:
+    grass = ground("grass")
+    alike = replace(specimen(DELETE), source=before(grass, CAT), result=grass)
+    assert injected("misplaced_fill", alike, [alike], 1) is None

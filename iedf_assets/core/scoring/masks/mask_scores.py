@@ -10,7 +10,8 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
-from iedf_assets.core.scoring.masks.loose_ends import find_loose_ends
+from iedf_assets.core.scoring.masks.fills import misplaced_fill
+from iedf_assets.core.scoring.masks.loose_ends import find_attached, find_loose_ends
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
 from iedf_assets.core.scoring.masks.standing import find_standing
@@ -25,7 +26,8 @@ Measures = dict[str, float | None]
 
 MASK_SCORES = (
     "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
-    "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "overlap", "lift",
+    "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
+    "misplaced_fill", "overlap", "lift",
     "detached_borders",
 )  # fmt: skip
 
@@ -83,6 +85,8 @@ def mask_scores(
         # Of what is meant to be several things, or only left alone, a neck is no fault.
         several = of_background or (company.parts or 1) > 1
         found["neck_step"] = None if several else neck_step(source, own)
+        if "remainder" not in subtype.mask_checks:
+            found["attached"] = find_attached(source, silhouette)
     if subtype.mask_checks and silhouette.any():
         shadow = np.asarray(cv2.bitwise_and(silhouette, cv2.bitwise_not(own)), np.uint8)
         remainders = find_remainders(source, own, shadow if others is None else others | shadow)
@@ -93,6 +97,7 @@ def mask_scores(
     if "remainder" in subtype.mask_checks and silhouette.any() and placed:
         ends = find_loose_ends(source, result, silhouette, result_mask)
         found |= {"loose_ends": ends.loose, "hidden_ends": ends.hidden} if ends else {}
+        found["misplaced_fill"] = misplaced_fill(source, result, silhouette, result_mask)
     if "place" in subtype.mask_checks and result_mask is not None:
         standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, 0.5, FAINT))
         if standing is not None:

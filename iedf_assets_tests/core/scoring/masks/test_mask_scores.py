@@ -20,12 +20,12 @@ def seen(mask: np.ndarray) -> Opinions:
 @pytest.mark.parametrize(
     ("subtype", "names"),
     [
-        ("move", set(MASK_SCORES) - {"object_share", "object_parts"}),
+        ("move", set(MASK_SCORES) - {"object_share", "object_parts", "attached"}),
         ("delete", {"object_confidence", "object_agreement", "neck_step", "outline_unseen", "remainder",
-                    "swallowed", "filled_holes", "loose_ends", "hidden_ends"}),
-        ("recolor", {"object_confidence", "object_agreement", "neck_step", "filled_holes"}),
+                    "swallowed", "filled_holes", "loose_ends", "hidden_ends", "misplaced_fill"}),
+        ("recolor", {"object_confidence", "object_agreement", "neck_step", "filled_holes", "attached"}),
         ("background", {"object_share", "object_confidence", "object_agreement", "neck_step",
-                        "filled_holes"}),
+                        "filled_holes", "attached"}),
         ("physical", set()),
     ],
 )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Whether what fills the place of an object belongs there.
+
+Scenes lie in layers: sky, trees, a road. What stands in a fill at some height should look like something
+that the photo has at about that height; trees on the road, or a piece of sky in the grass, look like nothing
+there.
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_mask, smooth
+
+# The root of the picture's area is reduced to this many pixels, which all lengths below are of.
+SIZE = 300
+# How far a look reaches, and how much the unevenness of lightness counts beside colour, ΔE per ΔE.
+SIGMA, UNEVENNESS = 3.0, 1.5
+# So near to the object or its new place nothing is looked at, and every so manieth pixel.
+AWAY, STEP = 4, 2
+# How far up and down what is alike may lie, a share of the height, and how many pixels there have to be.
+REACH, ENOUGH = 0.05, 40
+# What is no further from what is there, ΔE, is like it.
+ALIKE = 5.0
+
+
+def misplaced_fill(source: Pixels, result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | None:
+    """By how much a fill differs from all that the photo has at the same height, beyond what is alike.
+
+    The mean over what is filled, ΔE*ab of blurred colours with the unevenness of lightness as a fourth
+    coordinate; None where nothing is filled, or the object takes the whole width.
+
+    Args:
+        source, result: uint8 (H, W, 3).
+        mask: uint8 (H, W), nonzero on the object.
+        result_mask: uint8 (H, W), nonzero where it ends up; None when it is gone.
+    """
+    height, width = mask.shape
+    factor = min(1.0, SIZE / math.sqrt(height * width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    inside = reduced_mask(mask, size)
+    known = ~_grown(inside)
+    filled = inside if result_mask is None else inside & ~_grown(reduced_mask(result_mask, size))
+    looks, there = _looks(result, size), _looks(source, size)
+    reach = max(STEP, round(REACH * size[1]))
+    found = []
+    for row in range(0, size[1], STEP):
+        columns = np.flatnonzero(filled[row])[::STEP]
+        near = slice(max(0, row - reach), row + reach + 1, STEP)
+        alike = there[near][known[near]]
+        if len(columns) and len(alike) >= ENOUGH:
+            found.append(_nearest(looks[row, columns], alike))
+    if not found:
+        return None
+    return float(np.clip(np.concatenate(found) - ALIKE, 0, None).mean())
+
+
+def _grown(mask: Flags) -> Flags:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * AWAY + 1,) * 2, np.uint8)) > 0)
+
+
+def _looks(picture: Pixels, size: tuple[int, int]) -> Floats:
+    """Colour and unevenness of each pixel, float32 (h, w, 4)."""
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+    light = np.ascontiguousarray(lab[..., 0])
+    spread = np.sqrt(np.clip(smooth(light * light, SIGMA) - smooth(light, SIGMA) ** 2, 0, None))
+    return np.dstack([smooth(lab, SIGMA), UNEVENNESS * spread])
+
+
+def _nearest(looks: Floats, alike: Floats) -> Floats:
+    """The distance of each, (N, 4), to the nearest of others, (M, 4); float32 (N)."""
+    squares = (looks**2).sum(1)[:, None] + (alike**2).sum(1)[None] - 2 * looks @ alike.T
+    return np.asarray(np.sqrt(np.clip(squares.min(1), 0, None)), np.float32)

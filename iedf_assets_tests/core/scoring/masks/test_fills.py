@@ -1,0 +1,49 @@
+"""A fill belongs where it is when the photo has something like it at about that height."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iedf_assets.core.pictures.masks import moved, scaled
+from iedf_assets.core.profile.thresholds import Thresholds
+from iedf_assets.core.scoring.masks.fills import misplaced_fill
+from iedf_assets_tests.helpers.things import HEIGHT, WIDTH, before, ellipse, ground
+
+THING = ellipse(220, 180, 70, 90)
+LIMIT = float(Thresholds().max_misplaced_fill or 0)
+
+
+def scene(above: str, below: str) -> np.ndarray:
+    """Two real textures, the upper one dark, one above the other."""
+    return np.vstack([ground(above)[:180] // 3, ground(below)[180:]])
+
+
+@pytest.mark.parametrize(("above", "below"), [("gravel", "grass"), ("brick", "gravel"), ("grass", "brick")])
+@pytest.mark.parametrize("there", [None, moved(THING, 120, 0), scaled(THING, 0.6, 220, 270)])
+def test_what_goes_on_at_its_height_belongs_there_and_what_comes_from_another_does_not(
+    above: str, below: str, there: np.ndarray | None
+) -> None:
+    behind = scene(above, below)
+    source = before(behind, THING)
+    right = behind if there is None else before(behind, there)
+    wrong = np.where(THING[..., None] > 0, np.roll(behind, 180, 0), right)
+    if there is not None:
+        wrong = np.where(there[..., None] > 0, right, wrong)
+    assert float(misplaced_fill(source, right, THING, there) or 0) < LIMIT
+    assert float(misplaced_fill(source, wrong.astype(np.uint8), THING, there) or 0) > 3 * LIMIT
+
+
+def test_where_nothing_is_filled_or_nothing_lies_beside_it_nothing_is_said() -> None:
+    picture = ground("grass")
+    assert misplaced_fill(picture, picture, THING, scaled(THING, 1.4, 220, 180)) is None
+    across = np.zeros((HEIGHT, WIDTH), np.uint8)
+    across[2:358] = 255
+    assert misplaced_fill(picture, picture, across, None) is None
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 255), st.integers(40, 400), st.integers(60, 300))
+def test_what_is_all_of_one_colour_is_never_out_of_place(colour: int, x: int, y: int) -> None:
+    picture = np.full((HEIGHT, WIDTH, 3), colour, np.uint8)
+    assert not misplaced_fill(picture, picture, ellipse(x, y, 50, 40), None)

@@ -27,7 +27,7 @@ _RELIGHT_PLATEAU = 0.15
 _CONTRAST_STOPS = 1.25
 _GAIN_LEVELS = 128
 # Standard deviation of the blur at strength 1, as a share of the short side, and how it grows with strength.
-_DEFOCUS, _DEFOCUS_GROWTH = 0.034, 1.25
+_DEFOCUS, _DEFOCUS_GROWTH = 0.034, 2.2
 # The blur is computed at a size at which it is about this wide, pixels.
 _DEFOCUS_AT = 4.0
 # Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around

@@ -103,6 +103,7 @@ INSIDE_BOUNDS = (
     Bound(REMAINDER, "swallowed", "max_swallowed", required=False),
     Bound(REMAINDER, "loose_ends", "max_loose_ends", required=False),
     Bound(REMAINDER, "hidden_ends", "max_hidden_ends", required=False),
+    Bound(REMAINDER, "fringe", "max_fringe", required=False),
     Bound(REMAINDER, "attached", "max_attached", required=False),
     Bound(REMAINDER, "misplaced_fill", "max_misplaced_fill", required=False),
     Bound(PLACE, "overlap", "max_overlap", required=False),

@@ -19,6 +19,7 @@ LATER = (
     "max_hidden_ends",
     "max_attached",
     "max_misplaced_fill",
+    "max_fringe",
     "max_overlap",
     "max_lift",
     "max_detached_borders",
@@ -107,6 +108,7 @@ class Thresholds(Strict):
             the picture's side.
         max_hidden_ends: by how much something may differ that ends where a moved object begins, ΔE.
         max_misplaced_fill: by how much a fill differs from all that the photo has at the same height, ΔE.
+        max_fringe: how much finer what lies around the place of an object may be than what lies further away.
         max_attached: like `max_loose_ends`, of an object that stays, were it taken away.
         max_overlap: what a moved object covers of another, as a share of the smaller.
         max_lift: by how much its lowest row moves off the ground, as a share of the height.
@@ -141,6 +143,7 @@ class Thresholds(Strict):
     max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
     max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
     max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.2
+    max_fringe: Annotated[float, Field(ge=0)] | None = 1.6
     max_attached: Annotated[float, Field(ge=0)] | None = 0.3
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02

@@ -1,8 +1,11 @@
-"""Whether what fills the place of an object belongs there.
+"""Whether what fills the place of an object belongs there, and whether something of it is left around.
 
 Scenes lie in layers: sky, trees, a road. What stands in a fill at some height should look like something
 that the photo has at about that height; trees on the road, or a piece of sky in the grass, look like nothing
 there.
+
+Hair and whiskers end far outside any mask. Before a blurred background they are the only fine things, and
+hang in the air when their owner has gone.
 """
 
 import math
@@ -23,6 +26,13 @@ AWAY, STEP = 4, 2
 REACH, ENOUGH = 0.05, 40
 # What is no further from what is there, ΔE, is like it.
 ALIKE = 5.0
+
+# For what is left around: the root of the area; what is fine, so many pixels; how far out it may be left, and
+# where what it is compared with lies, pixels from the mask; and how far from the object's new place.
+LARGE, FINE = 900, 2.5
+LEFT, COMPARED, APART = (2.0, 22.0), (34.0, 70.0), 14.0
+# Nearly the most of what is there counts, in percent; levels of lightness that are nothing; enough pixels.
+MOST, NOTHING, TELLING = 97, 1.0, 200
 
 
 def misplaced_fill(source: Pixels, result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | None:
@@ -54,6 +64,44 @@ def misplaced_fill(source: Pixels, result: Pixels, mask: Pixels, result_mask: Pi
     if not found:
         return None
     return float(np.clip(np.concatenate(found) - ALIKE, 0, None).mean())
+
+
+def fringe(result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | None:
+    """How much finer what lies around the place of an object is than what lies further away.
+
+    The ratio of high-passed lightness, at nearly its most in both; None where too little is seen of either.
+
+    Args:
+        result: uint8 (H, W, 3).
+        mask: uint8 (H, W), nonzero where the object was.
+        result_mask: uint8 (H, W), nonzero where it ends up; None when it is gone.
+    """
+    height, width = mask.shape
+    factor = min(1.0, LARGE / math.sqrt(height * width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small = cv2.resize(result, size, interpolation=cv2.INTER_AREA)
+    light = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB)[..., 0], np.float32)
+    fine = np.abs(light - smooth(light, FINE))
+    away = _distance(reduced_mask(mask, size))
+    free = (
+        np.ones_like(fine, np.bool_)
+        if result_mask is None
+        else _distance(reduced_mask(result_mask, size)) > APART
+    )
+    most = []
+    for nearest, furthest in (LEFT, COMPARED):
+        seen = fine[(away > nearest) & (away <= furthest) & free]
+        if len(seen) < TELLING:
+            return None
+        most.append(float(np.percentile(seen, MOST)))
+    return most[0] / (most[1] + NOTHING)
+
+
+def _distance(mask: Flags) -> Floats:
+    """Of each pixel from a mask, pixels; endless where there is no mask."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def _grown(mask: Flags) -> Flags:

@@ -10,7 +10,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
-from iedf_assets.core.scoring.masks.fills import misplaced_fill
+from iedf_assets.core.scoring.masks.fills import fringe, misplaced_fill
 from iedf_assets.core.scoring.masks.loose_ends import find_attached, find_loose_ends
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
@@ -27,7 +27,7 @@ Measures = dict[str, float | None]
 MASK_SCORES = (
     "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
     "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
-    "misplaced_fill", "overlap", "lift",
+    "misplaced_fill", "fringe", "overlap", "lift",
     "detached_borders",
 )  # fmt: skip
 
@@ -98,6 +98,7 @@ def mask_scores(
         ends = find_loose_ends(source, result, silhouette, result_mask)
         found |= {"loose_ends": ends.loose, "hidden_ends": ends.hidden} if ends else {}
         found["misplaced_fill"] = misplaced_fill(source, result, silhouette, result_mask)
+        found["fringe"] = fringe(result, silhouette, result_mask)
     if "place" in subtype.mask_checks and result_mask is not None:
         standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, 0.5, FAINT))
         if standing is not None:

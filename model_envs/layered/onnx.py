@@ -9,6 +9,7 @@ from iedf_assets.core.contract import LayerRequest, ModelSettings
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.pictures.objects import Bools, Found, Opinions, find_objects, looked_at, opinions_of
 from iedf_assets.core.pictures.subjects import Network
+from iedf_assets.core.scoring.masks.wholeness import lacking
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of
 from model_envs.layered.assembling import SEEN, Cutout, assembled, far_from, without_subject
@@ -58,7 +59,7 @@ class Backend:
             (folder / SEEN).write_bytes(encode_png(answer))
             return size | without_subject(_why(opinions, found))
         scale = rgb.shape[1] / small.shape[1]
-        cutouts = [self._cutout(rgb, small, one, found, request) for one in objects]
+        cutouts = [self._cutout(rgb, small, one, found, opinions, request) for one in objects]
         for cutout, one in zip(cutouts, objects, strict=True):
             cutout.known["others"] = boxes_of(objects, one, scale)
         if len(cutouts) > 1:
@@ -66,7 +67,13 @@ class Backend:
         return assembled(rgb, cutouts, request, folder)
 
     def _cutout(
-        self, rgb: Pixels, small: Pixels, one: Found, found: list[Found], request: LayerRequest
+        self,
+        rgb: Pixels,
+        small: Pixels,
+        one: Found,
+        found: list[Found],
+        opinions: Opinions,
+        request: LayerRequest,
     ) -> Cutout:
         others = _others(found, one)
         alpha = alpha_of(rgb, small, one, others)
@@ -77,7 +84,7 @@ class Backend:
             shadow = np.maximum(alpha, shadow)
         apart = side_by_side(small, one.mask)
         known = {
-            "confidence": round(one.confidence, 4),
+            "confidence": round(min(one.confidence, 1 - lacking(one.mask, others, opinions)), 4),
             "apart": round(apart, 4),
             "several": bool(apart >= SEVERAL),
         }

@@ -42,15 +42,23 @@ def object_agreement(mask: Bools, others: Bools | None, opinions: Opinions) -> f
     Returns:
         0 to 1; the piece counts as a share of the mask.
     """
-    area = float(np.count_nonzero(mask))
     apart = other_objects(mask, opinions) if others is None else others
-    near = within(mask, NEAR * area**0.5) & ~apart
-    side = 2 * max(1, int(PIECE * area**0.5)) + 1
-    piece = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
-    answers = [opinion > 0.5 for opinion in (opinions.first, *opinions.others)]
-    missing = min(_missing(answer & near & ~mask, mask, piece) for answer in answers)
-    extra = min(max(_pieces(mask & ~answer, piece)[1], default=0) for answer in answers)
-    return max(0.0, 1 - max(missing, extra) / area)
+    extra = min(max(_pieces(mask & ~answer, _piece(mask))[1], default=0) for answer in _answers(opinions))
+    return max(0.0, 1 - max(min(_all_missing(mask, apart, opinions)), extra) / np.count_nonzero(mask))
+
+
+def lacking(mask: Bools, others: Bools, opinions: Opinions) -> float:
+    """The largest piece that hangs on a mask and that any of the opinions sees, as a share of the mask.
+
+    What the network itself took for the object agrees with it on the whole; but where one look sees a jacket
+    that the others do not, nobody knows where its wearer ends.
+
+    Args:
+        mask: of the object, bool (H, W), not empty.
+        others: where other objects are, bool (H, W).
+        opinions: of the picture, at the mask's size.
+    """
+    return max(_all_missing(mask, others, opinions)) / np.count_nonzero(mask)
 
 
 def other_objects(mask: Bools, opinions: Opinions, level: float = 0.5) -> Bools:
@@ -83,6 +91,21 @@ def neck_step(source: Pixels, mask: Pixels) -> float:
     depth = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
     widths = np.geomspace(1, max(1.1, 0.9 * float(depth.max())), NECKS)
     return max(_step_at(np.asarray(lab, np.float32), inside, depth, width) for width in widths)
+
+
+def _answers(opinions: Opinions) -> list[Bools]:
+    return [np.asarray(opinion > 0.5) for opinion in (opinions.first, *opinions.others)]
+
+
+def _piece(mask: Bools) -> Pixels:
+    side = 2 * max(1, int(PIECE * np.count_nonzero(mask) ** 0.5)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def _all_missing(mask: Bools, others: Bools, opinions: Opinions) -> list[int]:
+    """Pixels of the largest piece that each opinion sees and the mask lacks."""
+    near = within(mask, NEAR * np.count_nonzero(mask) ** 0.5) & ~others & ~mask
+    return [_missing(answer & near, mask, _piece(mask)) for answer in _answers(opinions)]
 
 
 def _pieces(which: Bools, piece: Pixels) -> tuple[Labels, list[int]]:

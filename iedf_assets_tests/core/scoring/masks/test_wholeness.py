@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from iedf_assets.core.pictures.objects import Bools, Opinions
-from iedf_assets.core.scoring.masks.wholeness import neck_step, object_agreement, other_objects
+from iedf_assets.core.scoring.masks.wholeness import lacking, neck_step, object_agreement, other_objects
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 
 CAT = ellipse(200, 180, 80, 110)
@@ -40,6 +40,18 @@ def test_a_piece_counts_only_where_no_opinion_agrees() -> None:
     part = CAT.copy()
     part[230:] = 0
     assert object_agreement(whole(part), None, opinions(CAT, part, CAT)) == 1
+
+
+def test_what_one_look_alone_sees_is_lacking() -> None:
+    head = CAT.copy()
+    head[230:] = 0
+    apart = np.zeros_like(CAT) > 0
+    body = np.count_nonzero(CAT) / np.count_nonzero(head) - 1
+    assert lacking(whole(head), apart, opinions(head, CAT, head)) == pytest.approx(body, abs=0.05)
+    assert lacking(whole(head), apart, opinions(head)) == 0
+    assert lacking(whole(CAT), apart, opinions(CAT, head, ellipse(200, 180, 81, 111))) == 0
+    # Another object's part is not missed here.
+    assert lacking(whole(head), whole(CAT & ~head), opinions(head, CAT, head)) == 0
 
 
 def test_a_rim_drawn_otherwise_is_no_piece() -> None:

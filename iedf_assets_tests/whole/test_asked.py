@@ -218,6 +218,7 @@ def test_the_text_of_an_edit_that_did_something_else_becomes_what_it_did(
         write_index(told, layout)
         rows = [json.loads(line) for line in layout.index.read_text("utf-8").splitlines()]
         assert {row["instruction_ch"] for row in rows} == {words["ch"]}
+        assert {row["metadata"]["instruction_by"] for row in rows} == {"judge"}
         asked = len(server.asked)
         run(told)
         assert len(server.asked) == asked

@@ -32,15 +32,15 @@ INDEX_COLUMNS = (
     "sample_key", "split", "tier",
 )  # fmt: skip
 # What a row of the joined manifests has to tell of a sample.
-INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "backend",
-           "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
+INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "instruction_by",
+           "backend", "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
            "checksums", "facts", "rights", "derived_from")  # fmt: skip
 # What is known of whose the photo is, and what it shows.
 RIGHTS = ("photo_licence", "photo_author", "photo_copyright", "photo_source")
 PHOTO = (*RIGHTS, "photo_caption")
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with", "measured", "inverse_of", "chain", "turn", *PHOTO,
+    "width", "height", "made_with", "measured", "instruction_by", "inverse_of", "chain", "turn", *PHOTO,
 )  # fmt: skip
 _NUMBERS = ("width", "height", "turn")
 

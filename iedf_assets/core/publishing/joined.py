@@ -44,7 +44,8 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
     Args:
         statuses: which rows.
         columns: which columns besides `sample_key`, `edit_id` and `category`: of dataset, and what the
-            other stages say; no others are read. Instructions are what took their place, where something did.
+            other stages say; no others are read. Instructions are what took their place, where something did;
+            `instruction_by`, with them, is `judge` then and `recipe` else.
 
     Raises:
         StorageError: a manifest cannot be read.
@@ -75,6 +76,9 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
             table = collected(others.select("category", *names, **{key: column}))
             part = part.join(table, on=["category", key], how="left", maintain_order="left")
         said = [pl.coalesce(other, name).alias(name) for name, other in rewritten.items()]
+        if rewritten and "instruction_by" in wanted:
+            by = pl.when(pl.any_horizontal(pl.col(list(rewritten.values())).is_not_null()))
+            said.append(by.then(pl.lit("judge")).otherwise(pl.lit("recipe")).alias("instruction_by"))
         yield from part.with_columns(said).drop(rewritten.values()).iter_rows(named=True)
 
 

@@ -168,6 +168,7 @@ def test_the_index_tells_which_pair_was_turned_round(plant: Plant) -> None:
         parent = rows[plant.rows[slot.parents[0].name]["sample_key"]]
         assert row["metadata"]["inverse_of"] == parent["sample_key"]
         assert parent["metadata"]["inverse_of"] is None
+        assert row["metadata"]["instruction_by"] == "recipe"
         assert (row["split"], row["edit_task"]) == (parent["split"], "structural_edit")
 
 

@@ -29,6 +29,7 @@ def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
             "model_revision": "1" if kind == 1 else None, "width": 640, "height": 480,
             "made_with": model if kind == 1 else None,
             "measured": {"of": "a" * 32, "scores": {"cut": 0.5}} if kind == 2 else None,
+            "instruction_by": "judge" if kind == 1 else "recipe",
             "inverse_of": f"{task}/{subtype}/mixed/00007" if kind == 2 else None,
             "chain": f"{task}/{subtype}/mixed/00001" if kind == 1 else None,
             "turn": 2 if kind == 1 else None,

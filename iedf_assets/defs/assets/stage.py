@@ -41,7 +41,7 @@ def stage_asset(stage: Stage, partitions: dg.StaticPartitionsDefinition) -> dg.A
     """The asset of a stage for a profile's categories.
 
     It has no backfill policy: with one, even of a partition a run, a run's tags name a range instead of its
-    partition, and neither the limit of a run per category nor its lock would see it.
+    partition, and neither the limit of a run per category nor its lock would see it (docs/adr/0019).
     """
 
     @dg.asset(

@@ -82,9 +82,8 @@ dev: setup
 test: .venv/.test models
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow" --hypothesis-profile $(EXAMPLES)
 
-# One more at once than there are cores: they wait for servers, daemons and clusters half of the time.
 test-slow: .venv/.test models model-env test-models
-	$(BIN)/pytest --numprocesses $(shell expr $$(nproc) + 1) --dist worksteal -m slow
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
 
 # The tests of the model backends run where torch is; warnings there are other packages' own.
 test-models: .venvs/iedf-edit/.tested

@@ -14,11 +14,12 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
-# `make test` looks at fewer examples than `make test-all`.
+# `make test` looks at fewer examples than `make test-all`, and what has to land at some between.
 with contextlib.suppress(ImportError):  # the models' environments have no hypothesis
     from hypothesis import settings
 
     settings.register_profile("fast", max_examples=20)
+    settings.register_profile("landing", max_examples=40)
 
 
 ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)

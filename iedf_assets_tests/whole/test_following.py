@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 DAEMON = ("-m", "iedf_assets_tests.helpers.eager_follower")
 INDEX, REPORT = dg.AssetKey("dataset_index"), dg.AssetKey("report")
-RUNS = 3
+RUNS = 2
 FOLLOWED_S = 90.0
 
 

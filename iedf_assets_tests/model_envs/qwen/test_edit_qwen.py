@@ -134,7 +134,6 @@ def test_prompts_and_pictures_are_encoded_once(
         {"tiling": True},
         {"compile": True},
         {"compile": True, "step_cache": "magcache"},
-        {"compile": True, "quantization": "fp8", "dtype": "bfloat16"},
     ],
     ids=lambda changes: "-".join(f"{key}={value}" for key, value in changes.items()),
 )
@@ -153,6 +152,25 @@ def test_every_option_reaches_the_model_and_still_makes_a_picture(
         assert torch.float8_e4m3fn in {parameter.dtype for parameter in transformer.parameters()}
     _, picture = made(backend, edit_request(), tmp_path / "one")
     assert picture.shape == (SIZE[1], SIZE[0], 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "whole"),
+    [
+        ({}, True),
+        ({"step_cache": "first_block"}, False),
+        ({"quantization": "fp8", "dtype": "bfloat16"}, False),
+    ],
+)
+def test_blocks_into_which_something_hooks_are_no_single_graph(
+    changes: dict[str, Any], whole: bool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "diffusers.QwenImageTransformer2DModel.compile_repeated_blocks", lambda _, **how: told.append(how)
+    )
+    Backend(settings("edit_plus", compile=True, **changes))
+    assert told == [{"fullgraph": whole}]
 
 
 def test_an_attention_backend_that_is_not_there_is_named(settings: Settings) -> None:

@@ -94,7 +94,7 @@ test-readers: .venv/.test models
 	$(BIN)/pytest iedf_assets_tests/trainers iedf_assets_tests/core/exporting/formats
 
 # FAST=done leaves out the fast tests, where they have just been run.
-test-all: EXAMPLES := default
+test-all: EXAMPLES := all
 test-all: $(if $(filter done,$(FAST)),,test) test-slow
 
 check: .venv/.check

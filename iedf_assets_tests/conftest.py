@@ -16,10 +16,12 @@ from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 # `make test` looks at fewer examples than `make test-all`, and what has to land at some between.
 with contextlib.suppress(ImportError):  # the models' environments have no hypothesis
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 
-    settings.register_profile("fast", max_examples=20)
-    settings.register_profile("landing", max_examples=40)
+    # How long an example takes, and how many are passed over, says something of the machine and of chance alone.
+    by_chance = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+    for name, count in {"fast": 20, "landing": 40, "all": 100}.items():
+        settings.register_profile(name, max_examples=count, deadline=None, suppress_health_check=by_chance)
 
 
 ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)

@@ -83,7 +83,7 @@ test: .venv/.test models
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not slow" --hypothesis-profile $(EXAMPLES)
 
 test-slow: .venv/.test models model-env test-models
-	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m slow --hypothesis-profile $(EXAMPLES)
 
 # The tests of the model backends run where torch is; warnings there are other packages' own.
 test-models: .venvs/iedf-edit/.tested

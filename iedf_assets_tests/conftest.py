@@ -18,7 +18,7 @@ from iedf_assets_tests.helpers.profiles import CLASSICAL
 with contextlib.suppress(ImportError):  # the models' environments have no hypothesis
     from hypothesis import HealthCheck, settings
 
-    # How long an example takes, and how many are passed over, says something of the machine and of chance alone.
+    # How long an example takes, and how many are passed over, is up to the machine and to chance.
     by_chance = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     for name, count in {"fast": 20, "landing": 40, "all": 100}.items():
         settings.register_profile(name, max_examples=count, deadline=None, suppress_health_check=by_chance)

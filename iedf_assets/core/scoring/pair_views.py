@@ -54,6 +54,19 @@ class PairView:
         return self.reduced(box, TONE_SIDE / long_side(box))
 
 
+def reduced_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Width and height of a picture (height, width) reduced until the root of its area is `side` pixels."""
+    height, width = shape[:2]
+    factor = min(1.0, side / math.sqrt(height * width))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def reduced_lab(picture: Pixels, size: tuple[int, int]) -> Floats:
+    """L*a*b* of a picture, uint8 (H, W, 3), at a smaller size, width and height; float32 (h, w, 3)."""
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+
+
 def reduced_mask(mask: Pixels, size: tuple[int, int]) -> Flags:
     """What a mask, uint8 (H, W), shows of most of each pixel at a smaller size, width and height."""
     shown = np.where(mask > 0, np.uint8(255), np.uint8(0))

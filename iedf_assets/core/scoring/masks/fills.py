@@ -8,13 +8,11 @@ Hair and whiskers end far outside any mask. Before a blurred background they are
 hang in the air when their owner has gone.
 """
 
-import math
-
 import cv2
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_mask, smooth
+from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
 SIZE = 300
@@ -46,9 +44,7 @@ def misplaced_fill(source: Pixels, result: Pixels, mask: Pixels, result_mask: Pi
         mask: uint8 (H, W), nonzero on the object.
         result_mask: uint8 (H, W), nonzero where it ends up; None when it is gone.
     """
-    height, width = mask.shape
-    factor = min(1.0, SIZE / math.sqrt(height * width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
+    size = reduced_size(mask.shape, SIZE)
     inside = reduced_mask(mask, size)
     known = ~_grown(inside)
     filled = inside if result_mask is None else inside & ~_grown(reduced_mask(result_mask, size))
@@ -76,9 +72,7 @@ def fringe(result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | 
         mask: uint8 (H, W), nonzero where the object was.
         result_mask: uint8 (H, W), nonzero where it ends up; None when it is gone.
     """
-    height, width = mask.shape
-    factor = min(1.0, LARGE / math.sqrt(height * width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
+    size = reduced_size(mask.shape, LARGE)
     small = cv2.resize(result, size, interpolation=cv2.INTER_AREA)
     light = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB)[..., 0], np.float32)
     fine = np.abs(light - smooth(light, FINE))
@@ -110,8 +104,7 @@ def _grown(mask: Flags) -> Flags:
 
 def _looks(picture: Pixels, size: tuple[int, int]) -> Floats:
     """Colour and unevenness of each pixel, float32 (h, w, 4)."""
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+    lab = reduced_lab(picture, size)
     light = np.ascontiguousarray(lab[..., 0])
     spread = np.sqrt(np.clip(smooth(light * light, SIGMA) - smooth(light, SIGMA) ** 2, 0, None))
     return np.dstack([smooth(lab, SIGMA), UNEVENNESS * spread])

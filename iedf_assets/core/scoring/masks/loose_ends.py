@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_mask
+from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
 SIZE = 900
@@ -96,9 +96,7 @@ def find_loose_ends(
         mask: uint8 (H, W), nonzero on the object.
         result_mask: uint8 (H, W), nonzero where it ends up; None when it is gone.
     """
-    height, width = mask.shape
-    factor = min(1.0, SIZE / math.sqrt(height * width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
+    size = reduced_size(mask.shape, SIZE)
     inside = reduced_mask(mask, size).astype(np.uint8)
     before, after = (_lab(picture, size) for picture in (source, result))
     covered = np.zeros_like(inside)
@@ -133,22 +131,19 @@ def find_attached(source: Pixels, mask: Pixels) -> float | None:
         source: uint8 (H, W, 3).
         mask: uint8 (H, W), nonzero on the object.
     """
-    height, width = mask.shape
-    factor = min(1.0, ROUGH / math.sqrt(height * width))
-    size = max(1, round(width * factor)), max(1, round(height * factor))
+    size = reduced_size(mask.shape, ROUGH)
     hole = cv2.dilate(reduced_mask(mask, size).astype(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8))
     if hole.all():
         return None
     small = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
     painted = cv2.inpaint(small, hole, 5, cv2.INPAINT_TELEA)
-    rough = cv2.resize(painted, (width, height), interpolation=cv2.INTER_LINEAR)
+    rough = cv2.resize(painted, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
     ends = find_loose_ends(source, np.asarray(rough, np.uint8), mask)
     return ends.loose if ends else None
 
 
 def _lab(picture: Pixels, size: tuple[int, int]) -> Floats:
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return np.asarray(cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 0.8), np.float32)
+    return smooth(reduced_lab(picture, size), 0.8)
 
 
 def _signed_distance(inside: Pixels) -> Floats:

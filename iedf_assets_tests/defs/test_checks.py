@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from iedf_assets.core.judging.pair_checks import judge
+from iedf_assets.core.judging.proving import Detection
 from iedf_assets.core.judging.telling import told
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.loading import load_profile
@@ -219,6 +220,21 @@ def test_a_run_that_ends_before_its_checks_does_not_hide_what_is_red(
     ended = whole.execute_in_process(instance=instance, partition_key=PHYSICAL, raise_on_error=False)
     assert not ended.success
     assert not any(one.passed for one in of_all(instance))
+
+
+def test_canaries_are_judged_by_the_profiles_own_limits(
+    profile: Profile, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged_by: list[Thresholds] = []
+
+    def proven(*_: object, thresholds: Thresholds, **__: object) -> list[Detection]:
+        judged_by.append(thresholds)
+        return []
+
+    monkeypatch.setattr("iedf_assets.defs.assets.canaries.prove", proven)
+    strict = with_settings(profile, "thresholds.max_seam=0.01")
+    assert build_defs(strict).resolve_job_def("prove").execute_in_process(instance=instance).success
+    assert judged_by == [strict.thresholds]
 
 
 def look_again(profile: Profile, instance: dg.DagsterInstance, asset: str, check: str) -> None:

@@ -74,7 +74,7 @@ def put(layout: Layout, category: str, name: str, content: bytes) -> None:
 def profile_file(layout: Layout, folder: Path, **automation: str | int) -> Path:
     raw = yaml.safe_load(CLASSICAL.read_text("utf-8"))
     raw["paths"] = {"data": str(layout.data), "outputs": str(layout.outputs), "logs": str(layout.logs)}
-    raw["workers"]["layered"]["threads"] = 1
+    raw["threads"] = raw["workers"]["layered"]["threads"] = 1
     raw["automation"] = automation
     path = folder / "profile.yaml"
     path.write_text(yaml.safe_dump(raw, allow_unicode=True), "utf-8")
@@ -176,7 +176,7 @@ class Page:
         # A button that is there may not be alive yet.
         while not self.browser.run("document.body.innerText.includes('Partition selection')"):
             self.click("Materialize all")
-            time.sleep(1)
+            time.sleep(0.3)
         if categories:
             self.click("Select a partition or create one")
             for category in categories:
@@ -194,7 +194,7 @@ class Page:
             assert time.monotonic() < deadline, self.browser.run("document.body.innerText")
             if self.browser.run(f"document.body.innerText.includes({json.dumps(button)})"):
                 self.click(button)
-            time.sleep(2)
+            time.sleep(1)
 
 
 class Watched(Ui):
@@ -274,12 +274,13 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
         browser.screenshot(tmp_path / "red.png")
 
         put(layout, PHYSICAL, "rocket", photo("rocket"))
-        ui.start_sensor("new_photos")
+        for sensor in ("new_photos", "follow"):
+            ui.start_sensor(sensor)
+        assert_a_second_one_is_refused(command)
         runs = ui.wait_for_runs("factory", 6)
         assert {run["status"] for run in runs} == {"SUCCESS"}
         assert mask.exists()
         wait_for(lambda: ui.red_checks() == set(), 60)
-        ui.start_sensor("follow")
         wait_for((layout.reports / "html" / "index.html").exists, 90)
         shown = "structural_edit/move/mixed/00001"
 
@@ -289,7 +290,6 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
 
         wait_for(is_shown, 90)
 
-        assert_a_second_one_is_refused(command)
         children = psutil.Process(server.pid).children(recursive=True)
         server.kill()
         server.wait(10)

@@ -50,6 +50,7 @@ def canaries_asset() -> dg.AssetsDefinition:
                 Path(work),
                 per_class=config.per_class,
                 seed=profile.seed,
+                thresholds=profile.thresholds,
                 threads=thread_count(profile.threads),
             )
         write_text(layout.canaries, as_json(found))

@@ -205,6 +205,10 @@ def test_a_check_that_turns_red_or_green_alone_turns_both_assets_at_once(
     for one in of_all(instance):
         assert not one.passed
         assert str(one.description).startswith(f"{OBJECTS}, inputs_unchanged: {OBJECTS}/letter.jpg: changed")
+    key = dg.AssetCheckKey(dg.AssetKey("source_images"), "inputs_unchanged")
+    (partition,) = instance.event_log_storage.get_asset_check_partition_info([key], partition_keys=[OBJECTS])
+    assert partition.latest_execution_status.value == "FAILED"
+    assert partition.latest_target_materialization_storage_id == partition.latest_materialization_storage_id
     assert ingest.execute_in_process(instance=instance, partition_key=OBJECTS).success
     assert all(one.passed for one in of_all(instance))
 

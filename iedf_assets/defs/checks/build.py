@@ -7,6 +7,9 @@ All are built here, since partitioned checks are a preview in Dagster. A run wit
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from iedf_assets.core.planning.book import Book
@@ -50,6 +53,12 @@ OF_STAGES: dict[Callable[[Book], Verdict], tuple[str, dg.AssetCheckSeverity]] = 
     edits_judged: ("dataset", WARN),
     pairs_unique: ("dataset", ERROR),
     accounts_add_up: ("dataset", ERROR),
+}
+
+# Checks of one category, and the assets that they stand on.
+ASSET_OF = {
+    **dict.fromkeys(SAMPLE_CHECKS, "dataset"),
+    **{look.__name__: asset for look, (asset, _) in OF_STAGES.items()},
 }
 
 
@@ -139,6 +148,12 @@ def _looked(
         category = context.partition_key
         return _keep(context.instance, factory, category, look(factory.book(category)), wanted)
     by_category, left_out = {}, []
+    was_red = {
+        (name, category)
+        for name in wanted
+        for category in factory.asked_for
+        if (before := latest(factory.layout, name, category)) and before.findings
+    }
     for category in factory.asked_for:
         lock = factory.layout.category_lock(category)
         if not is_held(lock):
@@ -148,6 +163,9 @@ def _looked(
                 by_category[category] = _keep(context.instance, factory, category, found, wanted)
                 continue
         left_out.append(f"{category}, which a run is at work on")
+    for name, severity in wanted.items():
+        found_by = {category: found[name] for category, found in by_category.items()}
+        _tell_partitions(context.instance, name, found_by, severity, was_red)
     verdicts = {name: together({key: one[name] for key, one in by_category.items()}) for name in wanted}
     for verdict in verdicts.values():
         verdict.left_out = left_out
@@ -172,9 +190,33 @@ def _keep(
     return found
 
 
+def _tell_partitions(
+    instance: dg.DagsterInstance,
+    name: str,
+    found: dict[str, Verdict],
+    severity: dg.AssetCheckSeverity,
+    was_red: set[tuple[str, str]],
+) -> None:
+    """Record a check's verdicts on categories with their partitions, where they are red or were.
+
+    The UI's list of checks goes by partitions, which the one result of a run without any leaves as they were.
+    Red ones come last: the newest is what the asset shows.
+    """
+    asset = dg.AssetKey(ASSET_OF[name])
+    concerned = [one for one in found if found[one].cases or (name, one) in was_red]
+    for category in sorted(concerned, key=lambda one: bool(found[one].cases)):
+        of_it = dg.AssetRecordsFilter(asset, asset_partitions=[category])
+        for made in instance.fetch_materializations(of_it, limit=1).records:
+            target = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
+            )
+            told = _evaluation(_result(found[category], severity), asset, name, category, target)
+            instance.report_runless_asset_event(told)
+
+
 def _names() -> list[str]:
     """The checks whose verdicts are kept."""
-    return sorted([*SAMPLE_CHECKS, *(look.__name__ for look in OF_STAGES)])
+    return sorted(ASSET_OF)
 
 
 def _whole_check(asset: str, look: Callable[[Factory], Verdict]) -> dg.AssetChecksDefinition:
@@ -214,15 +256,27 @@ def _all_categories_pass(asset: str) -> dg.AssetChecksDefinition:
 def _tell(instance: dg.DagsterInstance, found: dg.AssetCheckResult, assets: Iterable[str]) -> None:
     """Record what all categories' verdicts say as the check `ALL_PASS` of assets, apart from any run."""
     for asset in assets:
-        told = dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(asset),
-            check_name=ALL_PASS,
-            passed=found.passed,
-            metadata=found.metadata,
-            severity=found.severity,
-            description=found.description,
-        )
-        instance.report_runless_asset_event(told)
+        instance.report_runless_asset_event(_evaluation(found, dg.AssetKey(asset), ALL_PASS))
+
+
+def _evaluation(
+    found: dg.AssetCheckResult,
+    asset: dg.AssetKey,
+    name: str,
+    category: str | None = None,
+    target: AssetCheckEvaluationTargetMaterializationData | None = None,
+) -> dg.AssetCheckEvaluation:
+    """A result as it is recorded apart from any run; of a category, with what was made of it last."""
+    return dg.AssetCheckEvaluation(
+        asset_key=asset,
+        check_name=name,
+        passed=found.passed,
+        metadata=found.metadata,
+        severity=found.severity,
+        description=found.description,
+        partition=category,
+        target_materialization_data=target,
+    )
 
 
 def restate(instance: dg.DagsterInstance, factory: Factory, ending: str | None = None) -> None:

@@ -36,6 +36,8 @@ CABLE, REACH = 0.012, 0.2
 SEEN = 0.6
 # How unlike what stands at another height has to be to be out of place, ΔE*ab of blurred colours.
 ELSEWHERE, BLUR = 20.0, 0.02
+# Of the place where the object was, at least this share shows in the result.
+UNCOVERED = 0.1
 
 
 def _half(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
@@ -118,7 +120,8 @@ def _misplaced(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
         return None
     there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
     place = silhouette if there is None else silhouette & ~_grown(there, 4)
-    if not place.any():
+    # What has grown covers its own place but for its softened edge.
+    if np.count_nonzero(place) < UNCOVERED * np.count_nonzero(silhouette):
         return None
     rolled = np.roll(pair.result, len(place) // 2, axis=0)
     sigma = BLUR * math.sqrt(place.size)

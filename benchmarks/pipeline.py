@@ -38,8 +38,12 @@ def main() -> None:
         pixels = put_photos(folder / "data", arguments.photos, arguments.megapixels)
         megapixels = pixels / 1e6
         print(f"{arguments.photos} photos, {megapixels:.0f} MP, {len(os.sched_getaffinity(0))} cores")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds = _factory(folder)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        worked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         print(f"factory, end to end: {seconds:.1f} s ({megapixels / seconds:.1f} MP/s)")
+        print(f"  of processors, all processes together: {worked:.1f} s")
         _stages(folder / "outputs")
         again = _factory(folder)
         print(f"factory, nothing to do: {again:.1f} s")

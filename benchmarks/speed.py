@@ -3,8 +3,8 @@
     python -m benchmarks.speed [--photos 24] [--megapixels 2.83]
 
 A real run on one thread gives each stage's seconds. The floor is then measured on the very files: each
-photo and staged file that the stage reads decoded once, each that it writes encoded once. What finding the
-object and filling behind it take, which no codec bounds, is measured apart and left out of the ratio. At
+photo and staged file that the stage reads decoded once, each that it writes encoded once. What the network
+and filling behind objects take, which no codec bounds, is measured apart and left out of the ratio. At
 the end, what Dagster itself costs: a run of the whole job in which no stage has anything to make.
 """
 
@@ -28,20 +28,22 @@ from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.judging.inspection import inspect_sample
 from iedf_assets.core.judging.inspection_cache import known_of
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
+from iedf_assets.core.pictures.subjects import Network
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.requests import layer_requests
+from iedf_assets.core.planning.requests import edit_requests, layer_requests, plan_edits
+from iedf_assets.core.profile.checkpoints import network_settings
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.wave_runs import InProcessWaves
-from model_envs.layered import classical
+from model_envs.edit import classical
+from model_envs.layered import onnx
 
 ONE_THREAD = (
     "sources.near_duplicate_bits=-1", "threads=1", "workers.layered.threads=1", "workers.edit.threads=1",
 )  # fmt: skip
-APART = ("find_subject", "refined", "fill")
 
 
 def main(photos: int = 24, megapixels: float = 68 / 24) -> None:
@@ -58,12 +60,14 @@ def main(photos: int = 24, megapixels: float = 68 / 24) -> None:
         print(f"{photos} photos, {total:.0f} MP, one thread\n")
         print("| stage | seconds | MP/s per core | floor, s | times the floor |\n|---|---|---|---|---|")
         spent, floors = _measured(books), _floors(books)
-        apart = sum(map(_apart, books))
-        spent["image_layers"] -= apart
+        asked, filled = sum(map(_asked, books)), sum(map(_filled, books))
+        spent["image_layers"] -= asked
+        spent["edited_images"] -= filled
         for stage, seconds in spent.items():
             print(_line(stage, seconds, total, floors[stage]))
         print(_line("**all of these**", sum(spent.values()), total, sum(floors.values())))
-        print(f"| finding the object and filling behind it | {apart:.1f} | {total / apart:.1f} | | |")
+        for what, seconds in (("the network", asked), ("filling behind objects", filled)):
+            print(f"| {what} | {seconds:.1f} | {total / seconds:.1f} | | |")
         print(f"\nDagster's own cost of a run: {_of_dagster(profile):.2f} s")
 
 
@@ -117,32 +121,46 @@ def _floors(books: list[Book]) -> dict[str, float]:
     return floors
 
 
-def _apart(book: Book) -> float:
-    """Seconds of the named functions while all photos of a category are decomposed anew."""
-    spent = 0.0
-
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal spent
-            begun = time.perf_counter()
-            try:
-                return function(*arguments, **options)
-            finally:
-                spent += time.perf_counter() - begun
-
-        return call
-
-    cv2.setNumThreads(1)
+def _asked(book: Book) -> float:
+    """Seconds of the network while all photos of a category are decomposed anew."""
     fresh = Book.open(book.profile, book.layout, book.name)
     fresh = fresh.with_rows("image_layers", fresh.layers.only([]))
     requests = layer_requests(fresh.at_work(), paths_on_disk(book.layout, book.name))
-    patches = [mock.patch.object(classical, name, counted(getattr(classical, name))) for name in APART]
-    for patch in patches:
-        patch.start()
+    backend = onnx.Backend(network_settings(None))
+    return _within(Network, "ask", lambda: _make(backend, requests))
+
+
+def _filled(book: Book) -> float:
+    """Seconds of filling behind objects while all edits of a category are rendered anew."""
+    fresh = Book.open(book.profile, book.layout, book.name)
+    fresh = fresh.with_rows("edited_images", fresh.edits.only([])).at_work()
+    requests = edit_requests(fresh, plan_edits(fresh), paths_on_disk(book.layout, book.name))
+    backend = classical.Backend(ModelSettings())
+    return _within(classical, "fill_behind", lambda: _make(backend, requests))
+
+
+def _make(backend: Any, requests: Iterable[Any]) -> None:
     for request in requests:
         with tempfile.TemporaryDirectory() as folder:
-            classical.Backend(ModelSettings()).run(request, Path(folder))
-    mock.patch.stopall()
+            backend.run(request, Path(folder))
+
+
+def _within(owner: object, name: str, work: Callable[[], object]) -> float:
+    """Seconds of a function, called by its name of its owner, during some work on one thread."""
+    spent = 0.0
+    function = getattr(owner, name)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        nonlocal spent
+        begun = time.perf_counter()
+        try:
+            return function(*arguments, **options)
+        finally:
+            spent += time.perf_counter() - begun
+
+    cv2.setNumThreads(1)
+    with mock.patch.object(owner, name, call):
+        work()
     return spent
 
 

@@ -23,6 +23,8 @@ from model_envs.layered.side_by_side import SEVERAL, side_by_side
 # An object that the network is less sure of, by its own agreement, is none; and one that takes more of the
 # picture leaves nothing of it.
 SURE, LARGEST = 0.6, 0.85
+# Opinions so alike need no third.
+ALIKE = 0.97
 # Among several, the largest of those that it is as sure of comes first.
 QUITE_SURE = 0.8
 # Objects of one photo.
@@ -50,7 +52,7 @@ class Backend:
         """Decompose one photo into `folder`; a photo in which the network sees no object is filtered."""
         rgb = photo_of(request)
         small = looked_at(rgb)
-        opinions = opinions_of(self._network, small)
+        opinions = opinions_of(self._network, small, ALIKE)
         found = find_objects(self._network, small, opinions)
         objects = chosen(found)
         if not objects:

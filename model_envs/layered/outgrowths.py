@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.masks import Box
 from iedf_assets.core.pictures.objects import Bools, Found, within
 from iedf_assets.core.pictures.onnx.runtimes import Floats
@@ -126,7 +127,7 @@ def _ground(small: Pixels, mask: Bools, possible: Floats, others: Bools) -> _Gro
     lab = np.asarray(cv2.GaussianBlur(colours, (0, 0), 0.7), np.float32)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     bright, dark = (cv2.morphologyEx(lab, how, kernel) for how in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT))
-    contrast = np.linalg.norm(np.maximum(bright, dark), axis=2).astype(np.float32)
+    contrast = lengths(np.maximum(bright, dark))
     beyond = (~within(mask, 0.6 * width) & ~others).astype(np.float32)
     around = _mean(contrast, beyond, width)
     # A line is not what it is compared with.

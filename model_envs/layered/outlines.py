@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.objects import Bools, Found
 from iedf_assets.core.pictures.onnx.runtimes import Floats
 from model_envs.layered.matting import full_alpha
@@ -49,7 +50,7 @@ def thin_parts(small: Pixels, found: Found) -> Bools:
     outside = np.where(found.probability < 0.3, np.float32(1), np.float32(0))
     outside = np.asarray(cv2.erode(outside, np.ones((3, 3), np.uint8)), np.float32)
     around = _Around(outside, AROUND * found.cell)
-    distance = np.asarray(np.linalg.norm(lab - around.mean(np.asarray(lab, np.float32)), axis=2), np.float32)
+    distance = lengths(lab - around.mean(np.asarray(lab, np.float32)))
     deviation = np.sqrt(np.maximum(around.mean(distance**2), 0))
     foreign = distance > DEVIATIONS * deviation + VISIBLE
     candidates = (foreign & (found.probability > POSSIBLE)) | found.mask

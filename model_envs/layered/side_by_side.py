@@ -55,10 +55,11 @@ def side_by_side(rgb: Pixels, mask: Bools) -> float:
     if len(rows) < 4 / (1 - SHARES[-1]):
         return -1.0
     points, bins = np.stack([columns, rows], axis=1), _bins(small)[inside]
-    hull = _hull_area(points)
+    hull, every = _hull_area(points), _counts(bins)
     best = -1.0
     for which, length in _cuts(points):
-        one, other = (_side(points[half], bins[half]) for half in (which, ~which))
+        counts = _counts(bins[which])
+        one, other = _side(points[which], counts), _side(points[~which], every - counts)
         across, down = np.abs(one.middle - other.middle)
         if across >= SIDEWAYS * (across + down):
             alike = float(np.sqrt(one.colours * other.colours).sum())
@@ -95,11 +96,16 @@ def _bins(rgb: Pixels) -> NDArray[np.intp]:
     return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(places, -1, 0)), BINS), np.intp)
 
 
-def _side(points: NDArray[np.intp], bins: NDArray[np.intp]) -> _Side:
-    shares = np.bincount(bins, minlength=int(np.prod(BINS))).reshape(BINS) / len(bins)
+def _counts(bins: NDArray[np.intp]) -> Floats:
+    """How many pixels have each colour, those beside it counted in part; exact, so that parts add up."""
+    counts = np.bincount(bins, minlength=int(np.prod(BINS))).reshape(BINS).astype(np.float64)
     for axis in range(3):
-        shares = (np.roll(shares, 1, axis) + 2 * shares + np.roll(shares, -1, axis)) / 4
-    return _Side(len(points), points.mean(axis=0), shares, _hull_area(points))
+        counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
+    return counts
+
+
+def _side(points: NDArray[np.intp], counts: Floats) -> _Side:
+    return _Side(len(points), points.mean(axis=0), counts / len(points), _hull_area(points))
 
 
 def _hull_area(points: NDArray[np.intp]) -> float:

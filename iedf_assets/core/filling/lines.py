@@ -4,7 +4,7 @@ Segments come from R. Grompone von Gioi et al., "LSD: a Line Segment Detector" (
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import cv2
@@ -16,6 +16,8 @@ from iedf_assets.core.pictures.codecs import Pixels
 
 Points = NDArray[np.float64]
 Kind = TypeVar("Kind", bound=np.generic)
+Tried = tuple[Points, Points, Points, Bools]
+"""Where an edge may leave a hole, (n, 2), which way it then runs, how far that is, and if an end is there."""
 
 # Lines are looked for at a size with so many pixels at most.
 SEEN_PIXELS = 1_500_000
@@ -39,8 +41,14 @@ UNLIKE, SHADE, GAIN = 0.65, 45.0, 2.5
 TURN, TURN_STEP, BENT, UNSEEN = 5.0, 1.0, 5.0, 0.4
 # Two segments may turn as much as this, degrees.
 KNOWN_TURN = 12.0
+# Something else at the hole may hide so much of the edge's other side, pixels; that costs, and what is seen
+# beyond it has to be so much more alike.
+HIDDEN, HIDING, STRICTER = (0.0, 12.0, 24.0), 0.6, 0.75
 # The gap may be so long beside what is seen of the edge; so much of it must be hole.
 GAP, COVERED = 6.0, 0.8
+# An edge's other end is moved across it by up to so much until the colours fit, pixels; what a pixel costs in
+# likeness. Bends up to this are those of short segments, degrees.
+SLIDES, SLIDE_COST, STRAIGHT = np.arange(-1.5, 1.51, 0.25), 0.05, 2.0
 # Ends nearer than this are of one edge, pixels.
 SAME = 2.5
 
@@ -53,11 +61,13 @@ class End:
         place: of its end, x and y, pixels, float64 (2,).
         ahead: into the hole, a unit vector, float64 (2,).
         length: of what is seen of it, pixels.
+        hidden: of it beside the hole, by something else that lies on it, pixels.
     """
 
     place: Points
     ahead: Points
     length: float
+    hidden: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,11 +90,12 @@ def find_lines(picture: Pixels, hole: Bools) -> list[Line]:
     factor = hole.shape[1] / unknown.shape[1]
     ends = sorted(find_ends(seen, unknown), key=lambda end: -end.length)[:MOST_ENDS]
     lines = chosen(candidates(seen, unknown, ends))
+    lines = [_settled(seen.astype(np.float32), unknown, line) for line in lines]
     return [Line(_scaled(line.one, factor), _scaled(line.other, factor), line.cost) for line in lines]
 
 
 def _scaled(end: End, factor: float) -> End:
-    return End((end.place + 0.5) * factor - 0.5, end.ahead, end.length * factor)
+    return End((end.place + 0.5) * factor - 0.5, end.ahead, end.length * factor, end.hidden * factor)
 
 
 def find_ends(picture: Pixels, hole: Bools) -> list[End]:
@@ -180,24 +191,56 @@ def _continued(values: Floats, hole: Bools, end: End, ends: list[End]) -> Line |
     mine = bands_of(values, hole, end.place[None], -end.ahead[None], _normals(end.ahead[None]))
     if mine.known.sum() < LEAST_KNOWN * mine.known.size or not _is_edge(mine, np.ones(1, bool))[0]:
         return None
-    places, ways, gaps, given = _tried(hole, end, ends)
+    tried = _tried(hole, end, ends)
+    lines = (_best(values, hole, end, mine, tried, hidden) for hidden in HIDDEN)
+    return next((line for line in lines if line is not None), None)
+
+
+def _best(values: Floats, hole: Bools, end: End, mine: Bands, tried: Tried, hidden: float) -> Line | None:
+    """The best of the places tried, where something hides so many pixels of the edge beside each."""
+    places, ways, gaps, given = tried
+    entry, turn = _angles(end.ahead, places - end.place), _angles(end.ahead, ways)
+    if hidden:
+        straight = ~given & (np.abs(turn - entry) < TURN_STEP / 2)
+        places, ways, gaps, given = places[straight], ways[straight], gaps[straight], given[straight]
+        entry, turn = entry[straight], turn[straight]
     if not len(gaps):
         return None
-    theirs = bands_of(values, hole, places, ways, _normals(ways))
+    theirs = bands_of(values, hole, places + hidden * ways, ways, _normals(ways))
     both = mine.known & theirs.known
     unlike, shade = _unlike(mine.profiles, theirs.profiles, both)
-    entry, turn = _angles(end.ahead, places - end.place), _angles(end.ahead, ways)
     bent = np.abs(entry) + np.abs(turn - entry)
     cost = unlike / UNLIKE + shade / SHADE + bent / BENT + ~given * UNSEEN + gaps / end.length / GAP
-    good = (both.mean(1) >= LEAST_KNOWN) & (unlike <= UNLIKE) & (shade <= SHADE) & _is_edge(theirs, given)
-    cost[~good] = np.inf
+    cost += HIDING if hidden else 0
+    most = STRICTER if hidden else 1
+    good = (both.mean(1) >= LEAST_KNOWN) & (unlike <= UNLIKE * most) & (shade <= SHADE * most)
+    cost[~(good & _is_edge(theirs, given))] = np.inf
     best = int(cost.argmin())
     if not np.isfinite(cost[best]):
         return None
-    return Line(end, End(places[best], -ways[best], float(ALONG)), float(cost[best]))
+    return Line(end, End(places[best], -ways[best], float(ALONG), hidden), float(cost[best]))
 
 
-def _tried(hole: Bools, end: End, ends: list[End]) -> tuple[Points, Points, Points, Bools]:
+def _settled(values: Floats, hole: Bools, line: Line) -> Line:
+    """A line whose other end lies where both ends' colours fit best, straight where it is nearly so."""
+    normal = _normals(-line.other.ahead[None])[0]
+    places = line.other.place + SLIDES[:, None] * normal
+    hidden = line.other.hidden * -line.other.ahead
+    ways = (-line.other.ahead)[None].repeat(len(SLIDES), 0)
+    one = line.one
+    mine = bands_of(values, hole, one.place[None], -one.ahead[None], _normals(one.ahead[None]))
+    theirs = bands_of(values, hole, places + hidden, ways, _normals(ways))
+    unlike, _ = _unlike(mine.profiles, theirs.profiles, mine.known & theirs.known)
+    best = int((unlike + SLIDE_COST * np.abs(SLIDES)).argmin())
+    chord = places[best] - one.place
+    chord /= np.linalg.norm(chord)
+    bends = _angles(chord, np.stack([one.ahead, -line.other.ahead]))
+    ahead, back = (chord, -chord) if np.abs(bends).max() <= STRAIGHT else (one.ahead, line.other.ahead)
+    other = replace(line.other, place=places[best], ahead=back)
+    return Line(replace(one, ahead=ahead), other, line.cost)
+
+
+def _tried(hole: Bools, end: End, ends: list[End]) -> Tried:
     """Where an edge may leave the hole, which way it then runs, how far that is, and if one was found."""
     angles = np.radians(np.arange(-TURN, TURN + 0.01, 0.5))
     exits, gaps = _exits(hole, end, _turned(end.ahead, angles))

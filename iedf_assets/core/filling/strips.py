@@ -16,6 +16,8 @@ from iedf_assets.core.pictures.codecs import Pixels
 # A strip reaches so far to either side of its edge, as a share of the hole's longer side, at least so many
 # pixels, and no further than the two ends' profiles are so near to each other, levels.
 WIDTH, LEAST_WIDTH, APART = 0.03, 6, 24.0
+# So near to its edge it always reaches, as a share of that width, and pixels: shades change along an edge.
+CORE, LEAST_CORE = 0.6, 5
 # What is copied looks like its beginning, which is so many pixels long: its error is at most so many times,
 # and so many levels above, that of the beginning.
 BEGINNING, LIKE, LIKE_LEVELS = 12, 1.5, 4.0
@@ -118,7 +120,8 @@ def _run(picture: Pixels, hole: Bools, end: End, sign: int, width: int, gap: flo
     """What is seen at an end, at most as far as the hole is wide; `sign` -1 sees it from the other side."""
     normal = sign * np.array([-end.ahead[1], end.ahead[0]])
     steps = np.arange(1, max(BEGINNING, math.ceil(gap)) + 1)
-    points = end.place - steps[:, None, None] * end.ahead + np.arange(-width, width + 1)[:, None] * normal
+    first = end.place - end.hidden * end.ahead
+    points = first - steps[:, None, None] * end.ahead + np.arange(-width, width + 1)[:, None] * normal
     x, y = points[..., 0].astype(np.float32), points[..., 1].astype(np.float32)
     colours = np.asarray(
         cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
@@ -146,8 +149,9 @@ def _means(total: Floats, count: NDArray[np.intp]) -> Floats:
 
 
 def _common(one: _Run, other: _Run) -> tuple[int, int]:
-    """From where to where across the edge both ends look alike, pixels."""
+    """From where to where across the edge both ends look alike, pixels; right beside it they are taken to."""
     unlike = np.flatnonzero(np.abs(one.profile - other.profile).mean(1) > APART) - one.width
+    unlike = unlike[np.abs(unlike) > max(LEAST_CORE, CORE * one.width)]
     low, high = unlike[unlike <= 0], unlike[unlike >= 0]
     return (
         int(low.max()) + 1 if len(low) else -one.width,

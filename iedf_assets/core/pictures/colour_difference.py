@@ -28,6 +28,11 @@ def to_lab(rgb: Pixels) -> Floats:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
+def lengths(differences: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The lengths of vectors of colour, (H, W, 3): ΔE*ab of differences in L*a*b*."""
+    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)), np.float32)
+
+
 def ciede2000(one: Floats, other: Floats) -> Floats:
     """ΔE2000 of colours in L*a*b*, (..., 3) each; float64 (...), 1 is about a just noticeable difference.
 

@@ -110,14 +110,22 @@ def looked_at(rgb: Pixels) -> Pixels:
     return shrunk(rgb, LOOKED_AT)
 
 
-def opinions_of(network: Network, rgb: Pixels) -> Opinions:
-    """Ask a network three times of one photo, uint8 (H, W, 3)."""
+def opinions_of(network: Network, rgb: Pixels, alike: float = 1.01) -> Opinions:
+    """Ask a network three times of one photo, uint8 (H, W, 3).
+
+    Args:
+        alike: from this IoU of the photo's own and the bordered answer on, their mean stands for that of the
+            mirror image, which then is not asked of.
+    """
     height, width = rgb.shape[:2]
     answer = network.ask(rgb)
-    mirrored = network.ask(np.ascontiguousarray(rgb[:, ::-1])).probability[:, ::-1]
     down, across = round(BORDER * height), round(BORDER * width)
     bordered = cv2.copyMakeBorder(rgb, down, down, across, across, cv2.BORDER_REFLECT)
     inner = network.ask(np.asarray(bordered, np.uint8)).probability[down:, across:][:height, :width]
+    if iou(np.asarray(answer.probability > 0.5), np.asarray(inner > 0.5)) >= alike:
+        mirrored = np.asarray((answer.probability + inner) / 2, np.float32)
+    else:
+        mirrored = network.ask(np.ascontiguousarray(rgb[:, ::-1])).probability[:, ::-1]
     cell = max(height, width) / network.family.side
     return Opinions(answer.probability, (mirrored, inner), answer.maximum, answer.sees_subject, cell)
 

@@ -29,7 +29,7 @@ def horizon(slope: float, light: int = 90, dark: int = 60) -> tuple[Pixels, np.n
 
 
 @pytest.mark.parametrize("light", [100, 150, 220])
-@pytest.mark.parametrize("slope", [-0.6, -0.25, 0.0, 0.1, 0.35, 0.6])
+@pytest.mark.parametrize("slope", [-0.6, -0.25, 0.0, 0.1, 0.35, 0.4375, 0.6])
 def test_an_edge_goes_on_straight_at_many_slopes(slope: float, light: int) -> None:
     photo, height = horizon(slope, light)
     hole = disc(160, 120, 45)
@@ -57,6 +57,34 @@ def test_an_edge_that_is_seen_on_one_side_alone_does_not_go_on() -> None:
     lines = find_lines(photo, disc(160, 120, 45) > 0)
     # What remains is where the right half begins.
     assert all(abs(line.one.ahead[1]) > 0.9 for line in lines)
+
+
+def test_an_edge_that_a_small_thing_hides_at_the_other_end_goes_on() -> None:
+    photo, height = horizon(0.1, 150)
+    photo[112:138, 206:222] = 20
+    hole = disc(160, 120, 45)
+    photo[hole > 0] = MAGENTA
+    (line,) = find_lines(photo, hole > 0)
+    assert abs(line.other.place[1] - height[round(line.other.place[0])]) < 1
+    painted, _ = paint_strips(photo, hole > 0, [line])
+    for column in range(125, 196, 10):
+        row = round(float(height[column]))
+        assert painted[row - 4 : row - 1, column].mean() == pytest.approx(60, abs=12)
+        assert painted[row + 2 : row + 5, column].mean() == pytest.approx(150, abs=12)
+
+
+def test_an_edge_goes_on_though_what_is_beside_it_changes_its_shade() -> None:
+    photo, height = horizon(0.1, 100)
+    photo[..., :] = np.clip(photo + np.linspace(0, 60, 320)[None, :, None], 0, 255).astype(np.uint8)
+    hole = disc(160, 120, 45)
+    truth = photo.copy()
+    photo[hole > 0] = MAGENTA
+    painted, left = paint_strips(photo, hole > 0, find_lines(photo, hole > 0))
+    for column in range(125, 196, 10):
+        row = round(float(height[column]))
+        around = np.s_[row - 3 : row + 4, column]
+        assert not left[around].any()
+        assert abs(painted[around].mean() - truth[around].mean()) < 12
 
 
 def test_strips_touch_nothing_but_the_hole() -> None:

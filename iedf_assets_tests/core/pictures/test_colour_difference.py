@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import color, data
 
-from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
+from iedf_assets.core.pictures.colour_difference import ciede2000, lengths, to_lab
 
 
 def test_lab_is_that_of_scikit_image() -> None:
@@ -38,3 +38,8 @@ def test_a_colour_does_not_differ_from_itself_and_order_does_not_matter() -> Non
     lab = to_lab(data.chelsea()[::9, ::9])
     assert not ciede2000(lab, lab).any()
     assert np.allclose(ciede2000(lab, lab[::-1]), ciede2000(lab[::-1], lab))
+
+
+def test_lengths_are_those_of_the_vectors() -> None:
+    vectors = np.random.default_rng(0).normal(0, 40, (30, 40, 3)).astype(np.float32)
+    np.testing.assert_allclose(lengths(vectors), np.linalg.norm(vectors, axis=2), rtol=1e-6)

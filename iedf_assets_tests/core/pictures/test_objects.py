@@ -20,7 +20,7 @@ from iedf_assets.core.pictures.objects import (
     parts,
     together,
 )
-from iedf_assets.core.pictures.subjects import Network
+from iedf_assets.core.pictures.subjects import Answer, Network
 from iedf_assets_tests.helpers.networks import put_network, real_network
 
 
@@ -128,6 +128,24 @@ def test_agreement_counts_what_is_near_and_nobody_elses() -> None:
     assert agreement(beside) == pytest.approx((2 + 100 / 110) / 3, abs=0.01)
     assert agreement(beside, beside & ~mask) == 1
     assert agreement(half) == pytest.approx((2 + 0.5) / 3)
+
+
+def test_of_opinions_that_are_alike_no_third_is_asked(tmp_path: Path) -> None:
+    network, asked = Network(put_network(tmp_path / "n.onnx")), []
+    ask = network.ask
+
+    def counted(rgb: Pixels) -> Answer:
+        asked.append(rgb)
+        return ask(rgb)
+
+    network.ask = counted  # type: ignore[method-assign]
+    photo = np.zeros((200, 300, 3), np.uint8)
+    photo[60:140, 100:200] = 255
+    three = opinions_of(network, photo)
+    assert len(asked) == 3
+    two = opinions_of(network, photo, alike=0.9)
+    assert len(asked) == 5
+    assert iou(two.mean > 0.5, three.mean > 0.5) > 0.97
 
 
 @pytest.mark.parametrize(("continued", "filled"), [(1.0, True), (0.97, False), (0.2, False)])

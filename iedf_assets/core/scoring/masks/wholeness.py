@@ -117,8 +117,13 @@ def _pieces(which: Bools, piece: Pixels) -> tuple[Labels, list[int]]:
 
 def _missing(which: Bools, mask: Bools, piece: Pixels) -> int:
     """Pixels of the largest piece that a mask lacks and that is no other thing beside it."""
-    labels, areas = _pieces(which, piece)
-    outline = mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
+    if not which.any():
+        return 0
+    # All of it happens beside what is looked at.
+    box = grown_box(which.astype(np.uint8), 2 * len(piece) + 8)
+    labels, areas = _pieces(which[box], piece)
+    inside = mask[box]
+    outline = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
     for number in np.argsort(areas)[::-1]:
         beside = within(labels == number + 1, len(piece) // 2 + 2)
         if np.count_nonzero(outline & beside) >= HANGS * areas[number] ** 0.5:

@@ -51,6 +51,8 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
         )
     if proof.validation and asked.split is None and asked.format in WITHOUT_SPLITS:
         console.print(f"{proof.validation} are of the split validation: --split train leaves them out")
+    if proof.chains:
+        console.print(f"{proof.chains} chains of them are records of their own too")
     field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
     console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:

@@ -1,7 +1,7 @@
 """The card of an export, `README.md`: what the Hub and people want to know of it, from the manifests."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from iedf_assets.core.exporting.counts import Counts, counted
-from iedf_assets.core.exporting.formats.parquet import columns
+from iedf_assets.core.exporting.formats.parquet import CHAINS, LIST, PAIRS, chain_columns, columns
+from iedf_assets.core.exporting.formats.webdataset import CHAINS as TARS_OF_CHAINS
 from iedf_assets.core.exporting.units import Plan, Unit
 from iedf_assets.core.planning.accounts import survival_of
 from iedf_assets.core.planning.book import Book
@@ -26,7 +27,7 @@ def card_unit(plan: Plan) -> Unit:
     """The card; made when everything else lies there."""
 
     def make(files: Mapping[str, Path]) -> None:
-        counts = counted(plan.examples)
+        counts = counted(plan.examples, plan.examples.chains())
         head = yaml.safe_dump(_head(plan, counts), sort_keys=False, allow_unicode=True)
         parts = [f"---\n{head}---", *(_body(plan, counts, words) for words in texts().values())]
         files[NAME].write_text("\n\n".join(parts) + "\n", "utf-8")
@@ -56,24 +57,50 @@ def _head(plan: Plan, counts: Counts) -> dict[str, Any]:
     pattern = _FILES.get(asked.format)
     if pattern:
         files = [{"split": split, "path": pattern.format(split)} for split in sorted(counts.splits)]
-        head["configs"] = [{"config_name": "default", "default": True, "data_files": files}]
+        head["configs"] = [
+            {"config_name": "default", "default": True, "data_files": files},
+            *_chain_configs(plan, counts),
+        ]
     if asked.format == "parquet":
-        head["dataset_info"] = _info(plan, counts)
+        pairs = _info(plan, PAIRS, columns(asked.languages), counts.splits, counts.bytes)
+        chains = _info(plan, CHAINS, chain_columns(asked.languages), counts.chains, counts.chain_bytes)
+        told = [{"config_name": "default", **pairs}, {"config_name": CHAINS, **chains}]
+        head["dataset_info"] = told if counts.chains else pairs
     return head
 
 
-def _info(plan: Plan, counts: Counts) -> dict[str, Any]:
-    kinds = columns(plan.asked.languages)
-    splits = sorted(counts.splits)
-    return {
-        "features": [{"name": name, "dtype": kind.lower()} for name, kind in kinds.items()],
-        "splits": [
-            {"name": split, "num_bytes": counts.bytes[split], "num_examples": counts.splits[split]}
-            for split in splits
-        ],
-        "download_size": sum(path.stat().st_size for path in (plan.folder / "data").glob("*.parquet")),
-        "dataset_size": counts.bytes.total(),
+def _chain_configs(plan: Plan, counts: Counts) -> Iterator[dict[str, Any]]:
+    """How the records of chains are loaded, where there are any."""
+    folders: Mapping[str, Mapping[str, Iterable[str]]] = {
+        "parquet": {CHAINS: counts.chains} if counts.chains else {},
+        "webdataset": {f"{TARS_OF_CHAINS}{turns}": splits for turns, splits in sorted(counts.turns.items())},
     }
+    for folder, splits in folders.get(plan.asked.format, {}).items():
+        files = [{"split": split, "path": f"{folder}/{split}-*"} for split in sorted(splits)]
+        yield {"config_name": folder, "data_files": files}
+
+
+def _info(
+    plan: Plan, folder: str, kinds: Mapping[str, str], rows: Mapping[str, int], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """What `datasets` is told of the table in a folder.
+
+    Args:
+        kinds: see `parquet.columns`.
+        rows, sizes: by split, how many there are and the bytes of their files.
+    """
+    return {
+        "features": [{"name": name, **_feature(kind)} for name, kind in kinds.items()],
+        "splits": [
+            {"name": split, "num_bytes": sizes[split], "num_examples": rows[split]} for split in sorted(rows)
+        ],
+        "download_size": sum(path.stat().st_size for path in (plan.folder / folder).glob("*.parquet")),
+        "dataset_size": sum(sizes.values()),
+    }
+
+
+def _feature(kind: str) -> dict[str, str]:
+    return {"list" if kind.startswith(LIST) else "dtype": kind.removeprefix(LIST).lower()}
 
 
 def _body(plan: Plan, counts: Counts, words: Texts) -> str:
@@ -83,6 +110,7 @@ def _body(plan: Plan, counts: Counts, words: Texts) -> str:
         words["summary"].format(samples=counts.samples),
         f"**{words['direction']}**",
         f"## {words['loading']}\n\n{words['load'][asked.format].format(folder=plan.folder)}",
+        *_chains(plan, counts, words),
         f"## {words['made']}\n\n{words['how_made']}",
         words["profile"].format(digest=profile_digest(plan)),
         words["sizes_grid"] if asked.size == "grid" else words["sizes_native"].format(count=counts.resampled),
@@ -95,6 +123,13 @@ def _body(plan: Plan, counts: Counts, words: Texts) -> str:
         f"## {words['citing']}\n\n{words['about_citing']}",
     ]
     return "\n\n".join(parts)
+
+
+def _chains(plan: Plan, counts: Counts, words: Texts) -> Iterator[str]:
+    """How the records of chains are loaded, where the form has any."""
+    text = words["load_chains"].get(plan.asked.format)
+    if text and counts.chains:
+        yield text.format(folder=plan.folder, chains=counts.chains.total())
 
 
 def profile_digest(plan: Plan) -> str:

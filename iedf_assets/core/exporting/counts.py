@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
+from iedf_assets.core.exporting.samples import Chain
 from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
@@ -28,6 +29,8 @@ class Counts:
             picture, by tier, by backend and model, by the photo's licence.
         bytes: by split, of the files that they come from.
         resampled: how many have a size that trainers resample.
+        chains, chain_bytes: chains by split, and the bytes of their files.
+        turns: how many turns chains have, and which splits those are of.
     """
 
     splits: Counter[str] = field(default_factory=Counter)
@@ -38,6 +41,9 @@ class Counts:
     licences: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
     resampled: int = 0
+    chains: Counter[str] = field(default_factory=Counter)
+    chain_bytes: Counter[str] = field(default_factory=Counter)
+    turns: dict[int, set[str]] = field(default_factory=dict)
 
     @property
     def licence(self) -> str:
@@ -56,8 +62,8 @@ class Counts:
         return self.splits.total()
 
 
-def counted(examples: Iterable[Example]) -> Counts:
-    """Count samples."""
+def counted(examples: Iterable[Example], chains: Iterable[Chain] = ()) -> Counts:
+    """Count samples, and chains of them."""
     counts = Counts()
     for example in examples:
         metadata = example.entry["metadata"]
@@ -69,6 +75,10 @@ def counted(examples: Iterable[Example]) -> Counts:
         counts.licences[metadata["photo_licence"] or UNKNOWN] += 1
         counts.bytes[example.split] += example.bytes
         counts.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
+    for chain in chains:
+        counts.chains[chain.split] += 1
+        counts.chain_bytes[chain.split] += chain.bytes
+        counts.turns.setdefault(len(chain.turns), set()).add(chain.split)
     return counts
 
 

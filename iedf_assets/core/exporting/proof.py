@@ -3,8 +3,8 @@
 Every row is read; the pictures of some of them, spread over all, are decoded and compared to the dataset's.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
 from iedf_assets.core.exporting.grid import STEP, is_kept
 from iedf_assets.core.exporting.looks import pixels_of, white_mask
+from iedf_assets.core.exporting.samples import Chain
 from iedf_assets.core.exporting.units import Plan
 from iedf_assets.core.pictures.codecs import Pixels, decode
 from iedf_assets.core.profile.exports import Export
@@ -30,6 +31,7 @@ class Proof:
         by_datasets: of how many samples `datasets` was seen to give the same.
         resampled: samples of a size that trainers resample.
         validation: samples of that split.
+        chains: records of chains that were read.
     """
 
     rows: int
@@ -38,6 +40,7 @@ class Proof:
     by_datasets: int = 0
     resampled: int = 0
     validation: int = 0
+    chains: int = 0
 
 
 def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
@@ -50,14 +53,7 @@ def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
         StorageError: it cannot be read by its form's rules.
         OSError: a file of it cannot be read.
     """
-    rows, step = 0, 1
-    chosen: dict[str, Seen] = {}
-    for seen in read(plan.folder, plan.asked):
-        if rows % step == 0:
-            chosen.setdefault(seen.stem, seen)
-        rows += 1
-        if len(chosen) > LOOKED_AT:  # every other one of them, and half as many from here on
-            chosen, step = dict(list(chosen.items())[::2]), 2 * step
+    rows, chosen = _spread(read(plan.folder, plan.asked))
     faults = []
     expected = compared = resampled = validation = 0
     for example in plan.examples:
@@ -74,6 +70,64 @@ def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
         faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
     faults += [(stem, "is no sample of the dataset") for stem in chosen]
     return Proof(rows, compared, faults, resampled=resampled, validation=validation)
+
+
+def prove_chains(plan: Plan, read: Read, proof: Proof) -> Proof:
+    """Read the records of chains back and compare them likewise.
+
+    Args:
+        proof: of the samples.
+
+    Returns:
+        That with what is shown besides.
+
+    Raises:
+        StorageError, OSError: as `prove_export`.
+    """
+    rows, chosen = _spread(read(plan.folder, plan.asked))
+    faults, expected = list(proof.faults), 0
+    for chain in plan.examples.chains():
+        expected += 1
+        found = chosen.pop(chain.stem, None)
+        if found is not None:
+            faults += [(f"the chain {chain.key}", fault) for fault in _unlike(chain, found, plan.asked)]
+    if rows != expected:
+        faults.append((str(plan.folder), f"{rows} chains were read, {expected} are there"))
+    faults += [(stem, "is no chain of the dataset") for stem in chosen]
+    return replace(proof, faults=faults, chains=rows)
+
+
+def _spread(seen: Iterable[Seen]) -> tuple[int, dict[str, Seen]]:
+    """How many there are, and some of them, from the first to the last, by their stems."""
+    rows, step = 0, 1
+    chosen: dict[str, Seen] = {}
+    for one in seen:
+        if rows % step == 0:
+            chosen.setdefault(one.stem, one)
+        rows += 1
+        if len(chosen) > LOOKED_AT:  # every other one of them, and half as many from here on
+            chosen, step = dict(list(chosen.items())[::2]), 2 * step
+    return rows, chosen
+
+
+def _unlike(chain: Chain, seen: Seen, asked: Export) -> list[str]:
+    """What of a chain is not as it should be."""
+    turns = chain.turns
+    texts = {language: "\n".join(one.caption(language) for one in turns) for language in asked.languages}
+    faults = [] if dict(seen.texts) == texts else [f"has other texts: {dict(seen.texts)}"]
+    pictures = {role: pixels_of(content) for role, content in seen.load().items()}
+    if asked.size == "grid":
+        return faults + _misfits({role: picture.shape[1::-1] for role, picture in pictures.items()})
+    wanted = {"0": (turns[0], "source")}
+    for number, turn in enumerate(turns, 1):
+        wanted |= {f"{number}": (turn, "target"), f"{number}.mask": (turn, "mask")}
+    if pictures.keys() != wanted.keys():
+        return [*faults, f"has the pictures {', '.join(sorted(pictures))}"]
+    return faults + [
+        f"its picture {role} is not the dataset's"
+        for role, (turn, name) in wanted.items()
+        if not np.array_equal(pictures[role], _published(turn, name))
+    ]
 
 
 def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:

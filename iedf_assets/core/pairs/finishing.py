@@ -107,13 +107,13 @@ class PairRequest:
 
 
 @dataclass(frozen=True)
-class _Edit:
+class Edit:
     """An edit as it is laid over a picture.
 
     Attributes:
         mask, result_mask, alpha, allowed: see `core.pictures.masks`.
         patch: the edited pixels.
-        motion: how far a model's picture lay from the photo.
+        motion: how far a model's picture lay from its source.
     """
 
     mask: Pixels
@@ -147,8 +147,8 @@ def finish(request: PairRequest, folder: Path) -> Row:
     require_same(request.source_checksum, source_file)
     if subtype.tier == "stated":
         return _finish_stated(request, source_file, folder)
-    edit = edit_of(request, photo)
-    pixels = composite(source, edit.patch, edit.alpha, request.x, request.y)
+    edit = edit_of(request, source)
+    pixels = laid_over(source, request, edit)
     result_file = encode_jpeg(pixels, request.quality, packet(request.source_type))
     mask, allowed, result_mask = edit.mask, edit.allowed, edit.result_mask
     masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
@@ -185,23 +185,31 @@ def read_source(request: PairRequest) -> Pixels:
     ).rgb
 
 
-def edited_so_far(photo: Pixels, steps: Iterable[PairRequest]) -> Pixels:
-    """A photo with edits laid over each other, as it was before it was encoded, uint8 (H, W, 3)."""
+def edited_so_far(photo: Pixels, turns: Iterable[PairRequest]) -> Pixels:
+    """A photo after some turns, as the last result was before it was encoded, uint8 (H, W, 3)."""
     pixels = photo
-    for step in steps:
-        if SUBTYPES[step.subtype].tier == "stated":
-            stored = decode_jpeg(encode_jpeg(pixels, step.quality))
-            pixels = applied({**step.recipe, "subtype": step.subtype}, stored)
+    for turn in turns:
+        if SUBTYPES[turn.subtype].tier == "stated":
+            stored = decode_jpeg(encode_jpeg(pixels, turn.quality))
+            pixels = applied({**turn.recipe, "subtype": turn.subtype}, stored)
         else:
-            edit = edit_of(step, photo)
-            pixels = composite(pixels, edit.patch, edit.alpha, step.x, step.y)
+            pixels = laid_over(pixels, turn, edit_of(turn, pixels))
     return pixels
 
 
-def edit_of(request: PairRequest, photo: Pixels) -> _Edit:
-    """An edit and the region that it shows in, as it was made of a photo."""
+def laid_over(pixels: Pixels, request: PairRequest, edit: Edit) -> Pixels:
+    """A picture with an edit, uint8 (H, W, 3)."""
+    return composite(pixels, edit.patch, edit.alpha, request.x, request.y)
+
+
+def edit_of(request: PairRequest, source: Pixels) -> Edit:
+    """An edit and the region that it shows in.
+
+    Args:
+        source: that it was made of, uint8 (H, W, 3).
+    """
     subtype = SUBTYPES[request.subtype]
-    height, width = photo.shape[:2]
+    height, width = source.shape[:2]
     silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
@@ -210,8 +218,8 @@ def edit_of(request: PairRequest, photo: Pixels) -> _Edit:
     patch = decode(Path(request.edit_folder) / "picture.png")
     motion: Scores = {}
     if request.made_with is not None and subtype.tier != "global":
-        patch, motion = registered(photo, patch, ~allowed)
-    return _Edit(mask, result_mask, alpha, allowed, patch, motion)
+        patch, motion = registered(source, patch, ~allowed)
+    return Edit(mask, result_mask, alpha, allowed, patch, motion)
 
 
 def require_same(checksum: str | None, source_file: bytes) -> None:

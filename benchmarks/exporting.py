@@ -139,8 +139,8 @@ def pair_of(name: str, megapixels: float) -> Pair:
         "mask-1.png": encode_png(~mask),
         "allowed.png": encode_png(allowed),
     }
-    decoded = [decode_jpeg(files[role]) for role in ("source.jpg", "result.jpg")]
-    return Pair(files, measure(*decoded, mask, allowed, None, RECIPE), size)
+    before, after = decode_jpeg(files["source.jpg"]), decode_jpeg(files["result.jpg"])
+    return Pair(files, measure(before, after, mask, allowed, None, RECIPE), size)
 
 
 def plant(base: Path, pairs: Sequence[Pair], count: int) -> None:

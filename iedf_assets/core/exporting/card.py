@@ -1,20 +1,20 @@
 """The card of an export, `README.md`: what the Hub and people want to know of it, from the manifests."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from iedf_assets.core.exporting.counts import Counts, counted
+from iedf_assets.core.exporting.counts import Counts
 from iedf_assets.core.exporting.formats.parquet import CHAINS, LIST, PAIRS, chain_columns, columns
 from iedf_assets.core.exporting.formats.webdataset import CHAINS as TARS_OF_CHAINS
 from iedf_assets.core.exporting.units import Plan, Unit
-from iedf_assets.core.planning.accounts import survival_of
+from iedf_assets.core.planning.accounts import Survival, survival_of
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.publishing.coverage import coverage, covered
+from iedf_assets.core.publishing.coverage import Covered, coverage, covered
 from iedf_assets.core.storage.keys import digest
 
 NAME = "README.md"
@@ -23,13 +23,13 @@ _FILES = {"parquet": "data/{}-*", "imagefolder": "{}/**", "webdataset": "{}-*.ta
 _MAGNITUDES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 
 
-def card_unit(plan: Plan) -> Unit:
+def card_unit(plan: Plan, counts: Callable[[], Counts]) -> Unit:
     """The card; made when everything else lies there."""
 
     def make(files: Mapping[str, Path]) -> None:
-        counts = counted(plan.examples, plan.examples.chains())
-        head = yaml.safe_dump(_head(plan, counts), sort_keys=False, allow_unicode=True)
-        parts = [f"---\n{head}---", *(_body(plan, counts, words) for words in texts().values())]
+        head = yaml.safe_dump(_head(plan, counts()), sort_keys=False, allow_unicode=True)
+        told = _told(plan, counts())
+        parts = [f"---\n{head}---", *(_body(plan, told, words) for words in texts().values())]
         files[NAME].write_text("\n\n".join(parts) + "\n", "utf-8")
 
     return Unit((NAME,), None, 0, make)
@@ -103,8 +103,23 @@ def _feature(kind: str) -> dict[str, str]:
     return {"list" if kind.startswith(LIST) else "dtype": kind.removeprefix(LIST).lower()}
 
 
-def _body(plan: Plan, counts: Counts, words: Texts) -> str:
-    asked = plan.asked
+class _Told(NamedTuple):
+    """What is told in each language."""
+
+    counts: Counts
+    covers: list[Covered]
+    survival: list[Survival]
+
+
+def _told(plan: Plan, counts: Counts) -> _Told:
+    own = {head.key for head in plan.examples.heads()}
+    covers = covered(coverage(plan.layout, plan.profile, own.__contains__))
+    books = (Book.open(plan.profile, plan.layout, name) for name in plan.profile.categories)
+    return _Told(counts, covers, [survival_of(book) for book in books])
+
+
+def _body(plan: Plan, told: _Told, words: Texts) -> str:
+    asked, counts = plan.asked, told.counts
     parts = [
         f"# {plan.folder.name}{words['title']}",
         words["summary"].format(samples=counts.samples),
@@ -115,8 +130,8 @@ def _body(plan: Plan, counts: Counts, words: Texts) -> str:
         words["profile"].format(digest=profile_digest(plan)),
         words["sizes_grid"] if asked.size == "grid" else words["sizes_native"].format(count=counts.resampled),
         f"## {words['counts']}\n\n{_tables(counts, words)}",
-        f"## {words['coverage']}\n\n{_coverage(plan, words)}",
-        f"## {words['survival']}\n\n{_survival(plan)}",
+        f"## {words['coverage']}\n\n{_coverage(told.covers, words)}",
+        f"## {words['survival']}\n\n{_survival(told.survival)}",
         f"## {words['judge']}\n\n{_judge(plan, words)}",
         f"## {words['wrong']}\n\n{words['known_wrong']}",
         f"## {words['privacy']}\n\n{words['about_privacy']}",
@@ -152,10 +167,8 @@ def table(heading: tuple[str, ...], rows: Any) -> str:
     return "\n".join(lines)
 
 
-def _coverage(plan: Plan, words: Texts) -> str:
+def _coverage(lines: Sequence[Covered], words: Texts) -> str:
     """Samples of each kind of edit by size, place and colour of the object; what none of them has."""
-    own = {example.entry["sample_key"] for example in plan.examples}
-    lines = covered(coverage(plan.layout, plan.profile, own.__contains__))
     rows = [
         (
             line.kind,
@@ -167,11 +180,9 @@ def _coverage(plan: Plan, words: Texts) -> str:
     return table(("task/subtype", *words["by"], words["without"]), rows)
 
 
-def _survival(plan: Plan) -> str:
+def _survival(found: Iterable[Survival]) -> str:
     """What was left after each stage, by category."""
-    rows = [
-        survival_of(Book.open(plan.profile, plan.layout, name))._asdict() for name in plan.profile.categories
-    ]
+    rows = [one._asdict() for one in found]
     return table(tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else ""
 
 

@@ -3,12 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
-from iedf_assets.core.exporting.samples import Chain
+from iedf_assets.core.exporting.samples import Samples
 from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
@@ -62,10 +60,10 @@ class Counts:
         return self.splits.total()
 
 
-def counted(examples: Iterable[Example], chains: Iterable[Chain] = ()) -> Counts:
+def counted(samples: Samples) -> Counts:
     """Count samples, and chains of them."""
     counts = Counts()
-    for example in examples:
+    for example in samples:
         metadata = example.entry["metadata"]
         counts.splits[example.split] += 1
         counts.kinds[f"{example.sample.task}/{example.sample.subtype}"] += 1
@@ -75,10 +73,10 @@ def counted(examples: Iterable[Example], chains: Iterable[Chain] = ()) -> Counts
         counts.licences[metadata["photo_licence"] or UNKNOWN] += 1
         counts.bytes[example.split] += example.bytes
         counts.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
-    for chain in chains:
+    for chain in samples.chains():
         counts.chains[chain.split] += 1
         counts.chain_bytes[chain.split] += chain.bytes
-        counts.turns.setdefault(len(chain.turns), set()).add(chain.split)
+        counts.turns.setdefault(len(chain.places), set()).add(chain.split)
     return counts
 
 

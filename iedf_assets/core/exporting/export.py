@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.exporting import field_readers
 from iedf_assets.core.exporting.card import card_unit
+from iedf_assets.core.exporting.counts import Counts, counted
 from iedf_assets.core.exporting.croissant import croissant_unit
 from iedf_assets.core.exporting.examples import Examples
 from iedf_assets.core.exporting.filling import Tally, fill
@@ -85,12 +87,14 @@ class Outcome:
         tally: what became of its files.
         proof: what reading it back has shown.
         small: samples that were too small for the grid.
+        counts: what it holds.
     """
 
     folder: Path
     tally: Tally
     proof: Proof
     small: int
+    counts: Counts
 
 
 def export(profile: Profile, layout: Layout, asked: Export, report: Report = silent) -> Outcome:
@@ -123,20 +127,24 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
         with Record.open(folder) as record, Samples.of(Examples(layout, asked), folder) as examples:
             plan = Plan(profile, layout, asked, folder, examples, record.told, record.number)
 
+            @cache
+            def counts() -> Counts:
+                return counted(examples)
+
             def wanted() -> Iterator[Unit]:
                 yield from form.units(plan)
                 if asked.format == "parquet":
-                    yield croissant_unit(plan)
-                yield card_unit(plan)
+                    yield croissant_unit(plan, counts)
+                yield card_unit(plan, counts)
 
-            if record.is_filled() and next(iter(examples), None) is None:
+            if record.is_filled() and next(examples.heads(), None) is None:
                 raise StorageError(
                     f"no sample is asked for, so that the export in {folder} would be emptied",
                     "look at --split, --where and --outputs, or delete the folder yourself",
                 )
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             small = sum(int(facts.get("small", 0)) for facts in record.all_told())
-            return Outcome(folder, tally, _proof(plan), small)
+            return Outcome(folder, tally, _proof(plan), small, counts())
 
 
 def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:

@@ -3,16 +3,16 @@
 Every row is read; the pictures of some of them, spread over all, are decoded and compared to the dataset's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
-from iedf_assets.core.exporting.grid import STEP, is_kept
+from iedf_assets.core.exporting.grid import STEP
 from iedf_assets.core.exporting.looks import pixels_of, white_mask
-from iedf_assets.core.exporting.samples import Chain
+from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.exporting.units import Plan
 from iedf_assets.core.pictures.codecs import Pixels, decode
 from iedf_assets.core.profile.exports import Export
@@ -29,8 +29,6 @@ class Proof:
         compared: of which the pictures were compared.
         faults: subject and what is wrong with it.
         by_datasets: of how many samples `datasets` was seen to give the same.
-        resampled: samples of a size that trainers resample.
-        validation: samples of that split.
         chains: records of chains that were read.
     """
 
@@ -38,8 +36,6 @@ class Proof:
     compared: int
     faults: list[tuple[str, str]]
     by_datasets: int = 0
-    resampled: int = 0
-    validation: int = 0
     chains: int = 0
 
 
@@ -55,21 +51,14 @@ def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
     """
     rows, chosen = _spread(read(plan.folder, plan.asked))
     faults = []
-    expected = compared = resampled = validation = 0
-    for example in plan.examples:
-        expected += 1
-        metadata = example.entry["metadata"]
-        resampled += plan.asked.size == "native" and not is_kept(metadata["width"], metadata["height"])
-        validation += example.split == "validation"
-        found = chosen.pop(example.stem, None)
-        if found is not None:
-            compared += 1
-            key = example.entry["sample_key"]
-            faults += [(key, fault) for fault in _differences(example, found, plan.asked)]
+    looked_at, expected = _among(plan.examples.heads(), chosen)
+    for head, (example,) in plan.examples.read(looked_at):
+        faults += [(head.key, fault) for fault in _differences(example, chosen[head.stem], plan.asked)]
     if once and rows != expected:
         faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
-    faults += [(stem, "is no sample of the dataset") for stem in chosen]
-    return Proof(rows, compared, faults, resampled=resampled, validation=validation)
+    unknown = chosen.keys() - {head.stem for head in looked_at}
+    faults += [(stem, "is no sample of the dataset") for stem in sorted(unknown)]
+    return Proof(rows, len(looked_at), faults)
 
 
 def prove_chains(plan: Plan, read: Read, proof: Proof) -> Proof:
@@ -85,16 +74,26 @@ def prove_chains(plan: Plan, read: Read, proof: Proof) -> Proof:
         StorageError, OSError: as `prove_export`.
     """
     rows, chosen = _spread(read(plan.folder, plan.asked))
-    faults, expected = list(proof.faults), 0
-    for chain in plan.examples.chains():
-        expected += 1
-        found = chosen.pop(chain.stem, None)
-        if found is not None:
-            faults += [(f"the chain {chain.key}", fault) for fault in _unlike(chain, found, plan.asked)]
+    faults = list(proof.faults)
+    looked_at, expected = _among(plan.examples.chains(), chosen)
+    for head, turns in plan.examples.read(looked_at):
+        unlike = _unlike(turns, chosen[head.stem], plan.asked)
+        faults += [(f"the chain {head.key}", fault) for fault in unlike]
     if rows != expected:
         faults.append((str(plan.folder), f"{rows} chains were read, {expected} are there"))
-    faults += [(stem, "is no chain of the dataset") for stem in chosen]
+    unknown = chosen.keys() - {head.stem for head in looked_at}
+    faults += [(stem, "is no chain of the dataset") for stem in sorted(unknown)]
     return replace(proof, faults=faults, chains=rows)
+
+
+def _among(heads: Iterable[Head], chosen: Container[str]) -> tuple[list[Head], int]:
+    """Those that were chosen, by their stems, and how many there are in all."""
+    found, count = [], 0
+    for head in heads:
+        count += 1
+        if head.stem in chosen:
+            found.append(head)
+    return found, count
 
 
 def _spread(seen: Iterable[Seen]) -> tuple[int, dict[str, Seen]]:
@@ -110,9 +109,8 @@ def _spread(seen: Iterable[Seen]) -> tuple[int, dict[str, Seen]]:
     return rows, chosen
 
 
-def _unlike(chain: Chain, seen: Seen, asked: Export) -> list[str]:
+def _unlike(turns: Sequence[Example], seen: Seen, asked: Export) -> list[str]:
     """What of a chain is not as it should be."""
-    turns = chain.turns
     texts = {language: "\n".join(one.caption(language) for one in turns) for language in asked.languages}
     faults = [] if dict(seen.texts) == texts else [f"has other texts: {dict(seen.texts)}"]
     pictures = {role: pixels_of(content) for role, content in seen.load().items()}

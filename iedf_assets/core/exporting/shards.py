@@ -6,8 +6,8 @@ with its bytes. Whatever comes before or after, the same samples end up in the s
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
 
+from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.storage.keys import digest, seed_from
 
 # A shard is half as large on average as it may be: only one in eight is cut off by its bound.
@@ -17,67 +17,40 @@ _RANGE = 0x8000_0000
 _ROW_BYTES = 4096
 
 
-class Entry(Protocol):
-    """What is written into a shard: a sample, or a chain of them; see `Example` and `Chain`."""
-
-    @property
-    def key(self) -> str:
-        """What it is called."""
-
-    @property
-    def stem(self) -> str:
-        """A file name for it."""
-
-    @property
-    def split(self) -> str:
-        """`train` or `validation`."""
-
-    @property
-    def bytes(self) -> int:
-        """Of its files."""
-
-    @property
-    def stamp(self) -> str:
-        """Another one whenever it has changed."""
-
-
-One = TypeVar("One", bound=Entry)
-
-
 @dataclass
-class Shard(Generic[One]):
+class Shard:
     """Samples or chains of one split that are written together.
 
     Attributes:
         split: `train` or `validation`.
-        examples: sorted by key.
+        heads: sorted by key.
         bytes: about how much they come to.
     """
 
     split: str
-    examples: list[One] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
     bytes: int = 0
 
     def key(self, *settings: object) -> str:
         """Of its content and of how it is written."""
-        return digest([example.stamp for example in self.examples], *map(str, settings))
+        return digest([head.stamp for head in self.heads], *map(str, settings))
 
 
-def sharded(examples: Iterable[One], limit: int) -> Iterator[Shard[One]]:
+def sharded(heads: Iterable[Head], limit: int) -> Iterator[Shard]:
     """Divide samples or chains into shards, each as soon as it is full.
 
     Args:
         limit: bytes that a shard may hold, but for one sample that is larger by itself.
     """
-    opened: dict[str, Shard[One]] = {}
-    for example in examples:
-        size = example.bytes + _ROW_BYTES
-        shard = opened.setdefault(example.split, Shard[One](example.split))
-        if shard.examples and shard.bytes + size > limit:
-            yield opened.pop(example.split)
-            shard = opened.setdefault(example.split, Shard[One](example.split))
-        shard.examples.append(example)
+    opened: dict[str, Shard] = {}
+    for head in heads:
+        size = head.bytes + _ROW_BYTES
+        shard = opened.setdefault(head.split, Shard(head.split))
+        if shard.heads and shard.bytes + size > limit:
+            yield opened.pop(head.split)
+            shard = opened.setdefault(head.split, Shard(head.split))
+        shard.heads.append(head)
         shard.bytes += size
-        if seed_from(example.key) < _RANGE * min(1.0, _HALF * size / limit):
-            yield opened.pop(example.split)
+        if seed_from(head.key) < _RANGE * min(1.0, _HALF * size / limit):
+            yield opened.pop(head.split)
     yield from (opened[split] for split in sorted(opened))

@@ -101,7 +101,7 @@ def test_datasets_loads_chains_as_a_table_of_their_own(
     for name in ("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.setenv(name, "1")
     profile, keys = chained
-    for form, name in (("parquet", "chains"), ("webdataset", "chains_2")):
+    for form, name in zip(FORMS, ("chains", "chains_2"), strict=True):
         exported(profile, tmp_path / form, form)
         found = datasets.load_dataset(str(tmp_path / form), name, cache_dir=str(tmp_path / "cache"))
         (row,) = next(iter(found.values()))

@@ -6,20 +6,21 @@ says which columns are pictures. Row groups are small, as the Hub's viewer reads
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iedf_assets.core.exporting.examples import Example, stem_of
 from iedf_assets.core.exporting.formats.seen import Load, Seen
 from iedf_assets.core.exporting.looks import Look
-from iedf_assets.core.exporting.samples import Chain
-from iedf_assets.core.exporting.shards import One, Shard, sharded
+from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
+from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.index_rows import PHOTO, RIGHTS
@@ -38,19 +39,19 @@ LIST = "list "
 
 
 @dataclass(frozen=True)
-class _Table(Generic[One]):
+class _Table:
     """A folder of shards.
 
     Attributes:
-        entries: gives what its rows are of; gone through more than once.
+        heads: gives what its rows are of; asked twice.
         columns: see `columns`.
-        row: the row of one of them, and what is told of its pictures.
+        row: the row of samples that belong together, and what is told of their pictures.
     """
 
     folder: str
-    entries: Callable[[], Iterable[One]]
+    heads: Callable[[], Iterable[Head]]
     columns: Mapping[str, str]
-    row: Callable[[One], tuple[dict[str, Any], Facts]]
+    row: Callable[[Sequence[Example]], tuple[dict[str, Any], Facts]]
 
 
 def units(plan: Plan) -> Iterator[Unit]:
@@ -58,20 +59,20 @@ def units(plan: Plan) -> Iterator[Unit]:
     look, languages = Look.of(plan.asked), plan.asked.languages
     told = (VERSION, look, languages)
     pairs = partial(_row, look=look, languages=languages)
-    yield from _shards(_Table(PAIRS, lambda: plan.examples, columns(languages), pairs), told)
+    yield from _shards(plan, _Table(PAIRS, plan.examples.heads, columns(languages), pairs), told)
     chains = partial(_row_of_chain, look=look, languages=languages)
-    yield from _shards(_Table(CHAINS, plan.examples.chains, chain_columns(languages), chains), told)
+    yield from _shards(plan, _Table(CHAINS, plan.examples.chains, chain_columns(languages), chains), told)
 
 
-def _shards(table: _Table[One], told: tuple[Any, ...]) -> Iterator[Unit]:
+def _shards(plan: Plan, table: _Table, told: tuple[Any, ...]) -> Iterator[Unit]:
     # Gone through twice: the names tell how many there are, and not all are held at once.
-    counts = Counter(shard.split for shard in sharded(table.entries(), SHARD_BYTES))
+    counts = Counter(shard.split for shard in sharded(table.heads(), SHARD_BYTES))
     numbers = Counter[str]()
-    for shard in sharded(table.entries(), SHARD_BYTES):
+    for shard in sharded(table.heads(), SHARD_BYTES):
         name = f"{shard.split}-{numbers[shard.split]:05d}-of-{counts[shard.split]:05d}"
         numbers[shard.split] += 1
         path = f"{table.folder}/{name}.parquet"
-        yield Unit((path,), shard.key(*told), shard.bytes, _writer(shard, table), movable=True)
+        yield Unit((path,), shard.key(*told), shard.bytes, _writer(plan.examples, shard, table), movable=True)
 
 
 def columns(languages: tuple[Language, ...]) -> dict[str, str]:
@@ -190,31 +191,59 @@ def _pictures(path: Path, group: int, place: int, names: Iterable[str]) -> dict[
     return row
 
 
-def _writer(shard: Shard[One], table: _Table[One]) -> Make:
+def _writer(samples: Samples, shard: Shard, table: _Table) -> Make:
     schema = schema_of(table.columns)
     texts = [name for name, kind in table.columns.items() if kind == "string"]
 
     def make(files: Mapping[str, Path]) -> Facts:
         (path,) = files.values()
         small = 0
-        with pq.ParquetWriter(path, schema, compression="NONE", use_dictionary=texts) as writer:
+        # What is known of the least and the greatest picture helps nobody, and takes as long as writing them.
+        how = {"compression": "NONE", "use_dictionary": texts, "write_statistics": texts}
+        with pq.ParquetWriter(path, schema, **how) as writer:
             rows: list[dict[str, Any]] = []
             held = 0
-            for example in shard.examples:
-                row, facts = table.row(example)
+            for head, examples in samples.read(shard.heads):
+                row, facts = table.row(examples)
                 small += bool(facts.get("small"))
-                if rows and (len(rows) == GROUP_ROWS or held + example.bytes > GROUP_BYTES):
-                    writer.write_table(pa.Table.from_pylist(rows, schema))
+                if rows and (len(rows) == GROUP_ROWS or held + head.bytes > GROUP_BYTES):
+                    writer.write_table(_table_of(rows, table.columns, schema))
                     rows, held = [], 0
                 rows.append(row)
-                held += example.bytes
-            writer.write_table(pa.Table.from_pylist(rows, schema))
-        return {"rows": len(shard.examples), "split": shard.split, "small": small}
+                held += head.bytes
+            writer.write_table(_table_of(rows, table.columns, schema))
+        return {"rows": len(shard.heads), "split": shard.split, "small": small}
 
     return make
 
 
-def _row(example: Example, look: Look, languages: tuple[Language, ...]) -> tuple[dict[str, Any], Facts]:
+def _table_of(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], schema: Any) -> Any:
+    found = {
+        name: _pictures_of([row[name] for row in rows])
+        if kind == "Image"
+        else pa.array([row[name] for row in rows], _type(kind))
+        for name, kind in kinds.items()
+    }
+    return pa.table(found, schema)
+
+
+def _pictures_of(pictures: Sequence[Mapping[str, Any] | None]) -> Any:
+    """A column of pictures, of which each is copied once."""
+    contents = [picture["bytes"] if picture else b"" for picture in pictures]
+    missing = pa.array([picture is None for picture in pictures])
+    ends = np.cumsum([0, *map(len, contents)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(contents))]
+    told = [
+        pa.Array.from_buffers(pa.binary(), len(contents), buffers),
+        pa.array([picture["path"] if picture else None for picture in pictures], pa.string()),
+    ]
+    return pa.StructArray.from_arrays(told, fields=list(_PICTURE), mask=missing)
+
+
+def _row(
+    examples: Sequence[Example], look: Look, languages: tuple[Language, ...]
+) -> tuple[dict[str, Any], Facts]:
+    (example,) = examples
     found, facts = look.bytes_of(example, ROLES)
     pictures = {
         role: {"bytes": content, "path": f"{example.stem}.{role}{look.ending(role)}"}
@@ -224,17 +253,19 @@ def _row(example: Example, look: Look, languages: tuple[Language, ...]) -> tuple
     return {**dict.fromkeys(ROLES), **pictures, **example.facts(languages), **sizes}, facts
 
 
-def _row_of_chain(chain: Chain, look: Look, languages: tuple[Language, ...]) -> tuple[dict[str, Any], Facts]:
-    found, facts = look.bytes_of_turns(chain.turns)
+def _row_of_chain(
+    turns: Sequence[Example], look: Look, languages: tuple[Language, ...]
+) -> tuple[dict[str, Any], Facts]:
+    found, facts = look.bytes_of_turns(turns)
     pictures = [("source", found[0]["source"]), *(("target", files["target"]) for files in found)]
 
     def named(number: int, role: str, content: bytes) -> dict[str, Any]:
-        return {"bytes": content, "path": f"{chain.stem}-{number}.{role}{look.ending(role)}"}
+        return {"bytes": content, "path": f"{turns[0].stem}-{number}.{role}{look.ending(role)}"}
 
     sizes = {name: facts[name] for name in (*_NUMBERS, "made_from")}
     return {
         "images": [named(number, *picture) for number, picture in enumerate(pictures)],
         "masks": [named(number, "mask", files["mask"]) for number, files in enumerate(found, 1)],
-        **chain.facts(languages),
+        **chain_facts(turns, languages),
         **sizes,
     }, facts

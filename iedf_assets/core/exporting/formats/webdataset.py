@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -16,19 +16,21 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Load, Seen
 from iedf_assets.core.exporting.looks import Look
-from iedf_assets.core.exporting.samples import Chain
-from iedf_assets.core.exporting.shards import One, Shard, sharded
+from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
+from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
 from iedf_assets.core.profile.exports import Export, Language
 
 VERSION = 2
 SHARD_BYTES = 10**9
+_PIECE = 4 << 20
 ROLES = ("source", "target", "mask")
 CHAINS = "chains_"
 
 
 Members = Iterable[tuple[str, bytes]]
 """Fields and contents, in their order."""
+_Members = Callable[[Sequence[Example]], tuple[Members, Facts]]
 
 
 def units(plan: Plan) -> Iterator[Unit]:
@@ -36,24 +38,23 @@ def units(plan: Plan) -> Iterator[Unit]:
     look, languages = Look.of(plan.asked), plan.asked.languages
     told = (VERSION, look, languages)
     pairs = partial(_members, look=look, languages=languages)
-    yield from _shards("", plan.examples, pairs, told)
+    yield from _shards(plan, "", plan.examples.heads(), pairs, told)
     chains = partial(_members_of_chain, look=look, languages=languages)
-    for turns in sorted({len(chain.turns) for chain in plan.examples.chains()}):
-        alike = (chain for chain in plan.examples.chains() if len(chain.turns) == turns)
-        yield from _shards(f"{CHAINS}{turns}/", alike, chains, told)
+    for turns in sorted({len(chain.places) for chain in plan.examples.chains()}):
+        alike = (chain for chain in plan.examples.chains() if len(chain.places) == turns)
+        yield from _shards(plan, f"{CHAINS}{turns}/", alike, chains, told)
 
 
 def _shards(
-    folder: str,
-    entries: Iterable[One],
-    members: Callable[[One], tuple[Members, Facts]],
-    told: tuple[object, ...],
+    plan: Plan, folder: str, heads: Iterable[Head], members: _Members, told: tuple[object, ...]
 ) -> Iterator[Unit]:
     numbers = Counter[str]()
-    for shard in sharded(entries, SHARD_BYTES):
+    for shard in sharded(heads, SHARD_BYTES):
         path = f"{folder}{shard.split}-{numbers[shard.split]:06d}.tar"
         numbers[shard.split] += 1
-        yield Unit((path,), shard.key(*told), shard.bytes, _writer(shard, members), movable=True)
+        yield Unit(
+            (path,), shard.key(*told), shard.bytes, _writer(plan.examples, shard, members), movable=True
+        )
 
 
 def read(folder: Path, _asked: Export) -> Iterator[Seen]:
@@ -104,34 +105,40 @@ def _content(path: Path, member: tarfile.TarInfo) -> bytes:
         return file.read(member.size)
 
 
-def _writer(shard: Shard[One], members: Callable[[One], tuple[Members, Facts]]) -> Make:
+def _writer(samples: Samples, shard: Shard, members: _Members) -> Make:
     def make(files: Mapping[str, Path]) -> Facts:
         (path,) = files.values()
         small = 0
-        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-            for one in shard.examples:
-                found, facts = members(one)
+        # Pictures are copied in one piece each.
+        with tarfile.TarFile(path, "w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE) as tar:
+            for head, examples in samples.read(shard.heads):
+                found, facts = members(examples)
                 small += bool(facts.get("small"))
                 for field, content in found:
-                    _add(tar, f"{one.stem}.{field}", content)
-        return {"rows": len(shard.examples), "split": shard.split, "small": small}
+                    _add(tar, f"{head.stem}.{field}", content)
+        return {"rows": len(shard.heads), "split": shard.split, "small": small}
 
     return make
 
 
-def _members(example: Example, look: Look, languages: tuple[Language, ...]) -> tuple[Members, Facts]:
+def _members(
+    examples: Sequence[Example], look: Look, languages: tuple[Language, ...]
+) -> tuple[Members, Facts]:
+    (example,) = examples
     found, facts = look.bytes_of(example, ROLES)
     pictures = [(f"{role}{look.ending(role)}", found[role]) for role in ROLES]
     texts = [(f"{language}.txt", example.caption(language).encode()) for language in languages]
     return [*pictures, _told(example.facts(languages), facts), *texts], facts
 
 
-def _members_of_chain(chain: Chain, look: Look, languages: tuple[Language, ...]) -> tuple[Members, Facts]:
-    found, facts = look.bytes_of_turns(chain.turns)
+def _members_of_chain(
+    turns: Sequence[Example], look: Look, languages: tuple[Language, ...]
+) -> tuple[Members, Facts]:
+    found, facts = look.bytes_of_turns(turns)
     targets = [(f"{n}{look.ending('target')}", files["target"]) for n, files in enumerate(found, 1)]
     masks = [(f"{n}.mask{look.ending('mask')}", files["mask"]) for n, files in enumerate(found, 1)]
     first = (f"0{look.ending('source')}", found[0]["source"])
-    return [first, *targets, *masks, _told(chain.facts(languages), facts)], facts
+    return [first, *targets, *masks, _told(chain_facts(turns, languages), facts)], facts
 
 
 def _told(told: Mapping[str, object], facts: Facts) -> tuple[str, bytes]:

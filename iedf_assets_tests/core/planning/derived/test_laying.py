@@ -13,8 +13,7 @@ GROUP = {"number": 3, "parts": [1, 2]}
 
 
 def edit(subtype: str, number: int) -> tuple[Slot, dict[str, Any]]:
-    keys = dict.fromkeys(("layers_key", "edit_key", "pair_key", "verdict_key"), "")
-    slot = Slot("abc", SUBTYPES[subtype], 0, 1, "mixed", **keys)
+    slot = Slot("abc", SUBTYPES[subtype], 0, 1, "mixed", "", "", "", "")
     return slot, {"subtype": subtype, "object": number}
 
 

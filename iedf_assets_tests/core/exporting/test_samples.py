@@ -92,6 +92,19 @@ def test_a_chain_that_is_missing_is_found(
     assert [fault for _, fault in proof.faults] == ["0 chains were read, 1 are there"]
 
 
+def test_loose_rows_name_the_chain_and_the_turn_in_one_type(
+    chained: tuple[Profile, list[str]], tmp_path: Path
+) -> None:
+    profile, keys = chained
+    exported(profile, tmp_path / "out", "imagefolder")
+    lines = [line for path in tmp_path.glob("out/*/metadata.jsonl") for line in path.read_text().splitlines()]
+    rows = {row["sample_key"]: (row["chain"], row["turn"]) for row in map(json.loads, lines)}
+    assert {key: told for key, told in rows.items() if told != ("", 0)} == {
+        keys[0]: (keys[0], 1),
+        keys[1]: (keys[0], 2),
+    }
+
+
 @pytest.mark.slow
 def test_datasets_loads_chains_as_a_table_of_their_own(
     chained: tuple[Profile, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

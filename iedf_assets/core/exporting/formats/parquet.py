@@ -45,7 +45,7 @@ class _Table:
     Attributes:
         heads: gives what its rows are of; asked twice.
         columns: see `columns`.
-        row: the row of samples that belong together, and what is told of their pictures.
+        row: the row of samples that belong together, and what is told of the pictures of one.
     """
 
     folder: str
@@ -268,4 +268,4 @@ def _row_of_chain(
         "masks": [named(number, "mask", files["mask"]) for number, files in enumerate(found, 1)],
         **chain_facts(turns, languages),
         **sizes,
-    }, facts
+    }, {}

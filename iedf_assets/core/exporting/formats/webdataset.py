@@ -138,7 +138,7 @@ def _members_of_chain(
     targets = [(f"{n}{look.ending('target')}", files["target"]) for n, files in enumerate(found, 1)]
     masks = [(f"{n}.mask{look.ending('mask')}", files["mask"]) for n, files in enumerate(found, 1)]
     first = (f"0{look.ending('source')}", found[0]["source"])
-    return [first, *targets, *masks, _told(chain_facts(turns, languages), facts)], facts
+    return [first, *targets, *masks, _told(chain_facts(turns, languages), facts)], {}
 
 
 def _told(told: Mapping[str, object], facts: Facts) -> tuple[str, bytes]:

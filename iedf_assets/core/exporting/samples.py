@@ -131,7 +131,8 @@ def _line(example: Example) -> bytes:
 
 
 def _head(line: bytes, place: int) -> Head:
-    return Head(*json.loads(line.partition(_END)[0]), (place,))
+    key, stem, split, size, stamp = json.loads(line.partition(_END)[0])
+    return Head(key, stem, split, size, stamp, (place,))
 
 
 def _example(line: bytes) -> Example:

@@ -14,9 +14,10 @@ from iedf_assets.core.pairs.finishing import (
     laid_over,
     read_source,
     require_same,
+    write_pair,
 )
 from iedf_assets.core.pairs.source_type import packet
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
 from iedf_assets.core.profile.subtypes import COMPOSED, COMPOSED_AROUND, SUBTYPES, Subtype, kind_of
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.scores import measure
@@ -83,10 +84,7 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
         "allowed.png": allowed,
         "result_mask.png": _together(ends),
     }
-    (folder / "source.jpg").write_bytes(source_file)
-    (folder / "result.jpg").write_bytes(result_file)
-    for name, region in masks.items():
-        (folder / name).write_bytes(encode_png(region))
+    write_pair(folder, source_file, result_file, masks)
     written = decode_jpeg(source_file), decode_jpeg(result_file)
     recipe = {**request.recipe, "subtype": COMPOSED.name}
     company = Company(parts=_things(steps, kind_of(recipe)))

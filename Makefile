@@ -19,7 +19,7 @@ help:
 	@echo "make test      the fast tests"
 	@echo "make test-all  all tests; make test-slow: all but the fast ones"
 	@echo "make test-readers  trainers' own readers on exports, where their checkouts are named"
-	@echo "make check     format, lint, order of rooms, types, Dockerfiles"
+	@echo "make check     format, lint, order of rooms, types, files for containers and CI"
 	@echo "make models    the small segmentation network in models/; part of setting up"
 	@echo "make model-env the models' environments as venvs in .venvs/, for where there is no conda"
 	@echo "make bench     the benchmarks"
@@ -103,6 +103,8 @@ check: .venv/.check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/hadolint deploy/Dockerfile deploy/Dockerfile.layered deploy/Dockerfile.edit
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 
 bench: setup
 	$(call extras,$(BENCH))

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -19,6 +19,11 @@ from iedf_assets.core.storage.reviews import add_review, read_reviews
 
 HOST = "127.0.0.1"
 PAGE = "/reports/html/index.html"
+NO_PAGE = (
+    "There is no report yet. Beside the UI it follows within a minute or two of a run; `iedf report` "
+    "makes it now. This page looks again by itself."
+)
+LOOK_AGAIN_S = 5
 MAX_BODY = 16_384
 
 
@@ -62,7 +67,15 @@ def review_app(layout: Layout) -> Starlette:
             Mount("/dataset", StaticFiles(directory=layout.dataset, check_dir=False)),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
+        exception_handlers={404: _missing},
     )
+
+
+async def _missing(request: Request, _error: Exception) -> Response:
+    """What is not there; where the report would be, when it will be, so that links from the UI can wait."""
+    if request.url.path != PAGE:
+        return PlainTextResponse("Not Found", 404)
+    return PlainTextResponse(NO_PAGE, 404, headers={"Refresh": str(LOOK_AGAIN_S)})
 
 
 def serve_report(layout: Layout, port: int) -> None:

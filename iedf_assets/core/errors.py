@@ -44,6 +44,11 @@ _REMEDIES = {
 }
 
 
+def is_lasting(error: OSError) -> bool:
+    """Whether what the system refused stays refused until somebody does something."""
+    return error.errno in _REMEDIES
+
+
 def of_system(error: OSError) -> "StorageError":
     """What the system refused, as one of ours: with what, why, and what to do about it."""
     subject = error.filename if error.filename is not None else "the disk"

@@ -7,9 +7,19 @@ from typing import Any
 import dagster as dg
 
 Condition = dg.AutomationCondition[Any]
-# Of the categories some may never have been made, and a run of any is reason enough. What is planned in a run
-# under way is in progress and waits for it, so that nothing is made twice.
-FOLLOWS: Condition = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+# Dagster's `eager`, but that a run of any category is reason enough, though others have never been made; and
+# that what is missing at the first look counts, too: it may be the daemon's first after months of `iedf run`.
+# What is planned in a run under way is in progress and waits for it, so that nothing is made twice.
+FOLLOWS: Condition = (
+    (dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated()).since(
+        dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated()
+    )
+    & dg.AutomationCondition.any_deps_match(
+        ~dg.AutomationCondition.missing() | dg.AutomationCondition.will_be_requested()
+    )
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
 # The judge may change though no sample does: it is proved once a week at any rate.
 _WEEK: Condition = dg.AutomationCondition.cron_tick_passed("0 5 * * 0")
 FOLLOWS_WEEKLY: Condition = FOLLOWS | (
@@ -18,16 +28,18 @@ FOLLOWS_WEEKLY: Condition = FOLLOWS | (
 PROVED = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30), warn_window=timedelta(days=10))
 
 
-def build_follower(exports: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:
+def build_follower(every_s: int, exports: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:
     """The sensor that evaluates these conditions, on from the start: what it makes renders nothing.
 
     Args:
+        every_s: seconds from one look to the next.
         exports: names of the assets that are exports.
     """
     return dg.AutomationConditionSensorDefinition(
         "follow",
         target=dg.AssetSelection.assets("dataset_index", "report", "canaries", *exports),
         default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=every_s,
         description="Makes index, report, canaries and exports once what they are made of has changed. "
         "Renders no edits.",
     )

@@ -20,7 +20,7 @@ from iedf_assets.defs.assets.source_images import SOURCE_IMAGES
 from iedf_assets.defs.assets.stage import stage_asset
 from iedf_assets.defs.automation import build_follower
 from iedf_assets.defs.category_loop import Listener
-from iedf_assets.defs.checks.build import build_checks, build_export_checks
+from iedf_assets.defs.checks.build import build_checks, build_export_checks, restate
 from iedf_assets.defs.inputs import input_assets, observe_job
 from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
@@ -69,10 +69,14 @@ def build_defs(
             *build_export_checks(exports),
         ],
         jobs=[*build_jobs(list(exports)), observe_job(profile)],
-        sensors=[build_sensor(profile), build_follower(list(exports)), build_failure_sensor(profile)],
+        sensors=[
+            build_sensor(profile),
+            build_follower(profile.automation.every_s, list(exports)),
+            build_failure_sensor(profile),
+        ],
         schedules=[build_schedule(profile), build_judging(profile)],
         resources={
-            "factory": factory_resource(profile, listener),
+            "factory": factory_resource(profile, listener, restate),
             "io_manager": ManifestIOManager(layout),
             **(resource_overrides or {}),
         },

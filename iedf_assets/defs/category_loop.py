@@ -20,6 +20,7 @@ from iedf_assets.core.storage.leftovers import sweep_stage
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import STAGED, Layout, SampleKey
 from iedf_assets.core.storage.ownership import claim_outputs
+from iedf_assets.launching.run_log import require_logs
 
 Listener = Callable[[str, str, int, int], None]
 """Called with (stage, category, done, total) as a stage gets on."""
@@ -131,6 +132,7 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
             return
         if before is None:
             _require_few_withdrawals(profile, layout, outcome.category)
+            require_logs(layout)
         # Other photos may have come or changed meanwhile.
         if before and before.untried.issubset(look.untried) and not look.got_on_from(before):
             count, example = len(look.untried), min(look.untried)

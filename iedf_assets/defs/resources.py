@@ -1,7 +1,7 @@
 """The factory as the assets see it: profile, folders, the lock of a run's category, and progress."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Self
 
@@ -18,6 +18,7 @@ from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.inputs import report_inputs
 from iedf_assets.defs.instance import PROCESS_TAG, this_process, watching_for_dead_runs
 from iedf_assets.defs.telling.run_tags import tags_of
+from iedf_assets.launching.run_log import require_logs
 
 LOG_INTERVAL_S = 5.0
 PARTITION_TAG = "dagster/partition"
@@ -84,15 +85,22 @@ class Factory:
 
 
 def _make_ready(factory: Factory, stack: ExitStack, category: str | None) -> None:
-    """See that the outputs are ours, and hold the lock of a category until the stack is left."""
+    """See that the outputs are ours and logs have a place; hold a category's lock until the stack is left."""
     claim_outputs(factory.layout)
     if category is not None:
+        require_logs(factory.layout)
         factory.profile.category(category)
         lock = factory.layout.category_lock(category)
         stack.enter_context(exclusive(lock, subject=f"the category {category}"))
 
 
-def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.ResourceDefinition:
+AtEnd = Callable[[dg.DagsterInstance, Factory, str], None]
+"""Called with (instance, factory, run id) when a run ends, however that happens short of being killed."""
+
+
+def factory_resource(
+    profile: Profile, listener: Listener | None = None, at_end: AtEnd | None = None
+) -> dg.ResourceDefinition:
     """The resource `factory`: as long as a run, it holds its category's lock and watches for dead runs."""
 
     def provide(context: dg.InitResourceContext) -> Iterator[Factory]:
@@ -103,6 +111,8 @@ def factory_resource(profile: Profile, listener: Listener | None = None) -> dg.R
             return
         category = run.tags.get(PARTITION_TAG)
         with ExitStack() as stack:
+            if at_end:
+                stack.callback(at_end, instance, factory, run.run_id)
             # What is wrong here the first step says: an error of a resource is hard to find in the UI.
             try:
                 _make_ready(factory, stack, category)

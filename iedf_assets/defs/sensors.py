@@ -3,7 +3,7 @@
 import dagster as dg
 from tzlocal import get_localzone_name
 
-from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.errors import FactoryError, of_system
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
@@ -14,10 +14,11 @@ from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.sources.watching import LastRun, Memory, Observation, decide
 from iedf_assets.core.storage.keys import digest, settings_digests
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.defs.checks.build import restate
 from iedf_assets.defs.inputs import new_observations
 from iedf_assets.defs.instance import clear_dead_runs
 from iedf_assets.defs.jobs import FACTORY, JUDGE
-from iedf_assets.defs.resources import PARTITION_TAG
+from iedf_assets.defs.resources import PARTITION_TAG, Factory
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.QUEUED,
@@ -37,13 +38,14 @@ def build_sensor(profile: Profile) -> dg.SensorDefinition:
     @dg.sensor(
         job_name=FACTORY,
         name="new_photos",
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=profile.automation.every_s,
         description="Asks for a run of each category with new, unfinished or deleted photos, or other "
         "settings, wave after wave, as soon as its files have stopped changing. Its log says why.",
     )
     def new_photos(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        # A run whose process is gone would be waited for for ever.
+        # A run whose process is gone would be waited for for ever, and hide what is red.
         clear_dead_runs(context.instance)
+        restate(context.instance, Factory(profile))
         memory = Memory.load(context.cursor)
         looks = {name: look_at(profile, name, context.instance) for name in profile.categories}
         asks, waiting = decide(memory, looks)
@@ -126,14 +128,17 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         if waiting or leaving:
             require_inputs(category, found, book.sources, profile.sources.max_loss_share)
             require_few_withdrawals(book, found)
+        attempts, verdicts = sum(failed_attempts(book).values()), verdicts_state(book)
     except FactoryError as error:
         return Observation(fingerprint, asks=error.problem)
+    except OSError as error:
+        return Observation(fingerprint, asks=of_system(error).problem)
     running = _newest_run(instance, category, IN_PROGRESS)
     return Observation(
         fingerprint,
         tuple(waiting),
-        sum(failed_attempts(book).values()),
-        verdicts_state(book),
+        attempts,
+        verdicts,
         settings=settings,
         leaving=leaving,
         behind=is_behind(layout, category),

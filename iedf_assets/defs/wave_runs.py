@@ -78,5 +78,8 @@ def _root_of(error: Any) -> str:
     while error.cause is not None:
         error = error.cause
     told = str(error.message).strip().removeprefix(f"iedf_assets.core.errors.{error.cls_name}: ")
+    # What Dagster itself could not write; our own errors have their remedies.
     full = any(word in told for word in ("database or disk is full", "No space left"))
-    return f"{told}\n  remedy: free space, then run again: what is finished is kept" if full else told
+    if full and "remedy:" not in told:
+        return f"{told}\n  remedy: free space, then run again: what is finished is kept"
+    return told

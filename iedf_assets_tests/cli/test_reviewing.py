@@ -44,6 +44,15 @@ def test_the_page_is_served_and_nothing_outside_the_roots(ask: Ask) -> None:
     assert ask("PUT", "/reports/html/index.html", content="x").status_code == 405
 
 
+def test_a_report_that_is_still_to_be_made_is_waited_for(ask: Ask, layout: Layout) -> None:
+    (layout.reports / "html/index.html").unlink()
+    answer = ask("GET", "/reports/html/index.html")
+    assert answer.status_code == 404
+    assert answer.headers["refresh"] == "5"
+    assert "`iedf report` makes it now" in answer.text
+    assert "refresh" not in ask("GET", "/reports/html/other.html").headers
+
+
 def test_a_review_is_kept_and_told(ask: Ask, layout: Layout) -> None:
     answer = ask("POST", "/reviews", json={"edit_id": EDIT, "verdict": "accept", "note": "好"})
     assert (answer.status_code, answer.json()) == (200, {EDIT: "accept"})

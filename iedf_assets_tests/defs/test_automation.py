@@ -58,6 +58,16 @@ def test_index_report_and_canaries_follow_one_category_though_others_have_never_
     assert tick() == set()
 
 
+def test_what_is_missing_at_the_daemons_first_look_is_made_and_nothing_else(tick: Ticks) -> None:
+    for asset, partition in (("dataset", PHYSICAL), ("dataset_index", None)):
+        tick.made(asset, partition)
+    assert tick() == {"report", "canaries"}
+    assert tick() == set()
+    tick.made("report")
+    tick.made("canaries")
+    assert tick() == set()
+
+
 def test_an_index_that_its_run_has_made_is_not_made_again(tick: Ticks) -> None:
     tick()
     for category in (PHYSICAL, OBJECTS):

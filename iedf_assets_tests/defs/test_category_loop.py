@@ -55,6 +55,14 @@ def test_a_run_ends_when_no_photo_gets_on_whatever_comes(profile: Profile, layou
     assert outcome.waves == 1
 
 
+def test_logs_that_have_no_place_stop_a_run_before_it_begins(profile: Profile, layout: Layout) -> None:
+    paths = profile.paths.model_copy(update={"logs": layout.logs / ("x" * 300)})
+    nowhere = profile.model_copy(update={"paths": paths})
+    outcome = run_category(nowhere, CATEGORY, Visitors(nowhere, layout, works=False))
+    assert "File name too long\n  remedy: give it a shorter name" in str(outcome.error)
+    assert outcome.waves == 0
+
+
 def test_a_run_that_finds_nothing_to_do_sweeps_up_what_killed_ones_left(
     profile: Profile, layout: Layout
 ) -> None:

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from iedf_assets.core.judging.pair_checks import judge
+from iedf_assets.core.judging.proving import Detection
 from iedf_assets.core.judging.telling import told
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.loading import load_profile
@@ -185,13 +186,75 @@ def test_judging_one_of_both_assets_tells_the_other_one_too(
     claim_outputs(layout)
     bad = Verdict(1, [Case("x", "broken")])
     keep(layout, "consistency", OBJECTS, bad, blames=True)
-    checks = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("dataset"), EVERY))
+    look_again(profile, instance, "dataset", EVERY)
+    for one in of_all(instance):
+        assert not one.passed
+        assert str(one.description).startswith(f"{OBJECTS}, consistency: x: broken.")
+
+
+def test_a_check_that_turns_red_or_green_alone_turns_both_assets_at_once(
+    profile: Profile, layout: Layout, instance: dg.DagsterInstance
+) -> None:
+    photo = layout.data / OBJECTS / "letter.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_text("no photo")
+    ingest = build_defs(profile).resolve_job_def("ingest")
+    assert ingest.execute_in_process(instance=instance, partition_key=OBJECTS).success
+    photo.write_text("another one")
+    look_again(profile, instance, "source_images", "inputs_unchanged")
+    for one in of_all(instance):
+        assert not one.passed
+        assert str(one.description).startswith(f"{OBJECTS}, inputs_unchanged: {OBJECTS}/letter.jpg: changed")
+    key = dg.AssetCheckKey(dg.AssetKey("source_images"), "inputs_unchanged")
+    (partition,) = instance.event_log_storage.get_asset_check_partition_info([key], partition_keys=[OBJECTS])
+    assert partition.latest_execution_status.value == "FAILED"
+    assert partition.latest_target_materialization_storage_id == partition.latest_materialization_storage_id
+    assert ingest.execute_in_process(instance=instance, partition_key=OBJECTS).success
+    assert all(one.passed for one in of_all(instance))
+
+
+def test_a_run_that_ends_before_its_checks_does_not_hide_what_is_red(
+    profile: Profile, layout: Layout, instance: dg.DagsterInstance
+) -> None:
+    claim_outputs(layout)
+    keep(layout, "consistency", OBJECTS, Verdict(1, [Case("x", "broken")]), blames=True)
+    look_again(profile, instance, "dataset", EVERY)
+    whole = build_defs(profile).resolve_job_def(FACTORY)
+    # There is no folder of that category.
+    ended = whole.execute_in_process(instance=instance, partition_key=PHYSICAL, raise_on_error=False)
+    assert not ended.success
+    assert not any(one.passed for one in of_all(instance))
+
+
+def test_canaries_are_judged_by_the_profiles_own_limits(
+    profile: Profile, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged_by: list[Thresholds] = []
+
+    def proven(*_: object, thresholds: Thresholds, **__: object) -> list[Detection]:
+        judged_by.append(thresholds)
+        return []
+
+    monkeypatch.setattr("iedf_assets.defs.assets.canaries.prove", proven)
+    strict = with_settings(profile, "thresholds.max_seam=0.01")
+    assert build_defs(strict).resolve_job_def("prove").execute_in_process(instance=instance).success
+    assert judged_by == [strict.thresholds]
+
+
+def look_again(profile: Profile, instance: dg.DagsterInstance, asset: str, check: str) -> None:
+    """Execute one check, of all categories."""
+    checks = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(asset), check))
     job = dg.define_asset_job("one", selection=checks)
     definitions = dg.Definitions.merge(build_defs(profile), dg.Definitions(jobs=[job]))
     assert definitions.resolve_job_def("one").execute_in_process(instance=instance).success
+
+
+def of_all(instance: dg.DagsterInstance) -> list[dg.AssetCheckEvaluation]:
+    """What the two assets that are red while any category is show now."""
+    found = []
     for asset in ("dataset", "dataset_index"):
         key = dg.AssetCheckKey(dg.AssetKey(asset), EVERY)
-        (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
-        assert record.evaluation
-        assert not record.evaluation.passed
-        assert str(record.evaluation.description).startswith(f"{OBJECTS}, consistency: x: broken.")
+        record = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+        assert isinstance(record.evaluation, dg.AssetCheckEvaluation)
+        found.append(record.evaluation)
+    return found

@@ -172,6 +172,22 @@ def test_a_folder_that_vanishes_or_is_no_folder_is_skipped_with_its_reason(
     assert f"{OBJECTS}: its folder cannot be read" in str(look.skipped)
 
 
+def test_a_table_that_cannot_be_read_is_told_and_holds_up_no_other_category(
+    look: Looks, layout: Layout
+) -> None:
+    for category in (OBJECTS, PHYSICAL):
+        put(layout, category, "a")
+    broken = layout.manifest("image_layers", OBJECTS)
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"PAR1 and no more")
+    assert look() == []
+    assert look() == [PHYSICAL]
+    add_run(look.instance, PHYSICAL, dg.DagsterRunStatus.STARTED)
+    assert look() == []
+    assert re.search(f"{OBJECTS}: .*image_layers", str(look.skipped))
+    assert nightly(look) == []
+
+
 def test_a_folder_that_comes_back_is_asked_for_under_a_new_run_key(look: Looks, layout: Layout) -> None:
     put(layout, OBJECTS, "a")
     look()

@@ -34,7 +34,7 @@ def add_category(path: Path, name: str, like: str) -> None:
     folder_there = layout.category_folder(name) is not None
     then = "`iedf run` makes it" if folder_there else f"put photos into {layout.data / name}"
     Console(markup=False, emoji=False, soft_wrap=True).print(
-        f"{path}: {name} is a category like {like}; {then}. A UI that runs reloads."
+        f"{path}: {name} is a category like {like}; {then}. Reload the code location of a UI that runs."
     )
 
 

@@ -35,6 +35,8 @@ def canaries_asset() -> dg.AssetsDefinition:
         freshness_policy=PROVED,
         metadata=source_of(canaries_asset),
         code_version=str(CANARIES_VERSION),
+        # Takes longest of what follows in one run, and nobody waits for it.
+        op_tags={"dagster/priority": "-1"},
         description="Puts known faults into copies of samples, judges the copies, and reports what was "
         "found. The dataset itself is not touched.",
     )
@@ -48,6 +50,7 @@ def canaries_asset() -> dg.AssetsDefinition:
                 Path(work),
                 per_class=config.per_class,
                 seed=profile.seed,
+                thresholds=profile.thresholds,
                 threads=thread_count(profile.threads),
             )
         write_text(layout.canaries, as_json(found))

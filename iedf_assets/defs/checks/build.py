@@ -4,9 +4,13 @@ All are built here, since partitioned checks are a preview in Dagster. A run wit
 "Execute all" of the UI or the job `judge`, has them judge all categories.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.exports import Export
@@ -19,7 +23,7 @@ from iedf_assets.defs.checks.stages import (
     layers_sane,
     photos_readable,
 )
-from iedf_assets.defs.checks.stored import keep
+from iedf_assets.defs.checks.stored import keep, latest
 from iedf_assets.defs.checks.verdict import Verdict, together
 from iedf_assets.defs.checks.whole import (
     accounts_add_up,
@@ -36,30 +40,37 @@ from iedf_assets.defs.telling.failures import told_plainly
 WORST = 10
 # Steps of a run that are ready at the same time go by it: these wait for the other checks' verdicts.
 LAST = {"dagster/priority": "-1"}
-# The assets that are red while any category is.
-WITH_ALL = ("dataset", "dataset_index")
+# The assets that are red while any category is, and the check that makes them so.
+WITH_ALL, ALL_PASS = ("dataset", "dataset_index"), "all_categories_pass"
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+# The checks on a stage that look at one category, besides those of samples: on which, and how grave.
+OF_STAGES: dict[Callable[[Book], Verdict], tuple[str, dg.AssetCheckSeverity]] = {
+    inputs_unchanged: ("source_images", ERROR),
+    every_file_listed: ("source_images", WARN),
+    photos_readable: ("source_images", WARN),
+    facts_understood: ("source_images", WARN),
+    layers_sane: ("image_layers", ERROR),
+    edits_judged: ("dataset", WARN),
+    pairs_unique: ("dataset", ERROR),
+    accounts_add_up: ("dataset", ERROR),
+}
+
+# Checks of one category, and the assets that they stand on.
+ASSET_OF = {
+    **dict.fromkeys(SAMPLE_CHECKS, "dataset"),
+    **{look.__name__: asset for look, (asset, _) in OF_STAGES.items()},
+}
 
 
 def build_checks(
     partitions: dg.StaticPartitionsDefinition, *, with_models: bool = False
 ) -> list[dg.AssetChecksDefinition]:
     """All checks; those on a stage are partitioned like it. Only models' edits can have been judged."""
-    by_category = [
-        _check("source_images", inputs_unchanged, partitions),
-        _check("source_images", every_file_listed, partitions, WARN),
-        _check("source_images", photos_readable, partitions, WARN),
-        _check("source_images", facts_understood, partitions, WARN),
-        _check("image_layers", layers_sane, partitions),
-        _sample_checks(partitions),
-        *([_check("dataset", edits_judged, partitions, WARN)] if with_models else []),
-        _check("dataset", pairs_unique, partitions),
-        _check("dataset", accounts_add_up, partitions),
-    ]
-    names = sorted(key.name for check in by_category for key in check.check_keys)
+    looks = [look for look in OF_STAGES if with_models or look is not edits_judged]
     return [
-        *by_category,
-        *(_all_categories_pass(asset, names) for asset in WITH_ALL),
+        *(_check(look, partitions) for look in looks),
+        _sample_checks(partitions),
+        *map(_all_categories_pass, WITH_ALL),
         _whole_check("dataset_index", index_matches_dataset),
         _whole_check("canaries", canaries_caught),
     ]
@@ -75,7 +86,8 @@ def _export_check(name: str, asked: Export) -> dg.AssetChecksDefinition:
 
     @dg.asset_check(asset=name, name=export_loads.__name__, description=export_loads.__doc__)
     def check(factory: dg.ResourceParam[Factory]) -> dg.AssetCheckResult:
-        return _result(export_loads(factory.profile, factory.layout, asked), ERROR)
+        with told_plainly():
+            return _result(export_loads(factory.ready().profile, factory.layout, asked), ERROR)
 
     return check
 
@@ -100,13 +112,10 @@ def _sample_checks(partitions: dg.StaticPartitionsDefinition) -> dg.AssetChecksD
 
 
 def _check(
-    asset: str,
-    look: Callable[[Book], Verdict],
-    partitions: dg.StaticPartitionsDefinition,
-    severity: dg.AssetCheckSeverity = ERROR,
+    look: Callable[[Book], Verdict], partitions: dg.StaticPartitionsDefinition
 ) -> dg.AssetChecksDefinition:
     """The asset check of a function, named and described by it, one verdict per category."""
-    name = look.__name__
+    name, (asset, severity) = look.__name__, OF_STAGES[look]
 
     @dg.asset_check(asset=asset, name=name, description=look.__doc__, partitions_def=partitions)
     def check(
@@ -137,17 +146,26 @@ def _looked(
 ) -> dict[str, Verdict]:
     if context.has_partition_key:
         category = context.partition_key
-        return _keep(factory, category, look(factory.book(category)), wanted)
+        return _keep(context.instance, factory, category, look(factory.book(category)), wanted)
     by_category, left_out = {}, []
+    was_red = {
+        (name, category)
+        for name in wanted
+        for category in factory.asked_for
+        if (before := latest(factory.layout, name, category)) and before.findings
+    }
     for category in factory.asked_for:
         lock = factory.layout.category_lock(category)
         if not is_held(lock):
             found = look(factory.book(category))
             # What a run was writing meanwhile is no finding: it judges its category itself.
             if not is_held(lock):
-                by_category[category] = _keep(factory, category, found, wanted)
+                by_category[category] = _keep(context.instance, factory, category, found, wanted)
                 continue
         left_out.append(f"{category}, which a run is at work on")
+    for name, severity in wanted.items():
+        found_by = {category: found[name] for category, found in by_category.items()}
+        _tell_partitions(context.instance, name, found_by, severity, was_red)
     verdicts = {name: together({key: one[name] for key, one in by_category.items()}) for name in wanted}
     for verdict in verdicts.values():
         verdict.left_out = left_out
@@ -155,14 +173,50 @@ def _looked(
 
 
 def _keep(
+    instance: dg.DagsterInstance,
     factory: Factory,
     category: str,
     found: dict[str, Verdict],
     wanted: dict[str, dg.AssetCheckSeverity],
 ) -> dict[str, Verdict]:
+    """Write verdicts down; where a check turned red or green, the assets of `WITH_ALL` are told at once."""
+    turned = False
     for name, severity in wanted.items():
-        keep(factory.layout, name, category, found[name], blames=severity is ERROR)
+        before, blames = latest(factory.layout, name, category), severity is ERROR
+        keep(factory.layout, name, category, found[name], blames=blames)
+        turned |= blames and bool(before and before.findings) != bool(found[name].cases)
+    if turned:
+        _tell(instance, _result(look_at_verdicts(factory, _names()), ERROR), WITH_ALL)
     return found
+
+
+def _tell_partitions(
+    instance: dg.DagsterInstance,
+    name: str,
+    found: dict[str, Verdict],
+    severity: dg.AssetCheckSeverity,
+    was_red: set[tuple[str, str]],
+) -> None:
+    """Record a check's verdicts on categories with their partitions, where they are red or were.
+
+    The UI's list of checks goes by partitions, which the one result of a run without any leaves as they were.
+    Red ones come last: the newest is what the asset shows.
+    """
+    asset = dg.AssetKey(ASSET_OF[name])
+    concerned = [one for one in found if found[one].cases or (name, one) in was_red]
+    for category in sorted(concerned, key=lambda one: bool(found[one].cases)):
+        of_it = dg.AssetRecordsFilter(asset, asset_partitions=[category])
+        for made in instance.fetch_materializations(of_it, limit=1).records:
+            target = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
+            )
+            told = _evaluation(_result(found[category], severity), asset, name, category, target)
+            instance.report_runless_asset_event(told)
+
+
+def _names() -> list[str]:
+    """The checks whose verdicts are kept."""
+    return sorted(ASSET_OF)
 
 
 def _whole_check(asset: str, look: Callable[[Factory], Verdict]) -> dg.AssetChecksDefinition:
@@ -176,35 +230,71 @@ def _whole_check(asset: str, look: Callable[[Factory], Verdict]) -> dg.AssetChec
     return check
 
 
-def _all_categories_pass(asset: str, names: list[str]) -> dg.AssetChecksDefinition:
+def _all_categories_pass(asset: str) -> dg.AssetChecksDefinition:
     """The check that is red while any check of any category is, whichever was judged last."""
 
     @dg.asset_check(
         asset=asset,
+        name=ALL_PASS,
         description="No check of any category is red by its latest verdict; warnings are counted. Protects "
         "from a red category that another one's green hides.",
         op_tags=LAST,
     )
-    def all_categories_pass(
+    def check(
         context: dg.AssetCheckExecutionContext, factory: dg.ResourceParam[Factory]
     ) -> dg.AssetCheckResult:
         with told_plainly():
-            found = _result(look_at_verdicts(factory.ready(), names), ERROR)
+            found = _result(look_at_verdicts(factory.ready(), _names()), ERROR)
         # Whoever executes the checks of one asset is not to leave the other one green.
-        for other in WITH_ALL:
-            if other != asset and not context.has_partition_key:
-                told = dg.AssetCheckEvaluation(
-                    asset_key=dg.AssetKey(other),
-                    check_name="all_categories_pass",
-                    passed=found.passed,
-                    metadata=found.metadata,
-                    severity=found.severity,
-                    description=found.description,
-                )
-                context.instance.report_runless_asset_event(told)
+        if not context.has_partition_key:
+            _tell(context.instance, found, (other for other in WITH_ALL if other != asset))
         return found
 
-    return all_categories_pass
+    return check
+
+
+def _tell(instance: dg.DagsterInstance, found: dg.AssetCheckResult, assets: Iterable[str]) -> None:
+    """Record what all categories' verdicts say as the check `ALL_PASS` of assets, apart from any run."""
+    for asset in assets:
+        instance.report_runless_asset_event(_evaluation(found, dg.AssetKey(asset), ALL_PASS))
+
+
+def _evaluation(
+    found: dg.AssetCheckResult,
+    asset: dg.AssetKey,
+    name: str,
+    category: str | None = None,
+    target: AssetCheckEvaluationTargetMaterializationData | None = None,
+) -> dg.AssetCheckEvaluation:
+    """A result as it is recorded apart from any run; of a category, with what was made of it last."""
+    return dg.AssetCheckEvaluation(
+        asset_key=asset,
+        check_name=name,
+        passed=found.passed,
+        metadata=found.metadata,
+        severity=found.severity,
+        description=found.description,
+        partition=category,
+        target_materialization_data=target,
+    )
+
+
+def restate(instance: dg.DagsterInstance, factory: Factory, ending: str | None = None) -> None:
+    """Record `ALL_PASS` anew where the newest word is of a run that was to say it and ended before.
+
+    Dagster shows such a check as skipped, whatever it was before: a cancelled run would hide what is red.
+
+    Args:
+        ending: a run that is about to end.
+    """
+    for asset in WITH_ALL:
+        key = dg.AssetCheckKey(dg.AssetKey(asset), ALL_PASS)
+        for newest in instance.event_log_storage.get_asset_check_execution_history(key, limit=1):
+            if newest.status is not AssetCheckExecutionRecordStatus.PLANNED:
+                continue
+            run = instance.get_run_by_id(newest.run_id)
+            if run is None or run.is_finished or run.run_id == ending:
+                _tell(instance, _result(look_at_verdicts(factory, _names()), ERROR), (asset,))
 
 
 class _Result(dg.AssetCheckResult):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import dagster as dg
 import httpx
 
-from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.errors import FactoryError, is_lasting, of_system
 from iedf_assets.core.profile.schema import Profile
 
 ANSWER_S, RETRY_S = 10.0, 5
@@ -15,12 +15,21 @@ ANSWER_S, RETRY_S = 10.0, 5
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Turn an error of ours into a `dagster.Failure` that is not retried: trying again mends nothing."""
+    """Turn an error of ours, and what the system refuses for good, into a `dagster.Failure`, not retried."""
     try:
         yield
     except FactoryError as error:
-        metadata = {"remedy": error.remedy} if error.remedy else {}
-        raise dg.Failure(error.problem, metadata, allow_retries=False) from error
+        raise _failure(error) from error
+    except OSError as error:
+        if not is_lasting(error):
+            raise
+        refused = of_system(error)
+        raise _failure(refused) from refused
+
+
+def _failure(error: FactoryError) -> dg.Failure:
+    metadata = {"remedy": error.remedy} if error.remedy else {}
+    return dg.Failure(error.problem, metadata, allow_retries=False)
 
 
 @contextmanager

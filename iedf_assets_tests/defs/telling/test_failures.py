@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -127,10 +128,16 @@ def test_a_failed_run_is_told_to_the_webhook_of_the_profile_and_to_nobody_withou
     assert [(one["job"], one["category"]) for one in heard] == [(FACTORY, OBJECTS)]
 
 
-def test_a_busy_disk_is_tried_once_more_and_an_interrupt_is_not() -> None:
+def test_a_busy_disk_is_tried_once_more_and_neither_a_full_one_nor_an_interrupt_is() -> None:
     with pytest.raises(dg.RetryRequested) as caught, retried_when_busy():
         raise OSError(errno.EBUSY, "busy")
     assert caught.value.max_retries == 1
+    with pytest.raises(dg.Failure) as refused, retried_when_busy(), told_plainly():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/x")
+    assert str(refused.value.description).startswith("/data/x cannot be used")
+    assert "free space" in str(refused.value.metadata["remedy"].value)
+    with pytest.raises(dg.RetryRequested), retried_when_busy(), told_plainly():
+        raise OSError(errno.EBUSY, "busy")
     with pytest.raises(KeyboardInterrupt), retried_when_busy():
         raise KeyboardInterrupt
     with pytest.raises(dg.Failure), retried_when_busy(), told_plainly():

@@ -3,6 +3,7 @@
 from benchmarks import (
     calibration,
     canaries,
+    exporting,
     finishing,
     fleet,
     fuzz,
@@ -16,7 +17,8 @@ from benchmarks import (
 )
 
 for benchmark in (
-    ssim, finishing, scoring, pipeline, speed, memory, scale, services, calibration, canaries, fleet, fuzz
+    ssim, finishing, scoring, pipeline, speed, memory, scale, exporting, services, calibration, canaries,
+    fleet, fuzz,
 ):  # fmt: skip
     print(f"\n== {benchmark.__name__}")
     benchmark.main()

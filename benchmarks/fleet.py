@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.photos import varied
-from iedf_assets.core.pairs.finishing import composite
+from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pictures.codecs import encode_jpeg, encode_png
 from iedf_assets.core.scoring.scores import measure
 from iedf_assets.core.storage.journal import Journal

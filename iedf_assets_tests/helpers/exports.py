@@ -32,6 +32,22 @@ def planted(home: Path) -> tuple[Profile, list[Plant]]:
     return profile, plants
 
 
+def planted_with_a_chain(home: Path) -> tuple[Profile, list[str]]:
+    """The same factory, and two samples of a photo that are the turns of a chain, by their keys."""
+    profile, plants = planted(home)
+    layout, plant = Layout.of(profile), plants[-1]
+    told = [row for row in plant.rows.values() if row["source_id"] == plant.slots[0].source_id]
+    first, second = sorted(told, key=lambda row: str(row["sample_key"]))[:2]
+    keys = [first["sample_key"], second["sample_key"]]
+    second["derived_from"] = {"as": "turn2", "edits": [], "of": [keys[0]], "chain": keys[0]}
+    before, after = (layout.dataset / f"{keys[0]}_result.jpg", layout.dataset / f"{keys[1]}.jpg")
+    after.unlink()
+    after.write_bytes(before.read_bytes())
+    plant.save()
+    write_index(profile, layout)
+    return profile, keys
+
+
 def exported(profile: Profile, target: Path, form: Format, **asked: Any) -> Outcome:
     """Export what there is; the proof is part of it."""
     outcome = export(profile, Layout.of(profile), Export(format=form, target=target, **asked))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from iedf_assets.core.pairs.finishing import composite
+from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.parallel import silent
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha

@@ -3,20 +3,25 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from iedf_assets.core.judging.dataset_check import check_dataset
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.planning.accounts import slots_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import add_review
+from iedf_assets_tests.helpers.exports import exported
 from iedf_assets_tests.helpers.runs import PHYSICAL, put, run, tree, with_settings
 
 pytestmark = pytest.mark.slow
 
-MIXED = f"categories.{PHYSICAL}={{task: structural_edit, subtypes: {{move: 1, scale: 1, brightness: 1}}}}"
+SUBTYPES = "{move: 1, identity: 1, background: 1, brightness: 1}"
+MIXED = f"categories.{PHYSICAL}={{task: structural_edit, subtypes: {SUBTYPES}}}"
 
 
 def index_of(layout: Layout) -> dict[str, Row]:
@@ -24,13 +29,41 @@ def index_of(layout: Layout) -> dict[str, Row]:
     return {row["sample_key"]: row for row in rows}
 
 
+def staged(layout: Layout) -> set[str]:
+    """The keys of all edits that were rendered."""
+    return {path.parent.name for path in (layout.staging / "edited_images").glob("*/*/picture.png")}
+
+
+def _require_sound(profile: Profile, layout: Layout) -> None:
+    """Every pair is judged good by the limits that it was published by."""
+    assert check_dataset(layout.dataset, thresholds=profile.category(PHYSICAL).thresholds).clean
+
+
+def _look_at_rendering(book: Book, new: set[str]) -> None:
+    """Of what is derived only turns were rendered, each from the pixels of its own source."""
+    turns = [slot for slot in book.slots_of(book.accepted) if slot.parents and slot.is_rendered]
+    done = [slot for slot in turns if book.edits[slot.edit_key]["status"] == "done"]
+    assert new == {slot.edit_key for slot in done} != set()
+    for slot in done:
+        sample = book.published[slot.name].sample_key
+        source, result = (decode(book.layout.dataset / f"{sample}{end}") for end in (".jpg", "_result.jpg"))
+        patch = decode(book.layout.staged("edited_images", slot.edit_key) / "picture.png")
+        subject = decode(book.layout.dataset / f"{sample}_mask-1.png")
+        inside = cv2.erode(subject, np.ones((25, 25), np.uint8)) > 0  # without its soft rim
+        assert inside.any()
+        assert slot.subtype.name == "background"
+        # What it leaves alone it took from the result of the turn before, not from the photo.
+        assert np.array_equal(patch[inside], source[inside])
+        assert np.array_equal(result[inside], source[inside])
+
+
 def _look_at_chains(layout: Layout, entries: dict[str, Row]) -> None:
-    """Each photo has a chain of three turns, each beginning with the result of the one before."""
+    """The photo has a chain of three turns, each beginning with the result of the one before."""
     chains: dict[str, dict[int, Row]] = {}
     for row in entries.values():
         if row["metadata"]["chain"]:
             chains.setdefault(row["metadata"]["chain"], {})[row["metadata"]["turn"]] = row
-    assert len(chains) == 2
+    assert len(chains) == 1
     for key, turns in chains.items():
         assert sorted(turns) == [1, 2, 3]
         assert turns[1]["sample_key"] == key
@@ -43,22 +76,22 @@ def _look_at_chains(layout: Layout, entries: dict[str, Row]) -> None:
 def test_what_is_derived_is_checked_and_withdrawn_with_its_pairs(
     profile: Profile, layout: Layout, tmp_path: Path
 ) -> None:
-    put(layout, PHYSICAL, "coffee", "rocket")
+    put(layout, PHYSICAL, "coffee")
     outcome, _ = run(with_settings(profile, MIXED))
     assert outcome.went_through, outcome.error
-    plain = tree(layout.dataset)
+    plain, rendered = tree(layout.dataset), staged(layout)
 
     derived = with_settings(profile, MIXED, "derive={inverse: true, turns: 3}")
     outcome, made = run(derived)
     assert outcome.went_through, outcome.error
-    # Nothing that was there is made again, nor another one.
+    # Nothing that was there is made again, and of what is new turns alone are rendered.
     assert "image_layers" not in made
-    assert "edited_images" not in made
+    _look_at_rendering(Book.open(derived, layout, PHYSICAL), staged(layout) - rendered)
     assert plain.items() <= tree(layout.dataset).items()
     entries = index_of(layout)
     backs = {key: row for key, row in entries.items() if row["metadata"]["inverse_of"]}
     _look_at_chains(layout, entries)
-    assert {row["subtype"] for row in backs.values()} == {"move", "scale", "brightness"}
+    assert {row["subtype"] for row in backs.values()} == {"move", "brightness"}
     for row in backs.values():
         parent = entries[row["metadata"]["inverse_of"]]
         there, back = ((layout.outputs / one["src_image_path"]).read_bytes() for one in (parent, row))
@@ -66,26 +99,35 @@ def test_what_is_derived_is_checked_and_withdrawn_with_its_pairs(
         assert [*results] == [back, there]
         assert row["instruction_en"] != parent["instruction_en"]
         assert row["split"] == parent["split"]
-    assert check_dataset(layout.dataset).clean
+    _require_sound(derived, layout)
     counted = slots_of(Book.open(derived, layout, PHYSICAL))
     assert (counted.open, counted.filled) == (0, len(entries))
 
     again, made = run(derived)
     assert (again.waves, made) == (0, {})
 
-    key, gone = next((key, row) for key, row in backs.items() if row["subtype"] == "move")
-    add_review(layout, entries[gone["metadata"]["inverse_of"]]["edit_id"], "reject")
+    assert exported(derived, tmp_path / "out", "parquet").proof.chains == 1
+
+    back, gone = next(
+        (key, row["metadata"]["inverse_of"]) for key, row in backs.items() if row["subtype"] == "move"
+    )
+    head = min(row["metadata"]["chain"] for row in entries.values() if row["metadata"]["chain"])
+    for key in (gone, head):
+        add_review(layout, entries[key]["edit_id"], "reject")
     outcome, _ = run(derived)
     assert outcome.went_through, outcome.error
     left = index_of(layout)
-    leaving = {key, gone["metadata"]["inverse_of"]}
-    leaving |= {key for key, row in entries.items() if row["metadata"]["chain"] in leaving}
+    leaving = {back, gone} | {key for key, row in entries.items() if row["metadata"]["chain"] == head}
     assert entries.keys() - left.keys() == leaving
-    assert check_dataset(layout.dataset).clean
+    _require_sound(derived, layout)
 
     # Bare, nobody vouches for where an object ended up, and the network has an opinion of these small photos.
     layout.dataset.rename(tmp_path / "bare")
     report = check_dataset(tmp_path / "bare")
     assert report.lint == []
-    assert {check for pair in report.pairs for check in pair.failed_checks} <= {"object", "effect"}
+    assert {check for pair in report.pairs for check in pair.failed_checks} <= {
+        "object",
+        "effect",
+        "remainder",
+    }
     assert all(pair.passed for pair in report.pairs if pair.tier == "stated")

@@ -44,13 +44,16 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
     )
     if found.small:
         console.print(f"{found.small} samples are too small for the grid and keep their scale")
-    if proof.resampled and asked.format in TRAINED_ON:
+    resampled, validation = found.counts.resampled, found.counts.splits["validation"]
+    if resampled and asked.size == "native" and asked.format in TRAINED_ON:
         console.print(
-            f"{proof.resampled} have sizes that trainers resample, some each by its own rule: "
+            f"{resampled} have sizes that trainers resample, some each by its own rule: "
             "--size grid brings them to sizes that are kept"
         )
-    if proof.validation and asked.split is None and asked.format in WITHOUT_SPLITS:
-        console.print(f"{proof.validation} are of the split validation: --split train leaves them out")
+    if validation and asked.split is None and asked.format in WITHOUT_SPLITS:
+        console.print(f"{validation} are of the split validation: --split train leaves them out")
+    if proof.chains:
+        console.print(f"{proof.chains} chains of them are records of their own too")
     field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
     console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:

@@ -71,9 +71,7 @@ def composed_faults(texts: Mapping[str, str], recipe: Mapping[str, Any] | None) 
     Args:
         recipe: the complete one, with its `edits`; None when only the texts tell of it.
     """
-    parts = {role: text.split(bank().words[LANGUAGES[role]].also) for role, text in texts.items()}
-    said = {role: [read(part, LANGUAGES[role]) for part in told] for role, told in parts.items()}
-    read_through = {role: [part for part in told if part] for role, told in said.items() if all(told)}
+    read_through = composed_readings(texts)
     if not read_through:
         return None
     found: list[str] = []
@@ -87,6 +85,13 @@ def composed_faults(texts: Mapping[str, str], recipe: Mapping[str, Any] | None) 
         for pair in zip(*(read_through[role] for role in LANGUAGES), strict=False):
             found += contradictions(*pair)
     return list(dict.fromkeys(found))
+
+
+def composed_readings(texts: Mapping[str, str]) -> dict[str, list[Reading]]:
+    """What the instructions of several edits at once state of each, by role; likewise."""
+    parts = {role: text.split(bank().words[LANGUAGES[role]].also) for role, text in texts.items()}
+    said = {role: [read(part, LANGUAGES[role], among=True) for part in told] for role, told in parts.items()}
+    return {role: [part for part in told if part] for role, told in said.items() if all(told)}
 
 
 def text_faults(

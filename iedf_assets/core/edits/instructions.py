@@ -12,6 +12,7 @@ from iedf_assets.core.edits.phrases import (
     level_of,
     level_words,
     phrases_of,
+    short_phrases_of,
 )
 from iedf_assets.core.edits.recipes import Recipe, Subject
 from iedf_assets.core.pictures import colour_names
@@ -27,11 +28,6 @@ _MIDDLE = (0.4, 0.6)
 # shares of the picture's width; and they stand on a level by this share of the lower one's height.
 _NEAR, _TOUCHING, _AWAY, _BESIDE = 0.08, 0.02, 0.12, 0.5
 # Tasks whose object is the subject of the picture.
-# What a phrase has that says more than what is to be done.
-_LONG: dict[Language, re.Pattern[str]] = {
-    "en": re.compile(r"\b(?:please|and|without|leaving|keeping|unchanged)\b"),
-    "ch": re.compile("请|并|保持|不变|其他|其余|背景"),
-}
 _OF_SUBJECTS = ("consistency_edit", "portrait_attribute")
 
 
@@ -156,9 +152,7 @@ def _short(
     language: Language, recipe: Recipe, subject: Subject, size: tuple[int, int], rng: random.Random
 ) -> str:
     """An instruction that another one can follow: it says nothing of the rest, and begins in lower case."""
-    phrases = [
-        phrase for phrase in phrases_of(key_of(recipe), language) if not _LONG[language].search(phrase)
-    ]
+    phrases = short_phrases_of(key_of(recipe), language)
     words = bank().words[language]
     noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
     text = worded(recipe, language, object_name(subject, *size, language, noun), rng.choice(phrases))

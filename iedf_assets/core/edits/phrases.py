@@ -1,14 +1,21 @@
 """Which phrases of `configs/edits.yaml` an edit is asked for by, and the words that fill them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from iedf_assets.core.profile.bank import Language, Phrasing, bank, level_name
+from iedf_assets.core.profile.subtypes import SUBTYPES
 
 # Subtypes whose kinds are no parameter of the recipe but follow from others.
 FOLLOWING = ("move", "scale", "delete", "recolor", "remove_text")
 # What asks for an object that is not there yet: English puts another article before it.
 NEW_OBJECT = "add/object"
+# What a phrase has that says more than what is to be done.
+_LONG: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:please|and|without|leaving|keeping|unchanged)\b"),
+    "ch": re.compile("请|并|保持|不变|其他|其余|背景"),
+}
 
 
 def key_of(recipe: Mapping[str, Any]) -> str:
@@ -29,6 +36,17 @@ def phrases_of(key: str, language: Language, phrasing: Phrasing = "exact") -> tu
     """All phrases of a `subtype/kind`; empty where there is no such way to ask for it."""
     subtype, _, kind = key.partition("/")
     return bank().edits[subtype].phrases(kind, language, phrasing)
+
+
+def short_phrases_of(key: str, language: Language) -> tuple[str, ...]:
+    """The exact ones that others can follow, since they say nothing of what is not edited.
+
+    All frames of a background edit say that its subject stays, so those are left out.
+    """
+    subtype, _, kind = key.partition("/")
+    if SUBTYPES[subtype].mask_of == "background":
+        return bank().edits[subtype].kinds[kind].of(language)
+    return tuple(phrase for phrase in phrases_of(key, language) if not _LONG[language].search(phrase))
 
 
 def has_plain(key: str) -> bool:

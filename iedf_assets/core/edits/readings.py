@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar
 
-from iedf_assets.core.edits.phrases import FOLLOWING, NEW_OBJECT, level_of
+from iedf_assets.core.edits.phrases import FOLLOWING, NEW_OBJECT, level_of, phrases_of, short_phrases_of
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.pictures.colour_names import COLOURS
 from iedf_assets.core.profile.bank import PHRASINGS, Language, Level, Phrasing, bank, level_name
@@ -65,12 +65,16 @@ class Reading:
     name: str = ""
 
 
-def read(text: str, language: Language) -> Reading | None:
+def read(text: str, language: Language, *, among: bool = False) -> Reading | None:
     """What a text states; None when it is in other words than the phrase bank's.
 
     Where a caption makes several readings possible, the one that calls the object by the least is taken.
+
+    Args:
+        among: whether it may be one of several in one instruction, which say less.
     """
-    found = [reading for pattern in _patterns(language) if (reading := pattern.read(text))]
+    patterns = (*_patterns(language), *(_short_patterns(language) if among else ()))
+    found = [reading for pattern in patterns if (reading := pattern.read(text))]
     return min(found, key=lambda reading: len(reading.caption or ""), default=None)
 
 
@@ -153,7 +157,28 @@ def _patterns(language: Language) -> tuple[_Pattern, ...]:
     return tuple(_made_patterns(language))
 
 
+@cache
+def _short_patterns(language: Language) -> tuple[_Pattern, ...]:
+    """Of the phrases that stand beside others alone."""
+    return tuple(
+        _Pattern(key, language, "exact", _expression(phrase, _fillers(key, language)))
+        for subtype, entry in bank().edits.items()
+        for key in (f"{subtype}/{kind}" for kind, texts in entry.kinds.items() if texts.of(language))
+        for phrase in set(short_phrases_of(key, language)).difference(phrases_of(key, language))
+    )
+
+
 def _made_patterns(language: Language) -> Iterator[_Pattern]:
+    for subtype, entry in bank().edits.items():
+        for kind in entry.kinds:
+            key = f"{subtype}/{kind}"
+            for phrasing in PHRASINGS:
+                for phrase in entry.phrases(kind, language, phrasing):
+                    yield _Pattern(key, language, phrasing, _expression(phrase, _fillers(key, language)))
+
+
+def _fillers(key: str, language: Language) -> dict[str, str]:
+    """Field of a phrase of `subtype/kind` → what may stand for it."""
     words = {
         "it": r".+?",
         "beside": r".+",
@@ -163,16 +188,10 @@ def _made_patterns(language: Language) -> Iterator[_Pattern]:
         "colour": _any_of(colour.word(language) for colour in COLOURS.values()),
         **dict.fromkeys(_NUMBERS, r"\d+"),
     }
-    for subtype, entry in bank().edits.items():
-        for kind in entry.kinds:
-            key = f"{subtype}/{kind}"
-            fillers = words | {
-                field: _any_of(level.words(language)[field] for level in _levels(key).values())
-                for field in _level_fields(key, language)
-            }
-            for phrasing in PHRASINGS:
-                for phrase in entry.phrases(kind, language, phrasing):
-                    yield _Pattern(key, language, phrasing, _expression(phrase, fillers))
+    return words | {
+        field: _any_of(level.words(language)[field] for level in _levels(key).values())
+        for field in _level_fields(key, language)
+    }
 
 
 def _expression(phrase: str, fillers: Mapping[str, str]) -> re.Pattern[str]:

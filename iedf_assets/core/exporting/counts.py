@@ -3,11 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
+from iedf_assets.core.exporting.samples import Samples
 from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
@@ -28,6 +27,8 @@ class Counts:
             picture, by tier, by backend and model, by the photo's licence.
         bytes: by split, of the files that they come from.
         resampled: how many have a size that trainers resample.
+        chains, chain_bytes: chains by split, and the bytes of their files.
+        turns: how many turns chains have, and which splits those are of.
     """
 
     splits: Counter[str] = field(default_factory=Counter)
@@ -38,6 +39,9 @@ class Counts:
     licences: Counter[str] = field(default_factory=Counter)
     bytes: Counter[str] = field(default_factory=Counter)
     resampled: int = 0
+    chains: Counter[str] = field(default_factory=Counter)
+    chain_bytes: Counter[str] = field(default_factory=Counter)
+    turns: dict[int, set[str]] = field(default_factory=dict)
 
     @property
     def licence(self) -> str:
@@ -56,10 +60,10 @@ class Counts:
         return self.splits.total()
 
 
-def counted(examples: Iterable[Example]) -> Counts:
-    """Count samples."""
+def counted(samples: Samples) -> Counts:
+    """Count samples, and chains of them."""
     counts = Counts()
-    for example in examples:
+    for example in samples:
         metadata = example.entry["metadata"]
         counts.splits[example.split] += 1
         counts.kinds[f"{example.sample.task}/{example.sample.subtype}"] += 1
@@ -69,6 +73,10 @@ def counted(examples: Iterable[Example]) -> Counts:
         counts.licences[metadata["photo_licence"] or UNKNOWN] += 1
         counts.bytes[example.split] += example.bytes
         counts.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
+    for chain in samples.chains():
+        counts.chains[chain.split] += 1
+        counts.chain_bytes[chain.split] += chain.bytes
+        counts.turns.setdefault(len(chain.places), set()).add(chain.split)
     return counts
 
 

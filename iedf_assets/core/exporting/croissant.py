@@ -1,12 +1,12 @@
 """`croissant.json` of a Parquet export: Croissant 1.1 with fields of responsible AI, told as on the card."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.exporting.card import profile_digest, texts
-from iedf_assets.core.exporting.counts import Counts, counted
+from iedf_assets.core.exporting.counts import Counts
 from iedf_assets.core.exporting.formats.parquet import columns
 from iedf_assets.core.exporting.units import Plan, Unit
 
@@ -36,11 +36,11 @@ _MEANING = {
 }
 
 
-def croissant_unit(plan: Plan) -> Unit:
+def croissant_unit(plan: Plan, counts: Callable[[], Counts]) -> Unit:
     """The description; made when the shards lie there."""
 
     def make(files: Mapping[str, Path]) -> None:
-        text = json.dumps(_described(plan, counted(plan.examples)), ensure_ascii=False, indent=1)
+        text = json.dumps(_described(plan, counts()), ensure_ascii=False, indent=1)
         files[NAME].write_text(text + "\n", "utf-8")
 
     return Unit((NAME,), None, 0, make)

@@ -40,10 +40,15 @@ class Example:
     bytes: int
     stamp: str
 
+    @property
+    def key(self) -> str:
+        """What it is called in the index."""
+        return str(self.entry["sample_key"])
+
     @cached_property
     def sample(self) -> SampleKey:
         """Its place in the dataset."""
-        return SampleKey.parse(self.entry["sample_key"])
+        return SampleKey.parse(self.key)
 
     @cached_property
     def stem(self) -> str:

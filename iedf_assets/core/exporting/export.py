@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.exporting import field_readers
 from iedf_assets.core.exporting.card import card_unit
+from iedf_assets.core.exporting.counts import Counts, counted
 from iedf_assets.core.exporting.croissant import croissant_unit
 from iedf_assets.core.exporting.examples import Examples
 from iedf_assets.core.exporting.filling import Tally, fill
@@ -23,8 +25,9 @@ from iedf_assets.core.exporting.formats import (
     webdataset,
 )
 from iedf_assets.core.exporting.formats.seen import Read
-from iedf_assets.core.exporting.proof import Proof, prove_export
+from iedf_assets.core.exporting.proof import Proof, prove_chains, prove_export
 from iedf_assets.core.exporting.record import Record
+from iedf_assets.core.exporting.samples import Samples
 from iedf_assets.core.exporting.units import Plan, Unit, Units
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile.exports import Export, Format
@@ -51,14 +54,18 @@ class Form:
     prove: Callable[[Plan], Proof]
 
 
-def _form(units: Units, read: Read, *, once: bool = True) -> Form:
-    return Form(units, partial(prove_export, read=read, once=once))
+def _form(units: Units, read: Read, *, once: bool = True, chains: Read | None = None) -> Form:
+    def prove(plan: Plan) -> Proof:
+        proof = prove_export(plan, read, once=once)
+        return prove_chains(plan, chains, proof) if chains else proof
+
+    return Form(units, prove)
 
 
 FORMATS: Mapping[Format, Form] = {
-    "parquet": _form(parquet.units, parquet.read),
+    "parquet": _form(parquet.units, parquet.read, chains=parquet.read_chains),
     "imagefolder": _form(imagefolder.units, imagefolder.read),
-    "webdataset": _form(webdataset.units, webdataset.read),
+    "webdataset": _form(webdataset.units, webdataset.read, chains=webdataset.read_chains),
     "diffsynth": _form(diffsynth.units, diffsynth.read),
     "musubi": _form(musubi.units, musubi.read),
     "folders": _form(folders.units, folders.read),
@@ -80,12 +87,14 @@ class Outcome:
         tally: what became of its files.
         proof: what reading it back has shown.
         small: samples that were too small for the grid.
+        counts: what it holds.
     """
 
     folder: Path
     tally: Tally
     proof: Proof
     small: int
+    counts: Counts
 
 
 def export(profile: Profile, layout: Layout, asked: Export, report: Report = silent) -> Outcome:
@@ -115,24 +124,27 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
     with exclusive(folder / _LOCK, subject=f"the export in {folder}"):
         if "format" not in mark.told:
             write_mark(folder, Mark(mark.kind, mark.id, {"format": asked.format}))
-        with Record.open(folder) as record:
-            examples = Examples(layout, asked)
+        with Record.open(folder) as record, Samples.of(Examples(layout, asked), folder) as examples:
             plan = Plan(profile, layout, asked, folder, examples, record.told, record.number)
+
+            @cache
+            def counts() -> Counts:
+                return counted(examples)
 
             def wanted() -> Iterator[Unit]:
                 yield from form.units(plan)
                 if asked.format == "parquet":
-                    yield croissant_unit(plan)
-                yield card_unit(plan)
+                    yield croissant_unit(plan, counts)
+                yield card_unit(plan, counts)
 
-            if record.is_filled() and next(iter(examples), None) is None:
+            if record.is_filled() and next(examples.heads(), None) is None:
                 raise StorageError(
                     f"no sample is asked for, so that the export in {folder} would be emptied",
                     "look at --split, --where and --outputs, or delete the folder yourself",
                 )
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             small = sum(int(facts.get("small", 0)) for facts in record.all_told())
-        return Outcome(folder, tally, _proof(plan), small)
+            return Outcome(folder, tally, _proof(plan), small, counts())
 
 
 def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:
@@ -141,11 +153,16 @@ def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:
     Raises:
         StorageError: it cannot be read by its form's rules, or the index cannot.
     """
-    plan = Plan(profile, layout, asked, absolute(asked.target), Examples(layout, asked), lambda _: {}, len)
-    try:
-        return _proof(plan)
-    except FileNotFoundError as error:
-        raise StorageError(f"{plan.folder} holds no export: {error}", "make it with iedf export") from error
+    folder = absolute(asked.target)
+    with (
+        TemporaryDirectory(prefix="iedf-export-") as beside,
+        Samples.of(Examples(layout, asked), Path(beside)) as examples,
+    ):
+        plan = Plan(profile, layout, asked, folder, examples, lambda _: {}, len)
+        try:
+            return _proof(plan)
+        except FileNotFoundError as error:
+            raise StorageError(f"{folder} holds no export: {error}", "make it with iedf export") from error
 
 
 def _proof(plan: Plan) -> Proof:

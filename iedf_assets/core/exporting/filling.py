@@ -76,9 +76,9 @@ def fill(
             for done, made in enumerate(_made(folder, record, stale, threads), 1):
                 tally.made += made
                 report(done, due.units)
-        for unit in due.tables:
-            _renew(folder, record, unit, tally)
         tally.removed = _remove(folder, record)
+        for unit in due.tables:  # they may tell of all that lies there
+            _renew(folder, record, unit, tally)
     except OSError as error:
         raise StorageError(
             f"the export in {folder} cannot be written: {error}",

@@ -3,7 +3,7 @@
 import io
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode
 from iedf_assets.core.profile.exports import Export
 
 JPEG_ROLES = ("source", "target")
+TURN_ROLES = ("source", "target", "mask")
 QUALITY = 95
 
 
@@ -61,6 +62,32 @@ class Look:
             return self._as_they_are(example, roles), _facts(sized)
         found = {role: self._encoded(role, sized.pixels[role]) for role in roles if role in sized.pixels}
         return found, _facts(sized)
+
+    def bytes_of_turns(self, turns: Sequence[Example]) -> tuple[list[dict[str, bytes]], Facts]:
+        """The source, target and mask of each turn of a chain, all of one size, and what is told of them.
+
+        Raises:
+            StorageError: a file cannot be read.
+        """
+        if not self.grid:
+            found = [self.bytes_of(turn, TURN_ROLES) for turn in turns]
+            return [files for files, _ in found], found[0][1]
+        pixels = {
+            (role, number): decode(path) if (path := turn.files.get(role)) else white_mask(turn)
+            for number, turn in enumerate(turns)
+            for role in (*TURN_ROLES, "allowed")
+        }
+        anywhere = np.bitwise_or.reduce([pixels["allowed", number] for number in range(len(turns))])
+        ends = {"source": pixels["source", 0], "target": pixels["target", len(turns) - 1]}
+        named = {f"{role}-{number}": picture for (role, number), picture in pixels.items()}
+        sized = fitted({**named, **ends, "allowed": anywhere}, QUALITY)
+        if sized.made_from == "published":
+            return [self._as_they_are(turn, TURN_ROLES) for turn in turns], _facts(sized)
+        encoded = [
+            {role: self._encoded(role, sized.pixels[f"{role}-{number}"]) for role in TURN_ROLES}
+            for number in range(len(turns))
+        ]
+        return encoded, _facts(sized)
 
     def placing(self, example: Example, places: Mapping[str, str]) -> Callable[[Mapping[str, Path]], Facts]:
         """What writes a sample's pictures as files.

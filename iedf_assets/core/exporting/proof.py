@@ -3,15 +3,16 @@
 Every row is read; the pictures of some of them, spread over all, are decoded and compared to the dataset's.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
-from iedf_assets.core.exporting.grid import STEP, is_kept
+from iedf_assets.core.exporting.grid import STEP
 from iedf_assets.core.exporting.looks import pixels_of, white_mask
+from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.exporting.units import Plan
 from iedf_assets.core.pictures.codecs import Pixels, decode
 from iedf_assets.core.profile.exports import Export
@@ -28,16 +29,14 @@ class Proof:
         compared: of which the pictures were compared.
         faults: subject and what is wrong with it.
         by_datasets: of how many samples `datasets` was seen to give the same.
-        resampled: samples of a size that trainers resample.
-        validation: samples of that split.
+        chains: records of chains that were read.
     """
 
     rows: int
     compared: int
     faults: list[tuple[str, str]]
     by_datasets: int = 0
-    resampled: int = 0
-    validation: int = 0
+    chains: int = 0
 
 
 def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
@@ -50,30 +49,83 @@ def prove_export(plan: Plan, read: Read, *, once: bool = True) -> Proof:
         StorageError: it cannot be read by its form's rules.
         OSError: a file of it cannot be read.
     """
+    rows, chosen = _spread(read(plan.folder, plan.asked))
+    faults = []
+    looked_at, expected = _among(plan.examples.heads(), chosen)
+    for head, (example,) in plan.examples.read(looked_at):
+        faults += [(head.key, fault) for fault in _differences(example, chosen[head.stem], plan.asked)]
+    if once and rows != expected:
+        faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
+    unknown = chosen.keys() - {head.stem for head in looked_at}
+    faults += [(stem, "is no sample of the dataset") for stem in sorted(unknown)]
+    return Proof(rows, len(looked_at), faults)
+
+
+def prove_chains(plan: Plan, read: Read, proof: Proof) -> Proof:
+    """Read the records of chains back and compare them likewise.
+
+    Args:
+        proof: of the samples.
+
+    Returns:
+        That with what is shown besides.
+
+    Raises:
+        StorageError, OSError: as `prove_export`.
+    """
+    rows, chosen = _spread(read(plan.folder, plan.asked))
+    faults = list(proof.faults)
+    looked_at, expected = _among(plan.examples.chains(), chosen)
+    for head, turns in plan.examples.read(looked_at):
+        unlike = _unlike(turns, chosen[head.stem], plan.asked)
+        faults += [(f"the chain {head.key}", fault) for fault in unlike]
+    if rows != expected:
+        faults.append((str(plan.folder), f"{rows} chains were read, {expected} are there"))
+    unknown = chosen.keys() - {head.stem for head in looked_at}
+    faults += [(stem, "is no chain of the dataset") for stem in sorted(unknown)]
+    return replace(proof, faults=faults, chains=rows)
+
+
+def _among(heads: Iterable[Head], chosen: Container[str]) -> tuple[list[Head], int]:
+    """Those that were chosen, by their stems, and how many there are in all."""
+    found, count = [], 0
+    for head in heads:
+        count += 1
+        if head.stem in chosen:
+            found.append(head)
+    return found, count
+
+
+def _spread(seen: Iterable[Seen]) -> tuple[int, dict[str, Seen]]:
+    """How many there are, and some of them, from the first to the last, by their stems."""
     rows, step = 0, 1
     chosen: dict[str, Seen] = {}
-    for seen in read(plan.folder, plan.asked):
+    for one in seen:
         if rows % step == 0:
-            chosen.setdefault(seen.stem, seen)
+            chosen.setdefault(one.stem, one)
         rows += 1
         if len(chosen) > LOOKED_AT:  # every other one of them, and half as many from here on
             chosen, step = dict(list(chosen.items())[::2]), 2 * step
-    faults = []
-    expected = compared = resampled = validation = 0
-    for example in plan.examples:
-        expected += 1
-        metadata = example.entry["metadata"]
-        resampled += plan.asked.size == "native" and not is_kept(metadata["width"], metadata["height"])
-        validation += example.split == "validation"
-        found = chosen.pop(example.stem, None)
-        if found is not None:
-            compared += 1
-            key = example.entry["sample_key"]
-            faults += [(key, fault) for fault in _differences(example, found, plan.asked)]
-    if once and rows != expected:
-        faults.append((str(plan.folder), f"{rows} rows were read, {expected} samples are there"))
-    faults += [(stem, "is no sample of the dataset") for stem in chosen]
-    return Proof(rows, compared, faults, resampled=resampled, validation=validation)
+    return rows, chosen
+
+
+def _unlike(turns: Sequence[Example], seen: Seen, asked: Export) -> list[str]:
+    """What of a chain is not as it should be."""
+    texts = {language: "\n".join(one.caption(language) for one in turns) for language in asked.languages}
+    faults = [] if dict(seen.texts) == texts else [f"has other texts: {dict(seen.texts)}"]
+    pictures = {role: pixels_of(content) for role, content in seen.load().items()}
+    if asked.size == "grid":
+        return faults + _misfits({role: picture.shape[1::-1] for role, picture in pictures.items()})
+    wanted = {"0": (turns[0], "source")}
+    for number, turn in enumerate(turns, 1):
+        wanted |= {f"{number}": (turn, "target"), f"{number}.mask": (turn, "mask")}
+    if pictures.keys() != wanted.keys():
+        return [*faults, f"has the pictures {', '.join(sorted(pictures))}"]
+    return faults + [
+        f"its picture {role} is not the dataset's"
+        for role, (turn, name) in wanted.items()
+        if not np.array_equal(pictures[role], _published(turn, name))
+    ]
 
 
 def _differences(example: Example, seen: Seen, asked: Export) -> list[str]:

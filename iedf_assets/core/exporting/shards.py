@@ -7,7 +7,7 @@ with its bytes. Whatever comes before or after, the same samples end up in the s
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from iedf_assets.core.exporting.examples import Example
+from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.storage.keys import digest, seed_from
 
 # A shard is half as large on average as it may be: only one in eight is cut off by its bound.
@@ -19,38 +19,38 @@ _ROW_BYTES = 4096
 
 @dataclass
 class Shard:
-    """Samples of one split that are written together.
+    """Samples or chains of one split that are written together.
 
     Attributes:
         split: `train` or `validation`.
-        examples: sorted by key.
+        heads: sorted by key.
         bytes: about how much they come to.
     """
 
     split: str
-    examples: list[Example] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
     bytes: int = 0
 
     def key(self, *settings: object) -> str:
         """Of its content and of how it is written."""
-        return digest([example.stamp for example in self.examples], *map(str, settings))
+        return digest([head.stamp for head in self.heads], *map(str, settings))
 
 
-def sharded(examples: Iterable[Example], limit: int) -> Iterator[Shard]:
-    """Divide samples into shards, each as soon as it is full.
+def sharded(heads: Iterable[Head], limit: int) -> Iterator[Shard]:
+    """Divide samples or chains into shards, each as soon as it is full.
 
     Args:
         limit: bytes that a shard may hold, but for one sample that is larger by itself.
     """
     opened: dict[str, Shard] = {}
-    for example in examples:
-        size = example.bytes + _ROW_BYTES
-        shard = opened.setdefault(example.split, Shard(example.split))
-        if shard.examples and shard.bytes + size > limit:
-            yield opened.pop(example.split)
-            shard = opened.setdefault(example.split, Shard(example.split))
-        shard.examples.append(example)
+    for head in heads:
+        size = head.bytes + _ROW_BYTES
+        shard = opened.setdefault(head.split, Shard(head.split))
+        if shard.heads and shard.bytes + size > limit:
+            yield opened.pop(head.split)
+            shard = opened.setdefault(head.split, Shard(head.split))
+        shard.heads.append(head)
         shard.bytes += size
-        if seed_from(example.entry["sample_key"]) < _RANGE * min(1.0, _HALF * size / limit):
-            yield opened.pop(example.split)
+        if seed_from(head.key) < _RANGE * min(1.0, _HALF * size / limit):
+            yield opened.pop(head.split)
     yield from (opened[split] for split in sorted(opened))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.exporting.examples import Examples
+from iedf_assets.core.exporting.samples import Samples
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
@@ -55,7 +55,7 @@ class Plan:
     layout: Layout
     asked: Export
     folder: Path
-    examples: Examples
+    examples: Samples
     told: Callable[[str], Facts]
     number: Callable[[str], int]
 

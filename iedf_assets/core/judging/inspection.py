@@ -14,8 +14,7 @@ import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from iedf_assets.core.edits.agreement import faults, readings, stated_recipe, text_faults
-from iedf_assets.core.edits.readings import Reading
+from iedf_assets.core.edits.agreement import composed_readings, faults, readings, stated_recipe, text_faults
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError
@@ -24,7 +23,7 @@ from iedf_assets.core.judging.lint import Code, Issue
 from iedf_assets.core.judging.mask_forms import odd_form, seen
 from iedf_assets.core.pictures.codecs import Pixels, quality_of
 from iedf_assets.core.pictures.containers import take_apart
-from iedf_assets.core.profile.subtypes import KNOWN, relocates
+from iedf_assets.core.profile.subtypes import COMPOSED, KNOWN, relocates
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion
 from iedf_assets.core.scoring.pair_views import PairView
@@ -186,7 +185,7 @@ def _scores(
     if source is None or result is None or mask is None:
         return None, ()
     wrong = text_faults(instructions, sample.subtype, recipe, mask)
-    stated = recipe or _told(readings(instructions), sample, PairView(source, result, mask))
+    stated = recipe or _told(instructions, sample, PairView(source, result, mask))
     allowed, there = pictures.get("allowed"), pictures.get("result_mask")
     if allowed is not None:
         scores = measure(source, result, mask, allowed, there, stated, company)
@@ -196,8 +195,12 @@ def _scores(
     return scores, tuple(wrong or ())
 
 
-def _told(said: Mapping[str, Reading], sample: SampleKey, pair: PairView) -> Recipe:
+def _told(texts: Mapping[str, str], sample: SampleKey, pair: PairView) -> Recipe:
     """What the texts say of the recipe; what they say in words alone of a move or a scaling, measured."""
+    if sample.subtype == COMPOSED.name:
+        told = next(iter(composed_readings(texts).values()), [])
+        return {"subtype": sample.subtype, "edits": [{"subtype": one.subtype} for one in told]}
+    said = readings(texts)
     stated, reading = stated_recipe(said, sample.subtype), next(iter(said.values()), None)
     if reading is None or (reading.subtype, reading.phrasing) != (sample.subtype, "plain"):
         return stated

@@ -11,13 +11,14 @@ from iedf_assets.core.pairs.finishing import (
     UNKNOWN_MAKING,
     PairRequest,
     edit_of,
-    edited_so_far,
+    laid_over,
     read_source,
     require_same,
+    write_pair,
 )
 from iedf_assets.core.pairs.source_type import packet
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
-from iedf_assets.core.profile.subtypes import COMPOSED
+from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
+from iedf_assets.core.profile.subtypes import COMPOSED, COMPOSED_AROUND, SUBTYPES, Subtype, kind_of
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.scores import measure
 from iedf_assets.core.storage.journal import Row
@@ -29,7 +30,8 @@ class ComposedRequest:
 
     Attributes:
         key: of the row.
-        steps: the fields of their own requests, see `PairRequest`; they show in different parts.
+        steps: the fields of their own requests, see `PairRequest`; they show in different parts, and one of
+            the background is the last.
         recipe: `edits` has the recipe of each.
         instruction_ch, instruction_en: what they are told by together.
         source_checksum: of the published file that is the source of each.
@@ -53,6 +55,7 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
     """Write the files of a composed pair into an existing folder and measure them.
 
     Masks and regions are those of its edits together; where an object ends up is the mask of one that stays.
+    An edit of the background comes last, and lies around the objects.
 
     Returns:
         `status`, `tier`, `width`, `height` and `scores`.
@@ -64,12 +67,15 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
     photo = read_source(steps[0])
     source_file = encode_jpeg(photo, steps[0].quality)
     require_same(request.source_checksum, source_file)
-    result_file = encode_jpeg(edited_so_far(photo, steps), steps[0].quality, packet(steps[0].source_type))
     edits = [edit_of(step, photo) for step in steps]
+    result = photo
+    for step, edit in zip(steps, edits, strict=True):
+        result = laid_over(result, step, edit)
+    result_file = encode_jpeg(result, steps[0].quality, packet(steps[0].source_type))
     mask, allowed = (_together([getattr(edit, name) for edit in edits]) for name in ("mask", "allowed"))
     gone = np.zeros_like(mask)
     ends = [
-        gone if step.subtype == "delete" else edit.mask if edit.result_mask is None else edit.result_mask
+        gone if _leaves_nothing(step) else edit.mask if edit.result_mask is None else edit.result_mask
         for step, edit in zip(steps, edits, strict=True)
     ]
     masks = {
@@ -78,18 +84,28 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
         "allowed.png": allowed,
         "result_mask.png": _together(ends),
     }
-    (folder / "source.jpg").write_bytes(source_file)
-    (folder / "result.jpg").write_bytes(result_file)
-    for name, region in masks.items():
-        (folder / name).write_bytes(encode_png(region))
+    write_pair(folder, source_file, result_file, masks)
     written = decode_jpeg(source_file), decode_jpeg(result_file)
     recipe = {**request.recipe, "subtype": COMPOSED.name}
-    company = Company(parts=sum(len(step.object.get("parts") or [1]) for step in steps))
+    company = Company(parts=_things(steps, kind_of(recipe)))
     scores = measure(*written, mask, allowed, masks["result_mask.png"], recipe, company) | UNKNOWN_MAKING
     texts = {role: getattr(request, role) for role in LANGUAGES}
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     height, width = photo.shape[:2]
     return {"status": "done", "tier": COMPOSED.tier, "width": width, "height": height, "scores": scores}
+
+
+def _leaves_nothing(step: PairRequest) -> bool:
+    """Whether no object ends up where an edit's mask is."""
+    return step.subtype == "delete" or SUBTYPES[step.subtype].mask_of == "background"
+
+
+def _things(steps: list[PairRequest], kind: Subtype | None) -> int:
+    """How many things the mask shows, or leaves alone where the background is edited too."""
+    *_, last = own = [step.object.get("parts") or [step.object.get("number")] for step in steps]
+    if kind is not COMPOSED_AROUND:
+        return sum(map(len, own))
+    return max(1, len(set(last).difference(*own[:-1])))
 
 
 def _together(regions: list[Pixels]) -> Pixels:

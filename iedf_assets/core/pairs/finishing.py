@@ -4,7 +4,7 @@ Source and result are encoded from the same decoded pixels with the same setting
 same pixels wherever no block of the edit lies, whatever the photo's own format was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +16,10 @@ from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
+from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
-from iedf_assets.core.pictures.masks import allowed_region, edit_masks, grown_box, margin_px, region_alpha
+from iedf_assets.core.pictures.masks import allowed_region, edit_masks, margin_px, region_alpha
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
 from iedf_assets.core.reasons import STAGED_FILES_DAMAGED
@@ -107,13 +108,13 @@ class PairRequest:
 
 
 @dataclass(frozen=True)
-class _Edit:
+class Edit:
     """An edit as it is laid over a picture.
 
     Attributes:
         mask, result_mask, alpha, allowed: see `core.pictures.masks`.
         patch: the edited pixels.
-        motion: how far a model's picture lay from the photo.
+        motion: how far a model's picture lay from its source.
     """
 
     mask: Pixels
@@ -147,16 +148,12 @@ def finish(request: PairRequest, folder: Path) -> Row:
     require_same(request.source_checksum, source_file)
     if subtype.tier == "stated":
         return _finish_stated(request, source_file, folder)
-    edit = edit_of(request, photo)
-    pixels = composite(source, edit.patch, edit.alpha, request.x, request.y)
+    edit = edit_of(request, source)
+    pixels = laid_over(source, request, edit)
     result_file = encode_jpeg(pixels, request.quality, packet(request.source_type))
     mask, allowed, result_mask = edit.mask, edit.allowed, edit.result_mask
     masks = {"mask.png": mask, "mask-1.png": ~mask, "allowed.png": allowed, "result_mask.png": result_mask}
-    (folder / "source.jpg").write_bytes(source_file)
-    (folder / "result.jpg").write_bytes(result_file)
-    for name, region in masks.items():
-        if region is not None:
-            (folder / name).write_bytes(encode_png(region))
+    write_pair(folder, source_file, result_file, masks)
     written = decode_jpeg(source_file), decode_jpeg(result_file)
     recipe = {**request.recipe, "subtype": request.subtype}
     texts = {role: getattr(request, role) for role in LANGUAGES}
@@ -185,23 +182,42 @@ def read_source(request: PairRequest) -> Pixels:
     ).rgb
 
 
-def edited_so_far(photo: Pixels, steps: Iterable[PairRequest]) -> Pixels:
-    """A photo with edits laid over each other, as it was before it was encoded, uint8 (H, W, 3)."""
+def write_pair(
+    folder: Path, source_file: bytes, result_file: bytes, masks: Mapping[str, Pixels | None]
+) -> None:
+    """Write a pair's pictures, and its masks by their names."""
+    (folder / "source.jpg").write_bytes(source_file)
+    (folder / "result.jpg").write_bytes(result_file)
+    for name, region in masks.items():
+        if region is not None:
+            (folder / name).write_bytes(encode_png(region))
+
+
+def edited_so_far(photo: Pixels, turns: Iterable[PairRequest]) -> Pixels:
+    """A photo after some turns, as the last result was before it was encoded, uint8 (H, W, 3)."""
     pixels = photo
-    for step in steps:
-        if SUBTYPES[step.subtype].tier == "stated":
-            stored = decode_jpeg(encode_jpeg(pixels, step.quality))
-            pixels = applied({**step.recipe, "subtype": step.subtype}, stored)
+    for turn in turns:
+        if SUBTYPES[turn.subtype].tier == "stated":
+            stored = decode_jpeg(encode_jpeg(pixels, turn.quality))
+            pixels = applied({**turn.recipe, "subtype": turn.subtype}, stored)
         else:
-            edit = edit_of(step, photo)
-            pixels = composite(pixels, edit.patch, edit.alpha, step.x, step.y)
+            pixels = laid_over(pixels, turn, edit_of(turn, pixels))
     return pixels
 
 
-def edit_of(request: PairRequest, photo: Pixels) -> _Edit:
-    """An edit and the region that it shows in, as it was made of a photo."""
+def laid_over(pixels: Pixels, request: PairRequest, edit: Edit) -> Pixels:
+    """A picture with an edit, uint8 (H, W, 3)."""
+    return composite(pixels, edit.patch, edit.alpha, request.x, request.y)
+
+
+def edit_of(request: PairRequest, source: Pixels) -> Edit:
+    """An edit and the region that it shows in.
+
+    Args:
+        source: that it was made of, uint8 (H, W, 3).
+    """
     subtype = SUBTYPES[request.subtype]
-    height, width = photo.shape[:2]
+    height, width = source.shape[:2]
     silhouette = _silhouette(request.silhouette, width, height)
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
@@ -210,8 +226,8 @@ def edit_of(request: PairRequest, photo: Pixels) -> _Edit:
     patch = decode(Path(request.edit_folder) / "picture.png")
     motion: Scores = {}
     if request.made_with is not None and subtype.tier != "global":
-        patch, motion = registered(photo, patch, ~allowed)
-    return _Edit(mask, result_mask, alpha, allowed, patch, motion)
+        patch, motion = registered(source, patch, ~allowed)
+    return Edit(mask, result_mask, alpha, allowed, patch, motion)
 
 
 def require_same(checksum: str | None, source_file: bytes) -> None:
@@ -232,8 +248,7 @@ def _finish_stated(request: PairRequest, source_file: bytes, folder: Path) -> Ro
     recipe = {**request.recipe, "subtype": request.subtype}
     published = decode_jpeg(source_file)
     result_file = encode_jpeg(applied(recipe, published), request.quality, packet(request.source_type))
-    (folder / "source.jpg").write_bytes(source_file)
-    (folder / "result.jpg").write_bytes(result_file)
+    write_pair(folder, source_file, result_file, {})
     height, width = published.shape[:2]
     texts = {role: getattr(request, role) for role in LANGUAGES}
     scores = measure_stated(published, decode_jpeg(result_file), recipe, request.quality)
@@ -336,50 +351,6 @@ def _of_the_making(request: PairRequest) -> Scores:
         "judge_instruction": judged.get("instruction"),
         "judge_preservation": judged.get("preservation"),
     }
-
-
-def composite(source: Pixels, patch: Pixels, alpha: Pixels, x: int, y: int) -> Pixels:
-    """Mix source and patch as (source * (255 - alpha) + patch * alpha) / 255, rounded.
-
-    Where alpha is 0 that is exactly the source, where it is 255 exactly the patch.
-
-    Args:
-        source: uint8 (H, W, 3).
-        patch: uint8 (h, w, 3), its upper left corner at (x, y) of the source.
-        alpha: uint8 (H, W).
-
-    Returns:
-        A new picture, uint8 (H, W, 3).
-
-    Raises:
-        WorkerError: the patch is no RGB picture, or alpha > 0 somewhere outside it.
-    """
-    if patch.shape[2:] != (3,):
-        raise WorkerError(f"the edited pixels have shape {patch.shape}, which is no RGB picture")
-    rows, columns = grown_box(alpha, 0)
-    if rows.start == rows.stop:
-        return source.copy()
-    bottom, right = y + patch.shape[0], x + patch.shape[1]
-    if rows.start < y or columns.start < x or rows.stop > bottom or columns.stop > right:
-        raise WorkerError(
-            f"the edited pixels cover rows {y} to {bottom} and columns {x} to {right}, but the edit shows in "
-            f"rows {rows.start} to {rows.stop} and columns {columns.start} to {columns.stop}"
-        )
-    result = source.copy()
-    covering = patch[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
-    result[rows, columns] = _blend(source[rows, columns], covering, alpha[rows, columns])
-    return result
-
-
-def _blend(source: Pixels, patch: Pixels, alpha: Pixels) -> Pixels:
-    blended = source.copy()
-    cv2.copyTo(patch, (alpha == 255).view(np.uint8), blended)
-    # Arithmetic is needed on the rim alone. It stays below 2 ** 16, and the shifts divide by 255 exactly.
-    rim = np.flatnonzero((alpha > 0) & (alpha < 255))
-    weight = alpha.ravel()[rim, None].astype(np.uint16)
-    total = source.reshape(-1, 3)[rim] * (255 - weight) + patch.reshape(-1, 3)[rim] * weight + 128
-    blended.reshape(-1, 3)[rim] = (total + (total >> 8)) >> 8
-    return blended
 
 
 def _silhouette(file: str | None, width: int, height: int) -> Pixels:

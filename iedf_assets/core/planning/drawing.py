@@ -106,7 +106,7 @@ def _in_turn(
             if not isinstance(drawn, recipes.Unplannable) and drawn.get("kind") == REFERENCE:
                 drawn = with_reference(drawn, book, slot.source_id, one, seed)
             if not isinstance(drawn, recipes.Unplannable):
-                if several:
+                if several and one:
                     drawn["object"] = one["number"]
                 # A model makes another picture of the same recipe, by another seed.
                 if seed_number > 1 and book.category.workers.edit.runs_pipeline:

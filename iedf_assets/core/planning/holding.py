@@ -7,8 +7,8 @@ from iedf_assets.core.storage.keys import Slot
 
 
 def is_held(book: Book, slot: Slot) -> bool:
-    """Whether a limit keeps a planned edit from being made now; for a derived one nothing is rendered."""
-    if slot.parents:
+    """Whether a limit keeps a planned edit from being made now; for most derived ones nothing is rendered."""
+    if not slot.is_rendered:
         return book.allowance.is_full(slot.subtype.task, book.category.scene)
     if not book.profile.limits.any or slot.edit_key in book.rendered:
         return False

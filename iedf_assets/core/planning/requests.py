@@ -11,7 +11,7 @@ from iedf_assets.core.pictures.layers import object_of
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.called import called
-from iedf_assets.core.planning.derived.plans import derived_request, derived_row
+from iedf_assets.core.planning.derived.plans import begun_with, derived_request, derived_row
 from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.planning.materials import attempts_of, checksums_of, layers_inputs, pair_request
@@ -102,15 +102,16 @@ def _nothing_of(source: Source) -> Row:
 
 def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[EditRequest]:
     """Edits of the plan that are still to be rendered, as far as the limits allow."""
-    slots = list(book.slots_of(book.worked_on))
-    left_out = {slot.edit_key for slot in slots if slot.parents or is_held(book, slot)}
+    slots = {slot.edit_key: slot for slot in book.slots_of(book.worked_on)}
     paths = {source.source_id: source.path for source in book.worked_on}
     requests = []
     for row in plan:
-        folder = book.layout.staged("edited_images", row["key"])
-        path = photos.get(paths[row["source_id"]])
-        if row["key"] in left_out or book.is_usable(row, folder) or path is None:
+        slot, folder = slots[row["key"]], book.layout.staged("edited_images", row["key"])
+        photo = photos.get(paths[row["source_id"]])
+        left_out = not (slot.is_rendered and book.is_due(slot)) or is_held(book, slot)
+        if left_out or book.is_usable(row, folder) or photo is None:
             continue
+        path, content = begun_with(book, slot) if slot.parents else (photo, row["source_id"])
         subtype = SUBTYPES[row["subtype"]]
         layers = book.layers.get(row["layers_key"], {})
         size = layers.get("width", 0), layers.get("height", 0)
@@ -119,7 +120,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
             EditRequest(
                 key=row["key"],
                 edit_id=row["edit_id"],
-                source_id=row["source_id"],
+                source_id=content,
                 path=path,
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,

@@ -36,7 +36,8 @@ class Derive(Strict):
             function; of a removal, where a name for the object is known, the adding of it.
         turns: of the one chain that is made of a photo's edits, each turn beginning with the result of the
             one before; 0 for none.
-        compose: at most so many edits of different objects in one instruction; 0 for none.
+        compose: at most so many edits of different objects, or of objects and background, in one instruction;
+            0 for none.
     """
 
     inverse: bool = False

@@ -17,6 +17,8 @@
 | contrast, brightness, color_tone | style_edit | none | no file | everything | none | none |
 | composed | composite_edit | derived | all objects | all of them + margins | as they end up | none |
 
+A composed edit of the background too has a mask of all but the objects that it leaves alone.
+
 From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. What
 needs no mask is of the tier `global`, all others are `composited`; but the last three are `stated`, a
 function of the whole picture, `iedf_assets.core.edits.stated`. The mask is always of the source: white is the
@@ -25,8 +27,9 @@ finished. Which of the checks `object`, `remainder` and `place` judge a mask is 
 background's is judged by its complement.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -142,6 +145,8 @@ SUBTYPES = {
 
 # Several edits of different objects in one instruction, made of the pairs of each; no profile plans it.
 COMPOSED = Subtype("composed", "composite_edit", "mask", "object", "composited", relocates=True)
+# The same where one of the edits is of the background.
+COMPOSED_AROUND = replace(COMPOSED, mask_of="background")
 # Whatever a sample can be of.
 KNOWN = SUBTYPES | {COMPOSED.name: COMPOSED}
 
@@ -153,6 +158,15 @@ DEFAULT_SUBTYPE: dict[Task, str] = {
     "text_edit": "write",
     "portrait_attribute": "portrait",
 }
+
+
+def kind_of(recipe: Mapping[str, Any]) -> Subtype | None:
+    """What kind of edit a recipe is of; None where that is not known."""
+    found = KNOWN.get(recipe.get("subtype", ""))
+    if found is not COMPOSED:
+        return found
+    edits = (KNOWN.get(edit.get("subtype", "")) for edit in recipe.get("edits", ()))
+    return COMPOSED_AROUND if any(edit and edit.mask_of == "background" for edit in edits) else COMPOSED
 
 
 def relocates(task: str, subtype: str) -> bool:

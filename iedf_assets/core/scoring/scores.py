@@ -84,7 +84,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
 from iedf_assets.core.pictures.masks import difference_box, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
-from iedf_assets.core.profile.subtypes import COMPOSED, KNOWN, Subtype
+from iedf_assets.core.profile.subtypes import COMPOSED, Subtype, kind_of
 from iedf_assets.core.scoring.detail import (
     kept_sharpness,
     scaled_sharpness,
@@ -173,7 +173,7 @@ def measure(
     difference = _largest_channel(np.asarray(cv2.absdiff(source, result), np.uint8))
     edited = mask if result_mask is None else mask | result_mask
     pair = _Pair(source, result, mask, allowed, difference, edited, result_mask)
-    subtype = KNOWN.get((recipe or {}).get("subtype", ""))
+    subtype = kind_of(recipe or {})
     silhouette = ~mask if subtype and subtype.mask_of == "background" else mask
     measured: Scores = {
         "mask_share": _count(mask > 0) / mask.size,
@@ -212,7 +212,7 @@ def _shape(silhouette: Pixels, parts: int) -> Scores:
 
 
 def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
-    number, subtype = _count(pair.edited > 0), KNOWN.get(recipe.get("subtype", ""))
+    number, subtype = _count(pair.edited > 0), kind_of(recipe)
     beyond = cv2.bitwise_not(pair.edited)
     means = [cv2.mean(pair.difference, where)[0] for where in (pair.mask, beyond)]
     margin = margin_px(Encoding(), pair.mask.shape[1], pair.mask.shape[0], subtype)
@@ -227,7 +227,7 @@ def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
         if number and subtype and subtype.keeps_structure and not blurred
         else None,
         "sharpness": _sharpness(pair, subtype, recipe.get("factor", 1.0))
-        if number and subtype and subtype is not COMPOSED and not blurred
+        if number and subtype and subtype.task != COMPOSED.task and not blurred
         else None,
         "seam": seam(pair.source, pair.result, pair.edited, margin + SEAM_REACH) if of_object else None,
         "effect": effect(recipe, pair.source, pair.result, pair.mask) if subtype and number else None,

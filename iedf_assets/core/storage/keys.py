@@ -17,7 +17,7 @@ from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import PLAIN_SHARE, Category, Profile
 from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES, Needs, Subtype
-from iedf_assets.core.storage.slots.derived import children
+from iedf_assets.core.storage.slots.derived import children, is_rendered
 
 # Bump a stage's version when its output for the same input changes; golden tests say when that is due.
 SOURCES_VERSION = 1
@@ -28,8 +28,8 @@ PLAN_VERSION = 1
 EDITS_VERSION = 1
 PAIRS_VERSION = 4
 VERDICTS_VERSION = 1
-# Of what is made of published pairs, beside those of its stages.
-DERIVED_VERSION = 1
+# Of what is made of published pairs, beside those of its stages; and of turns that are rendered.
+DERIVED_VERSION, TURNS_VERSION = 1, 2
 
 
 def digest(*parts: Any) -> str:
@@ -94,6 +94,11 @@ class Slot:
     verdict_key: str
     role: str = ""
     parents: tuple["Slot", ...] = ()
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether a worker makes its picture."""
+        return not self.parents or is_rendered(self.role, self.subtype)
 
     @property
     def name(self) -> str:
@@ -312,7 +317,11 @@ class Keys:
     def _child(self, role: str, subtype: Subtype, parents: tuple[Slot, ...], number: int) -> Slot:
         first, told = parents[0], [parent.edit_key for parent in parents]
         # What is drawn anew depends on more than what it is made of.
-        drawn = [self._drawing[subtype.name]] if subtype.tier == "stated" and role != "inverse" else []
+        drawn: list[Any] = (
+            [self._drawing[subtype.name]] if subtype.tier == "stated" and role != "inverse" else []
+        )
+        if is_rendered(role, subtype):
+            drawn = [TURNS_VERSION]
         edit = digest("derived", DERIVED_VERSION, role, told, subtype.name, *drawn)
         pair = _joined(self._pair, edit)
         verdict = _joined(self._verdict, pair)

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.agreement import composed_faults
+from iedf_assets.core.edits.readings import read
 from iedf_assets.core.profile.subtypes import Recipes
 from iedf_assets_tests.helpers.subjects import SUBJECT
 
 SIZE = (600, 400)
 OTHER = SUBJECT | {"x": 20, "y": 20, "colour": [20, 60, 200]}
-SUBTYPES = ("move", "scale", "delete", "recolor", "identity")
+SUBTYPES = ("move", "scale", "delete", "recolor", "identity", "background")
 
 
 def drawn(subtype: str, seed: int) -> recipes.Recipe:
@@ -32,6 +33,15 @@ def test_what_is_composed_is_read_back_and_a_wrong_part_is_found(names: list[str
     wrong = [*edits[:-1], drawn("delete" if names[-1] != "delete" else "move", seed)]
     assert composed_faults(told, {"edits": wrong})
     assert composed_faults(told, {"edits": edits[:-1]})
+
+
+def test_a_background_beside_another_edit_says_nothing_of_what_stays() -> None:
+    edits = [drawn("recolor", 1), drawn("background", 1)]
+    chinese, english = instructions.write_composed([(edit, SUBJECT) for edit in edits], *SIZE, 5)
+    assert english.count("background") == chinese.count("背景") == 1
+    assert not any(word in english + chinese for word in ("stay", "keep", "unchanged", "不变", "原样"))
+    # Alone, such words are nobody's: an edit of a background says that the subject stays.
+    assert read(english.split(", and ")[1], "en") is None
 
 
 @pytest.mark.parametrize("text", ["Make it nicer", "Make it nicer, and brighter"])

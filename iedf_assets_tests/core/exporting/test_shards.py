@@ -1,28 +1,28 @@
-from pathlib import Path
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iedf_assets.core.exporting.examples import Example, stem_of
+from iedf_assets.core.exporting.examples import stem_of
+from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.storage.naming import SampleKey
 
 LIMIT = 100_000
 
 
-def example(number: int, size: int = 4000) -> Example:
-    entry = {"sample_key": f"semantic_edit/delete/mixed/{number:05d}", "split": "train"}
-    return Example(entry, "{}", {"source": Path("x")}, size, str(number))
+def head(number: int, size: int = 4000) -> Head:
+    return Head(
+        f"semantic_edit/delete/mixed/{number:05d}", f"{number}", "train", size, f"{number}", (number,)
+    )
 
 
 def shards_of(numbers: list[int]) -> list[Shard]:
-    return list(sharded(map(example, numbers), LIMIT))
+    return list(sharded(map(head, numbers), LIMIT))
 
 
 @given(st.lists(st.integers(1, 99_999), unique=True, max_size=400))
 def test_every_sample_is_in_one_shard_and_none_is_too_large(numbers: list[int]) -> None:
     shards = shards_of(sorted(numbers))
-    found = [one.sample.number for shard in shards for one in shard.examples]
+    found = [one.places[0] for shard in shards for one in shard.heads]
     assert found == sorted(numbers)
     assert all(0 < shard.bytes <= LIMIT for shard in shards)
 
@@ -35,18 +35,15 @@ def test_one_sample_more_changes_few_shards(numbers: list[int], more: int) -> No
 
 
 def test_a_sample_larger_than_a_shard_has_one_of_its_own() -> None:
-    shards = list(sharded([example(1), example(2, 3 * LIMIT), example(3)], LIMIT))
-    assert [2] in [[one.sample.number for one in shard.examples] for shard in shards]
+    shards = list(sharded([head(1), head(2, 3 * LIMIT), head(3)], LIMIT))
+    assert [2] in [[one.places[0] for one in shard.heads] for shard in shards]
 
 
 def test_splits_never_share_a_shard() -> None:
-    many = [example(number) for number in range(50)]
-    mixed = [
-        Example({**one.entry, "split": ("train", "validation")[number % 2]}, "{}", one.files, 1, one.stamp)
-        for number, one in enumerate(many)
-    ]
+    many = [head(number) for number in range(50)]
+    mixed = [one._replace(split=("train", "validation")[number % 2]) for number, one in enumerate(many)]
     for shard in sharded(mixed, LIMIT):
-        assert {one.split for one in shard.examples} == {shard.split}
+        assert {one.split for one in shard.heads} == {shard.split}
 
 
 @settings(deadline=None)

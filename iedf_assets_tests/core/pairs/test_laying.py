@@ -10,10 +10,12 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.errors import SourceError
+from iedf_assets.core.judging.pair_checks import judge
 from iedf_assets.core.pairs.composing import ComposedRequest, compose
-from iedf_assets.core.pairs.finishing import PairRequest, finish
+from iedf_assets.core.pairs.finishing import UNKNOWN_MAKING, PairRequest, finish
 from iedf_assets.core.pairs.making import make
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_png
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.files import content_hash
 
 PHOTO = data.astronaut()
@@ -90,6 +92,26 @@ def test_a_whole_picture_is_edited_as_a_turn_and_after_one(
     assert row["scores"]["stated_error"] == 0
 
 
+def test_a_turn_is_what_was_rendered_of_the_published_result_laid_over_that(
+    two: tuple[PairRequest, PairRequest], tmp_path: Path
+) -> None:
+    _, one = finished(two[0], tmp_path / "a")
+    published = pixels(one, "result.jpg")
+    # Rendered where the first edit shows too, as nobody can do from the photo.
+    there = edit(tmp_path / "there", (150, 150), "recolor", recipe=RECOLOR)
+    (Path(there.edit_folder) / "picture.png").write_bytes(encode_png(255 - published))
+    second = after(two[0], there, one)
+    row, turn = finished(second, tmp_path / "b")
+    assert (turn / "source.jpg").read_bytes() == (one / "result.jpg").read_bytes()
+    assert row["scores"]["max_difference_outside"] == 0
+    inside = cv2.erode(pixels(turn, "mask.png"), np.ones((17, 17), np.uint8)) > 0
+    difference = np.abs(pixels(turn, "result.jpg").astype(int) - (255 - published))[inside]
+    assert difference.mean() < 4
+    third = replace(two[1], below=[asdict(two[0]), asdict(there)], source_checksum=None)
+    _, last = finished(third, tmp_path / "c")
+    assert (last / "source.jpg").read_bytes() == (turn / "result.jpg").read_bytes()
+
+
 def test_a_turn_is_not_made_of_another_result_than_was_published(
     two: tuple[PairRequest, PairRequest], tmp_path: Path
 ) -> None:
@@ -125,3 +147,28 @@ def test_several_edits_in_one_are_each_what_it_is_alone_and_nothing_else(
     (folder / "again").mkdir()
     with pytest.raises(SourceError, match="not made any more"):
         compose(replace(request, source_checksum="0" * 32), folder / "again")
+
+
+def test_a_background_is_composed_around_objects_of_which_one_is_left_alone(tmp_path: Path) -> None:
+    first, left = (120, 120), (380, 360)
+    recolor = edit(tmp_path / "one", first, "recolor", recipe=RECOLOR, object={"number": 1, "parts": None})
+    tone = {"task": "consistency_edit", "subtype": "background", "kind": "darken", "strength": 0.8}
+    around = edit(tmp_path / "all", first, "background", recipe=tone, object={"number": 3, "parts": [1, 2]})
+    both = decode(Path(around.edit_folder) / "mask.png").copy()
+    cv2.circle(both, left, 40, 255, -1)
+    (Path(around.edit_folder) / "mask.png").write_bytes(encode_png(both))
+    request = ComposedRequest(
+        key="k", steps=[asdict(recolor), asdict(around)], recipe={"edits": [RECOLOR, tone]},
+        instruction_ch="改", instruction_en="Change both", row={}, inputs={}, output="",
+        source_checksum=content_hash((finished(recolor, tmp_path / "a")[1] / "source.jpg").read_bytes()),
+    )  # fmt: skip
+    folder = tmp_path / "both"
+    folder.mkdir()
+    scores = compose(request, folder)["scores"]
+    assert scores["max_difference_outside"] == 0
+    # What is judged is the one thing that it leaves alone.
+    assert scores["object_share"] == pytest.approx(np.pi * 40**2 / PHOTO[..., 0].size, rel=0.02)
+    assert (scores["mask_largest_share"], scores["mask_hole_share"]) == (1, 0)
+    assert scores["mask_share"] == pytest.approx(1 - scores["object_share"])
+    assert judge(UNKNOWN_MAKING | scores, "composited", Thresholds()) == []
+    assert np.array_equal(pixels(folder, "result_mask.png"), pixels(tmp_path / "a", "mask.png"))

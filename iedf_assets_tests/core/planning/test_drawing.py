@@ -51,6 +51,15 @@ def drawn(book: Book, slot: Slot, objects: list[dict[str, Any]]) -> Any:
     return drawn_for(book, slot, {**SIZE, "objects": objects})[0]
 
 
+def test_an_edit_of_the_whole_picture_is_of_no_object_however_many_there_are(
+    profile: Profile, layout: Layout
+) -> None:
+    changed = with_settings(profile, f"categories.{CATEGORY}.subtypes={{move: 1, brightness: 1}}")
+    book = Book.open(changed, layout, CATEGORY)
+    (slot,) = tries(book, "brightness")
+    assert drawn(book, slot, THREE).keys() == {"task", "subtype", "kind", "percent"}
+
+
 def test_tries_that_are_compared_are_one_recipe_of_one_object_by_other_seeds(book: Book) -> None:
     best, first = drawn_by_a_model(book, "best"), drawn_by_a_model(book, "first")
     recipes = [drawn(best, slot, THREE) for slot in tries(best, "delete")]

@@ -31,8 +31,9 @@ def units(plan: Plan) -> Iterator[Unit]:
                 named = {_FILES[role]: path for role, path in within(example).items()}
                 facts = plan.told(places(example)["source"])
                 sizes = {name: facts.get(name) for name in ("width", "height", "made_from")}
-                # `datasets` takes a column that is null all through a split for another one than text.
+                # `datasets` guesses another type of a column that is null all through a split.
                 told = {key: value or "" for key, value in example.facts(plan.asked.languages).items()}
+                told["turn"] = told["turn"] or 0
                 yield json_line({**named, **told, **sizes})
 
     yield from sample_units(plan, look, places)

@@ -1,9 +1,9 @@
 """Layers of photos: the whole picture, then RGBA layers of its size from bottom to top, for layer models.
 
-A photo is exported when a sample of it is, and its layers are still staged. `layers_N.json` lists those of N
-layers for DiffSynth, `musubi_N.jsonl` for musubi-tuner, since both want one number in a table; the `.ora`
-files are for people's editors. Colour under alpha 0 is what the photo has there, as readers scale straight
-alpha.
+A photo is exported when a sample of it is, its layers are still staged, and they add up to it.
+`layers_N.json` lists those of N layers for DiffSynth, `musubi_N.jsonl` for musubi-tuner, since both want one
+number in a table; the `.ora` files are for people's editors. Colour under alpha 0 is what the photo has
+there, as readers scale straight alpha.
 """
 
 import io
@@ -34,8 +34,8 @@ from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.manifests import batches, read_rows
 from iedf_assets.core.storage.manifests import decode as decode_row
 
-VERSION = 1
-# What the layers put together may differ from the whole, mean levels of 255.
+VERSION = 2
+# What the layers put together may differ from the whole, mean levels of 255; of more they do not add up.
 MAX_ERROR = 2.0
 THUMBNAIL_SIDE = 256
 
@@ -106,7 +106,7 @@ def prove(plan: Plan) -> Proof:
                 compared += 1
                 pictures = [pixels_of(content) for content in load().values()]
                 faults += [(row["image"][0], fault) for fault in _faults(pictures)]
-    expected = sum(1 for _ in _stacks(plan))
+    expected = sum((plan.folder / stack.paths[0]).exists() for stack in _stacks(plan))
     if rows != expected:
         faults.append((str(plan.folder), f"{rows} rows were read, {expected} photos have layers"))
     return Proof(rows, compared, faults)
@@ -170,28 +170,33 @@ def _in_english(caption: str | Mapping[str, str | None] | None) -> str:
     return caption if isinstance(caption, str) else (caption or {}).get("en") or ""
 
 
+def _written(plan: Plan, count: int) -> Iterator[Stack]:
+    """Those of so many layers that add up."""
+    for stack in _stacks(plan):
+        if stack.count == count and not plan.told(stack.paths[0]).get("absent"):
+            yield stack
+
+
 def _diffsynth(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
     def lines() -> Iterator[str]:
         before = "["
-        for stack in _stacks(plan):
-            if stack.count == count:
-                row = {
-                    "image": list(stack.paths), "layer_input_image": stack.paths[0], "layer_num": count,
-                    "prompt": stack.caption, "split": stack.split, **stack.rights,
-                }  # fmt: skip
-                yield f"{before}{json_line(row)}"
-                before = ","
-        yield "]"
+        for stack in _written(plan, count):
+            row = {
+                "image": list(stack.paths), "layer_input_image": stack.paths[0], "layer_num": count,
+                "prompt": stack.caption, "split": stack.split, **stack.rights,
+            }  # fmt: skip
+            yield f"{before}{json_line(row)}"
+            before = ","
+        yield "]" if before == "," else "[]"
 
     return lines
 
 
 def _musubi(plan: Plan, count: int) -> Callable[[], Iterator[str]]:
     def lines() -> Iterator[str]:
-        for stack in _stacks(plan):
-            if stack.count == count:
-                paths = {f"image_path_{n}": str(plan.folder / path) for n, path in enumerate(stack.paths)}
-                yield json_line({**paths, "caption": stack.caption, "split": stack.split, **stack.rights})
+        for stack in _written(plan, count):
+            paths = {f"image_path_{n}": str(plan.folder / path) for n, path in enumerate(stack.paths)}
+            yield json_line({**paths, "caption": stack.caption, "split": stack.split, **stack.rights})
 
     return lines
 
@@ -204,6 +209,8 @@ def _writer(stack: Stack, paths: tuple[str, ...]) -> Make:
             *(_whole_layer(photo, stack.folder, one) for one in stack.objects),
         ]
         opaque = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+        if any(_faults([opaque, *layers])):
+            return {"absent": True}
         content = [encode_png(picture) for picture in (opaque, *layers)]
         for path, data in zip(paths, content, strict=False):
             files[path].write_bytes(data)

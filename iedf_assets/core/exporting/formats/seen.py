@@ -13,12 +13,12 @@ Load = Callable[[], Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class Seen:
-    """A sample of an export, as a trainer's reader would find it.
+    """A sample of an export, or a chain of them, as a trainer's reader would find it.
 
     Attributes:
         stem: see `examples.stem_of`.
-        texts: language → caption.
-        load: reads its pictures.
+        texts: language → caption; of a chain a line for each turn.
+        load: reads its pictures: of a chain `0`, as it begins, and `1`, `1.mask` and so on for each turn.
     """
 
     stem: str

@@ -1,34 +1,60 @@
-"""Tar shards of WebDataset: `SPLIT-000000.tar`, a sample's members side by side, the same for each."""
+"""Tar shards of WebDataset: `SPLIT-000000.tar`, a sample's members side by side, the same for each.
+
+Those of chains of N turns lie in `chains_N/`, with the pictures and masks of all turns.
+"""
 
 import io
 import json
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.exporting.formats.seen import Seen
+from iedf_assets.core.exporting.examples import Example
+from iedf_assets.core.exporting.formats.seen import Load, Seen
 from iedf_assets.core.exporting.looks import Look
+from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
 from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
 from iedf_assets.core.profile.exports import Export, Language
 
 VERSION = 2
 SHARD_BYTES = 10**9
+_PIECE = 4 << 20
 ROLES = ("source", "target", "mask")
+CHAINS = "chains_"
+
+
+Members = Iterable[tuple[str, bytes]]
+"""Fields and contents, in their order."""
+_Members = Callable[[Sequence[Example]], tuple[Members, Facts]]
 
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each shard."""
     look, languages = Look.of(plan.asked), plan.asked.languages
+    told = (VERSION, look, languages)
+    pairs = partial(_members, look=look, languages=languages)
+    yield from _shards(plan, "", plan.examples.heads(), pairs, told)
+    chains = partial(_members_of_chain, look=look, languages=languages)
+    for turns in sorted({len(chain.places) for chain in plan.examples.chains()}):
+        alike = (chain for chain in plan.examples.chains() if len(chain.places) == turns)
+        yield from _shards(plan, f"{CHAINS}{turns}/", alike, chains, told)
+
+
+def _shards(
+    plan: Plan, folder: str, heads: Iterable[Head], members: _Members, told: tuple[object, ...]
+) -> Iterator[Unit]:
     numbers = Counter[str]()
-    for shard in sharded(plan.examples, SHARD_BYTES):
-        path = f"{shard.split}-{numbers[shard.split]:06d}.tar"
+    for shard in sharded(heads, SHARD_BYTES):
+        path = f"{folder}{shard.split}-{numbers[shard.split]:06d}.tar"
         numbers[shard.split] += 1
-        key = shard.key(VERSION, look, languages)
-        yield Unit((path,), key, shard.bytes, _writer(shard, look, languages), movable=True)
+        yield Unit(
+            (path,), shard.key(*told), shard.bytes, _writer(plan.examples, shard, members), movable=True
+        )
 
 
 def read(folder: Path, _asked: Export) -> Iterator[Seen]:
@@ -50,7 +76,25 @@ def read(folder: Path, _asked: Export) -> Iterator[Seen]:
                 yield Seen(stem, texts, _loader(path, found))
 
 
-def _loader(path: Path, found: Mapping[str, tarfile.TarInfo]) -> Callable[[], dict[str, bytes]]:
+def read_chains(folder: Path, asked: Export) -> Iterator[Seen]:
+    """`read` of the shards of chains; see `seen.Seen`."""
+    for path in sorted(folder.glob(f"{CHAINS}*/*.tar")):
+        with tarfile.open(path) as tar:
+            for stem, group in groupby(tar, key=lambda member: member.name.split(".", 1)[0]):
+                found = {member.name.split(".", 1)[1]: member for member in group}
+                told = json.loads(_content(path, found.pop("json")))
+                texts = {
+                    language: "\n".join(told[f"instructions_{language}"]) for language in asked.languages
+                }
+                yield Seen(stem, texts, _chain_loader(path, found))
+
+
+def _chain_loader(path: Path, found: Mapping[str, tarfile.TarInfo]) -> Load:
+    named = {field.rpartition(".")[0]: member for field, member in found.items()}
+    return lambda: {role: _content(path, member) for role, member in named.items()}
+
+
+def _loader(path: Path, found: Mapping[str, tarfile.TarInfo]) -> Load:
     named = {field.split(".")[0]: member for field, member in found.items() if field.split(".")[0] in ROLES}
     return lambda: {role: _content(path, member) for role, member in named.items()}
 
@@ -61,24 +105,45 @@ def _content(path: Path, member: tarfile.TarInfo) -> bytes:
         return file.read(member.size)
 
 
-def _writer(shard: Shard, look: Look, languages: tuple[Language, ...]) -> Make:
+def _writer(samples: Samples, shard: Shard, members: _Members) -> Make:
     def make(files: Mapping[str, Path]) -> Facts:
         (path,) = files.values()
         small = 0
-        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-            for example in shard.examples:
-                found, facts = look.bytes_of(example, ROLES)
+        # Pictures are copied in one piece each.
+        with tarfile.TarFile(path, "w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE) as tar:
+            for head, examples in samples.read(shard.heads):
+                found, facts = members(examples)
                 small += bool(facts.get("small"))
-                for role in ROLES:
-                    _add(tar, f"{example.stem}.{role}{look.ending(role)}", found[role])
-                sizes = {name: facts[name] for name in ("width", "height", "made_from")}
-                told = {**example.facts(languages), **sizes}
-                _add(tar, f"{example.stem}.json", json.dumps(told).encode())
-                for language in languages:
-                    _add(tar, f"{example.stem}.{language}.txt", example.caption(language).encode())
-        return {"rows": len(shard.examples), "split": shard.split, "small": small}
+                for field, content in found:
+                    _add(tar, f"{head.stem}.{field}", content)
+        return {"rows": len(shard.heads), "split": shard.split, "small": small}
 
     return make
+
+
+def _members(
+    examples: Sequence[Example], look: Look, languages: tuple[Language, ...]
+) -> tuple[Members, Facts]:
+    (example,) = examples
+    found, facts = look.bytes_of(example, ROLES)
+    pictures = [(f"{role}{look.ending(role)}", found[role]) for role in ROLES]
+    texts = [(f"{language}.txt", example.caption(language).encode()) for language in languages]
+    return [*pictures, _told(example.facts(languages), facts), *texts], facts
+
+
+def _members_of_chain(
+    turns: Sequence[Example], look: Look, languages: tuple[Language, ...]
+) -> tuple[Members, Facts]:
+    found, facts = look.bytes_of_turns(turns)
+    targets = [(f"{n}{look.ending('target')}", files["target"]) for n, files in enumerate(found, 1)]
+    masks = [(f"{n}.mask{look.ending('mask')}", files["mask"]) for n, files in enumerate(found, 1)]
+    first = (f"0{look.ending('source')}", found[0]["source"])
+    return [first, *targets, *masks, _told(chain_facts(turns, languages), facts)], {}
+
+
+def _told(told: Mapping[str, object], facts: Facts) -> tuple[str, bytes]:
+    sizes = {name: facts[name] for name in ("width", "height", "made_from")}
+    return "json", json.dumps({**told, **sizes}).encode()
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

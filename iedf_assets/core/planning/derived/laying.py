@@ -12,6 +12,8 @@ from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot
 
 EDITS_OVERLAP = "edits_overlap"
+# A background and all objects before it are edited at once.
+NOTHING_LEFT_ALONE = "nothing_left_alone"
 Edit = tuple[Slot, Recipe]
 _Span = tuple[float, float, float, float]
 
@@ -27,6 +29,15 @@ def is_apart(category: Category, layers: Row, one: Edit, other: Edit) -> bool:
     boxes = [_shown(category, layers, *edit) for edit in (one, other)]
     (left, top, right, bottom), (other_left, other_top, other_right, other_bottom) = boxes
     return right <= other_left or other_right <= left or bottom <= other_top or other_bottom <= top
+
+
+def leaves_alone(layers: Row, edits: Iterable[Edit]) -> bool:
+    """Whether edits of one photo leave an object alone, where one of them is of the background around all."""
+    own: dict[str, set[int]] = {"object": set(), "background": set()}
+    for slot, recipe in edits:
+        one = object_of(layers["objects"], recipe)
+        own[slot.subtype.mask_of] |= {*(one["parts"] or [one["number"]])}
+    return not own["background"] or bool(own["background"] - own["object"])
 
 
 def edited_objects(objects: Iterable[Row], done: Iterable[Edit]) -> list[Row]:

@@ -1,7 +1,7 @@
-"""What is made of published pairs: the rows of their edits, which nothing is rendered for, and the requests.
+"""What is made of published pairs: the rows of their edits, and the requests.
 
 A derived slot comes due when all that it is made of is published as it is planned now, in a wave after that
-of its photo's own edits. Which there are is in `core.storage.slots.derived`.
+of its photo's own edits. Workers render turns alone. Which there are is in `core.storage.slots.derived`.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,13 @@ from iedf_assets.core.pairs.making import AnyPair
 from iedf_assets.core.pairs.samples import published_files
 from iedf_assets.core.pictures.layers import object_of, silhouette_file
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.derived.laying import EDITS_OVERLAP, edited_objects, is_apart
+from iedf_assets.core.planning.derived.laying import (
+    EDITS_OVERLAP,
+    NOTHING_LEFT_ALONE,
+    edited_objects,
+    is_apart,
+    leaves_alone,
+)
 from iedf_assets.core.planning.drawing import NOT_TOLD_APART, is_told_apart_of, seed_of, subject_of
 from iedf_assets.core.planning.materials import (
     asks_opinion,
@@ -29,9 +35,9 @@ from iedf_assets.core.planning.materials import (
 )
 from iedf_assets.core.profile.subtypes import COMPOSED
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import Slot, derived_id, seed_from
+from iedf_assets.core.storage.keys import TURNS_VERSION, Slot, derived_id, seed_from
 from iedf_assets.core.storage.naming import SampleKey
-from iedf_assets.core.storage.slots.derived import chain_of, is_turn
+from iedf_assets.core.storage.slots.derived import chain_of, is_turn, turns_of
 
 _Drawn = tuple[Recipe, Subject] | Unplannable
 _Told = tuple[Recipe, tuple[str, str]] | Unplannable
@@ -40,13 +46,15 @@ _SAID = ("phrasing", "beside")
 
 
 def derived_row(book: Book, slot: Slot, layers: Row) -> Row:
-    """The row of edited_images of a derived slot that is due: `done`, or `rejected` with the reason.
+    """The row of edited_images of a derived slot that is due.
+
+    It is `rejected` with the reason, `planned` where a worker is to make its picture, else `done`.
 
     Args:
         layers: the row of the photo's decomposition.
     """
     parents = [book.edits[parent.edit_key] for parent in slot.parents]
-    shared = ("source_id", "layers_key", "scene", "backend", "model_revision", "made_with")
+    shared = ("source_id", "layers_key", "scene")
     row: Row = {
         **{name: parents[-1][name] for name in shared},
         "key": slot.edit_key,
@@ -60,16 +68,24 @@ def derived_row(book: Book, slot: Slot, layers: Row) -> Row:
         return {**row, "status": "rejected", "reason": told.reason, "detail": told.detail, "recipe": None}
     recipe, (chinese, english) = told
     edit_ids = [parent["edit_id"] for parent in parents]
-    return {
-        **row,
-        "status": "done",
-        "edit_id": derived_id(slot.role, edit_ids, _own_recipe(slot, recipe)),
+    row |= {
+        "edit_id": derived_id(slot.role, edit_ids, _further(slot, recipe)),
         "recipe": recipe,
         "instruction_ch": chinese,
         "instruction_en": english,
-        "recomposition_error": None,
-        "judged": None,
     }
+    if slot.is_rendered:
+        return {**row, "status": "planned"}
+    made = {name: parents[-1][name] for name in ("backend", "model_revision", "made_with")}
+    return {**row, **made, "status": "done", "recomposition_error": None, "judged": None}
+
+
+def begun_with(book: Book, slot: Slot) -> tuple[str, str]:
+    """The published picture that a turn begins with, on disk, and the hash of its bytes."""
+    last = slot.parents[0]
+    sample = SampleKey.parse(book.published[last.name].sample_key)
+    path = book.layout.dataset / sample.file("result")
+    return str(path), book.pairs[last.pair_key]["checksums"]["result.jpg"]
 
 
 def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> AnyPair:
@@ -90,7 +106,7 @@ def derived_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: 
     if slot.subtype is COMPOSED:
         return _composed_request(book, slot, edit, row, path)
     if is_turn(slot):
-        return _turn_request(book, slot, edit, row, path)
+        return _turn_request(book, slot, edit, known, path)
     return _inverse_request(book, slot, edit, row)
 
 
@@ -112,6 +128,8 @@ def _composed(book: Book, slot: Slot, layers: Row) -> _Told:
     edits = [(parent, _bare(book.edits[parent.edit_key]["recipe"])) for parent in slot.parents]
     if not all(is_apart(book.category, layers, *two) for two in combinations(edits, 2)):
         return Unplannable(EDITS_OVERLAP, "two of its edits show in one place")
+    if not leaves_alone(layers, edits):
+        return Unplannable(NOTHING_LEFT_ALONE, "beside the background it edits all objects that there are")
     subjects = [subject_of(parent, object_of(layers["objects"], recipe)) for parent, recipe in edits]
     seed = seed_from(seed_of(book, slot, 1), slot.role)
     parts = [recipe for _, recipe in edits]
@@ -148,7 +166,7 @@ def _inverse(slot: Slot, recipe: Recipe, layers: Row) -> _Drawn:
 
 
 def _turn(book: Book, slot: Slot, layers: Row) -> _Drawn:
-    """Another edit of the photo, laid over those of the turns before it."""
+    """Another edit of the photo, made of what the turns before it left."""
     last, step = slot.parents
     recipe = _bare(book.edits[step.edit_key]["recipe"])
     done = [(before, book.edits[before.edit_key]["recipe"]) for before in chain_of(last)]
@@ -168,30 +186,22 @@ def _not_told_apart(one: Subject) -> Unplannable:
     return Unplannable(NOT_TOLD_APART, f"object {one['number']} is like another one by then")
 
 
-def _own_recipe(slot: Slot, recipe: Recipe) -> Recipe | None:
-    """The recipe where it was drawn for this slot, and does not follow from what it is made of."""
-    return recipe if is_turn(slot) and len(slot.parents) == 1 else None
+def _further(slot: Slot, recipe: Recipe) -> Row | None:
+    """What of an edit does not follow from those that it is made of."""
+    if slot.is_rendered:
+        return {"turns": TURNS_VERSION}
+    return recipe if is_turn(slot) else None
 
 
-def _turn_request(book: Book, slot: Slot, edit: Row, row: Row, path: str) -> PairRequest:
-    def of(step: Slot) -> PairRequest:
-        return pair_request(book, step, book.edits[step.edit_key], None, path)
-
-    below = [of(step) for step in chain_of(slot.parents[0])]
-    inputs = {folder: files for step in below for folder, files in step.inputs.items()}
-    base = of(slot.parents[1]) if len(slot.parents) > 1 else pair_request(book, slot, edit, None, path)
+def _turn_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
+    below = [
+        pair_request(book, turn, book.edits[turn.edit_key], None, path) for turn in turns_of(slot.parents[0])
+    ]
+    own = pair_request(book, slot, edit, known, path)
     return replace(
-        base,
-        key=slot.pair_key,
-        edit_id=edit["edit_id"],
-        recipe=edit["recipe"],
-        judged=None,
-        instruction_ch=edit["instruction_ch"],
-        instruction_en=edit["instruction_en"],
-        output=str(book.layout.staged("edit_pairs", slot.pair_key)),
-        row=row,
-        inputs=inputs | base.inputs,
-        below=[asdict(step) for step in below],
+        own,
+        inputs={folder: files for turn in (*below, own) for folder, files in turn.inputs.items()},
+        below=[asdict(turn) for turn in below],
         source_checksum=book.pairs[slot.parents[0].pair_key]["checksums"]["result.jpg"],
     )
 

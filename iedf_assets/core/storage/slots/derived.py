@@ -53,6 +53,19 @@ def chain_of(slot: "Slot") -> list["Slot"]:
     return [*chain_of(slot.parents[0]), slot.parents[1] if len(slot.parents) > 1 else slot]
 
 
+def turns_of(slot: "Slot") -> list["Slot"]:
+    """A turn and those before it, from the first; of another slot itself."""
+    return [*turns_of(slot.parents[0]), slot] if is_turn(slot) else [slot]
+
+
+def is_rendered(role: str, subtype: Subtype) -> bool:
+    """Whether a worker makes the picture of a derived slot: a later turn is edited as it lies there.
+
+    All others are laid together, or computed, of what there is.
+    """
+    return role.startswith(TURN) and subtype.tier != "stated"
+
+
 def turn_of(role: str) -> int:
     """Which turn of its chain a role is; the first for what is no later one."""
     return int(role.removeprefix(TURN)) if role.startswith(TURN) else 1
@@ -85,13 +98,32 @@ def _turns(
 
 
 def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:
-    """The tries of several edits in one: of as many as possible first."""
+    """The tries of several edits in one: of as many as possible first.
+
+    Half of the photos begin with those of which one is of the background, around objects that stayed.
+    """
     steps = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
+    backgrounds = [slot for slot in own if slot.subtype.mask_of == "background"]
     options = [
         parts for count in range(number, 1, -1) for parts in combinations(steps, count) if _varied(parts)
     ]
+    in_place = [slot for slot in steps if slot.subtype.name in _IN_PLACE]
+    around = [
+        (*parts, background)
+        for count in range(number - 1, 0, -1)
+        for parts in combinations(in_place, count)
+        if _varied(parts)
+        for background in backgrounds
+    ][: _COMPOSED // 2]
+    first = 0 if own and _is_odd(own[0]) else _COMPOSED // 2
     options += [parts for parts in combinations(steps, 2) if not _varied(parts)]
+    options[first:first] = around
     return [child("composed", COMPOSED, parts, place) for place, parts in enumerate(options[:_COMPOSED], 1)]
+
+
+def _is_odd(slot: "Slot") -> bool:
+    """Of one half of all photos, by their content."""
+    return sum(map(ord, slot.source_id)) % 2 == 1
 
 
 def _varied(slots: Sequence["Slot"]) -> bool:

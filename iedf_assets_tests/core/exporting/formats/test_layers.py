@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from iedf_assets.core.exporting.formats import layers
 from iedf_assets.core.exporting.formats.layers import open_raster
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
 from iedf_assets.core.profile.schema import Profile
@@ -24,7 +25,11 @@ def pixels(path: Path) -> Pixels:
 
 @pytest.mark.slow
 def test_layers_of_each_photo_are_listed_by_their_number_and_add_up(
-    profile: Profile, layout: Layout, already_run: Callable[..., None], tmp_path: Path
+    profile: Profile,
+    layout: Layout,
+    already_run: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     already_run("rocket")
     exported(profile, tmp_path / "out", "layers")
@@ -42,6 +47,11 @@ def test_layers_of_each_photo_are_listed_by_their_number_and_add_up(
     assert [Path(told[f"image_path_{n}"]) for n in range(3)] == [
         tmp_path / "out" / path for path in row["image"]
     ]
+    # What does not add up is left out, in an export of its own.
+    monkeypatch.setattr(layers, "MAX_ERROR", 0.0)
+    assert exported(profile, tmp_path / "strict", "layers").proof.rows == 0
+    assert not list((tmp_path / "strict").rglob("*.png"))
+    monkeypatch.undo()
     # Without what is staged there are none, and that is no fault.
     for folder in (layout.staging / "image_layers").glob("*/*"):
         folder.rename(folder.with_name(f"away-{folder.name}"))
@@ -50,10 +60,10 @@ def test_layers_of_each_photo_are_listed_by_their_number_and_add_up(
 
 def test_an_open_raster_file_has_the_topmost_layer_first_and_its_type_at_the_front() -> None:
     whole = photo("coffee")
-    layers = [
+    pictures = [
         encode_png(np.dstack([whole, np.full(whole.shape[:2], alpha, np.uint8)])) for alpha in (255, 90)
     ]
-    data = open_raster(whole, ["background", 'the "cup" & co'], layers)
+    data = open_raster(whole, ["background", 'the "cup" & co'], pictures)
     assert data[30:38] == b"mimetype"
     assert data[38:54] == b"image/openraster"
     with zipfile.ZipFile(io.BytesIO(data)) as file:

@@ -5,7 +5,7 @@ import pytest
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.storage.keys import Keys, Slot, try_of_name
-from iedf_assets.core.storage.slots.derived import chain_of, turn_of
+from iedf_assets.core.storage.slots.derived import chain_of, turn_of, turns_of
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 CATEGORY = "物理变化"
@@ -72,6 +72,31 @@ def test_only_objects_edits_are_composed_and_different_variants_first() -> None:
     second = derived(keys, first.name)[1]
     assert second.name == "abc/composed/0/2"
     assert [slot.name for slot in second.parents] == ["abc/delete/1", "abc/move/0"]
+
+
+def test_a_background_is_composed_with_what_stayed_in_its_place_and_comes_last() -> None:
+    keys = keys_of("{recolor: 1, move: 1, background: 1}", "{compose: 2}")
+    found = [
+        [
+            tuple(parent.subtype.name for parent in slot.parents)
+            for slot in keys.derived(keys.slots(photo), lambda slot: not slot.parents, lambda _: True)
+        ]
+        for photo in ("abc", "abd")
+    ]
+    around, apart = ("recolor", "background"), ("move", "recolor")
+    # Half of the photos begin with either.
+    assert found in ([[apart, around], [around, apart]], [[around, apart], [apart, around]])
+
+
+def test_workers_render_turns_alone_but_for_those_of_the_whole_picture() -> None:
+    keys = keys_of("{delete: 2, move: 1}", "{turns: 3, inverse: true, compose: 2}")
+    rendered = {slot.role: slot.is_rendered for slot in derived(keys)}
+    assert rendered == {"inverse": False, "composed": False, "turn2": True, "turn3": True}
+    assert all(slot.is_rendered for slot in keys.slots("abc"))
+    last = derived(keys_of("{delete: 1}", "{turns: 2}"))[-1]
+    assert (last.subtype.tier, last.is_rendered) == ("stated", False)
+    third = next(slot for slot in derived(keys) if slot.role == "turn3")
+    assert [turn.role for turn in turns_of(third)] == ["", "turn2", "turn3"]
 
 
 def test_a_chain_of_one_turn_is_none() -> None:

@@ -73,3 +73,14 @@ def test_a_run_that_finds_nothing_to_do_sweeps_up_what_killed_ones_left(
     outcome = run_category(profile, CATEGORY, visitors)
     assert (outcome.error, outcome.waves) == (None, 0)
     assert not any(folder.exists() for folder in left)
+
+
+def test_whatever_is_wrong_with_a_category_stops_that_one_alone(profile: Profile, layout: Layout) -> None:
+    class Breaks(Visitors):
+        def run(self, category: str) -> None:
+            raise ZeroDivisionError(category)
+
+    outcome = run_category(profile, CATEGORY, Breaks(profile, layout, works=False))
+    assert outcome.error is not None
+    assert "ZeroDivisionError" in outcome.error
+    assert "remedy: report it with" in outcome.error

@@ -93,6 +93,11 @@ def _boxes(data: bytes) -> None:
         raise SourceError(wrong, "the file's boxes do not fill it")
 
 
+def _heif(data: bytes) -> None:
+    _boxes(data)
+    code_ends.heif(data)
+
+
 def _avif(data: bytes) -> None:
     _boxes(data)
     code_ends.avif(data)
@@ -135,7 +140,7 @@ def _require_no_confetti(pixels: Pixels) -> None:
 
 
 _LOOKS: dict[str, Callable[[bytes], None]] = {
-    "JPEG": _jpeg, "WEBP": _webp, "AVIF": _avif, "HEIF": _boxes, "BMP": _bmp,
+    "JPEG": _jpeg, "WEBP": _webp, "AVIF": _avif, "HEIF": _heif, "BMP": _bmp,
     "GIF": code_ends.gif, "TIFF": require_whole_pieces,
 }  # fmt: skip
 # Formats without a checksum or a code that could break.

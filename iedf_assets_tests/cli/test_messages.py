@@ -24,6 +24,14 @@ from iedf_assets_tests.helpers.runs import PHYSICAL, put
 CATEGORY = "{task: consistency_edit}"
 
 
+def aliases(form: str) -> str:
+    """A short profile that is 9 to the power of 9 values long when its aliases are written out."""
+    lines = ["a0: &a0 {k: x}"]
+    for number in range(1, 10):
+        lines.append(f"a{number}: &a{number} {form.format(', '.join([f'*a{number - 1}'] * 9))}")
+    return "\n".join(lines)
+
+
 def iedf(*arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "iedf_assets.cli", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, timeout=120)
@@ -51,6 +59,14 @@ def system(*command: str | Path) -> None:
         ("workers: &w {layered: *w}\ncategories: {a: " + CATEGORY + "}", "refers to itself"),
         ("categories: &c {a: *c}", "refers to itself"),
         ("categories: {a: &x {task: consistency_edit, workers: *x}}", "refers to itself"),
+        ("categories: " + "[" * 100_000, "nested more than 50 deep"),
+        ("x: " + "{a: " * 100_000, "nested more than 50 deep"),
+        (aliases("[{}]"), "more than 100000 values"),
+        (aliases("{{<<: [{}]}}"), "more than 100000 values"),
+        ('paths: {data: "a\\0b"}', "null character"),
+        ("seed: 0x" + "f" * 5000, "digits"),
+        ("threads: " + "9" * 30, "digits"),
+        ("max_megapixels: " + "9" * 5000 + ".0", "digits"),
         ("seed: " + "9" * 5000 + "\ncategories: {a: " + CATEGORY + "}", "YAML"),
         ("categories: {" + "长" * 85 + ": " + CATEGORY + "}", "bytes"),
         ("categories: {a...b: " + CATEGORY + "}", "a choice of several"),

@@ -26,10 +26,9 @@ CATEGORY = "{task: consistency_edit}"
 
 def aliases(form: str) -> str:
     """A short profile that is 9 to the power of 9 values long when its aliases are written out."""
-    lines = ["a0: &a0 {k: x}"]
-    for number in range(1, 10):
-        lines.append(f"a{number}: &a{number} {form.format(', '.join([f'*a{number - 1}'] * 9))}")
-    return "\n".join(lines)
+    nine = (form.format(", ".join([f"*a{number}"] * 9)) for number in range(9))
+    lines = (f"a{number}: &a{number} {one}" for number, one in enumerate(nine, 1))
+    return "\n".join(["a0: &a0 {k: x}", *lines])
 
 
 def iedf(*arguments: str) -> tuple[int, str]:

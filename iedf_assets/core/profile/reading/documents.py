@@ -54,13 +54,14 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
             raise BoundsError("it refers to itself by an alias (*): write out what that stands for")
         return known[id(node)]
     known[id(node)] = 0
+    below: list[yaml.Node] = []
     if isinstance(node, yaml.ScalarNode):
         _require_sensible(node)
-        below = []
+    elif isinstance(node, yaml.MappingNode):
+        below = [child for pair in node.value for child in pair]
     else:
-        pairs = isinstance(node, yaml.MappingNode)
-        below = [child for pair in node.value for child in pair] if pairs else node.value
-    known[id(node)] = size = 1 + sum(_size(child, known) for child in below)
+        below = node.value
+    size = known[id(node)] = sum((_size(child, known) for child in below), 1)
     if size > NODES:
         raise BoundsError(f"it holds more than {NODES} values, its aliases (*) written out")
     return size

@@ -58,7 +58,8 @@ def originals() -> Iterator[tuple[str, bytes, Pixels]]:
                 pillow_heif.from_pillow(picture).save(buffer, **options)
             else:
                 (picture.quantize(256) if kind == "GIF" else picture).save(buffer, kind, **options)
-            with pillow_heif.HeifImageFile(buffer) if kind == "HEIF" else Image.open(buffer) as again:
+            opened = pillow_heif.HeifImageFile if kind == "HEIF" else Image.open
+            with opened(buffer) as again:
                 yield f"{name}-{form}", buffer.getvalue(), np.asarray(again.convert("RGB"), np.uint8)
 
 

@@ -24,6 +24,7 @@ from iedf_assets.core.sources.beside import Told
 from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.unforeseen import last_words
 
 LEFT = ("category", "stage")
 Look = tuple[list[Standing], list[Finding]]
@@ -71,8 +72,8 @@ def _found(profile: Profile, names: list[str]) -> tuple[dict[str, Look], list[Fa
     for name in names:
         try:
             looks[name] = _look(profile, name)
-        except FactoryError as error:
-            broken.append(error)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one category, the others are told
+            broken.append(error if isinstance(error, FactoryError) else StorageError(last_words(error)))
     return looks, broken
 
 

@@ -86,6 +86,10 @@ _BATCH_ROWS = 512
 # Bits of the whole numbers that a column takes, without the sign.
 _BITS: dict[type[pl.DataType], int] = {pl.Int32: 31, pl.Int64: 63, pl.Float64: 63}
 T = TypeVar("T")
+# What polars makes of a broken table; the latter is no `Exception`.
+_BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+# Characters of what it says that are told.
+_TOLD = 300
 _REMEDY = "restore it, or delete it: what its journal and the staged files still show is found again"
 # The stages whose rows have files of their own.
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
@@ -333,9 +337,11 @@ def batches(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 def _completed(table: pl.LazyFrame, stage: str) -> pl.LazyFrame:
     """A table with the columns of today: manifests have those of their time."""
     table = renewed_table(table, table.collect_schema().names())
-    there = table.collect_schema().names()
-    missing = [pl.lit(None, kind).alias(name) for name, kind in SCHEMAS[stage].items() if name not in there]
-    return table.with_columns(missing).select(SCHEMAS[stage].keys())
+    there, wanted = table.collect_schema(), SCHEMAS[stage]
+    missing = [pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in there]
+    # Of another type it is only where somebody else wrote it; what does not fit is told when it is read.
+    others = [pl.col(name).cast(kind) for name, kind in wanted.items() if there.get(name, kind) != kind]
+    return table.with_columns(missing + others).select(wanted.keys())
 
 
 def scan_table(path: Path) -> pl.LazyFrame:
@@ -355,11 +361,18 @@ def scan_table(path: Path) -> pl.LazyFrame:
 def _reading(what: str) -> Iterator[None]:
     try:
         yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise StorageError(f"{what} cannot be read: {error}", _REMEDY) from error
+    except (*_BROKEN, OSError) as error:
+        raise StorageError(f"{what} cannot be read: {str(error)[:_TOLD]}", _REMEDY) from error
 
 
 def write_table(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
-    """Write a manifest atomically and durably, some rows at a time."""
+    """Write a manifest atomically and durably, some rows at a time.
+
+    Raises:
+        StorageError: a manifest that it is made of cannot be read.
+    """
     with replacing(path) as temporary:
-        table.lazy().sink_parquet(temporary, row_group_size=_BATCH_ROWS)
+        try:
+            table.lazy().sink_parquet(temporary, row_group_size=_BATCH_ROWS)
+        except _BROKEN as error:
+            raise StorageError(f"{path} cannot be written: {str(error)[:_TOLD]}", _REMEDY) from error

@@ -146,3 +146,26 @@ def test_a_nested_value_that_is_no_json_is_told_with_a_remedy(layout: Layout) ->
     for look in (lambda: rows["a"], lambda: list(rows.pick("key", "objects"))):
         with pytest.raises(StorageError, match=r"(?s)objects.*remedy"):
             look()
+
+
+def test_columns_of_another_type_are_told_or_taken_where_they_fit(layout: Layout) -> None:
+    path = layout.manifest("image_layers", "分类")
+    for odd in (pl.lit(None).alias("reason"), pl.lit(3).cast(pl.Int8).alias("width")):
+        write_table(frame([layers_row("a")], "image_layers").with_columns(odd), path)
+        assert read_rows(layout, "image_layers", "分类")["a"]["status"] == "done"
+    write_table(frame([layers_row("a")], "image_layers").with_columns(width=pl.lit("wide")), path)
+    with pytest.raises(StorageError, match="remedy"):
+        list(read_rows(layout, "image_layers", "分类").pick("key", "width"))
+
+
+def test_what_polars_panics_at_is_told_like_any_other_broken_table(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("assertion failed")
+
+    write_table(frame([layers_row("a")], "image_layers"), layout.manifest("image_layers", "分类"))
+    rows = read_rows(layout, "image_layers", "分类")
+    monkeypatch.setattr(pl.LazyFrame, "collect", panic)
+    with pytest.raises(StorageError, match=r"(?s)assertion failed.*remedy"):
+        len(rows)

@@ -9,8 +9,12 @@ from pathlib import Path
 from iedf_assets.core.errors import FactoryError, of_system
 
 
-def last_words(error: Exception) -> str:
-    """What to say of an error: what is wrong, with what, and what to do about it."""
+def last_words(error: Exception, records: Path | None = None) -> str:
+    """What to say of an error: what is wrong, with what, and what to do about it.
+
+    Args:
+        records: where Dagster keeps its own, as far as that is known.
+    """
     if isinstance(error, FactoryError):
         return str(error)
     causes: list[BaseException] = [error]
@@ -22,7 +26,7 @@ def last_words(error: Exception) -> str:
         if isinstance(cause, sqlite3.Error):
             return str(
                 FactoryError(
-                    f"Dagster's records below the outputs cannot be used: {cause}",
+                    f"Dagster's records {f'in {records}' if records else 'below the outputs'} cannot be used: {cause}",
                     "free space, or have the folder writable, then run again: what is finished is kept",
                 )
             )

@@ -93,7 +93,8 @@ def run_category(
             # Stages sweep as they begin; the last of it may have been done by another machine, which cannot.
             _sweep(profile, layout, name)
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one category, the others go on
-        outcome.error, outcome.asks = last_words(error), isinstance(error, MassWithdrawalError)
+        outcome.error = last_words(error, layout.dagster_home)
+        outcome.asks = isinstance(error, MassWithdrawalError)
     try:
         outcome.counts = Book.open(profile, layout, name).counts()
     except Exception as error:  # noqa: BLE001

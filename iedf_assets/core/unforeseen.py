@@ -24,12 +24,9 @@ def last_words(error: Exception, records: Path | None = None) -> str:
         if isinstance(cause, OSError):
             return str(of_system(cause))
         if isinstance(cause, sqlite3.Error):
-            return str(
-                FactoryError(
-                    f"Dagster's records {f'in {records}' if records else 'below the outputs'} cannot be used: {cause}",
-                    "free space, or have the folder writable, then run again: what is finished is kept",
-                )
-            )
+            place = f"in {records}" if records else "below the outputs"
+            remedy = "free space, or have the folder writable, then run again: what is finished is kept"
+            return str(FactoryError(f"Dagster's records {place} cannot be used: {cause}", remedy))
     return _unforeseen(error)
 
 

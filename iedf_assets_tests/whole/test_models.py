@@ -147,10 +147,10 @@ def test_each_kind_of_edit_model_works_on_layers_of_another_backend(
     assert pair["scores"]["max_difference_outside"] == 0
 
 
-def test_twenty_photos_load_the_model_once_per_group_of_devices_and_share_the_work(
+def test_many_photos_load_the_model_once_per_group_of_devices_and_share_the_work(
     profile: Profile, layout: Layout, tiny: Path
 ) -> None:
-    put(layout, PERSONS, "coffee", "astronaut", "chelsea", "rocket", copies=5)
+    put(layout, PERSONS, "coffee", "astronaut", "chelsea", "rocket", copies=2)
     profile = profile_of(
         profile, tiny,
         f"categories.{PERSONS}.subtypes={{restyle: 1}}", 'workers.edit.devices=["0", "1"]',
@@ -167,7 +167,7 @@ def test_twenty_photos_load_the_model_once_per_group_of_devices_and_share_the_wo
     assert [text.count("loaded QwenImageEditPlusPipeline") for text in texts] == [1, 1]
     accepted = len(list(book.accepted))
     assert outcomes(book) == Counter({("restyle", "published"): accepted})
-    assert accepted >= 18
+    assert accepted >= 6
     for row in book.verdicts.values():
         sample = SampleKey.parse(row["sample_key"])
         assert sample.task == "style_edit"

@@ -27,7 +27,7 @@ from iedf_assets_tests.helpers.factories import CATEGORY, RUN_S, Factory, left_a
 from iedf_assets_tests.helpers.serving import free_port
 
 pytestmark = pytest.mark.slow
-PHOTOS = 12
+PHOTOS = 8
 START_S = 150
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
@@ -130,7 +130,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Factory:
 def on_cluster(ray: Ray, reference: Factory, base: Path, **options: Any) -> Factory:
     factory = Factory(base)
     shutil.copytree(reference.base / "data", base / "data")
-    told = {"address": ray.address, "jobs": 2, "share": 3, "alive_sec": 4.0, **options}
+    told = {"address": ray.address, "jobs": 2, "share": 2, "alive_sec": 4.0, **options}
     factory.prepare(launcher="ray", ray=told)
     return factory
 
@@ -186,7 +186,7 @@ def test_a_node_that_is_killed_midway_costs_nothing(ray: Ray, reference: Factory
 def test_a_killed_run_leaves_no_job_and_its_rows_are_taken_over(
     ray: Ray, reference: Factory, tmp_path: Path
 ) -> None:
-    factory = on_cluster(ray, reference, tmp_path / "struck", share=12, jobs=1)
+    factory = on_cluster(ray, reference, tmp_path / "struck", share=PHOTOS, jobs=1)
     run = factory.start()
     jobs = factory.outputs / "staging" / "jobs"
     wait_for(lambda: [path for path in jobs.glob("*.rows.jsonl") if path.stat().st_size], START_S)
@@ -203,7 +203,7 @@ def test_a_killed_run_leaves_no_job_and_its_rows_are_taken_over(
 def test_an_interrupted_run_stops_its_jobs_on_the_cluster(
     ray: Ray, reference: Factory, tmp_path: Path
 ) -> None:
-    factory = on_cluster(ray, reference, tmp_path / "struck", share=12, jobs=1, alive_sec=600.0)
+    factory = on_cluster(ray, reference, tmp_path / "struck", share=PHOTOS, jobs=1, alive_sec=600.0)
     run = factory.start()
     wait_for(lambda: workers(ray), START_S)
     run.send_signal(signal.SIGTERM)

@@ -96,8 +96,7 @@ def through_pipes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["path", "base64"])
-@pytest.mark.parametrize("backend", ["classical", "mock"])
+@pytest.mark.parametrize(("backend", "mode"), [("classical", "base64"), ("mock", "path")])
 def test_a_run_through_services_equals_one_through_pipes(
     profile: Profile,
     layout: Layout,

@@ -207,6 +207,15 @@ def test_zeros_from_the_middle_of_a_row_on_are_no_picture(tmp_path: Path, kind: 
     assert reason(tmp_path / "a", file) == TRUNCATED
 
 
+@pytest.mark.parametrize("run", [3, 12])
+def test_zeros_from_nearly_the_end_of_a_row_on_are_none_either(tmp_path: Path, run: int) -> None:
+    cut = COFFEE.copy()
+    cut[150:] = cut[149, -run:] = 0
+    buffer = io.BytesIO()
+    Image.fromarray(cut).save(buffer, "TIFF")
+    assert reason(tmp_path / "a", buffer.getvalue()) == TRUNCATED
+
+
 @pytest.mark.parametrize("kind", ["BMP", "TIFF"])
 def test_a_black_bar_at_an_edge_is_a_picture(tmp_path: Path, kind: str) -> None:
     barred = COFFEE.copy()

@@ -107,13 +107,16 @@ def heif(data: bytes) -> None:
             return None
 
     for item in coded_items(data, b"hvc1"):
-        whole = shown(item, item.payload)
+        altered, whole = list(_altered_hevc(item.payload)), shown(item, item.payload)
         if whole is not None:
-            _require_in_step(whole, item, shown)
+            _require_in_step(whole, item, altered, shown)
 
 
 def _require_in_step(
-    whole: NDArray[np.generic], item: Item, shown: Callable[[Item, bytes], NDArray[np.generic] | None]
+    whole: NDArray[np.generic],
+    item: Item,
+    altered: list[tuple[bytes, list[bytes]]],
+    shown: Callable[[Item, bytes], NDArray[np.generic] | None],
 ) -> None:
     """See that a picture of HEVC is another one with other last bytes, and the same with more behind them."""
 
@@ -121,7 +124,7 @@ def _require_in_step(
         other = shown(item, payload)
         return other is not None and np.array_equal(whole, other)
 
-    for longer, changed in _altered_hevc(item.payload):
+    for longer, changed in altered:
         if min(whole.shape[:2]) >= _LEAST_SIDE and all(map(is_same, changed)):
             raise SourceError(CORRUPTED, _OUT_OF_STEP)
         if not is_same(longer):
@@ -192,12 +195,18 @@ def _still(parts: dict[bytes, bytes]) -> bytes:
 
 
 def _altered_hevc(payload: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
-    """For each of HEVC's units with code: the payload with more behind it, and with other last bytes."""
+    """For each of HEVC's units with code: the payload with more behind it, and with other last bytes.
+
+    Raises:
+        SourceError: `corrupted`: the units do not fill it.
+    """
     at = 0
-    while at + 5 <= len(payload):
+    while at < len(payload):
         size = int.from_bytes(payload[at : at + 4], "big")
         unit, rest = payload[at + 4 : at + 4 + size], payload[at + 4 + size :]
-        if unit and unit[0] >> 1 & 63 < _HEVC_CODE and size > LEAST + _CHANGED:
+        if not unit or len(unit) < size:
+            raise SourceError(CORRUPTED, "the units of its code do not fill the place that they have")
+        if unit[0] >> 1 & 63 < _HEVC_CODE and size > LEAST + _CHANGED:
             longer = (size + len(_MORE)).to_bytes(4, "big") + unit + _MORE
             ends = [bytes(byte ^ other for byte in unit[-_CHANGED:]) for other in _OTHERS]
             changed = [payload[: at + 4] + unit[:-_CHANGED] + end + rest for end in ends]

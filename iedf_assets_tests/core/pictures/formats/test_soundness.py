@@ -87,6 +87,14 @@ def test_code_of_a_heic_that_is_out_of_step_is_told(tmp_path: Path, tile: int, l
     assert told >= least
 
 
+def test_a_heic_whose_last_tiles_are_zeros_is_told(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(COFFEE)).save(buffer, quality=80, tile_size=128)
+    file = bytearray(buffer.getvalue())
+    file[len(file) // 2 :] = bytes(len(file) - len(file) // 2)
+    assert reason(tmp_path / "a", file) == CORRUPTED
+
+
 @pytest.mark.parametrize("side", [24, 100, 168])
 def test_a_heic_with_a_flat_end_or_narrow_sides_is_sound(tmp_path: Path, side: int) -> None:
     flat = np.full((side, 333, 3), 97, np.uint8)

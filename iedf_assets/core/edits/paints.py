@@ -15,7 +15,9 @@ from iedf_assets.core.pictures.body_colour import bears
 _DARKEST, _LIGHTEST = 0.42, 0.88
 _LIFT, _INSET = 0.24, 0.06
 # Hue and chroma of the colours that a subject is given; sRGB may allow less chroma at its lightness.
-_PAINTS = ((27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (2, 0.17))
+_PAINTS = (
+    (27, 0.19), (58, 0.16), (100, 0.16), (145, 0.16), (195, 0.12), (258, 0.17), (303, 0.17), (345, 0.17),
+)  # fmt: skip
 # What is called so looks like mustard, rust or salmon beyond these: OKLab lightness at least and at most, and
 # OKLCh chroma at least.
 _FRESH = {"yellow": (0.76, 1.0, 0.11), "orange": (0.7, 1.0, 0.12), "red": (0.0, 0.58, 0.16)}

@@ -138,11 +138,11 @@ class Thresholds(Strict):
     min_object_agreement: Share | None = 0.93
     max_neck_step: Annotated[float, Field(ge=0)] | None = 70.0
     max_outline_unseen: Share | None = 0.1
-    max_remainder: Annotated[float, Field(ge=0)] | None = 0.2
+    max_remainder: Annotated[float, Field(ge=0)] | None = 0.055
     max_swallowed: Share | None = 0.1
     max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
     max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
-    max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.2
+    max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.08
     max_fringe: Annotated[float, Field(ge=0)] | None = 1.6
     max_attached: Annotated[float, Field(ge=0)] | None = 0.3
     max_overlap: Share | None = 0.02

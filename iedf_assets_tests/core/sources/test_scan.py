@@ -156,8 +156,8 @@ def test_a_folder_that_cannot_be_read_stops_the_scan(layout: Layout, monkeypatch
     put(layout, "locked/a.jpg")
     scandir = os.scandir
 
-    def refusing(path: str) -> object:
-        if path.endswith("locked"):
+    def refusing(path: str | int) -> object:
+        if str(path).endswith("locked"):  # or the number of an open one
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 

@@ -7,12 +7,14 @@ from typing import get_args
 import pytest
 import yaml
 
+from iedf_assets.cli.main import cli
 from iedf_assets.core import reasons
 from iedf_assets.core.judging.dataset_check import FILES
 from iedf_assets.core.judging.lint import Code
 from iedf_assets.core.judging.pair_checks import CHECKS
 from iedf_assets.core.profile.fields import PROJECT_ROOT
-from iedf_assets.core.profile.loading import DEFAULT_PROFILE
+from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
+from iedf_assets.core.profile.reading.origins import leaves
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.index import QA_COLUMNS
 from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS
@@ -79,3 +81,18 @@ def test_the_readme_names_every_category_of_the_default_profile() -> None:
     for name in READMES:
         text = (PROJECT_ROOT / name).read_text("utf-8")
         assert [category for category in categories if f"data/{category}" not in text] == []
+
+
+def test_keys_and_commands_that_one_moves_over_to_are_there() -> None:
+    text = (PROJECT_ROOT / "docs/moving-over.md").read_text("utf-8")
+    known = {".".join(key) for key in leaves(load_profile())}
+    table = text.partition("## Keys of the configuration")[2].partition("\n## ")[0]
+    cells = [line.split("|")[2] for line in table.splitlines() if "|" in line]
+    ours = {word.partition(":")[0] for cell in cells for word in named(cell)}
+    keys = {word for word in ours if "." in word and " " not in word}
+    assert len(keys) > 20
+    for key in keys:
+        pattern = re.escape(key).replace(r"\*", "[^.]+").replace("NAME", "[^.]+")
+        assert any(re.match(rf"{pattern}(\.|$)", name) for name in known), key
+    commands = {word.split()[1] for word in named(text) if word.startswith("iedf ")}
+    assert commands <= set(cli.commands)

@@ -18,11 +18,12 @@ from iedf_assets.cli.options import (
     service_options,
     settings_option,
 )
-from iedf_assets.cli.unforeseen import unforeseen
-from iedf_assets.core.errors import FactoryError, ProfileError
+from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.subtypes import Tier
+from iedf_assets.core.storage.naming import printable
+from iedf_assets.core.unforeseen import last_words
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -385,15 +386,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped; what is finished is kept, and the next run goes on from there", err=True)
         sys.exit(130)
-    except ProfileError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_USAGE)
-    except FactoryError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:  # noqa: BLE001  # one message, whatever is broken below
-        click.echo(f"error: {unforeseen(error)}", err=True)
-        sys.exit(EXIT_FAILED)
+        click.echo("error: " + printable(last_words(error), kept="\n"), err=True)
+        sys.exit(EXIT_USAGE if isinstance(error, ProfileError) else EXIT_FAILED)

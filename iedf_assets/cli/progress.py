@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 import click
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from iedf_assets.cli.consoles import PlainConsole
+
 LINE_INTERVAL_S = 5.0
 
 
@@ -23,7 +24,7 @@ class TerminalProgress:
     """Shows how far the stages of the running category are, on standard error."""
 
     def __init__(self) -> None:
-        self._console = Console(markup=False, emoji=False, stderr=True)
+        self._console = PlainConsole(stderr=True)
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

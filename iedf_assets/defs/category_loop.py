@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from iedf_assets.core.errors import FactoryError, MassWithdrawalError, of_system
+from iedf_assets.core.errors import FactoryError, MassWithdrawalError
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
@@ -20,6 +20,7 @@ from iedf_assets.core.storage.leftovers import sweep_stage
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import STAGED, Layout, SampleKey
 from iedf_assets.core.storage.ownership import claim_outputs
+from iedf_assets.core.unforeseen import last_words
 from iedf_assets.launching.run_log import require_logs
 
 Listener = Callable[[str, str, int, int], None]
@@ -92,14 +93,13 @@ def run_category(
         if not outcome.waves:
             # Stages sweep as they begin; the last of it may have been done by another machine, which cannot.
             _sweep(profile, layout, name)
-    except FactoryError as error:
-        outcome.error, outcome.asks = str(error), isinstance(error, MassWithdrawalError)
-    except OSError as error:
-        outcome.error = str(of_system(error))
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one category, the others go on
+        outcome.error = last_words(error, layout.dagster_home)
+        outcome.asks = isinstance(error, MassWithdrawalError)
     try:
         outcome.counts = Book.open(profile, layout, name).counts()
-    except FactoryError as error:
-        outcome.error = outcome.error or str(error)
+    except Exception as error:  # noqa: BLE001
+        outcome.error = outcome.error or last_words(error)
         outcome.counts = {stage: {} for stage in STAGES}
     return outcome
 

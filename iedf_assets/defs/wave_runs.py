@@ -1,12 +1,13 @@
 """Runs of the factory's job in this process, recorded in the Dagster instance of the outputs."""
 
 import gc
+import re
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from iedf_assets.core.errors import FactoryError
+from iedf_assets.core.errors import FactoryError, of_system
 from iedf_assets.core.memory import give_back
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.schema import Profile
@@ -17,6 +18,9 @@ from iedf_assets.defs.instance import open_instance
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.telling.run_log import FILE_LOGGER
 
+# What the system refused, as Python says it; and how much is told of what nobody foresaw, letters.
+_OF_SYSTEM = re.compile(r"\[Errno (\d+)\] ([^:\n]+)(?:: '(.+?)')?")
+_TOLD = 500
 # Dagster's console log would drown the progress; everything is in the event log.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -77,9 +81,11 @@ def _root_of(error: Any) -> str:
         return ""
     while error.cause is not None:
         error = error.cause
-    told = str(error.message).strip().removeprefix(f"iedf_assets.core.errors.{error.cls_name}: ")
-    # What Dagster itself could not write; our own errors have their remedies.
-    full = any(word in told for word in ("database or disk is full", "No space left"))
-    if full and "remedy:" not in told:
-        return f"{told}\n  remedy: free space, then run again: what is finished is kept"
-    return told
+    said, ours = str(error.message).strip(), f"iedf_assets.core.errors.{error.cls_name}: "
+    if said.startswith(ours):
+        return said.removeprefix(ours)
+    if system := _OF_SYSTEM.search(said):
+        return str(of_system(OSError(int(system[1]), system[2], system[3])))
+    full = "database or disk is full" in said
+    remedy = "free space, then run again" if full else "report it with the log of this run"
+    return str(FactoryError(said[:_TOLD], f"{remedy}: what is finished is kept"))

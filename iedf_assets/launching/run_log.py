@@ -11,8 +11,19 @@ from iedf_assets.core.storage.naming import Layout
 
 
 def new_run_log(layout: Layout) -> Path:
-    """The log file of a run that begins now; it appears with its first line."""
-    return layout.logs / f"run_{time.strftime('%Y%m%d_%H%M%S')}.log"
+    """The log file of a run that begins now; of runs that begin in the same second each has its own."""
+    name = f"run_{time.strftime('%Y%m%d_%H%M%S')}"
+    for mark in ("", *(f"_{number}" for number in range(2, 100))):
+        path = layout.logs / f"{name}{mark}.log"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("x").close()
+        except FileExistsError:
+            continue
+        except OSError:  # a log that cannot be written stops no run
+            pass
+        return path
+    return layout.logs / f"{name}.log"
 
 
 def require_logs(layout: Layout) -> None:

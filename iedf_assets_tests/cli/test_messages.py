@@ -1,6 +1,7 @@
 """Whatever is broken below a command, it ends with one message that says what, why and what to do."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.errors import ProfileError, of_system
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
@@ -19,6 +22,13 @@ from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import PHYSICAL, put
 
 CATEGORY = "{task: consistency_edit}"
+
+
+def aliases(form: str) -> str:
+    """A short profile that is 9 to the power of 9 values long when its aliases are written out."""
+    nine = (form.format(", ".join([f"*a{number}"] * 9)) for number in range(9))
+    lines = (f"a{number}: &a{number} {one}" for number, one in enumerate(nine, 1))
+    return "\n".join(["a0: &a0 {k: x}", *lines])
 
 
 def iedf(*arguments: str) -> tuple[int, str]:
@@ -48,6 +58,14 @@ def system(*command: str | Path) -> None:
         ("workers: &w {layered: *w}\ncategories: {a: " + CATEGORY + "}", "refers to itself"),
         ("categories: &c {a: *c}", "refers to itself"),
         ("categories: {a: &x {task: consistency_edit, workers: *x}}", "refers to itself"),
+        ("categories: " + "[" * 100_000, "nested more than 50 deep"),
+        ("x: " + "{a: " * 100_000, "nested more than 50 deep"),
+        (aliases("[{}]"), "more than 100000 values"),
+        (aliases("{{<<: [{}]}}"), "more than 100000 values"),
+        ('paths: {data: "a\\0b"}', "null character"),
+        ("seed: 0x" + "f" * 5000, "digits"),
+        ("threads: " + "9" * 30, "digits"),
+        ("max_megapixels: " + "9" * 5000 + ".0", "digits"),
         ("seed: " + "9" * 5000 + "\ncategories: {a: " + CATEGORY + "}", "YAML"),
         ("categories: {" + "长" * 85 + ": " + CATEGORY + "}", "bytes"),
         ("categories: {a...b: " + CATEGORY + "}", "a choice of several"),
@@ -127,10 +145,23 @@ def test_of_two_runs_begun_in_one_second_one_is_told_about_the_other(
             assert "Error executing resource_fn" not in output
 
 
-def test_no_console_takes_a_name_in_brackets_for_markup() -> None:
+def test_no_command_prints_on_another_console() -> None:
     for path in sorted((PROJECT_ROOT / "iedf_assets").rglob("*.py")):
-        for line in path.read_text("utf-8").splitlines():
-            assert "Console(" not in line or "markup=False" in line, f"{path}: {line}"
+        text = path.read_text("utf-8")
+        assert path.name == "consoles.py" or not re.search(r"\bConsole\(|rich import print", text), path
+
+
+def test_names_stand_on_the_console_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "[done]人物 :smile: [/x] \\[b"
+    console, table = PlainConsole(soft_wrap=True), Table(name, title=name)
+    table.add_row(f"{name}\x1b[31m\x07")
+    console.print(table)
+    console.print(f"{name}\x1b]0;title\x07\nnext\udcff", style="red")
+    printed = capsys.readouterr().out
+    assert printed.count(name) == 4
+    assert "\x1b" not in printed
+    assert r"\x1b[31m\x07" in printed
+    assert "title\\x07\nnext\\xff" in printed
 
 
 def test_a_service_whose_cache_cannot_be_made_says_so(tmp_path: Path) -> None:

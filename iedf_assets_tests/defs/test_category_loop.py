@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from iedf_assets.core.storage.files import TEMPORARY_PREFIX, this_host
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import claim_outputs
 from iedf_assets.defs.category_loop import run_category
+from iedf_assets.defs.wave_runs import _root_of
 
 CATEGORY = "物理变化"
 
@@ -81,3 +83,28 @@ def test_a_run_that_finds_nothing_to_do_sweeps_up_what_killed_ones_left(
     outcome = run_category(profile, CATEGORY, visitors)
     assert (outcome.error, outcome.waves) == (None, 0)
     assert not any(folder.exists() for folder in left)
+
+
+def test_whatever_is_wrong_with_a_category_stops_that_one_alone(profile: Profile, layout: Layout) -> None:
+    class Breaks(Visitors):
+        def run(self, category: str) -> None:
+            raise ZeroDivisionError(category)
+
+    outcome = run_category(profile, CATEGORY, Breaks(profile, layout, works=False))
+    assert outcome.error is not None
+    assert "ZeroDivisionError" in outcome.error
+    assert "remedy: report it with" in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("iedf_assets.core.errors.X: a is b\n  remedy: c", "a is b\n  remedy: c"),
+        ("X: [Errno 28] No space left: '/a/b'", "/a/b cannot be used: No space left\n  remedy: free space"),
+        ("X: (sqlite3.OperationalError) database or disk is full", "free space"),
+        ("X: odd", "X: odd\n  remedy: report it"),
+    ],
+)
+def test_what_a_step_failed_by_is_told_with_a_remedy(said: str, told: str) -> None:
+    error = SimpleNamespace(message=said, cls_name="X", cause=None)
+    assert told in _root_of(SimpleNamespace(message="outer", cls_name="Y", cause=error))

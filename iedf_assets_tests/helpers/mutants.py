@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 from PIL import Image
 from skimage import data
 
@@ -27,6 +28,8 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "indexed.gif": ("GIF", {}),
     "plain.bmp": ("BMP", {}),
     "key.avif": ("AVIF", {"speed": 10}),
+    "whole.heic": ("HEIF", {"quality": 85}),
+    "tiles.heic": ("HEIF", {"quality": 60, "tile_size": 128}),
 }
 
 
@@ -51,8 +54,12 @@ def originals() -> Iterator[tuple[str, bytes, Pixels]]:
         rgb = np.asarray(cv2.resize(getattr(data, name)(), SIDES, interpolation=cv2.INTER_AREA), np.uint8)
         for form, (kind, options) in FORMS.items():
             picture, buffer = Image.fromarray(rgb), io.BytesIO()
-            (picture.quantize(256) if kind == "GIF" else picture).save(buffer, kind, **options)
-            with Image.open(buffer) as again:
+            if kind == "HEIF":
+                pillow_heif.from_pillow(picture).save(buffer, **options)
+            else:
+                (picture.quantize(256) if kind == "GIF" else picture).save(buffer, kind, **options)
+            opened = pillow_heif.HeifImageFile if kind == "HEIF" else Image.open
+            with opened(buffer) as again:
                 yield f"{name}-{form}", buffer.getvalue(), np.asarray(again.convert("RGB"), np.uint8)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iedf_assets.core.storage.files import TEMPORARY_PREFIX, temporary_beside, writer_of
+from iedf_assets.core.storage.files import TEMPORARY_PREFIX, read_json, temporary_beside, writer_of
 from iedf_assets.core.storage.leftovers import sweep
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.ownership import MARK, claim
@@ -185,12 +185,12 @@ class Cache:
 
 def _told(folder: Path) -> dict[str, Any] | None:
     """What an answer's folder says of itself; None when it is not, as a whole, an answer of ours."""
+    told = read_json(folder / ANSWER)
     try:
-        told = json.loads((folder / ANSWER).read_text("utf-8"))
         ours = {"fingerprint", "identity", "made", "seconds", "files"} <= told.keys()
         own = {ANSWER, *told["files"]}
         return told if ours and {path.name for path in folder.iterdir()} <= own else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import YAML_LOADER
 from iedf_assets.core.profile.loading import load_profile
@@ -33,7 +33,7 @@ def add_category(path: Path, name: str, like: str) -> None:
     write_text(path, text)
     folder_there = layout.category_folder(name) is not None
     then = "`iedf run` makes it" if folder_there else f"put photos into {layout.data / name}"
-    Console(markup=False, emoji=False, soft_wrap=True).print(
+    PlainConsole(soft_wrap=True).print(
         f"{path}: {name} is a category like {like}; {then}. Reload the code location of a UI that runs."
     )
 

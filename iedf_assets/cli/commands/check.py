@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from rich.console import Console
 from rich.table import Table
 
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.judging.dataset_check import CheckReport, check_dataset
@@ -52,7 +52,7 @@ def check_tree(
 
 
 def _print_tables(found: CheckReport) -> None:
-    console = Console(markup=False, emoji=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     if found.lint:
         table = Table("path", "code", "finding", title="lint")
         for issue in found.lint[:SHOWN]:

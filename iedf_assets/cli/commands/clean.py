@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import click
 from rich.table import Table
 
-from iedf_assets.cli.commands.run import plain_console
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.cleaning import find_waste, throw_away
 from iedf_assets.core.profile.schema import Profile
@@ -31,7 +31,7 @@ def clean_up(profile: Profile, *, superseded: bool, sure: bool) -> None:
             locks.enter_context(exclusive(layout.category_lock(name), subject=f"the category {name}"))
         books = [Book.open(profile, layout, name) for name in profile.categories]
         waste = find_waste(layout, books, superseded=superseded)
-        console = plain_console()
+        console = PlainConsole()
         if not waste:
             console.print("nothing to clean up")
             return

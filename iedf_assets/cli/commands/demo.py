@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from iedf_assets.cli.commands.run import run_all
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.profile.checkpoints import small_network
@@ -26,7 +26,7 @@ CLOSER = {"rocket": np.s_[:390, 200:440]}
 def run_demo(profile: Profile) -> bool:
     """Fill empty categories with scikit-image's own photos, run everything, say where to look."""
     layout = Layout.of(profile)
-    console = Console(markup=False, emoji=False)
+    console = PlainConsole()
     asked = any(category.workers.layered.uses_small_network for category in profile.categories.values())
     if asked and not small_network().is_file():
         console.print(

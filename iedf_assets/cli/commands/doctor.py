@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.asked import tried
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.contract import Stage
 from iedf_assets.core.errors import FactoryError, SourceError
 from iedf_assets.core.pictures.subjects import family_of
@@ -92,7 +92,7 @@ def examine(profile: Profile) -> bool:
     table = Table("", "what", "state", "what to do")
     for finding in findings:
         table.add_row("✗" if finding.remedy else "✓", finding.subject, finding.state, finding.remedy)
-    Console(markup=False, emoji=False).print(table)
+    PlainConsole().print(table)
     return not any(finding.remedy for finding in findings)
 
 
@@ -103,7 +103,7 @@ def list_classes() -> None:
         mask = "yes" if one.mask else "no"
         cells = (one.models, str(one.steps), str(one.references), mask, one.writes, one.licence)
         table.add_row(one.class_name, *cells, one.commercial)
-    console = Console(markup=False, emoji=False)
+    console = PlainConsole()
     console.print(table)
     console.print("Any other class is tried by its signature. The licence of your own copy counts.")
 

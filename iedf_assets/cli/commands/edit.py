@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from pydantic import ValidationError
-from rich.console import Console
 
 from iedf_assets.cli.commands.run import faults_of_facts
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.pictures.thumbnails import load_small, strip
@@ -108,7 +108,7 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
     """
     from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
-    console = Console(markup=False, emoji=False)
+    console = PlainConsole()
     folder, sheet = output / f"{stem_of(image)}_steps", output / f"{stem_of(image)}_sheet.jpg"
     remedy = "choose another folder with --output, or move what is there elsewhere"
     own = OwnFiles(output, folder, "steps", remedy)

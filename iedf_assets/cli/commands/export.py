@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.exporting.export import Outcome, export
 from iedf_assets.core.profile.exports import Export, Format
@@ -32,7 +33,7 @@ def export_dataset(profile: Profile, asked: Export) -> bool:
             asked,
             lambda done, total: progress("export", asked.format, done, total),
         )
-    _tell(Console(markup=False, emoji=False, soft_wrap=True), asked, found)
+    _tell(PlainConsole(soft_wrap=True), asked, found)
     return not found.proof.faults
 
 

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.asking.asker import judge_of
 from iedf_assets.core.errors import ProfileError, StorageError
@@ -50,7 +50,7 @@ def prove_other_judge(profile: Profile, per_class: int) -> bool:
     table = Table("pairs", "asked", "right", "no answer")
     for one in found:
         table.add_row(one.name, str(one.asked), f"{one.rate:.0%}", str(one.silent))
-    console = Console(markup=False, emoji=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     console.print(table)
     trusted = is_trusted(found)
     verdict = "can be trusted" if trusted else "is not to be trusted with what is published"
@@ -82,7 +82,7 @@ def prove_judge(profile: Profile, per_class: int) -> bool:
     for detection in found:
         rates = (f"{rate:.0%}" for rate in detection.rates)
         table.add_row(detection.name, detection.strength, str(detection.injected), *rates)
-    console = Console(markup=False, emoji=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     console.print(table)
     for detection in found:
         for sample in sorted({*detection.missed, *detection.missed_bare}):

@@ -3,8 +3,7 @@
 import webbrowser
 from pathlib import Path
 
-from rich.console import Console
-
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.report.building import build_report
@@ -22,7 +21,7 @@ def make_report(profile: Profile) -> Path:
     claim_outputs(layout)
     with TerminalProgress() as progress:
         page = build_report(profile, layout, lambda done, total: progress("report", "pictures", done, total))
-    Console(markup=False, emoji=False, soft_wrap=True).print(f"the report: {page}")
+    PlainConsole(soft_wrap=True).print(f"the report: {page}")
     return page
 
 
@@ -31,7 +30,7 @@ def serve_reviews(profile: Profile, port: int, *, browse: bool) -> None:
     from iedf_assets.cli.reviewing import HOST, serve_report  # noqa: PLC0415
 
     address = f"http://{HOST}:{port}/"
-    Console(markup=False, emoji=False, soft_wrap=True).print(f"reviews: {address} (Ctrl-C ends it)")
+    PlainConsole(soft_wrap=True).print(f"reviews: {address} (Ctrl-C ends it)")
     if browse:
         webbrowser.open(address)
     serve_report(Layout.of(profile), port)

@@ -1,8 +1,6 @@
 """`iedf run`: progress while it runs, counts at the end."""
 
-import json
 import signal
-import sys
 import time
 from collections import defaultdict
 from contextlib import suppress
@@ -10,21 +8,20 @@ from pathlib import Path
 from types import FrameType
 
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.scan import unmapped_folders
+from iedf_assets.core.storage.files import read_json
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
 from iedf_assets.launching.run_log import add_line, new_run_log
 
-# Without a terminal there is no width to respect, and a cut name helps nobody.
-PLAIN_WIDTH = 120
 FAULTS_SHOWN = 10
 
 
@@ -67,7 +64,7 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
             add_line(log, category=name, waves=outcome.waves, error=outcome.error, counts=outcome.counts)
             outcomes.append(outcome)
     _print_counts(outcomes, time.monotonic() - begun, profile)
-    plain_console().print(f"log: {log}", soft_wrap=True)
+    PlainConsole().print(f"log: {log}", soft_wrap=True)
     return all(outcome.went_through for outcome in outcomes)
 
 
@@ -75,11 +72,6 @@ def letting_go(profile: Profile) -> Profile:
     """The profile under which a run may take away whatever is published."""
     limits = profile.limits.model_copy(update={"max_withdrawn_share": 1.0})
     return profile.model_copy(update={"limits": limits})
-
-
-def plain_console() -> Console:
-    """A console on standard output that cuts no names where there is no terminal."""
-    return Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -106,7 +98,7 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
         row = [sum(sources.values()), accepted, filtered, edits, verdicts.get("published", 0),
                verdicts.get("rejected", 0), outcome.failed_rows]  # fmt: skip
         table.add_row(outcome.category, *map(str, row))
-    console = plain_console()
+    console = PlainConsole()
     console.print(table)
     layout = Layout.of(profile)
     for line in Allowance.of(profile, layout).reached:
@@ -131,8 +123,8 @@ def faults_of_facts(category: str, findings: list[Finding]) -> list[str]:
 
 def orphans(layout: Layout) -> list[str]:
     """What to say of samples that lie in the dataset and that nobody published, by the last index."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        issues = json.loads((layout.reports / "lint_issues.json").read_text("utf-8"))
+    with suppress(TypeError, KeyError):
+        issues = read_json(layout.reports / "lint_issues.json") or []
         paths = [issue["path"] for issue in issues if issue["code"] == "not_in_index"]
         if paths:
             told = f"{len(paths)} samples lie in the dataset that no category published, such as {paths[0]}"

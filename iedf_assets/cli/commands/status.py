@@ -5,12 +5,14 @@ import os
 import sys
 from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.cli.commands.run import faults_of_facts, orphans, plain_console
-from iedf_assets.core.errors import StorageError
+from iedf_assets.cli.commands.run import faults_of_facts, orphans
+from iedf_assets.cli.consoles import PlainConsole
+from iedf_assets.core.errors import FactoryError, StorageError
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
@@ -19,23 +21,27 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.coverage import SIZES, covered, read_coverage
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.beside import Told
+from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.unforeseen import last_words
 
 LEFT = ("category", "stage")
+Look = tuple[list[Standing], list[Finding]]
+"""Where a category stands by its stages, and what of the facts beside its photos is not used."""
 COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked", "held")
 
 
 def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     """Print where categories stand."""
-    found, faults, broken = _found(profile, names)
+    looks, broken = _found(profile, names)
     if as_json:
-        told = {name: [asdict(one) for one in standing] for name, standing in found.items()}
+        told = {name: _as_json(*look) for name, look in looks.items()}
         print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201  # for programs
-        if broken:
-            raise broken[0]
+        _raise(broken)
         return
-    console, table = plain_console(), Table()
+    found = {name: standing for name, (standing, _) in looks.items()}
+    console, table = PlainConsole(), Table()
     for heading in ("category", "stage", *COLUMNS):
         table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
     for name, standing in found.items():
@@ -49,27 +55,36 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_limits(console, profile)
     if not broken:
         _tell_coverage(console, profile)
-    for line in [*faults, *orphans(Layout.of(profile))]:
-        console.print(line, soft_wrap=True)
+    for line in [*_faults(looks), *orphans(Layout.of(profile))]:
+        console.print(line, soft_wrap=True, highlight=False)
+    _raise(broken)
+
+
+def _raise(broken: list[FactoryError]) -> None:
     if broken:
         raise StorageError("; ".join(error.problem for error in broken), broken[0].remedy)
 
 
-def _found(
-    profile: Profile, names: list[str]
-) -> tuple[dict[str, list[Standing]], list[str], list[StorageError]]:
-    """Where categories stand, faults of their facts, and what is wrong with tables that cannot be read."""
-    found: dict[str, list[Standing]] = {}
-    faults: list[str] = []
-    broken = []
+def _found(profile: Profile, names: list[str]) -> tuple[dict[str, Look], list[FactoryError]]:
+    """Where categories stand, and what is wrong with those of which nobody can tell."""
+    looks: dict[str, Look] = {}
+    broken: list[FactoryError] = []
     for name in names:
         try:
-            found[name], wrong = _standings(profile, name)
-        except StorageError as error:
-            broken.append(error)
-        else:
-            faults += wrong
-    return found, faults, broken
+            looks[name] = _look(profile, name)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one category, the others are told
+            broken.append(error if isinstance(error, FactoryError) else StorageError(last_words(error)))
+    return looks, broken
+
+
+def _as_json(standing: list[Standing], findings: list[Finding]) -> list[dict[str, Any]]:
+    """A stage after another; what of the facts is not used stands with the photos."""
+    sources, *others = (asdict(one) for one in standing)
+    return [{**sources, "findings": [one._asdict() for one in findings]}, *others]
+
+
+def _faults(looks: dict[str, Look]) -> list[str]:
+    return [line for name, (_, findings) in looks.items() for line in faults_of_facts(name, findings)]
 
 
 def show_rows(profile: Profile, names: list[str], stage: str) -> None:
@@ -88,13 +103,18 @@ def show_rows(profile: Profile, names: list[str], stage: str) -> None:
 
 def show_plan(profile: Profile, names: list[str]) -> None:
     """Print what a run would do, and about how long it would take."""
-    console, table = plain_console(), Table()
+    looks, broken = _found(profile, names)
+    _print_plan(profile, looks)
+    _raise(broken)
+
+
+def _print_plan(profile: Profile, looks: dict[str, Look]) -> None:
+    console, table = PlainConsole(), Table()
     for heading in ("category", "stage", "to make", "about", "new in staging"):
         table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
-    looks = {name: _standings(profile, name) for name in names}
     found = {name: standing for name, (standing, _) in looks.items()}
     layout = Layout.of(profile)
-    rows = {stage: [read_rows(layout, stage, name) for name in profile.categories] for stage in STAGES}
+    rows = {stage: [read_rows(layout, stage, name) for name in looks] for stage in STAGES}
     total, unknown = 0.0, False
     for name, standing in found.items():
         for one in standing:
@@ -105,7 +125,7 @@ def show_plan(profile: Profile, names: list[str]) -> None:
             total, unknown = total + (told.seconds or 0.0), unknown or (told.seconds is None and not judged)
             table.add_row(name, one.stage, str(one.to_make), "" if judged else _duration(told), _size(told))
     _tell_limits(console, profile)
-    for line in (line for _, faults in looks.values() for line in faults):
+    for line in _faults(looks):
         console.print(line, soft_wrap=True, highlight=False)
     if not table.row_count:
         console.print("nothing to do")
@@ -119,10 +139,10 @@ def show_plan(profile: Profile, names: list[str]) -> None:
     console.print(f"in all about {_clock(total)}{more}; nothing was done")
 
 
-def _standings(profile: Profile, name: str) -> tuple[list[Standing], list[str]]:
+def _look(profile: Profile, name: str) -> Look:
     book = Book.open(profile, Layout.of(profile), name)
     told = scan.look_around(book.layout, name, profile.sources) or Told([], [])
-    return standings(book, told.photos), faults_of_facts(name, told.findings)
+    return standings(book, told.photos), told.findings
 
 
 def _tell_limits(console: Console, profile: Profile) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from iedf_assets.cli.commands.demo import sample
 from iedf_assets.cli.commands.doctor import must_haves
 from iedf_assets.cli.commands.run import run_all
+from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Category, Profile
@@ -52,7 +53,7 @@ def try_models(profile: Profile, asked: Asked) -> bool:
         ProfileError: an unknown kind, or no photo.
         StorageError: the output folder is somebody else's.
     """
-    console = Console(markup=False, emoji=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     output = asked.output.absolute()
     claim(output, "trial", REMEDY)
     tried = _profile_of(profile, output, asked.kinds)

@@ -71,7 +71,7 @@ def _outcome(job: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Run as a child."""
     memory = int(sys.argv[1])
-    with contextlib.suppress(ValueError, OSError):  # a bound that is lower already stays
+    with contextlib.suppress(ValueError, OSError, OverflowError):  # a lower bound stays
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     cv2.setNumThreads(1)

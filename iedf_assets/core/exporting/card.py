@@ -1,8 +1,6 @@
 """The card of an export, `README.md`: what the Hub and people want to know of it, from the manifests."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +13,7 @@ from iedf_assets.core.exporting.units import Plan, Unit
 from iedf_assets.core.planning.accounts import Survival, survival_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.publishing.coverage import Covered, coverage, covered
+from iedf_assets.core.storage.files import read_json
 from iedf_assets.core.storage.keys import digest
 
 NAME = "README.md"
@@ -193,6 +192,5 @@ def _judge(plan: Plan, words: Texts) -> str:
 
 def _canaries(plan: Plan) -> Iterator[tuple[str, int, str]]:
     """Each class of known faults: how many were injected, and the share that failed; good pairs too."""
-    with suppress(FileNotFoundError, ValueError):
-        for row in json.loads(plan.layout.canaries.read_text("utf-8")):
-            yield row["name"], row["injected"], f"{100 * min(row['rates']):.1f} %"
+    for row in read_json(plan.layout.canaries) or []:
+        yield row["name"], row["injected"], f"{100 * min(row['rates']):.1f} %"

@@ -230,7 +230,7 @@ class _Index:
     def read(cls, path: Path) -> "_Index":
         try:
             rows = dict(_rows(path))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StorageError(
                 f"the index {path} cannot be read: {type(error).__name__}: {error}",
                 "give the index.jsonl of this dataset with --index",

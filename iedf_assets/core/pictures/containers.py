@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.formats.colour_spaces import Space, of_code_points, of_exif, of_png
+from iedf_assets.core.pictures.formats.colour_spaces import (
+    Space,
+    of_bmp,
+    of_code_points,
+    of_exif,
+    of_png,
+    of_tiff,
+)
 from iedf_assets.core.pictures.formats.raw_files import raw_kind
 from iedf_assets.core.pictures.formats.tiff import entries_of, number_of, tags_of
 from iedf_assets.core.reasons import CORRUPTED, RAW_FILE, TRUNCATED, UNREADABLE
@@ -223,7 +230,13 @@ def _tiff(name: str, data: bytes) -> Container:
         entries = list(entries_of(data))
         if not entries or any(len(entry.value) < entry.size for entry in entries):
             raise SourceError(TRUNCATED, "the TIFF ends before or within its tags")
+        return Container(name, data, space=of_tiff(data))
     return Container(name, data)
+
+
+def _bmp(name: str, data: bytes) -> Container:
+    space, icc = of_bmp(data)
+    return Container(name, data, icc=icc, space=space)
 
 
 def _boxed(name: str, data: bytes) -> Container:
@@ -252,7 +265,7 @@ _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[str, bytes], Conta
     ("WEBP", lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", _webp),
     ("TIFF", lambda data: data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}, _tiff),
     ("GIF", lambda data: data.startswith((b"GIF87a", b"GIF89a")), Container),
-    ("BMP", lambda data: data.startswith(b"BM"), Container),
+    ("BMP", lambda data: data.startswith(b"BM"), _bmp),
     ("AVIF", lambda data: _has_brand(data, b"avif", b"avis"), _boxed),
     ("HEIF", lambda data: _has_brand(data, b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1"), _boxed),
 )

@@ -228,7 +228,7 @@ def _profile(container: Container, picture: Image.Image) -> bytes:
     space = container.space
     if space is None and container.format not in {"JPEG", "PNG"}:
         space = of_exif(picture.info.get("exif") or b"")
-    return profile_of(space) if space and picture.mode in {"RGB", "RGBA", "L", "LA", "P"} else b""
+    return profile_of(space) if space else b""
 
 
 def _reason(error: Exception) -> str:

@@ -9,15 +9,14 @@ from pydantic import ValidationError
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.fields import PROJECT_ROOT, YAML_LOADER
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.nesting import require_apart
+from iedf_assets.core.profile.reading.documents import parsed
 from iedf_assets.core.profile.reading.faults import explain
 from iedf_assets.core.profile.reading.origins import Origins
 from iedf_assets.core.profile.reading.settings import Setting
 from iedf_assets.core.profile.schema import Profile
 
-# No section lies so deep.
-_DEPTH = 50
 DEFAULT_PROFILE = PROJECT_ROOT / "configs" / "default.yaml"
 
 
@@ -42,7 +41,6 @@ def trace_profile(path: Path, settings: Iterable[str] = ()) -> tuple[Profile, Or
     changes = tuple(Setting.parse(setting) for setting in settings)
     for change in changes:
         raw = change.applied(raw)
-    _require_finite(raw, path)
     origins = Origins(tree, changes)
     try:
         profile = Profile.model_validate(raw).of_file(path)
@@ -55,36 +53,15 @@ def trace_profile(path: Path, settings: Iterable[str] = ()) -> tuple[Profile, Or
 
 def _parsed(path: Path) -> tuple[dict[Any, Any], yaml.Node]:
     """A file's content, and its syntax tree, which knows the lines."""
-    text = _text(path)
     try:
-        loader = YAML_LOADER(text)
-        try:
-            tree = loader.get_single_node()
-            raw = loader.construct_document(tree) if tree else None  # which resolves the tree's merge keys
-        finally:
-            loader.dispose()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, a huge number
-        raise ProfileError(f"the profile {path} is no valid YAML: {error}") from error
+        raw, tree = parsed(_text(path))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, for instance
+        raise ProfileError(
+            f"the profile {path} is no valid YAML: {error}", "mend it, and run again"
+        ) from error
     if tree is None or not isinstance(raw, dict):
         raise ProfileError(f"the profile {path} is not a mapping of keys to values")
     return raw, tree
-
-
-def _require_finite(raw: Any, path: Path, above: tuple[int, ...] = ()) -> None:
-    """See that nothing of a profile holds itself, as an alias within its own anchor does.
-
-    Raises:
-        ProfileError: something does.
-    """
-    if not isinstance(raw, (dict, list)):
-        return
-    if id(raw) in above or len(above) > _DEPTH:
-        raise ProfileError(
-            f"the profile {path} refers to itself by an alias (*), or is nested {_DEPTH} deep",
-            "write out what the alias stands for",
-        )
-    for child in raw.values() if isinstance(raw, dict) else raw:
-        _require_finite(child, path, (*above, id(raw)))
 
 
 def _text(path: Path) -> str:

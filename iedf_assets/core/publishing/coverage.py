@@ -103,7 +103,7 @@ def read_coverage(layout: Layout) -> dict[Cell, int]:
         with layout.coverage.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         return {Cell(*(row[name] for name in Cell._fields)): int(row["samples"]) for row in rows}
-    except (FileNotFoundError, KeyError, ValueError):
+    except (FileNotFoundError, KeyError, ValueError, TypeError, csv.Error):
         return {}
 
 

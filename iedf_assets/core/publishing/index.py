@@ -30,7 +30,7 @@ from iedf_assets.core.publishing.index_rows import (
 )
 from iedf_assets.core.publishing.joined import categories_on_disk, verdicts_of_all
 from iedf_assets.core.sources.fingerprints import Candidate, Twin, in_company, split_groups, split_of, twins
-from iedf_assets.core.storage.files import write_text
+from iedf_assets.core.storage.files import read_json, write_text
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.manifests import collected, read_rows
@@ -109,11 +109,11 @@ def is_behind(layout: Layout, category: str) -> bool:
     state = _state(layout, category)
     if state is None:
         return False
-    with suppress(FileNotFoundError, ValueError):
-        made_of: dict[str, Any] = json.loads(layout.indexed.read_text("utf-8"))
-        reports = _reports(layout)
-        return made_of.get(category) != state or made_of.get(_REPORTS, reports) != reports or None in reports
-    return True
+    made_of = read_json(layout.indexed)
+    if not isinstance(made_of, dict):
+        return True
+    reports = _reports(layout)
+    return made_of.get(category) != state or made_of.get(_REPORTS, reports) != reports or None in reports
 
 
 def _reports(layout: Layout) -> list[list[int] | None]:

@@ -103,7 +103,7 @@ def _read(path: Path, profile: Profile) -> Iterator[Candidate]:
                 row = json.loads(line)
                 look = bytes.fromhex(row["look"]).hex()
                 yield Candidate(str(row["name"]), "", f"{int(row['phash'], 16):016x}", look)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProfileError(
             f"the hash list {path} of sources.exclude cannot be read: {error}",
             "name a folder of pictures, or a list that iedf hashes wrote",

@@ -17,14 +17,16 @@ from iedf_assets.core.reasons import HIDDEN, SYMLINK_OUTSIDE, UNREADABLE
 from iedf_assets.core.sources.beside import Told, told_of
 from iedf_assets.core.sources.found import Found, Problem
 from iedf_assets.core.storage.keys import digest
-from iedf_assets.core.storage.naming import Layout, nfc
+from iedf_assets.core.storage.naming import Layout, nfc, printable
 
 # What galleries, disks and systems keep beside photos, in lower case.
 _PROGRAMS_OWN = frozenset(
-    {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "system volume information",
-     "lost+found", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r",
-     "lightroom previews.lrdata", "captureone"}
+    {"@eadir", "@recycle", "@recently-snapshot", "@transcode", "#recycle", "#snapshot", "$recycle.bin",
+     "recycler", "system volume information", "lost+found", "__macosx", "thumbs.db", "ehthumbs.db",
+     "desktop.ini", "picasa.ini", "zbthumbnail.info", "ipod photo cache", "icon\r", "captureone"}
 )  # fmt: skip
+# Likewise, what is named after something of the user's.
+_PROGRAMS_OWN_ENDINGS = (".lrdata", ".lrcat-data", "@synoeastream", "@synoresource")
 
 
 def find_files(layout: Layout, category: str, sources: Sources | None = None) -> list[Found] | None:
@@ -110,7 +112,7 @@ def unmapped_folders(layout: Layout, profile: Profile) -> list[str]:
         return []
     read = {layout.category_folder(name) for name in profile.categories}
     return sorted(
-        _printable(item.name) for item in layout.data.iterdir() if item.is_dir() and item not in read
+        printable(item.name) for item in layout.data.iterdir() if item.is_dir() and item not in read
     )
 
 
@@ -120,7 +122,7 @@ def _walk(root: Path, category: str, roots: list[str]) -> Iterator[Found]:
         folder, name, inside = folders.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
-                full_name = f"{name}/{nfc(_printable(entry.name))}"
+                full_name = f"{name}/{nfc(printable(entry.name))}"
                 why = inside or _why_hidden(entry.name)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append((entry.path, full_name, why))
@@ -134,8 +136,10 @@ def _walk(root: Path, category: str, roots: list[str]) -> Iterator[Found]:
 def _why_hidden(name: str) -> str | None:
     """Why a file or folder of this name is no photo of the user's; None when it may be one."""
     if name.startswith("."):
-        return f"{_printable(name)} is hidden"
-    return f"{_printable(name)} is a program's own" if name.lower() in _PROGRAMS_OWN else None
+        return f"{printable(name)} is hidden"
+    lower = name.lower()
+    own = lower in _PROGRAMS_OWN or lower.endswith(_PROGRAMS_OWN_ENDINGS)
+    return f"{printable(name)} is a program's own" if own else None
 
 
 def _found(entry: os.DirEntry[str], name: str, roots: list[str]) -> Found:
@@ -145,7 +149,7 @@ def _found(entry: os.DirEntry[str], name: str, roots: list[str]) -> Found:
         facts = facts if problem else os.stat(entry.path)  # noqa: PTH116  # a Path would cost as much as the call
     elif not stat.S_ISREG(facts.st_mode):
         problem = UNREADABLE, "not a regular file"
-    if problem is None and _printable(entry.path) != entry.path:
+    if problem is None and not _is_text(entry.path):
         problem = UNREADABLE, "its name is not valid UTF-8: rename it"
     return Found(entry.path, name, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, problem)
 
@@ -153,7 +157,7 @@ def _found(entry: os.DirEntry[str], name: str, roots: list[str]) -> Found:
 def _link_problem(path: str, roots: list[str]) -> Problem | None:
     target = os.path.realpath(path)
     if not any(os.path.commonpath([root, target]) == root for root in roots):
-        return SYMLINK_OUTSIDE, f"the link leads out of the data folder, to {_printable(target)}"
+        return SYMLINK_OUTSIDE, f"the link leads out of the data folder, to {printable(target)}"
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except OSError as error:
@@ -163,9 +167,12 @@ def _link_problem(path: str, roots: list[str]) -> Problem | None:
     return None if stat.S_ISREG(mode) else (UNREADABLE, "a link to what is not a regular file")
 
 
-def _printable(text: str) -> str:
-    """A name in which bytes that are not UTF-8 are spelt out, so that it can be written anywhere."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name(file: Found) -> str:

@@ -1,6 +1,7 @@
 """Writing files so that nobody ever sees half of one: temporary name, fsync, rename."""
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -9,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPORARY_PREFIX = ".tmp-"
 _TEMPORARY = re.compile(r"\.tmp-(\d+)@([0-9a-f]{6})-[0-9a-f]{8}-.*", re.DOTALL)
@@ -31,13 +33,26 @@ def this_host() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Has what the system refuses while the block runs name `path`, where the system does not say of what."""
+    try:
+        yield
+    except OSError as error:
+        # A write that finds the disk full tells no name.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def fsync_folder(folder: Path) -> None:
     """Make renames inside `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with naming(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -49,10 +64,11 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(path)
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     fsync_folder(path.parent)
@@ -94,15 +110,16 @@ def place_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(target)
     try:
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
-            # As old as what it is a copy of, so that it is seen to be no other.
-            shutil.copystat(source, temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-        temporary.replace(target)
+        with naming(target):
+            try:
+                os.link(source, temporary)
+            except OSError:
+                shutil.copyfile(source, temporary)
+                # As old as what it is a copy of, so that it is seen to be no other.
+                shutil.copystat(source, temporary)
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -117,19 +134,28 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     temporary = temporary_beside(path)
     temporary.mkdir()
     try:
-        yield temporary
-        for file in temporary.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-        if path.exists():
-            retired = temporary_beside(path)
-            path.rename(retired)
-            temporary.rename(path)
-            shutil.rmtree(retired)
-        else:
-            temporary.rename(path)
+        with naming(path):
+            yield temporary
+            for file in temporary.iterdir():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
+            if path.exists():
+                retired = temporary_beside(path)
+                path.rename(retired)
+                temporary.rename(path)
+                shutil.rmtree(retired)
+            else:
+                temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds; None where there is none that can be read, whatever there is."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def content_hash(data: bytes) -> str:

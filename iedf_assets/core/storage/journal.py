@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from iedf_assets.core.storage.files import naming
+
 Row = dict[str, Any]
 _log = logging.getLogger(__name__)
 # Characters of a line that is set aside, and the lines that were told of.
@@ -28,7 +30,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab+")
+        self._path, self._file = path, path.open("ab+")
         # A torn last line gets its newline now, so that it spoils nothing but itself.
         if (
             self._file.seek(0, os.SEEK_END)
@@ -38,10 +40,11 @@ class Journal:
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows and make them durable with a single fsync."""
-        for row in rows:
-            self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            for row in rows:
+                self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; rows appended before are durable already."""

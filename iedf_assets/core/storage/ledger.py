@@ -212,15 +212,16 @@ def _quotas_of(place: Place) -> tuple[str, str]:
 
 
 def _is_entry(row: Row) -> bool:
-    texts = (row.get(name) for name in ("edit_id", "task", "subtype", "scene"))
     number, owner = row.get("number"), row.get("owner")
     return (
         row.keys() >= _COLUMNS
-        and all(isinstance(text, str) for text in texts)
+        and isinstance(row["edit_id"], str)
         and (owner is None or isinstance(owner, str))
         and isinstance(number, int)
         and not isinstance(number, bool)
-        and number > 0
+        and 0 < number <= FULL_FOLDER
+        # A folder's name is a part of paths, below which files are deleted.
+        and SampleKey.is_key(f"{row['task']}/{row['subtype']}/{row['scene']}/{number:05d}")
     )
 
 

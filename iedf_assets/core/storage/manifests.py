@@ -83,11 +83,14 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
 # Rows that are held at once when a table is read or written; also the size of a file's row groups, of which
 # one at least is in memory.
 _BATCH_ROWS = 512
-# What a value of a column can be in a journal.
-_PYTHON: dict[type[pl.DataType], type | tuple[type, ...]] = {
-    pl.String: str, pl.Int32: int, pl.Int64: int, pl.Float64: (int, float)
-}  # fmt: skip
+# Bits of the whole numbers that a column takes, without the sign.
+_BITS: dict[type[pl.DataType], int] = {pl.Int32: 31, pl.Int64: 63, pl.Float64: 63}
 T = TypeVar("T")
+# What polars makes of a broken table; the latter is no `Exception`.
+_BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+# Characters of what it says that are told.
+_TOLD = 300
+_REMEDY = "restore it, or delete it: what its journal and the staged files still show is found again"
 # The stages whose rows have files of their own.
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
 
@@ -116,11 +119,19 @@ def encode(row: Mapping[str, Any], stage: str) -> Row:
 
 
 def decode(row: Mapping[str, Any]) -> Row:
-    """The inverse of `encode`: nested columns as Python values."""
-    return {
-        column: json.loads(value) if column in NESTED and isinstance(value, str) else value
-        for column, value in row.items()
-    }
+    """The inverse of `encode`: nested columns as Python values.
+
+    Raises:
+        StorageError: one of them is no JSON.
+    """
+    return {column: _value(column, value) if column in NESTED else value for column, value in row.items()}
+
+
+def _value(column: str, value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"a manifest has a row whose {column} cannot be read: {error}", _REMEDY) from error
 
 
 def frame(rows: Iterable[Mapping[str, Any]], stage: str) -> pl.DataFrame:
@@ -249,8 +260,8 @@ class Rows(Mapping[str, Row]):
                 if not any(nested):
                     yield values
                 else:
-                    yield tuple(json.loads(value) if is_json and value is not None else value
-                                for value, is_json in zip(values, nested, strict=True))  # fmt: skip
+                    told = zip(columns, values, nested, strict=True)
+                    yield tuple(_value(name, value) if is_json else value for name, value, is_json in told)
 
 
 def read_rows(layout: Layout, stage: str, category: str) -> Rows:
@@ -283,11 +294,28 @@ def _is_row(stage: str, row: Row) -> bool:
     return (
         isinstance(key, str)
         and row.keys() <= schema.keys()
-        and all(
-            value is None or name in NESTED or isinstance(value, _PYTHON[schema[name]])
-            for name, value in row.items()
-        )
+        and isinstance(row.get("status"), str)
+        and all(value is None or _fits(name, value, schema[name]) for name, value in row.items())
     )
+
+
+def _fits(name: str, value: Any, kind: type[pl.DataType]) -> bool:
+    """Whether a value of a journal can stand in a column."""
+    if name in NESTED and not isinstance(value, str):
+        return isinstance(value, (list, dict))
+    if isinstance(value, str):
+        return kind is pl.String and (name not in NESTED or _is_json(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return kind in _BITS and -(1 << _BITS[kind]) <= value < 1 << _BITS[kind]
+    return isinstance(value, float) and kind is pl.Float64
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def collected(table: pl.LazyFrame) -> pl.DataFrame:
@@ -309,9 +337,11 @@ def batches(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 def _completed(table: pl.LazyFrame, stage: str) -> pl.LazyFrame:
     """A table with the columns of today: manifests have those of their time."""
     table = renewed_table(table, table.collect_schema().names())
-    there = table.collect_schema().names()
-    missing = [pl.lit(None, kind).alias(name) for name, kind in SCHEMAS[stage].items() if name not in there]
-    return table.with_columns(missing).select(SCHEMAS[stage].keys())
+    there, wanted = table.collect_schema(), SCHEMAS[stage]
+    missing = [pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in there]
+    # Of another type it is only where somebody else wrote it; what does not fit is told when it is read.
+    others = [pl.col(name).cast(kind) for name, kind in wanted.items() if there.get(name, kind) != kind]
+    return table.with_columns(missing + others).select(wanted.keys())
 
 
 def scan_table(path: Path) -> pl.LazyFrame:
@@ -331,14 +361,18 @@ def scan_table(path: Path) -> pl.LazyFrame:
 def _reading(what: str) -> Iterator[None]:
     try:
         yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise StorageError(
-            f"{what} cannot be read: {error}",
-            "restore it, or delete it: what its journal and the staged files still show is found again",
-        ) from error
+    except (*_BROKEN, OSError) as error:
+        raise StorageError(f"{what} cannot be read: {str(error)[:_TOLD]}", _REMEDY) from error
 
 
 def write_table(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
-    """Write a manifest atomically and durably, some rows at a time."""
+    """Write a manifest atomically and durably, some rows at a time.
+
+    Raises:
+        StorageError: a manifest that it is made of cannot be read.
+    """
     with replacing(path) as temporary:
-        table.lazy().sink_parquet(temporary, row_group_size=_BATCH_ROWS)
+        try:
+            table.lazy().sink_parquet(temporary, row_group_size=_BATCH_ROWS)
+        except _BROKEN as error:
+            raise StorageError(f"{path} cannot be written: {str(error)[:_TOLD]}", _REMEDY) from error

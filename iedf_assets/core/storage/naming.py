@@ -1,5 +1,6 @@
 """Every file name and path of the factory is built and parsed here, and nowhere else."""
 
+import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ FULL_FOLDER = 99_999
 STAGED = ("image_layers", "edited_images", "edit_pairs")
 # What the factory keeps in its staging folder; whatever else lies there is not ours.
 STAGING_ROOMS = (*STAGED, "jobs", SERVICES)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTINUED = re.compile(r"-\d+$")
 # role of a file → what follows the five-digit number
 SUFFIXES = {
@@ -33,6 +35,26 @@ _KEY = re.compile(r"^[a-z0-9_-]+/[a-z0-9_-]+/[a-z0-9_-]+/\d{5}$")
 def nfc(text: str) -> str:
     """The composed Unicode form, in which names are compared and stored."""
     return unicodedata.normalize("NFC", text)
+
+
+def printable(text: str, kept: str = "") -> str:
+    r"""A name, or a text with names in it, that can be written anywhere and does nothing to a terminal.
+
+    Bytes that are no UTF-8 and control characters are spelt out, as `\xff`.
+
+    Args:
+        kept: control characters that stay.
+    """
+    if text.isprintable():
+        return text
+    try:
+        spelt = os.fsencode(text)
+    except UnicodeEncodeError:  # half a character, as JSON and YAML can have it
+        spelt = text.encode("utf-8", "backslashreplace")
+    return _CONTROL.sub(
+        lambda found: found[0] if found[0] in kept else f"\\x{ord(found[0]):02x}",
+        spelt.decode("utf-8", "backslashreplace"),
+    )
 
 
 def base_scene(scene: str) -> str:

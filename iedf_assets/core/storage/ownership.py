@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.profile.nesting import OUTPUT_ROOMS
-from iedf_assets.core.storage.files import content_hash, create_text, write_text, writer_of
+from iedf_assets.core.storage.files import content_hash, create_text, read_json, write_text, writer_of
 from iedf_assets.core.storage.naming import STAGING_ROOMS, Layout
 
 MARK = ".iedf.json"
@@ -42,11 +42,10 @@ class Mark:
 
 def read_mark(folder: Path) -> Mark | None:
     """The mark of a folder; None when it bears none that can be read."""
-    try:
-        told = json.loads((folder / MARK).read_text("utf-8"))
-        return Mark(str(told.pop("kind")), str(told.pop("id")), told)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    told = read_json(folder / MARK)
+    if not isinstance(told, dict) or not {"kind", "id"} <= told.keys():
         return None
+    return Mark(str(told.pop("kind")), str(told.pop("id")), told)
 
 
 def write_mark(folder: Path, mark: Mark) -> None:

@@ -8,7 +8,7 @@ numbers.
 import json
 from collections.abc import Iterable
 
-from iedf_assets.core.storage.files import write_text
+from iedf_assets.core.storage.files import read_json, write_text
 from iedf_assets.core.storage.naming import Layout
 
 # A wave is at least this share of what is through already.
@@ -25,12 +25,10 @@ def wave_size(at_least: int, through: int) -> int:
 
 
 def open_wave(layout: Layout, category: str) -> list[str] | None:
-    """The paths (NFC names) of the category's open wave; None when none is open."""
-    path = layout.wave(category)
-    if not path.exists():
-        return None
-    paths: list[str] = json.loads(path.read_text("utf-8"))
-    return paths
+    """The paths (NFC names) of the category's open wave; None when none is open, or nobody can read which."""
+    paths = read_json(layout.wave(category))
+    known = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+    return paths if known else None
 
 
 def begin_wave(layout: Layout, category: str, paths: Iterable[str]) -> list[str]:

@@ -1,10 +1,9 @@
 """The latest verdict of each check on each category, on disk: Dagster shows the newest of all alone."""
 
 import json
-from contextlib import suppress
 from typing import NamedTuple
 
-from iedf_assets.core.storage.files import write_text
+from iedf_assets.core.storage.files import read_json, write_text
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.checks.verdict import Verdict
 
@@ -38,6 +37,6 @@ def keep(layout: Layout, check: str, category: str, verdict: Verdict, *, blames:
 
 def latest(layout: Layout, check: str, category: str) -> Stored | None:
     """A check's latest verdict on a category; None before there is any that can be read."""
-    with suppress(FileNotFoundError, ValueError, TypeError):
-        return Stored(**json.loads(layout.checked(check, category).read_text("utf-8")))
-    return None
+    told = read_json(layout.checked(check, category))
+    known = isinstance(told, dict) and told.keys() == set(Stored._fields)
+    return Stored(**told) if known else None

@@ -1,6 +1,5 @@
 """Looks at what counts and the index say of all there is."""
 
-import json
 from collections.abc import Iterable
 
 from iedf_assets.core.exporting.export import proof_of
@@ -10,6 +9,7 @@ from iedf_assets.core.planning.accounts import HELD, accounts_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.storage.files import read_json
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets.defs.checks.samples import sample_pictures
@@ -53,7 +53,7 @@ def export_loads(profile: Profile, layout: Layout, asked: Export) -> Verdict:
 def canaries_caught(factory: Factory) -> Verdict:
     """Every class of known faults is found and no good sample rejected. Protects from a blind judge."""
     layout = factory.layout
-    found = json.loads(layout.canaries.read_text("utf-8")) if layout.canaries.exists() else []
+    found = read_json(layout.canaries)
     if not found:
         return Verdict(0, [Case("canaries", "not run: there is no sample to put a fault into")])
     cases = []

@@ -25,3 +25,13 @@ def test_rows_of_a_stage_are_printed_as_json_lines(profile: Profile, layout: Lay
     assert all(tuple(row) == ("category", *SCHEMAS["edited_images"]) for row in rows)
     assert {row["category"] for row in rows} == {CATEGORY}
     assert rows[0]["recipe"]["subtype"] in {"move", "scale"}
+
+
+def test_facts_that_are_not_used_stand_in_the_json(layout: Layout) -> None:
+    (layout.data / CATEGORY).mkdir(parents=True)
+    (layout.data / CATEGORY / "a.json").write_text("{")
+    options = ["--config", str(CLASSICAL), "--outputs", str(layout.outputs), "--data", str(layout.data)]
+    told = CliRunner().invoke(cli, ["status", "--json", "--category", CATEGORY, *options])
+    assert told.exit_code == 0
+    (finding,) = json.loads(told.stdout)[CATEGORY][0]["findings"]
+    assert (finding["file"], finding["line"]) == (f"data/{CATEGORY}/a.json", 1)

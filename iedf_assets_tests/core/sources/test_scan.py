@@ -14,7 +14,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.profile.sections import Sources
 from iedf_assets.core.reasons import HIDDEN
 from iedf_assets.core.sources.found import Found
-from iedf_assets.core.sources.scan import find_files, fingerprint, unmapped_folders
+from iedf_assets.core.sources.scan import find_files, fingerprint, paths_on_disk, unmapped_folders
 from iedf_assets.core.storage.naming import Layout
 
 CATEGORY = "物体一致性"
@@ -52,7 +52,8 @@ def test_every_file_at_any_depth_is_found(layout: Layout) -> None:
 @pytest.mark.parametrize(
     "name",
     ["@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", ".thumbnails/1.jpg", "__MACOSX/._a.jpg", "._a.jpg",
-     "相册/.picasa.ini", "#recycle/a.jpg", "$RECYCLE.BIN/S-1/a.jpg", "deep/@eaDir/b/c.jpg", "desktop.ini"],
+     "相册/.picasa.ini", "#recycle/a.jpg", "$RECYCLE.BIN/S-1/a.jpg", "deep/@eaDir/b/c.jpg", "desktop.ini",
+     "2024 Smart Previews.lrdata/0/a.dng", "a.jpg@SynoEAStream", "@Recently-Snapshot/a.jpg"],
 )  # fmt: skip
 def test_what_programs_keep_for_themselves_is_named_and_never_opened(layout: Layout, name: str) -> None:
     put(layout, name, b"x")
@@ -155,8 +156,8 @@ def test_a_folder_that_cannot_be_read_stops_the_scan(layout: Layout, monkeypatch
     put(layout, "locked/a.jpg")
     scandir = os.scandir
 
-    def refusing(path: str) -> object:
-        if path.endswith("locked"):
+    def refusing(path: str | int) -> object:
+        if str(path).endswith("locked"):  # or the number of an open one
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
@@ -213,3 +214,11 @@ def test_a_profile_may_take_only_some_of_the_files(layout: Layout, tmp_path: Pat
     assert names(max_images=2) == ["a.jpg", "b.PNG"]
     with pytest.raises(ProfileError, match=r"sources\.files"):
         names(files=tmp_path / "nothing.txt")
+
+
+def test_control_characters_in_a_name_are_spelt_out_and_the_photo_is_found(layout: Layout) -> None:
+    path = put(layout, "a\n\x1b[31mb.jpg")
+    (file,) = found_in(layout).values()
+    assert file.name == f"{CATEGORY}/a\\x0a\\x1b[31mb.jpg"
+    assert (file.path, file.problem) == (path, None)
+    assert paths_on_disk(layout, CATEGORY) == {file.name: str(path)}

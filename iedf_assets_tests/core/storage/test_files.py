@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from iedf_assets.core.storage.files import TEMPORARY_PREFIX, fresh_folder, place_file, write_bytes
+from iedf_assets.core.errors import of_system
+from iedf_assets.core.storage.files import (
+    TEMPORARY_PREFIX,
+    fresh_folder,
+    place_file,
+    read_json,
+    write_bytes,
+)
+from iedf_assets.core.storage.journal import Journal
 
 
 def names(folder: Path) -> set[str]:
@@ -59,3 +67,40 @@ def test_a_fresh_folder_appears_as_a_whole_or_not_at_all(tmp_path: Path) -> None
         assert folder.name.startswith(TEMPORARY_PREFIX)
     assert names(path) == {"c"}
     assert names(tmp_path) == {"item"}
+
+
+def test_a_full_disk_is_told_with_what_was_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    def file() -> None:
+        write_bytes(tmp_path / "file", b"x")
+
+    def item() -> None:
+        with fresh_folder(tmp_path / "item") as folder:
+            (folder / "a").write_text("1")
+
+    def row() -> None:
+        with Journal(tmp_path / "journal") as journal:
+            journal.append([{"a": 1}])
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    for name, write in {
+        "file": lambda: write_bytes(tmp_path / "file", b"x"),
+        "item": item,
+        "journal": row,
+    }.items():
+        with pytest.raises(OSError, match="No space") as caught:
+            write()
+        assert of_system(caught.value).problem.startswith(f"{tmp_path / name} cannot be used: No space")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[" * 100_000, b"\xff", b"9" * 5000])
+def test_json_that_cannot_be_read_is_none(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert read_json(path) is None
+    assert read_json(tmp_path) is None

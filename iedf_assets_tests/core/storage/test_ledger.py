@@ -224,3 +224,20 @@ def test_a_quota_is_never_exceeded_and_takes_nothing_away(asked: list[str], quot
                 assert (edit in over) == (edit not in held)
                 assert edit in held or len(held) >= limit
         assert len(set(held.values())) == len(held) <= max(quota, later)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"number": 0}, {"number": 100_000}, {"number": "7"}, {"number": True}, {"scene": "../../../data"},
+     {"task": "a/b"}, {"subtype": None}, {"owner": 7}, {"edit_id": ["x"]}],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_is_no_number_of_a_sample_counts_for_nothing(
+    layout: Layout, odd: dict[str, object]
+) -> None:
+    ledger = Ledger(layout)
+    ledger.assign(placed("a"), "x")
+    row = {"edit_id": "b", "task": "t", "subtype": "s", "scene": "mixed", "number": 5, "owner": "x", **odd}
+    with layout.ledger.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    assert set(ledger.owned("x")) == {"a"}

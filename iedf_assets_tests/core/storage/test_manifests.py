@@ -123,3 +123,49 @@ def test_rows_stay_what_they_were_when_another_manifest_takes_the_place_of_their
     assert rows.counts() == {"done": 2000}
     assert rows["1999"]["files"] == {"mask.png": 3}
     assert read_rows(layout, "image_layers", "c").counts() == {"failed": 1}
+
+
+ODD_VALUES = [
+    {"width": 1 << 31}, {"width": True}, {"width": 1.5}, {"written_ns": 1 << 63}, {"seconds": 10**400},
+    {"seconds": "1"}, {"status": None}, {"status": 7}, {"files": 7}, {"objects": "[1"}, {"level": ["x"]},
+    {"objects": "[" * 100_000},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_VALUES, ids=lambda odd: str(odd)[:40])
+def test_a_line_whose_values_fit_no_column_is_no_row(layout: Layout, odd: dict[str, object]) -> None:
+    with Journal(layout.journal("image_layers", "分类")) as journal:
+        journal.append([layers_row("a"), layers_row("b", **odd)])
+    assert set(read_rows(layout, "image_layers", "分类")) == {"a"}
+
+
+def test_a_nested_value_that_is_no_json_is_told_with_a_remedy(layout: Layout) -> None:
+    table = frame([layers_row("a")], "image_layers").with_columns(objects=pl.lit("[1"))
+    write_table(table, layout.manifest("image_layers", "分类"))
+    rows = read_rows(layout, "image_layers", "分类")
+    for look in (lambda: rows["a"], lambda: list(rows.pick("key", "objects"))):
+        with pytest.raises(StorageError, match=r"(?s)objects.*remedy"):
+            look()
+
+
+def test_columns_of_another_type_are_told_or_taken_where_they_fit(layout: Layout) -> None:
+    path = layout.manifest("image_layers", "分类")
+    for odd in (pl.lit(None).alias("reason"), pl.lit(3).cast(pl.Int8).alias("width")):
+        write_table(frame([layers_row("a")], "image_layers").with_columns(odd), path)
+        assert read_rows(layout, "image_layers", "分类")["a"]["status"] == "done"
+    write_table(frame([layers_row("a")], "image_layers").with_columns(width=pl.lit("wide")), path)
+    with pytest.raises(StorageError, match="remedy"):
+        list(read_rows(layout, "image_layers", "分类").pick("key", "width"))
+
+
+def test_what_polars_panics_at_is_told_like_any_other_broken_table(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("assertion failed")
+
+    write_table(frame([layers_row("a")], "image_layers"), layout.manifest("image_layers", "分类"))
+    rows = read_rows(layout, "image_layers", "分类")
+    monkeypatch.setattr(pl.LazyFrame, "collect", panic)
+    with pytest.raises(StorageError, match=r"(?s)assertion failed.*remedy"):
+        len(rows)

@@ -2,7 +2,8 @@
 
 An arithmetic or Huffman code that a turned bit has put out of step never comes back into it: it uses up more
 bytes than there are, which decoders tell, or fewer, which none of them does. So the last bytes are taken away
-on trial: a sound picture cannot be decoded then, one that can did not need them.
+on trial: a sound picture cannot be decoded then, one that can did not need them. HEVC's decoder tells nothing
+at all: there the last bytes are changed, which a sound picture shows, and more are added, which none shows.
 """
 
 import io
@@ -18,7 +19,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.formats.items import alone, coded_items
+from iedf_assets.core.pictures.formats.items import Item, alone, coded_items
 from iedf_assets.core.reasons import CORRUPTED
 
 # Bytes that are taken away. Encoders fill up their last byte and at most three more.
@@ -28,8 +29,16 @@ LZW_CUT = 4
 _MOST_ZEROS = 16
 # Of a picture with fewer nothing is left to see.
 LEAST = 64
+_OUT_OF_STEP = "its code is out of step: it ends before its data does"
 # Types of AV1's units that hold code: a frame, a group of tiles.
 _AV1_CODE = frozenset({4, 6})
+# Types of HEVC's units from here on hold no code.
+_HEVC_CODE = 32
+# So many of its last bytes are changed, by each of these, and what is put behind the last one. Fewer may mean
+# nothing: a flat end is said in next to no bytes.
+_CHANGED, _OTHERS, _MORE = 32, (0xA5, 0x3C), bytes(range(200, 216))
+# A picture with a shorter side is coded with more around it, which nobody sees.
+_LEAST_SIDE = 64
 
 
 def require_needed(whole: bytes, cut: bytes, opened: Callable[[io.BytesIO], Image.Image]) -> None:
@@ -49,7 +58,7 @@ def require_needed(whole: bytes, cut: bytes, opened: Callable[[io.BytesIO], Imag
     except Exception:  # noqa: BLE001  # decoders raise what they please
         return
     if needless:
-        raise SourceError(CORRUPTED, "its code is out of step: it ends before its data does")
+        raise SourceError(CORRUPTED, _OUT_OF_STEP)
 
 
 def _shown(file: bytes, opened: Callable[[io.BytesIO], Image.Image]) -> NDArray[np.generic]:
@@ -81,6 +90,45 @@ def avif(data: bytes) -> None:
         if shortened is not None:
             whole = alone(data, item, item.payload)
             require_needed(whole, alone(data, item, shortened), AvifImageFile)
+
+
+def heif(data: bytes) -> None:
+    """See that each coded picture of a HEIF needs its last bytes, and no more than those.
+
+    Raises:
+        SourceError: `corrupted`.
+    """
+    from pillow_heif import HeifImageFile  # noqa: PLC0415  # a model's environment may be without it
+
+    def shown(item: Item, payload: bytes) -> NDArray[np.generic] | None:
+        try:
+            return _shown(alone(data, item, payload), HeifImageFile)
+        except Exception:  # noqa: BLE001  # decoders raise what they please
+            return None
+
+    for item in coded_items(data, b"hvc1"):
+        altered, whole = list(_altered_hevc(item.payload)), shown(item, item.payload)
+        if whole is not None:
+            _require_in_step(whole, item, altered, shown)
+
+
+def _require_in_step(
+    whole: NDArray[np.generic],
+    item: Item,
+    altered: list[tuple[bytes, list[bytes]]],
+    shown: Callable[[Item, bytes], NDArray[np.generic] | None],
+) -> None:
+    """See that a picture of HEVC is another one with other last bytes, and the same with more behind them."""
+
+    def is_same(payload: bytes) -> bool:
+        other = shown(item, payload)
+        return other is not None and np.array_equal(whole, other)
+
+    for longer, changed in altered:
+        if min(whole.shape[:2]) >= _LEAST_SIDE and all(map(is_same, changed)):
+            raise SourceError(CORRUPTED, _OUT_OF_STEP)
+        if not is_same(longer):
+            raise SourceError(CORRUPTED, "its code is out of step: it goes on where its data has ended")
 
 
 def gif(data: bytes) -> None:
@@ -144,6 +192,26 @@ def _still(parts: dict[bytes, bytes]) -> bytes:
     for kind, content in parts.items():
         body += kind + len(content).to_bytes(4, "little") + content + bytes(len(content) % 2)
     return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def _altered_hevc(payload: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
+    """For each of HEVC's units with code: the payload with more behind it, and with other last bytes.
+
+    Raises:
+        SourceError: `corrupted`: the units do not fill it.
+    """
+    at = 0
+    while at < len(payload):
+        size = int.from_bytes(payload[at : at + 4], "big")
+        unit, rest = payload[at + 4 : at + 4 + size], payload[at + 4 + size :]
+        if not unit or len(unit) < size:
+            raise SourceError(CORRUPTED, "the units of its code do not fill the place that they have")
+        if unit[0] >> 1 & 63 < _HEVC_CODE and size > LEAST + _CHANGED:
+            longer = (size + len(_MORE)).to_bytes(4, "big") + unit + _MORE
+            ends = [bytes(byte ^ other for byte in unit[-_CHANGED:]) for other in _OTHERS]
+            changed = [payload[: at + 4] + unit[:-_CHANGED] + end + rest for end in ends]
+            yield payload[:at] + longer + rest, changed
+        at += 4 + size
 
 
 def _shortened_av1(payload: bytes) -> bytes | None:

@@ -1,4 +1,4 @@
-"""How files say their colours, other than by a profile: EXIF, PNG's chunks, cICP and nclx; as a profile.
+"""How files say their colours, other than by a profile: EXIF, tags, chunks, cICP and nclx; as a profile.
 
 What is sRGB or says nothing needs none. What cannot be converted (PQ and HLG, unknown primaries) is told, so
 that the photo is left out and never published in wrong colours.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.formats.tiff import number_of, tags_of
+from iedf_assets.core.pictures.formats.tiff import Entry, number_of, tags_of
 from iedf_assets.core.reasons import UNREADABLE
 
 _D65 = (0.3127, 0.3290)
@@ -26,7 +26,12 @@ _PRIMARIES = {
 }  # fmt: skip
 _AS_SRGB = frozenset({1, 2, 6, 13, 14, 15})
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+_FRACTIONS = 5
 _EXIF, _INTEROPERABILITY, _COLOUR_SPACE, _INDEX = 0x8769, 0xA005, 0xA001, 0x0001
+_WHITE_POINT, _PRIMARY_PLACES = 318, 319
+# Of a BMP's header: where it says its colours, and in which words, its primaries, gammas and profile.
+_BMP_SPACE, _BMP_PLACES, _BMP_GAMMAS, _BMP_PROFILE = 70, 74, 110, 126
+_BMP_CALIBRATED, _BMP_EMBEDDED, _BMP_LINKED = 0, 0x4D424544, 0x4C494E4B
 # A gamma and primaries as near to sRGB's are meant to be sRGB's.
 _NEAR_GAMMA, _NEAR_PLACE = 0.02, 0.003
 
@@ -71,7 +76,7 @@ def of_exif(exif: bytes) -> Space | None:
     if (place := told.get(_INTEROPERABILITY)) and (start := number_of(place)) is not None:
         entry = tags_of(block, start).get(_INDEX)
         index = entry.value if entry else b""
-    adobe = space == 2 or (space == 0xFFFF and index.startswith(b"R03"))
+    adobe = space == 2 or (space in {0xFFFF, None} and index.startswith(b"R03"))
     return Space(_ADOBE, gamma=_ADOBE_GAMMA) if adobe else None
 
 
@@ -100,10 +105,70 @@ def of_png(gamma: bytes, chromaticities: bytes) -> Space | None:
     exponent = None
     if len(gamma) == 4 and (told := int.from_bytes(gamma, "big")):
         exponent = 100_000 / told
-    if not all(0 < y < 1 and 0 < x < 1 for x, y in places) or not 0.2 < (exponent or 1) < 5:
+    return _sensible(places[1:], places[0], exponent)
+
+
+def of_tiff(data: bytes) -> Space | None:
+    """The space that a TIFF's tags tell, by its EXIF or by its primaries; None for sRGB and for nonsense."""
+    adobe = of_exif(data)
+    told = tags_of(data)
+    if adobe or _PRIMARY_PLACES not in told:
+        return adobe
+    places = _shares(told[_PRIMARY_PLACES])
+    white = _shares(told[_WHITE_POINT]) if _WHITE_POINT in told else [_D65]
+    return _sensible(places, white[0], None) if len(places) == 3 and len(white) == 1 else None
+
+
+def of_bmp(data: bytes) -> tuple[Space | None, bytes]:
+    """The space that a BMP's header tells, and the profile that it holds; None and empty for sRGB.
+
+    Raises:
+        SourceError: `unreadable`: its profile is another file.
+    """
+    size = int.from_bytes(data[14:18], "little")
+    if size < 108 or len(data) < 14 + size:
+        return None, b""
+    (space,) = struct.unpack_from("<I", data, _BMP_SPACE)
+    if space == _BMP_LINKED:
+        raise SourceError(UNREADABLE, "its colour profile is another file", "export it in sRGB")
+    if space == _BMP_EMBEDDED and size >= 124:
+        at, length = struct.unpack_from("<II", data, _BMP_PROFILE)
+        return None, data[14 + at : 14 + at + length]
+    if space != _BMP_CALIBRATED:
+        return None, b""
+    colours = np.array(struct.unpack_from("<9i", data, _BMP_PLACES), np.float64).reshape(3, 3) / 2**30
+    gamma = struct.unpack_from("<I", data, _BMP_GAMMAS)[0] / 2**16
+    sums = colours.sum(axis=1)
+    if (sums <= 0).any() or not gamma:
+        return None, b""
+    red, green, blue, white = (_place(xyz) for xyz in (*colours, colours.sum(axis=0)))
+    # Some programs write places, whose sum is no white, and what a decoder's exponent is the inverse of.
+    white = _D65 if np.allclose(sums, 1, atol=0.01) else white
+    return _sensible([red, green, blue], white, gamma if gamma >= 1 else 1 / gamma), b""
+
+
+def _place(xyz: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
+    x, y, _ = xyz / xyz.sum()
+    return float(x), float(y)
+
+
+def _sensible(
+    primaries: Sequence[tuple[float, float]], white: tuple[float, float], gamma: float | None
+) -> Space | None:
+    """A space that can be; None for sRGB and for nonsense."""
+    if not all(0 < y < 1 and 0 < x < 1 for x, y in [white, *primaries]) or not 0.2 < (gamma or 1) < 5:
         return None
-    space = Space(tuple(places[1:]), places[0], exponent)
+    space = Space(tuple(primaries), white, gamma)
     return None if space.is_srgb else space
+
+
+def _shares(entry: Entry) -> list[tuple[float, float]]:
+    """The pairs of a tag of fractions; a fraction of nothing is 0."""
+    count = len(entry.value) // 8 if entry.kind == _FRACTIONS else 0
+    sign = ">" if entry.order == "big" else "<"
+    numbers = struct.unpack_from(f"{sign}{2 * count}I", entry.value)
+    shares = [over / under if under else 0.0 for over, under in zip(numbers[::2], numbers[1::2], strict=True)]
+    return list(zip(shares[::2], shares[1::2], strict=False))
 
 
 def profile_of(space: Space) -> bytes:

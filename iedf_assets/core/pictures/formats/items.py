@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MOST_ITEMS = 1000
+# A flag of an item that is shown as a part of others alone, a tile for instance.
+_HIDDEN = 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def alone(data: bytes, item: Item, payload: bytes) -> bytes:
         file[8:12] = b"avif"
     meta = _meta(data)
     assert meta is not None
+    for entry in _entries(data, meta[b"iinf"]):
+        file[entry + 3] &= ~_HIDDEN & 0xFF
     at, _ = meta[b"pitm"]
     size = 2 if file[at] == 0 else 4
     file[at + 4 : at + 4 + size] = item.number.to_bytes(size, "big")
@@ -96,16 +100,22 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at = stop
 
 
-def _numbers(data: bytes, box: tuple[int, int], kind: bytes) -> set[int]:
-    """Numbers of the items of a type, from `iinf`."""
+def _entries(data: bytes, box: tuple[int, int]) -> Iterator[int]:
+    """Where what `iinf` says of each item begins."""
     start, end = box
-    numbers = set()
     for name, at, _ in _boxes(data, start + (6 if data[start] == 0 else 8), end):
         if name == b"infe" and data[at] in {2, 3}:
-            form = ">H2x4s" if data[at] == 2 else ">I2x4s"  # the box's version
-            number, told = struct.unpack_from(form, data, at + 4)
-            if told == kind:
-                numbers.add(number)
+            yield at
+
+
+def _numbers(data: bytes, box: tuple[int, int], kind: bytes) -> set[int]:
+    """Numbers of the items of a type, from `iinf`."""
+    numbers = set()
+    for at in _entries(data, box):
+        form = ">H2x4s" if data[at] == 2 else ">I2x4s"  # the box's version
+        number, told = struct.unpack_from(form, data, at + 4)
+        if told == kind:
+            numbers.add(number)
     return numbers
 
 

@@ -5,6 +5,7 @@ from iedf_assets.core.pictures.formats.tiff import entries_of, number_of
 _BEGINNINGS = (
     (b"FUJIFILMCCD-RAW", "RAF"), (b"IIRO", "ORF"), (b"IIRS", "ORF"), (b"MMOR", "ORF"), (b"IIU\0", "RW2"),
     (b"FOVb", "X3F"), (b"\0MRM", "MRW"), (b"II\x1a\0\0\0HEAPCCDR", "CRW"),
+    (b"IIIITwaR", "IIQ"), (b"MMMMRawT", "IIQ"),
 )  # fmt: skip
 _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG = (
     0x00FE,

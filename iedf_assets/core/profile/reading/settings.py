@@ -8,7 +8,7 @@ from typing import Any, Self
 import yaml
 
 from iedf_assets.core.errors import ProfileError
-from iedf_assets.core.profile.fields import YAML_LOADER
+from iedf_assets.core.profile.reading.documents import parsed
 
 # Characters of what was given that a message shows.
 _SHOWN = 200
@@ -39,8 +39,8 @@ class Setting:
         if not separator or not key.strip():
             raise ProfileError(f"the setting {text!r} is not of the form key.sub=value")
         try:
-            meant = yaml.load(value, YAML_LOADER)  # noqa: S506 - a safe loader
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, a huge number
+            meant, _ = parsed(value)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             problem = f"the value of the setting {text[:_SHOWN]!r} is no valid YAML: {str(error)[:_SHOWN]}"
             raise ProfileError(problem) from error
         return cls(text, tuple(composed(key.strip()).split(".")), meant)

@@ -3,15 +3,16 @@
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.formats.colour_spaces import Space, of_code_points, of_png, profile_of
+from iedf_assets.core.pictures.formats.colour_spaces import Space, of_code_points, of_png, of_tiff, profile_of
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets_tests.helpers.bad_inputs import encoded, png_chunk
 
@@ -47,8 +48,11 @@ def read(path: Path, data: bytes) -> Pixels:
     return read_photo(path, max_pixels=10**7, max_megapixels=10).rgb
 
 
-def adobe_exif(order: str, space: int, index: bytes) -> bytes:
-    """An EXIF block that tells a colour space, and the index of its interoperability."""
+OF_ADOBE = shown((COLOURS / 255) ** (563 / 256), ADOBE)
+
+
+def adobe_exif(order: str, space: int | None, index: bytes) -> bytes:
+    """An EXIF block that tells a colour space, if it does, and the index of its interoperability."""
     sign = ">" if order == "MM" else "<"
 
     def tag(number: int, kind: int, value: bytes, count: int = 1) -> bytes:
@@ -59,17 +63,89 @@ def adobe_exif(order: str, space: int, index: bytes) -> bytes:
 
     head = order.encode() + struct.pack(sign + "HI", 42, 8)
     first = struct.pack(sign + "H", 1) + tag(0x8769, 4, number(26)) + number(0)
-    colours = tag(0xA001, 3, struct.pack(sign + "HH", space, 0)) + tag(0xA005, 4, number(56))
+    # Instead of the space, a version of EXIF.
+    told = tag(0x9000, 7, b"0230", 4) if space is None else tag(0xA001, 3, struct.pack(sign + "HH", space, 0))
+    colours = told + tag(0xA005, 4, number(56))
     third = struct.pack(sign + "H", 1) + tag(1, 2, index, 4) + number(0)
     return b"".join([b"Exif\0\0", head, first, struct.pack(sign + "H", 2), colours, number(0), third])
 
 
 @pytest.mark.parametrize("order", ["II", "MM"])
-@pytest.mark.parametrize(("space", "index"), [(0xFFFF, b"R03\0"), (2, b"R98\0")])
-def test_adobe_rgb_that_exif_tells_is_converted(tmp_path: Path, order: str, space: int, index: bytes) -> None:
+@pytest.mark.parametrize(("space", "index"), [(0xFFFF, b"R03\0"), (2, b"R98\0"), (None, b"R03\0")])
+def test_adobe_rgb_that_exif_tells_is_converted(
+    tmp_path: Path, order: str, space: int | None, index: bytes
+) -> None:
     data = encoded(swatches(), "JPEG", quality=100, subsampling=0, exif=adobe_exif(order, space, index))
-    wanted = shown((COLOURS / 255) ** (563 / 256), ADOBE)
-    assert np.abs(middles(read(tmp_path / "a.jpg", data)) - wanted).max() < 5
+    assert np.abs(middles(read(tmp_path / "a.jpg", data)) - OF_ADOBE).max() < 5
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "PNG": {}, "WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_so_it_is_in_every_format_with_exif(tmp_path: Path, kind: str) -> None:
+    exif = adobe_exif("II", 0xFFFF, b"R03\0")
+    data = encoded(swatches(), kind, exif=exif, **FORMS[kind])
+    assert np.abs(middles(read(tmp_path / "a", data)) - OF_ADOBE).max() < 5
+
+
+def test_the_directory_of_a_tiff_tells_it_likewise() -> None:
+    space = of_tiff(adobe_exif("MM", 0xFFFF, b"R03\0").removeprefix(b"Exif\0\0"))
+    assert space is not None
+    assert space.gamma == 563 / 256
+
+
+def test_primaries_that_a_tiff_tells_are_converted(tmp_path: Path) -> None:
+    places = [(68, 100), (32, 100), (265, 1000), (69, 100), (15, 100), (6, 100)]
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[319] = tuple(TiffImagePlugin.IFDRational(*place) for place in places)
+    tags.tagtype[319] = 5
+    wanted = shown(of_srgb_curve(COLOURS), P3)
+    data = encoded(swatches(), "TIFF", tiffinfo=tags)
+    assert np.abs(middles(read(tmp_path / "a.tif", data)) - wanted).max() < 3
+
+
+def bmp_with(space: int, colours: Levels, gamma: float, profile: bytes = b"") -> bytes:
+    """A BMP with the longest header."""
+    plain = encoded(swatches(), "BMP")
+    pixels = plain[int.from_bytes(plain[10:14], "little") :]
+    head = struct.pack("<I", 124) + plain[18:54] + struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0)
+    head += struct.pack("<I9i", space, *(round(value * 2**30) for value in colours.T.ravel()))
+    head += struct.pack("<3I", *[round(gamma * 2**16)] * 3)
+    head += struct.pack("<4I", 0, 124 + len(pixels), len(profile), 0)
+    size, start = 14 + len(head) + len(pixels) + len(profile), 14 + len(head)
+    return b"BM" + struct.pack("<IHHI", size, 0, 0, start) + head + pixels + profile
+
+
+def test_colours_that_a_bmps_header_tells_are_converted(tmp_path: Path) -> None:
+    for gamma in (563 / 256, 256 / 563):
+        data = bmp_with(0, ADOBE, gamma)
+        assert np.abs(middles(read(tmp_path / "a.bmp", data)) - OF_ADOBE).max() < 5
+    places = SRGB / SRGB.sum(axis=0)  # as ImageMagick writes them
+    for plain in (bmp_with(0x73524742, ADOBE, 2.2), bmp_with(0, places, 0.4545), bmp_with(0, 0 * ADOBE, 0)):
+        assert (middles(read(tmp_path / "a.bmp", plain)) == COLOURS).all()
+
+
+def test_a_bmps_own_profile_counts_and_one_elsewhere_is_told(tmp_path: Path) -> None:
+    space = of_code_points(12, 13)
+    assert space is not None
+    data = bmp_with(0x4D424544, 0 * ADOBE, 0, profile_of(space))
+    wanted = shown(of_srgb_curve(COLOURS), P3)
+    assert np.abs(middles(read(tmp_path / "a.bmp", data)) - wanted).max() < 3
+    with pytest.raises(SourceError, match="another file"):
+        read(tmp_path / "a.bmp", bmp_with(0x4C494E4B, 0 * ADOBE, 0, b"C:\\a.icc\0"))
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "LA", "P"])
+def test_gama_counts_in_every_mode(tmp_path: Path, mode: str) -> None:
+    grey = np.repeat(np.arange(30, 250, 20, dtype=np.uint8)[None], 40, 0)
+    picture = Image.fromarray(grey.astype(np.uint16) * 257 if mode == "I;16" else grey)
+    plain = encoded(picture if mode == "I;16" else picture.convert(mode), "PNG")
+    linear = plain[:33] + png_chunk(b"gAMA", (100_000).to_bytes(4, "big")) + plain[33:]
+    wanted = shown(np.repeat(grey[0, :, None] / 255, 3, 1), SRGB)
+    assert np.abs(read(tmp_path / "a.png", linear)[5].astype(float) - wanted).max() < 3
 
 
 @pytest.mark.parametrize(("space", "index"), [(1, b"R98\0"), (0xFFFF, b"R98\0"), (0xFFFF, b"THM\0")])

@@ -35,6 +35,7 @@ RAW = {
     "a.raf": b"FUJIFILMCCD-RAW 0201" + bytes(100),
     "a.orf": b"IIRO\x08\0\0\0" + bytes(100),
     "a.rw2": b"IIU\0\x18\0\0\0" + bytes(100),
+    "a.iiq": b"IIIITwaR" + bytes(100),
     "a.x3f": b"FOVb" + bytes(100),
 }
 

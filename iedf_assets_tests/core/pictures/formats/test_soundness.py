@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from skimage import data
@@ -70,6 +71,38 @@ def test_two_hundred_photos_by_several_programs_pass(tmp_path: Path) -> None:
 FORMS: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": 80}, "AVIF": {"speed": 10}, "GIF": {}, "TIFF": {"compression": "tiff_lzw"},
 }  # fmt: skip
+
+
+# Of 11: x265 codes a picture that is one piece in rows, of which each comes into step again.
+@pytest.mark.parametrize(("tile", "least"), [(0, 6), (128, 10)])
+def test_code_of_a_heic_that_is_out_of_step_is_told(tmp_path: Path, tile: int, least: int) -> None:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(COFFEE)).save(buffer, quality=80, tile_size=tile)
+    sound, told = buffer.getvalue(), 0
+    assert read(tmp_path / "a", sound).rgb.shape == COFFEE.shape
+    for place in range(len(sound) // 3, len(sound) * 2 // 3, len(sound) // 30):
+        file = bytearray(sound)
+        file[place : place + 4] = bytes(byte ^ 0x5A for byte in file[place : place + 4])
+        told += not passes(tmp_path / "a", file)
+    assert told >= least
+
+
+def test_a_heic_whose_last_tiles_are_zeros_is_told(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(COFFEE)).save(buffer, quality=80, tile_size=128)
+    file = bytearray(buffer.getvalue())
+    file[len(file) // 2 :] = bytes(len(file) - len(file) // 2)
+    assert reason(tmp_path / "a", file) == CORRUPTED
+
+
+@pytest.mark.parametrize("side", [24, 100, 168])
+def test_a_heic_with_a_flat_end_or_narrow_sides_is_sound(tmp_path: Path, side: int) -> None:
+    flat = np.full((side, 333, 3), 97, np.uint8)
+    flat[: side // 2] = COFFEE[: side // 2, :1]
+    for quality in (10, 50, 95):
+        buffer = io.BytesIO()
+        pillow_heif.from_pillow(Image.fromarray(flat)).save(buffer, quality=quality)
+        assert passes(tmp_path / "a", buffer.getvalue())
 
 
 @pytest.mark.parametrize("kind", FORMS)
@@ -180,6 +213,15 @@ def test_zeros_from_the_middle_of_a_row_on_are_no_picture(tmp_path: Path, kind: 
     file = encoded(kind)
     file[len(file) // 2 + 101 :] = bytes(len(file) - len(file) // 2 - 101)
     assert reason(tmp_path / "a", file) == TRUNCATED
+
+
+@pytest.mark.parametrize("run", [3, 12])
+def test_zeros_from_nearly_the_end_of_a_row_on_are_none_either(tmp_path: Path, run: int) -> None:
+    cut = COFFEE.copy()
+    cut[150:] = cut[149, -run:] = 0
+    buffer = io.BytesIO()
+    Image.fromarray(cut).save(buffer, "TIFF")
+    assert reason(tmp_path / "a", buffer.getvalue()) == TRUNCATED
 
 
 @pytest.mark.parametrize("kind", ["BMP", "TIFF"])

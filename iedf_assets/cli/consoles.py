@@ -1,0 +1,31 @@
+"""What commands print on: names stand there as they are, whatever letters they hold."""
+
+import os
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from iedf_assets.core.storage.naming import printable
+
+# Without a terminal there is no width to respect, and a cut name helps nobody.
+PLAIN_WIDTH = 120
+
+
+class PlainConsole(Console):
+    """A console to which brackets and colons in a text are nothing but that.
+
+    Args:
+        stderr: whether it is standard error.
+        soft_wrap: whether lines are left to the terminal to break.
+    """
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
+        stream = sys.stderr if stderr else sys.stdout
+        width = None if stream.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
+        super().__init__(markup=False, emoji=False, stderr=stderr, soft_wrap=soft_wrap, width=width)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Rich's form of a text, in which control characters are spelt out."""
+        return super().render_str(printable(text, kept="\n"), **options)

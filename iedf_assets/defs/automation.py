@@ -20,12 +20,18 @@ FOLLOWS: Condition = (
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )
-# The judge may change though no sample does: it is proved once a week at any rate.
-_WEEK: Condition = dg.AutomationCondition.cron_tick_passed("0 5 * * 0")
-FOLLOWS_WEEKLY: Condition = FOLLOWS | (
-    _WEEK.since_last_handled() & ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.missing()
-)
 PROVED = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30), warn_window=timedelta(days=10))
+
+
+def follows_weekly(zone: str) -> Condition:
+    """`FOLLOWS`, and once a week at any rate: the judge may change though no sample does.
+
+    Args:
+        zone: the time zone of that hour, by its IANA name.
+    """
+    week: Condition = dg.AutomationCondition.cron_tick_passed("0 5 * * 0", zone)
+    idle = ~dg.AutomationCondition.in_progress() & ~dg.AutomationCondition.missing()
+    return FOLLOWS | (week.since_last_handled() & idle)
 
 
 def build_follower(every_s: int, exports: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:

@@ -26,7 +26,7 @@ from iedf_assets.defs.io_managers import ManifestIOManager
 from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions
 from iedf_assets.defs.resources import factory_resource
-from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor
+from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor, zone_of
 from iedf_assets.defs.telling.failures import build_failure_sensor
 from iedf_assets.defs.telling.run_log import FILE_LOGGER, json_file_logger
 
@@ -60,7 +60,7 @@ def build_defs(
             *input_assets(partitions),
             *(stage_asset(stage, partitions) for stage in STAGES),
             dataset_index_asset(),
-            canaries_asset(),
+            canaries_asset(zone_of(profile)),
             report_asset(),
             *(export_asset(name, asked) for name, asked in exports.items()),
         ],

@@ -305,7 +305,10 @@ def test_schedules_run_in_the_machines_zone_or_the_profiles(
     reload_localzone()
     there = profile.model_copy(update={"automation": Automation(timezone="Asia/Shanghai")})
     for one, zone in ((profile, "Europe/Lisbon"), (there, "Asia/Shanghai")):
-        schedules = build_defs(one).get_repository_def().schedule_defs
+        defs = build_defs(one)
+        schedules = defs.get_repository_def().schedule_defs
         assert {schedule.execution_timezone for schedule in schedules} == {zone}
+        weekly = str(defs.get_assets_def("canaries").automation_conditions_by_key)
+        assert f"cron_timezone='{zone}'" in weekly
     monkeypatch.undo()
     reload_localzone()

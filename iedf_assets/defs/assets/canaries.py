@@ -8,7 +8,7 @@ import dagster as dg
 from iedf_assets.core.judging.proving import Detection, as_json, prove, worst_rates
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.storage.files import write_text
-from iedf_assets.defs.automation import FOLLOWS_WEEKLY, PROVED
+from iedf_assets.defs.automation import PROVED, follows_weekly
 from iedf_assets.defs.metadata import GROUP, OWNERS, records_table, source_of
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.failures import told_plainly
@@ -23,15 +23,15 @@ class CanaryConfig(dg.Config):
     per_class: int = 4
 
 
-def canaries_asset() -> dg.AssetsDefinition:
-    """The asset, one for all categories."""
+def canaries_asset(zone: str) -> dg.AssetsDefinition:
+    """The asset, one for all categories; `zone` is that of its weekly hour."""
 
     @dg.asset(
         deps=["dataset_index"],
         group_name=GROUP,
         kinds={"json"},
         owners=OWNERS,
-        automation_condition=FOLLOWS_WEEKLY,
+        automation_condition=follows_weekly(zone),
         freshness_policy=PROVED,
         metadata=source_of(canaries_asset),
         code_version=str(CANARIES_VERSION),

@@ -1,6 +1,6 @@
 """Chaos: a factory is killed, raced and robbed at random, and has to end like one that was left alone.
 
-    python -m benchmarks.chaos [--rounds 50] [--photos 200] [--seed 0] [--backend mock]
+    python -m benchmarks.chaos [--rounds 50] [--photos 200] [--seed 0] [--backend onnx]
 
 Each round takes a factory of its own, strikes it once or twice while it runs, then runs it again, twice at
 most. Every edit has to equal, byte for byte, that of the undisturbed factory; after kills alone its number
@@ -40,7 +40,10 @@ if __name__ == "__main__":
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0, help="of the first round; each has its own")
     parser.add_argument(
-        "--backend", choices=["classical", "mock"], default="classical", help="mock takes a third of the time"
+        "--backend",
+        choices=["onnx", "classical", "mock"],
+        default="classical",
+        help="mock takes a third of the time",
     )
     arguments = parser.parse_args()
     sys.exit(not main(arguments.rounds, arguments.photos, arguments.seed, arguments.backend))

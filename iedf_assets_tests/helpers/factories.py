@@ -61,6 +61,7 @@ class Factory:
 
     Attributes:
         backend: of both workers; `mock` takes a third of the time, and what it makes is published as it is.
+            `onnx` is of the layers alone: edits are `classical` then, as by default.
         watched: note what its processes sync, and let their clock be set: `helpers/watched`.
     """
 
@@ -84,7 +85,10 @@ class Factory:
             "sources": {"near_duplicate_bits": -1},
             "filters": {"min_width": 64, "min_height": 64},
             "paths": {name: str(self.base / name) for name in ("data", "outputs", "logs")},
-            "workers": {name: {"backend": self.backend, **worker} for name in ("layered", "edit")},
+            "workers": {
+                "layered": {"backend": self.backend, **worker},
+                "edit": {"backend": "classical" if self.backend == "onnx" else self.backend, **worker},
+            },
         }
         profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "identity": 1}
         if self.backend == "mock":

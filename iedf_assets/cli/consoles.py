@@ -2,15 +2,26 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from iedf_assets.core.storage.naming import printable
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
 PLAIN_WIDTH = 120
+
+
+def named_table(*columns: tuple[str, Iterable[str]]) -> Table:
+    """A table that begins with columns of a heading and names each; no name is cut, however narrow it is."""
+    table = Table()
+    for heading, names in columns:
+        table.add_column(heading, no_wrap=True, min_width=max(map(cell_len, names), default=0))
+    return table
 
 
 class PlainConsole(Console):

@@ -8,9 +8,8 @@ from pathlib import Path
 from types import FrameType
 
 import polars as pl
-from rich.table import Table
 
-from iedf_assets.cli.consoles import PlainConsole
+from iedf_assets.cli.consoles import PlainConsole, named_table
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
@@ -87,9 +86,9 @@ def _line(outcome: Outcome) -> str:
 
 
 def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> None:
-    table = Table()
-    for heading in ("category", "photos", "accepted", "filtered", "edits", "published", "rejected", "failed"):
-        table.add_column(heading, no_wrap=True, justify="left" if heading == "category" else "right")
+    table = named_table(("category", [outcome.category for outcome in outcomes]))
+    for heading in ("photos", "accepted", "filtered", "edits", "published", "rejected", "failed"):
+        table.add_column(heading, no_wrap=True, justify="right")
     for outcome in outcomes:
         sources, verdicts = outcome.counts["source_images"], outcome.counts["dataset"]
         filtered = sources.get("filtered", 0) + outcome.counts["image_layers"].get("filtered", 0)

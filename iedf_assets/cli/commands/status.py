@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.commands.run import faults_of_facts, orphans
-from iedf_assets.cli.consoles import PlainConsole
+from iedf_assets.cli.consoles import PlainConsole, named_table
 from iedf_assets.core.errors import FactoryError, StorageError
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
@@ -26,10 +26,10 @@ from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.unforeseen import last_words
 
-LEFT = ("category", "stage")
 Look = tuple[list[Standing], list[Finding]]
 """Where a category stands by its stages, and what of the facts beside its photos is not used."""
 COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked", "held")
+ALWAYS = ("done", "pending")
 
 
 def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
@@ -41,15 +41,8 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
         _raise(broken)
         return
     found = {name: standing for name, (standing, _) in looks.items()}
-    console, table = PlainConsole(), Table()
-    for heading in ("category", "stage", *COLUMNS):
-        table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
-    for name, standing in found.items():
-        for one in standing:
-            counts = [one.stale.total() if column == "stale" else getattr(one, column) for column in COLUMNS]
-            table.add_row(name if one.stage == STAGES[0] else "", one.stage, *(str(n or "") for n in counts))
-        table.add_section()
-    console.print(table)
+    console = PlainConsole()
+    console.print(_table(found))
     _tell_slots(console, found)
     _tell_why(console, found)
     _tell_limits(console, profile)
@@ -58,6 +51,29 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     for line in [*_faults(looks), *orphans(Layout.of(profile))]:
         console.print(line, soft_wrap=True, highlight=False)
     _raise(broken)
+
+
+def _table(found: dict[str, list[Standing]]) -> Table:
+    """What is counted of each stage; of columns that hold nothing the first two alone, to fit a terminal."""
+    counts = {
+        (name, one.stage): {
+            column: one.stale.total() if column == "stale" else getattr(one, column) for column in COLUMNS
+        }
+        for name, standing in found.items()
+        for one in standing
+    }
+    shown = [
+        column for column in COLUMNS if column in ALWAYS or any(count[column] for count in counts.values())
+    ]
+    table = named_table(("category", found), ("stage", STAGES))
+    for heading in shown:
+        table.add_column(heading, no_wrap=True, justify="right")
+    for name, standing in found.items():
+        for one in standing:
+            told = (str(counts[name, one.stage][column] or "") for column in shown)
+            table.add_row(name if one.stage == STAGES[0] else "", one.stage, *told)
+        table.add_section()
+    return table
 
 
 def _raise(broken: list[FactoryError]) -> None:
@@ -109,10 +125,10 @@ def show_plan(profile: Profile, names: list[str]) -> None:
 
 
 def _print_plan(profile: Profile, looks: dict[str, Look]) -> None:
-    console, table = PlainConsole(), Table()
-    for heading in ("category", "stage", "to make", "about", "new in staging"):
-        table.add_column(heading, no_wrap=True, justify="left" if heading in LEFT else "right")
     found = {name: standing for name, (standing, _) in looks.items()}
+    console, table = PlainConsole(), named_table(("category", found), ("stage", STAGES))
+    for heading in ("to make", "about", "new in staging"):
+        table.add_column(heading, no_wrap=True, justify="right")
     layout = Layout.of(profile)
     rows = {stage: [read_rows(layout, stage, name) for name in looks] for stage in STAGES}
     total, unknown = 0.0, False

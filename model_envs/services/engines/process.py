@@ -24,6 +24,14 @@ class EngineDiedError(Exception):
     """An engine ended, could not load its backend, or said what cannot be understood."""
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a child process has ended, also while nobody has waited for it, which asyncio does a bit later."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 class Engine:
     """One engine process.
 
@@ -40,7 +48,10 @@ class Engine:
     @property
     def lives(self) -> bool:
         """Whether it is loaded and ready for a request."""
-        return self._loaded and self._process is not None and self._process.returncode is None
+        process = self._process
+        if not self._loaded or process is None or process.returncode is not None:
+            return False
+        return not has_ended(process.pid)
 
     async def start(self) -> str:
         """Start the process and load the backend; returns what it says of that.

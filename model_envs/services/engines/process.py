@@ -25,7 +25,7 @@ class EngineDiedError(Exception):
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a child process has ended, also while nobody has waited for it, which asyncio does a bit later."""
+    """Whether a child process has ended, also while nobody has waited for it: asyncio does so a bit later."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:

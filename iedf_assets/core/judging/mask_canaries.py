@@ -90,6 +90,9 @@ def _cable(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault 
     if silhouette is None:
         return None
     there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
+    # A cable of what has grown hangs on it still.
+    if not _shows(silhouette, there):
+        return None
     taken = silhouette if there is None else silhouette | there
     root = math.sqrt(silhouette.size)
     rows, columns = np.nonzero(_grown(silhouette, 1) & ~silhouette)
@@ -119,16 +122,21 @@ def _misplaced(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
     if silhouette is None:
         return None
     there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
-    place = silhouette if there is None else silhouette & ~_grown(there, 4)
-    # What has grown covers its own place but for its softened edge.
-    if np.count_nonzero(place) < UNCOVERED * np.count_nonzero(silhouette):
+    if not _shows(silhouette, there):
         return None
+    place = silhouette if there is None else silhouette & ~_grown(there, 4)
     rolled = np.roll(pair.result, len(place) // 2, axis=0)
     sigma = BLUR * math.sqrt(place.size)
     kept, other = (_blurred_lab(picture, sigma)[place > 0] for picture in (pair.result, rolled))
     if np.linalg.norm(kept - other, axis=1).mean() < ELSEWHERE:
         return None
     return spoilt(pair, np.where(place[..., None] > 0, rolled, pair.result).astype(np.uint8))
+
+
+def _shows(silhouette: Pixels, there: Pixels | None) -> bool:
+    """Whether the place where an object was shows in the result; what has grown covers its own."""
+    covered = 0 if there is None else np.count_nonzero(silhouette & _grown(there, 4))
+    return bool(covered < (1 - UNCOVERED) * np.count_nonzero(silhouette))
 
 
 def _blurred_lab(picture: Pixels, sigma: float) -> NDArray[np.float32]:

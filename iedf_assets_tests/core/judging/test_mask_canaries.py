@@ -158,3 +158,10 @@ def test_where_all_heights_look_alike_nothing_is_out_of_place() -> None:
     grass = ground("grass")
     alike = replace(specimen(DELETE), source=before(grass, CAT), result=grass)
     assert injected("misplaced_fill", alike, [alike], 1) is None
+
+
+@pytest.mark.parametrize("name", ["cable_left", "misplaced_fill"])
+def test_nothing_is_left_where_what_has_grown_covers_its_own_place(name: str) -> None:
+    growth = {"subtype": "scale", "factor": 1.4, "anchor_x": 240.0, "anchor_y": 180.0}
+    assert injected(name, replace(PAIR, recipe=growth), [PAIR], 1) is None
+    assert injected(name, PAIR, [PAIR], 1)

@@ -162,6 +162,8 @@ def test_where_all_heights_look_alike_nothing_is_out_of_place() -> None:
 
 @pytest.mark.parametrize("name", ["cable_left", "misplaced_fill"])
 def test_nothing_is_left_where_what_has_grown_covers_its_own_place(name: str) -> None:
-    growth = {"subtype": "scale", "factor": 1.4, "anchor_x": 240.0, "anchor_y": 180.0}
+    rows, columns = np.nonzero(CAT)
+    middle = {"anchor_x": float(columns.mean()), "anchor_y": float(rows.mean())}
+    growth = {"subtype": "scale", "factor": 1.4, **middle}
     assert injected(name, replace(PAIR, recipe=growth), [PAIR], 1) is None
     assert injected(name, PAIR, [PAIR], 1)

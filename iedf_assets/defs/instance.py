@@ -24,6 +24,7 @@ OPENING_S = 60.0
 WATCH_S = 5.0
 CLOCK_S = 10.0
 PROCESS_TAG = "iedf/process"
+PARTITION_TAG = "dagster/partition"
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -68,15 +69,19 @@ def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
 
 
 @contextmanager
-def watching_for_dead_runs(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Clear dead runs every few seconds while the block runs, which may wait for a slot of their pools."""
+def watching_for_dead_runs(instance: dg.DagsterInstance, held: str) -> Iterator[None]:
+    """Clear dead runs every few seconds while the block runs, which may wait for a slot of their pools.
+
+    Args:
+        held: the category whose lock this process holds meanwhile.
+    """
     stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(WATCH_S):
             # The database may be busy; there is a next time.
             with suppress(Exception):
-                clear_dead_runs(instance)
+                clear_dead_runs(instance, held)
 
     thread = threading.Thread(target=watch, name="dead-runs", daemon=True)
     thread.start()
@@ -92,18 +97,24 @@ def this_process() -> str:
     return _process_name(os.getpid())
 
 
-def clear_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs failed whose process on this machine is gone, and hand on the pool slots of those that ended.
+def clear_dead_runs(instance: dg.DagsterInstance, held: str | None = None) -> list[str]:
+    """Mark runs failed whose process is gone, and hand on the pool slots of those that ended.
+
+    Of processes on other machines nothing can be known; but a run of a category holds its lock, so whoever
+    has that lock has outlived the others. All other runs of other machines are left alone.
 
     A run that Dagster itself saw die keeps its slots until a daemon frees them, and there may be none.
 
+    Args:
+        held: a category whose lock this process holds.
+
     Returns:
-        The ids of those runs. Runs of other machines are left alone.
+        The ids of those runs.
     """
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         name = run.tags.get(PROCESS_TAG)
-        if name is None or not _is_dead(name):
+        if name is None or not _is_over(name, run.tags.get(PARTITION_TAG), held):
             continue
         instance.report_run_failed(run, f"Its process ({name}) is gone. What it finished is kept; run again.")
         dead.append(run.run_id)
@@ -136,10 +147,11 @@ def _process_name(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
 
 
-def _is_dead(name: str) -> bool:
+def _is_over(name: str, category: str | None, held: str | None) -> bool:
+    """Whether the process of a category's run can be alive no more; see `clear_dead_runs`."""
     host, pid, born = name.rsplit(":", 2)
     if host != socket.gethostname():
-        return False
+        return category is not None and category == held
     try:
         process = psutil.Process(int(pid))
         # When a process was born follows from when the machine was started, which moves as the clock is set.

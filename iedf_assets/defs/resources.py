@@ -16,12 +16,11 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.ownership import claim_outputs
 from iedf_assets.defs.category_loop import Listener
 from iedf_assets.defs.inputs import report_inputs
-from iedf_assets.defs.instance import PROCESS_TAG, this_process, watching_for_dead_runs
+from iedf_assets.defs.instance import PARTITION_TAG, PROCESS_TAG, this_process, watching_for_dead_runs
 from iedf_assets.defs.telling.run_tags import tags_of
 from iedf_assets.launching.run_log import require_logs
 
 LOG_INTERVAL_S = 5.0
-PARTITION_TAG = "dagster/partition"
 
 
 class Factory:
@@ -122,7 +121,7 @@ def factory_resource(
             if category is not None and factory.refusal is None:
                 # Before the first step, whose materialization is of these versions.
                 report_inputs(instance, profile, category)
-                stack.enter_context(watching_for_dead_runs(instance))
+                stack.enter_context(watching_for_dead_runs(instance, category))
             yield factory
 
     categories = dg.Field(

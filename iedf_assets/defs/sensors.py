@@ -16,9 +16,9 @@ from iedf_assets.core.storage.keys import digest, settings_digests
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.checks.build import restate
 from iedf_assets.defs.inputs import new_observations
-from iedf_assets.defs.instance import clear_dead_runs
+from iedf_assets.defs.instance import PARTITION_TAG, clear_dead_runs
 from iedf_assets.defs.jobs import FACTORY, JUDGE
-from iedf_assets.defs.resources import PARTITION_TAG, Factory
+from iedf_assets.defs.resources import Factory
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.QUEUED,

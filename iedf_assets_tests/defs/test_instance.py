@@ -16,6 +16,7 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.instance import (
+    PARTITION_TAG,
     PROCESS_TAG,
     clear_dead_runs,
     prepare_home,
@@ -117,7 +118,7 @@ def test_a_run_that_dies_while_another_waits_for_its_slot_frees_it(
     monkeypatch.setattr("iedf_assets.defs.instance.WATCH_S", 0.05)
     storage = instance.event_log_storage
     storage.initialize_concurrency_limit_to_default(POOL)
-    with watching_for_dead_runs(instance), sleeper() as process:
+    with watching_for_dead_runs(instance, "物理变化"), sleeper() as process:
         born = psutil.Process(process.pid).create_time()
         run_id = add_run(instance, Status.STARTED, f"{socket.gethostname()}:{process.pid}:{born:.2f}")
         assert storage.claim_concurrency_slot(POOL, run_id, "image_layers").is_claimed
@@ -162,6 +163,28 @@ def test_other_runs_are_left_alone(instance: dg.DagsterInstance, status: Status,
     run_id = add_run(instance, status, process)
     assert clear_dead_runs(instance) == []
     assert status_of(instance, run_id) == status
+
+
+def test_a_run_of_another_machine_is_over_once_its_category_s_lock_is_here(
+    instance: dg.DagsterInstance,
+) -> None:
+    there, other = (
+        instance.add_run(
+            dg.DagsterRun(
+                "factory",
+                status=Status.STARTED,
+                tags={PROCESS_TAG: "another-host:1:0.00", PARTITION_TAG: category},
+            )
+        ).run_id
+        for category in ("物理变化", "物体一致性")
+    )
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL)
+    assert storage.claim_concurrency_slot(POOL, there, "image_layers").is_claimed
+    assert clear_dead_runs(instance) == []
+    assert clear_dead_runs(instance, held="物理变化") == [there]
+    assert status_of(instance, other) == Status.STARTED
+    assert storage.claim_concurrency_slot(POOL, "another run", "image_layers").is_claimed
 
 
 def test_the_home_is_written_once_and_again_when_the_settings_change(layout: Layout) -> None:

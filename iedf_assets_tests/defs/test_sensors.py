@@ -18,9 +18,8 @@ from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.build import build_defs
-from iedf_assets.defs.instance import PROCESS_TAG
+from iedf_assets.defs.instance import PARTITION_TAG, PROCESS_TAG
 from iedf_assets.defs.jobs import FACTORY
-from iedf_assets.defs.resources import PARTITION_TAG
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 PEOPLE, OBJECTS, PHYSICAL = "人物物体一致性", "物体一致性", "物理变化"

@@ -22,8 +22,8 @@ from skimage import data
 from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.storage.files import TEMPORARY_PREFIX, content_hash
+from iedf_assets.defs.instance import PARTITION_TAG
 from iedf_assets.defs.jobs import FACTORY
-from iedf_assets.defs.resources import PARTITION_TAG
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.shared import made_once
 

@@ -10,8 +10,8 @@ from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, Part
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.defs.build import build_defs
+from iedf_assets.defs.instance import PARTITION_TAG
 from iedf_assets.defs.partitions import leaving_categories
-from iedf_assets.defs.resources import PARTITION_TAG
 from iedf_assets_tests.helpers.factories import CATEGORY, RUN_S, Factory, put_photos
 
 RENAMED, NEW_NAME = "物体一致性", "物体"

@@ -9,7 +9,8 @@ from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.book import is_readable
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.defs.resources import PARTITION_TAG, Factory
+from iedf_assets.defs.instance import PARTITION_TAG
+from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.failures import told_plainly
 
 Made = TypeVar("Made")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.cells import cell_len
@@ -16,11 +16,18 @@ from iedf_assets.core.storage.naming import printable
 PLAIN_WIDTH = 120
 
 
-def named_table(*columns: tuple[str, Iterable[str]]) -> Table:
-    """A table that begins with columns of a heading and names each; no name is cut, however narrow it is."""
+def named_table(columns: Mapping[str, Iterable[str]], numbers: Iterable[str]) -> Table:
+    """A table that begins with columns of names, of which none is cut however narrow it is.
+
+    Args:
+        columns: heading → the names below it.
+        numbers: headings of the columns after them.
+    """
     table = Table()
-    for heading, names in columns:
+    for heading, names in columns.items():
         table.add_column(heading, no_wrap=True, min_width=max(map(cell_len, names), default=0))
+    for heading in numbers:
+        table.add_column(heading, no_wrap=True, justify="right")
     return table
 
 

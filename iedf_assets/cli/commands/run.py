@@ -86,9 +86,8 @@ def _line(outcome: Outcome) -> str:
 
 
 def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> None:
-    table = named_table(("category", [outcome.category for outcome in outcomes]))
-    for heading in ("photos", "accepted", "filtered", "edits", "published", "rejected", "failed"):
-        table.add_column(heading, no_wrap=True, justify="right")
+    numbers = ("photos", "accepted", "filtered", "edits", "published", "rejected", "failed")
+    table = named_table({"category": [outcome.category for outcome in outcomes]}, numbers)
     for outcome in outcomes:
         sources, verdicts = outcome.counts["source_images"], outcome.counts["dataset"]
         filtered = sources.get("filtered", 0) + outcome.counts["image_layers"].get("filtered", 0)

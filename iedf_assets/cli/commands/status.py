@@ -65,9 +65,7 @@ def _table(found: dict[str, list[Standing]]) -> Table:
     shown = [
         column for column in COLUMNS if column in ALWAYS or any(count[column] for count in counts.values())
     ]
-    table = named_table(("category", found), ("stage", STAGES))
-    for heading in shown:
-        table.add_column(heading, no_wrap=True, justify="right")
+    table = named_table({"category": found, "stage": STAGES}, shown)
     for name, standing in found.items():
         for one in standing:
             told = (str(counts[name, one.stage][column] or "") for column in shown)
@@ -126,9 +124,8 @@ def show_plan(profile: Profile, names: list[str]) -> None:
 
 def _print_plan(profile: Profile, looks: dict[str, Look]) -> None:
     found = {name: standing for name, (standing, _) in looks.items()}
-    console, table = PlainConsole(), named_table(("category", found), ("stage", STAGES))
-    for heading in ("to make", "about", "new in staging"):
-        table.add_column(heading, no_wrap=True, justify="right")
+    numbers = ("to make", "about", "new in staging")
+    console, table = PlainConsole(), named_table({"category": found, "stage": STAGES}, numbers)
     layout = Layout.of(profile)
     rows = {stage: [read_rows(layout, stage, name) for name in looks] for stage in STAGES}
     total, unknown = 0.0, False

@@ -91,7 +91,7 @@ def _cable(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault 
         return None
     there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
     # A cable of what has grown hangs on it still.
-    if not _shows(silhouette, there):
+    if _left_open(silhouette, there) is None:
         return None
     taken = silhouette if there is None else silhouette | there
     root = math.sqrt(silhouette.size)
@@ -122,9 +122,9 @@ def _misplaced(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
     if silhouette is None:
         return None
     there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
-    if not _shows(silhouette, there):
+    place = _left_open(silhouette, there)
+    if place is None:
         return None
-    place = silhouette if there is None else silhouette & ~_grown(there, 4)
     rolled = np.roll(pair.result, len(place) // 2, axis=0)
     sigma = BLUR * math.sqrt(place.size)
     kept, other = (_blurred_lab(picture, sigma)[place > 0] for picture in (pair.result, rolled))
@@ -133,10 +133,10 @@ def _misplaced(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
     return spoilt(pair, np.where(place[..., None] > 0, rolled, pair.result).astype(np.uint8))
 
 
-def _shows(silhouette: Pixels, there: Pixels | None) -> bool:
-    """Whether the place where an object was shows in the result; what has grown covers its own."""
-    covered = 0 if there is None else np.count_nonzero(silhouette & _grown(there, 4))
-    return bool(covered < (1 - UNCOVERED) * np.count_nonzero(silhouette))
+def _left_open(silhouette: Pixels, there: Pixels | None) -> Pixels | None:
+    """What shows of the place where an object was; None when next to nothing does, as of what has grown."""
+    place = silhouette if there is None else silhouette & ~_grown(there, 4)
+    return place if np.count_nonzero(place) > UNCOVERED * np.count_nonzero(silhouette) else None
 
 
 def _blurred_lab(picture: Pixels, sigma: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Runs in every process of a factory: notes what was synced, lets the clock jump, and hurries Dagster's daemon.
+"""Runs in every process of a factory: notes syncs, lets the clock jump, and hurries Dagster's daemon.
 
 `IEDF_WATCHED` names the factory's folder. `synced` in it gets a line (inode, size) for each fsync; `clock`,
 where it is there, holds the seconds by which `time.time` is off.

@@ -76,7 +76,7 @@ class Scene:
     def rim(self) -> int:
         """How far from its alpha's edge the object may end, for other tones, pixels."""
         height, width = self.rgb.shape[:2]
-        return max(2, round(RIM * min(height, width)))
+        return max(2, int(RIM * min(height, width)))
 
     @property
     def folder(self) -> Path:

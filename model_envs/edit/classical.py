@@ -47,6 +47,8 @@ SPARE = 6
 # Tones may change slowly where an object ends in hair or blur: the rim, a share of the short side, and the
 # least contrast of an edge there.
 RIM, RIM_EDGE = 0.025, 0.03
+# Light on what may have any colour and any shape has to be so much stronger to be seen by everybody.
+CLEARLY = 1.4
 # Edits of one photo follow each other, so few fillings are wanted again.
 _FILLS: Latest[Part] = Latest(4)
 
@@ -228,7 +230,7 @@ def _identity(scene: Scene) -> tuple[Pixels, Box]:
 
     def edit(rgb: Pixels, alpha: Pixels, subject: tuple[int, int, int, int]) -> Pixels:
         if kind.startswith("relight_"):
-            return relit(rgb, kind, strength, subject)
+            return relit(rgb, kind, strength * (CLEARLY if scene.is_found else 1.0), subject)
         if kind == "contrast":
             return contrasted(rgb, alpha, strength)
         return toned(rgb, kind, strength)

@@ -35,10 +35,11 @@ LIMITS = {
     "outline_unseen": ("max_outline_unseen", -1),
     "remainder": ("max_remainder", -1),
     "swallowed": ("max_swallowed", -1),
+    "left_pieces": ("max_left_pieces", -1),
 }
 CHECKS = {
     "object": ("object_agreement", "neck_step"),
-    "remainder": ("outline_unseen", "remainder", "swallowed"),
+    "remainder": ("outline_unseen", "remainder", "swallowed", "left_pieces"),
 }
 
 

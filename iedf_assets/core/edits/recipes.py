@@ -41,15 +41,8 @@ Recipe = dict[str, Any]
 Subject = Mapping[str, Any]
 
 IDENTITY_KINDS = (
-    "relight_left",
-    "relight_right",
-    "relight_above",
-    "warm",
-    "cool",
-    "brighten",
-    "darken",
-    "contrast",
-)
+    "relight_left", "relight_right", "relight_above", "warm", "cool", "brighten", "darken", "contrast",
+)  # fmt: skip
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = 0.05
 FACTOR_STEP = 0.05

@@ -12,6 +12,7 @@ from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
 from iedf_assets.core.scoring.masks.fills import fringe, misplaced_fill
 from iedf_assets.core.scoring.masks.loose_ends import find_attached, find_loose_ends
+from iedf_assets.core.scoring.masks.pieces import left_pieces
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
 from iedf_assets.core.scoring.masks.standing import find_standing
@@ -27,7 +28,7 @@ Measures = dict[str, float | None]
 MASK_SCORES = (
     "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
     "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
-    "misplaced_fill", "fringe", "overlap", "lift",
+    "misplaced_fill", "fringe", "left_pieces", "overlap", "lift",
     "detached_borders",
 )  # fmt: skip
 
@@ -95,10 +96,7 @@ def mask_scores(
         found |= {name: told[name] for name in wanted if name in told}
     placed = result_mask is not None or not subtype.relocates
     if "remainder" in subtype.mask_checks and silhouette.any() and placed:
-        ends = find_loose_ends(source, result, silhouette, result_mask)
-        found |= {"loose_ends": ends.loose, "hidden_ends": ends.hidden} if ends else {}
-        found["misplaced_fill"] = misplaced_fill(source, result, silhouette, result_mask)
-        found["fringe"] = fringe(result, silhouette, result_mask)
+        found |= _left_behind(source, result, silhouette, result_mask, others)
     if "place" in subtype.mask_checks and result_mask is not None:
         standing = find_standing(source, silhouette, result_mask, _others(silhouette, company, 0.5, FAINT))
         if standing is not None:
@@ -107,6 +105,20 @@ def mask_scores(
                 "lift": standing.lift,
                 "detached_borders": float(standing.detached),
             }
+    return found
+
+
+def _left_behind(
+    source: Pixels, result: Pixels, silhouette: Pixels, result_mask: Pixels | None, others: Pixels | None
+) -> Measures:
+    """What is measured of the place that an object has left."""
+    ends = find_loose_ends(source, result, silhouette, result_mask)
+    found: Measures = {"loose_ends": ends.loose, "hidden_ends": ends.hidden} if ends else {}
+    # What has grown covers its own pieces.
+    if result_mask is None or np.count_nonzero(result_mask) <= np.count_nonzero(silhouette):
+        found["left_pieces"] = left_pieces(source, silhouette, others)
+    found["misplaced_fill"] = misplaced_fill(source, result, silhouette, result_mask)
+    found["fringe"] = fringe(result, silhouette, result_mask)
     return found
 
 

@@ -1,0 +1,96 @@
+"""Pieces of an object that its mask lacks: skis, a scrap of a label, a head before a plain sky.
+
+What touches the mask from outside, stands out from the background around it, and ends there, neither at the
+frame nor far away, most likely belongs to the object: it stays behind when that goes. Where the background
+is a texture nothing stands out, and other measures have to tell.
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.colour_difference import lengths
+from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
+
+# The root of the picture's area is reduced to this many pixels, which all lengths below are of.
+SIZE = 600
+# What so near to the mask differs from the background may be its soft rim.
+RIM = 2
+# A background is what lies around, by a Gaussian of this share of the root of the object's area, within
+# bounds, looked at as small as that allows; and so many times, each time without what stands out from it.
+AROUND, BOUNDS, FINE, LOOKS = 0.25, (6.0, 60.0), 3.0, 3
+# By so many of the background's deviations, and so many ΔE, a piece stands out; what deviates by more counts
+# as so much; and what deviates by less is background.
+DEVIATIONS, VISIBLE, MOST, QUIET = 3.0, 10.0, 30.0, (2.0, 2.0)
+# A piece begins so near to the mask and ends at least so far, pixels, and at most so far, a share of the root
+# of the object's area; it has so many pixels at least, and that share of the object's at most.
+BEGINS, ENDS, FARTHEST, LEAST, LARGEST = 3, 4, 0.6, 12, 0.35
+
+
+def left_pieces(source: Pixels, mask: Pixels, others: Pixels | None = None) -> float | None:
+    """The area of all pieces that a mask lacks over that of the mask; None for a mask of nothing or of all.
+
+    Args:
+        source: uint8 (H, W, 3).
+        mask: uint8 (H, W), nonzero on the object.
+        others: uint8 (H, W), nonzero on other objects, which are no pieces; None for none known.
+    """
+    size = reduced_size(mask.shape, SIZE)
+    inside = reduced_mask(mask, size)
+    area = int(np.count_nonzero(inside))
+    if not area or inside.all():
+        return None
+    taken = np.zeros_like(inside)
+    if others is not None:
+        rim = np.ones((2 * RIM + 1,) * 2, np.uint8)
+        taken = cv2.dilate(reduced_mask(others, size).astype(np.uint8), rim) > 0
+    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+    free = (distance > RIM) & ~taken
+    away, deviation = _standing_out(smooth(reduced_lab(source, size), 0.8), free, math.sqrt(area))
+    distinct = (away > np.maximum(DEVIATIONS * deviation, VISIBLE)) & ~inside & ~taken
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(distinct.astype(np.uint8), connectivity=8)
+    found = [
+        int(stats[n, cv2.CC_STAT_AREA])
+        for n in range(1, count)
+        if _is_piece(stats[n], distance[labels == n], area, size)
+    ]
+    return sum(found) / area
+
+
+def _is_piece(stats: np.ndarray, distance: np.ndarray, area: int, size: tuple[int, int]) -> bool:
+    """Whether what stands out is a part of the object, by its box, area and distances from the mask."""
+    x, y, width, height, pixels = (int(value) for value in stats)
+    at_frame = x == 0 or y == 0 or x + width == size[0] or y + height == size[1]
+    ends = ENDS < float(distance.max()) < FARTHEST * math.sqrt(area)
+    return not at_frame and ends and float(distance.min()) <= BEGINS and LEAST <= pixels < LARGEST * area
+
+
+def _standing_out(lab: Floats, free: Flags, root: float) -> tuple[Floats, Floats]:
+    """How far each pixel is from its background, and how much that deviates there, ΔE; both (h, w)."""
+    sigma = float(np.clip(AROUND * root, *BOUNDS))
+    every = free.astype(np.float32)
+    weight = every
+    for _ in range(LOOKS):
+        away = lengths(lab - _mean(lab, weight, sigma))
+        deviation = _mean(np.minimum(away, np.float32(MOST)), every, sigma)
+        weight = np.where(away < QUIET[0] * deviation + QUIET[1], every, np.float32(0))
+    return away, deviation
+
+
+def _mean(values: Floats, weight: Floats, sigma: float) -> Floats:
+    """The weighted mean of values around each pixel, by a Gaussian; being smooth, taken small."""
+    step = max(1, int(sigma / FINE))
+    height, width = weight.shape
+    small = -(-width // step), -(-height // step)
+
+    def blurred(picture: Floats) -> Floats:
+        return smooth(
+            np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.float32), sigma / step
+        )
+
+    deep = values.ndim > weight.ndim
+    total = np.maximum(blurred(weight), 1e-3)
+    mean = blurred(values * (weight[..., None] if deep else weight)) / (total[..., None] if deep else total)
+    return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

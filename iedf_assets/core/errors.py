@@ -92,6 +92,10 @@ class WorkerError(FactoryError):
     """A worker that did not start, died, or broke its contract."""
 
 
+class UnknownEditError(WorkerError):
+    """An edit that a backend does not know."""
+
+
 class SystematicError(FactoryError):
     """The same failure so often in a row that going on is pointless."""
 

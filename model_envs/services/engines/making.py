@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
-from iedf_assets.core.errors import StorageError
+from iedf_assets.core.errors import StorageError, UnknownEditError
 from iedf_assets.core.filling.behind import without_objects
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
@@ -24,7 +24,7 @@ FEATHER = 0.004
 # What a hostile item makes a backend raise; a StorageError: its layers are not what it says.
 _OF_THE_ITEM = (
     KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError, cv2.error,
-    StorageError,
+    StorageError, UnknownEditError,
 )  # fmt: skip
 
 

@@ -102,3 +102,8 @@ class SystematicError(FactoryError):
 
 class StorageError(FactoryError):
     """The outputs cannot be written, or are not what they should be."""
+
+
+def own_words(message: str) -> str:
+    """What a check of ours says, without what pydantic puts before it."""
+    return message.removeprefix("Value error, ")

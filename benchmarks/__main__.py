@@ -1,6 +1,7 @@
 """`python -m benchmarks` runs them all, one after another."""
 
 from benchmarks import (
+    apart,
     calibration,
     canaries,
     exporting,
@@ -18,7 +19,7 @@ from benchmarks import (
 
 for benchmark in (
     ssim, finishing, scoring, pipeline, speed, memory, scale, exporting, services, calibration, canaries,
-    fleet, fuzz,
+    fleet, fuzz, apart,
 ):  # fmt: skip
     print(f"\n== {benchmark.__name__}")
     benchmark.main()

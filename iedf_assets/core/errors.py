@@ -92,9 +92,18 @@ class WorkerError(FactoryError):
     """A worker that did not start, died, or broke its contract."""
 
 
+class UnknownEditError(WorkerError):
+    """An edit that a backend does not know."""
+
+
 class SystematicError(FactoryError):
     """The same failure so often in a row that going on is pointless."""
 
 
 class StorageError(FactoryError):
     """The outputs cannot be written, or are not what they should be."""
+
+
+def own_words(message: str) -> str:
+    """What a check of ours says, without what pydantic puts before it."""
+    return message.removeprefix("Value error, ")

@@ -143,7 +143,9 @@ MUTATIONS: dict[str, Callable[[bytearray, random.Random], None]] = {
 
 
 def share_wrong(shown: Pixels, original: Pixels) -> float:
-    """Share of the pixels that are off by more than 40 levels in some channel; 1 where the sizes differ."""
-    if shown.shape != original.shape:
-        return 1.0
-    return float((cv2.absdiff(shown, original).max(axis=2) > 40).mean())
+    """Share of the pixels that are off by more than 40 levels in a channel, or that only one of them has."""
+    height, width = np.minimum(shown.shape[:2], original.shape[:2])
+    both = slice(height), slice(width)
+    right = int((cv2.absdiff(shown[both], original[both]).max(axis=2) <= 40).sum())
+    whole = shown.shape[0] * shown.shape[1] + original.shape[0] * original.shape[1] - height * width
+    return float(1 - right / whole)

@@ -153,8 +153,12 @@ def _heic(rgb: Pixels, chance: random.Random) -> Made:
     picture = chance.choice((Image.fromarray(rgb), _with_alpha(rgb), Image.fromarray(rgb).convert("L")))
     heif, buffer = pillow_heif.from_pillow(picture), io.BytesIO()
     quality, tile = chance.choice((10, 50, 80, 95)), chance.choice((0, 64, 128))
+    # As telephones do, beside the picture a small one.
+    small: list[int] = chance.choice(([], [64], [160]))
+    info: dict[str, Any] = heif[0].info
+    info["thumbnails"] = small
     heif.save(buffer, quality=quality, tile_size=tile)
-    return f"HEIC-{picture.mode}-{quality}-{tile}", buffer.getvalue()
+    return f"HEIC-{picture.mode}-{quality}-{tile}-{small}", buffer.getvalue()
 
 
 _MAKERS: tuple[Callable[[Pixels, random.Random], Made], ...] = (

@@ -17,7 +17,7 @@ import numpy as np
 from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
-from iedf_assets.core.errors import SourceError, WorkerError
+from iedf_assets.core.errors import SourceError, UnknownEditError
 from iedf_assets.core.filling.behind import CLEAR_GROWTH, Part, fill_behind, hole_of
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.parallel import Latest
@@ -157,14 +157,14 @@ class Backend(WithoutModel):
         Raises:
             SourceError: the photo cannot be read, or is not the one that was scanned.
             StorageError: a layer is absent or damaged.
-            WorkerError: the recipe's subtype is unknown here.
+            UnknownEditError: the recipe's subtype is unknown here.
         """
         if request.recipe["subtype"] in KINDS:
             (folder / "stated.json").write_text(json.dumps(request.recipe, sort_keys=True), "utf-8")
             return {"status": "done", "x": 0, "y": 0}
         render = _RENDERERS.get(request.recipe["subtype"])
         if render is None:
-            raise WorkerError(f"the classical backend has no edit {request.recipe['subtype']!r}")
+            raise UnknownEditError(f"the classical backend has no edit {request.recipe['subtype']!r}")
         rgb = photo_of(request)
         scene = Scene(request, rgb)
         patch, box = render(scene)
@@ -226,7 +226,7 @@ def _recolor(scene: Scene) -> tuple[Pixels, Box]:
 def _identity(scene: Scene) -> tuple[Pixels, Box]:
     kind, strength = scene.request.recipe["kind"], scene.request.recipe["strength"]
     if kind not in IDENTITY_KINDS:
-        raise WorkerError(f"the classical backend has no identity edit {kind!r}")
+        raise UnknownEditError(f"the classical backend has no identity edit {kind!r}")
 
     def edit(rgb: Pixels, alpha: Pixels, subject: tuple[int, int, int, int]) -> Pixels:
         if kind.startswith("relight_"):
@@ -261,7 +261,7 @@ def _on_subject(
 def _background(scene: Scene) -> tuple[Pixels, Box]:
     kind, strength = scene.request.recipe["kind"], scene.request.recipe["strength"]
     if kind not in BACKGROUND_KINDS:
-        raise WorkerError(f"the classical backend has no background edit {kind!r}")
+        raise UnknownEditError(f"the classical backend has no background edit {kind!r}")
     alpha, place = scene.alpha()
     height, width = scene.rgb.shape[:2]
     whole = np.zeros((height, width), np.uint8)

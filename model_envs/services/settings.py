@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from iedf_assets.core.contract import ModelSettings, Stage
-from iedf_assets.core.errors import ProfileError
+from iedf_assets.core.errors import ProfileError, own_words
 from iedf_assets.core.profile.checkpoints import network_settings
 from iedf_assets.core.profile.fields import PROJECT_ROOT, Plugin
 from iedf_assets.core.profile.workers import SYNONYMS
@@ -122,7 +122,7 @@ class ServiceSettings(BaseModel):
             settings.model_settings()
         except (ValidationError, TypeError) as error:
             raise ProfileError(
-                f"the {kind} service cannot be set up: {_explain(error, prefix)}",
+                f"the {kind} service cannot be set up: {_exown_words(error, prefix)}",
                 f"correct the variables {prefix}...; iedf serve --help lists their flags",
             ) from error
         return settings
@@ -146,10 +146,10 @@ class ServiceSettings(BaseModel):
         return ModelSettings(**told)
 
 
-def _explain(error: ValidationError | TypeError, prefix: str) -> str:
+def _exown_words(error: ValidationError | TypeError, prefix: str) -> str:
     if not isinstance(error, ValidationError):
         return f"{prefix}MODEL: {error}"
     return "; ".join(
-        f"{prefix}{'.'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+        f"{prefix}{'.'.join(map(str, problem['loc'])).upper()}: {own_words(problem['msg'])}"
         for problem in error.errors()
     )

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from iedf_assets.cli.commands.run import faults_of_facts
 from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
-from iedf_assets.core.errors import ProfileError, StorageError
+from iedf_assets.core.errors import ProfileError, StorageError, own_words
 from iedf_assets.core.memory import importing
 from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
@@ -163,8 +163,9 @@ def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -
             thresholds=profile.thresholds,
         )
     except ValidationError as error:
+        problem = own_words(error.errors()[0]["msg"])
         raise ProfileError(
-            f"{image.name} cannot be edited so: {error.errors()[0]['msg']}",
+            f"{image.name} cannot be edited so: {problem}",
             "--backend diffusers with --edit-model-dir can",
         ) from error
     paths = profile.paths.model_copy(

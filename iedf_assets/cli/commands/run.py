@@ -11,13 +11,14 @@ import polars as pl
 
 from iedf_assets.cli.consoles import PlainConsole, named_table
 from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.errors import StorageError
 from iedf_assets.core.memory import importing
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.publishing.orphans import orphans
 from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.scan import unmapped_folders
-from iedf_assets.core.storage.files import read_json
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
 from iedf_assets.launching.run_log import add_line, new_run_log
@@ -108,7 +109,7 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
         faults = faults_of_facts(outcome.category, outcome.findings)
         for line in [*_left_out(profile, layout, outcome), *faults]:
             console.print(line, soft_wrap=True, markup=False, highlight=False)
-    for line in orphans(layout):
+    for line in nobodys_samples(layout):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     told = f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}"
     console.print(told, soft_wrap=True, markup=False)
@@ -121,13 +122,11 @@ def faults_of_facts(category: str, findings: list[Finding]) -> list[str]:
     return [*told, f"{category}: {rest} more facts are not used"] if rest > 0 else told
 
 
-def orphans(layout: Layout) -> list[str]:
-    """What to say of samples that lie in the dataset and that nobody published, by the last index."""
-    with suppress(TypeError, KeyError):
-        issues = read_json(layout.reports / "lint_issues.json") or []
-        paths = [issue["path"] for issue in issues if issue["code"] == "not_in_index"]
-        if paths:
-            told = f"{len(paths)} samples lie in the dataset that no category published, such as {paths[0]}"
+def nobodys_samples(layout: Layout) -> list[str]:
+    """What to say of samples that lie in the dataset and that nobody published."""
+    with suppress(StorageError):  # of a broken table, of which more is told elsewhere
+        if found := orphans(layout):
+            told = f"{len(found)} samples lie in the dataset that no category published, such as {found[0]}"
             return [f"{told}: iedf check lists them; move them elsewhere, or restore their manifests"]
     return []
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from iedf_assets.cli.commands.run import faults_of_facts, orphans
+from iedf_assets.cli.commands.run import faults_of_facts, nobodys_samples
 from iedf_assets.cli.consoles import PlainConsole, named_table
 from iedf_assets.core.errors import FactoryError, StorageError
 from iedf_assets.core.parallel import thread_count
@@ -48,7 +48,7 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     _tell_limits(console, profile)
     if not broken:
         _tell_coverage(console, profile)
-    for line in [*_faults(looks), *orphans(Layout.of(profile))]:
+    for line in [*_faults(looks), *nobodys_samples(Layout.of(profile))]:
         console.print(line, soft_wrap=True, highlight=False)
     _raise(broken)
 

@@ -37,8 +37,11 @@ _ORIENTATION = 0x0112
 # What lies among photos and is none that is read.
 _FOREIGN = (
     (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"), (b"v/1\x01", "OpenEXR"), (b"#?RADIANCE", "Radiance HDR"),
     (b"8BPS", "Photoshop's PSD"), (b"%PDF", "a PDF"), (b"PK\x03\x04", "an archive"), (b"<svg", "SVG"),
     (b"\0\x05\x16\x07", "macOS' notes on another file"), (b"\x1aE\xdf\xa3", "a film"),
+    (b"<!DOCTYPE", "a web page"), (b"<html", "a web page"),
+    (b"version https://git-lfs", "Git LFS' pointer to a file that is still to be fetched"),
 )  # fmt: skip
 _MAX_PROFILE_BYTES = 16 << 20
 # The boxes that describe an AVIF or HEIF lie before its pixels, and take no more.
@@ -84,6 +87,7 @@ def take_apart(data: bytes) -> Container:
         if matches(data):
             return walk(name, data)
     known = next((name for beginning, name in _FOREIGN if data.startswith(beginning)), None)
+    known = known or ("a film" if data[4:8] == b"ftyp" else None)
     told = known or f"a format that is not read; it begins with {data[:12]!r}"
     raise SourceError(UNREADABLE, f"not a picture but {told}: convert it to JPEG or PNG if it is one")
 

@@ -72,7 +72,7 @@ def test_what_takes_a_model_says_so(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["edit", str(photo), "--output", str(tmp_path), "--subtype", "restyle"])
     assert done.exit_code != 0
     assert isinstance(done.exception, ProfileError)
-    assert "only a model can do restyle" in done.exception.problem
+    assert "so: only a model can do restyle" in done.exception.problem
 
 
 @pytest.mark.slow

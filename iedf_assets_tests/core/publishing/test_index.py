@@ -14,9 +14,11 @@ from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import QA_COLUMNS, IndexSummary, is_behind, write_index
 from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO
+from iedf_assets.core.publishing.orphans import orphans
 from iedf_assets.core.storage.journal import Journal, read_journal
+from iedf_assets.core.storage.ledger import Ledger
 from iedf_assets.core.storage.manifests import frame, write_table
-from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.naming import Layout, SampleKey
 from iedf_assets_tests.helpers.pair_making import PHOTOS, Plant, source_id_of, tree
 
 CATEGORIES = ("人物物体一致性", "物体一致性", "物理变化")
@@ -242,6 +244,18 @@ def test_lint_tells_damage_orphans_and_strays(profile: Profile, layout: Layout) 
         ("notes.txt", "bad_name"),
     ]
     assert set(issues[0]) == {"path", "code", "message"}
+
+
+@pytest.mark.usefixtures("plants")
+def test_orphans_are_found_without_an_index_but_not_what_is_being_published(layout: Layout) -> None:
+    assert orphans(layout) == []
+    place = ("semantic_edit", "delete", "mixed")
+    folder = layout.dataset.joinpath(*place)
+    (folder / "00077.jpg").touch()
+    assert orphans(layout) == [SampleKey(*place, 77)]
+    number = Ledger(layout).assign({"f" * 16: place}, CATEGORIES[0]).numbers["f" * 16]
+    (layout.dataset / number.file("source")).touch()
+    assert orphans(layout) == [SampleKey(*place, 77)]
 
 
 def test_nothing_at_all_gives_empty_lists(profile: Profile, layout: Layout) -> None:

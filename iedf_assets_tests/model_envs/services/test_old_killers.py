@@ -5,7 +5,9 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -68,6 +70,53 @@ def test_slow_bodies_take_no_more_than_they_may_and_go_with_their_callers(servic
         time.sleep(0.2)
     else:
         pytest.fail("the service never recovered")
+    until = time.monotonic() + 15
+    while psutil.Process(service.process.pid).memory_info().rss - before > 60_000_000:
+        assert time.monotonic() < until, "what the bodies took stays with the process"
+        time.sleep(0.2)
+
+
+def test_a_body_in_pieces_that_tells_no_length_is_bounded_too(service: Running) -> None:
+    pieces = (b" " * 10_000_000 for _ in range(20))
+    answer = httpx.post(f"{service.address}/infer", content=pieces, timeout=60, trust_env=False)
+    assert code(answer) == (413, "too_large")
+    assert service.post("/infer", body("after-pieces")).status_code == 200
+
+
+@pytest.mark.parametrize("route", ["/infer", "/items"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 1_000_000,
+        b'{"item":' * 1_000_000,
+        b'{"request_id":"d","item":' + b"[" * 500 + b"]" * 500 + b"}",
+    ],
+)
+def test_json_however_deep_is_refused(service: Running, route: str, content: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    answer = httpx.post(
+        f"{service.address}{route}", content=content, headers=headers, timeout=60, trust_env=False
+    )
+    assert code(answer) == (422, "invalid_input")
+    assert service.get("/readyz").json()["ready"]
+
+
+def test_who_asks_at_once_for_the_same_in_other_ways_gets_what_is_there(service: Running) -> None:
+    ways: list[dict[str, Any]] = [
+        {"save_cache": False, "return_b64": True},
+        {"save_cache": True, "return_b64": False},
+        {"save_cache": True, "return_b64": True},
+    ]
+    for number in range(4):
+        asked = [body(f"ways{number}", **way) for way in ways]
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda one: service.post("/infer", one), asked))
+        for way, answer in zip(ways, answers, strict=True):
+            assert answer.status_code == 200
+            told = answer.json()
+            assert bool(told["result_image_b64"]) == way["return_b64"]
+            assert told["result_image_path"] is None or Path(told["result_image_path"]).is_file()
+            assert way["return_b64"] or told["result_image_path"]
 
 
 def test_the_name_of_another_site_is_refused(service: Running) -> None:

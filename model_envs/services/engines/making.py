@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
-from iedf_assets.core.errors import StorageError
+from iedf_assets.core.errors import StorageError, UnknownEditError, own_words
 from iedf_assets.core.filling.behind import without_objects
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
@@ -24,7 +24,7 @@ FEATHER = 0.004
 # What a hostile item makes a backend raise; a StorageError: its layers are not what it says.
 _OF_THE_ITEM = (
     KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError, cv2.error,
-    StorageError,
+    StorageError, UnknownEditError,
 )  # fmt: skip
 
 
@@ -68,7 +68,9 @@ def _item(backend: Any, stage: str, item: dict[str, Any], folder: Path, max_pixe
         row: dict[str, Any] = backend.run(bounded, folder)
         json.dumps(row, allow_nan=False)
     except ValidationError as error:
-        wrong = "; ".join(f"item.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        wrong = "; ".join(
+            f"item.{'.'.join(map(str, one['loc']))}: {own_words(one['msg'])}" for one in error.errors()
+        )
         raise RefusedError(wrong) from error
     except _OF_THE_ITEM as error:
         raise RefusedError(f"the item cannot be made: {type(error).__name__}: {error}") from error

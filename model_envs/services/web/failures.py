@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from iedf_assets.core.errors import own_words
 from model_envs.services.errors import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -28,10 +29,10 @@ async def _of_service(request: Request, error: ServiceError) -> Response:
 
 
 async def _of_validation(request: Request, error: RequestValidationError) -> Response:
-    problems = [
-        f"{'.'.join(str(part) for part in problem['loc'] if part != 'body') or 'body'}: {problem['msg']}"
-        for problem in error.errors()
-    ]
+    problems = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"] if part != "body")
+        problems.append(f"{place or 'body'}: {own_words(problem['msg'])}")
     return await _of_service(request, ServiceError("invalid_input", "; ".join(problems)[:2000]))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from iedf_assets.core.memory import give_back
 from model_envs.services.errors import ServiceError
 from model_envs.services.metrics import Metrics
 from model_envs.services.settings import ServiceSettings
@@ -23,6 +24,8 @@ OPEN = frozenset({"/healthz", "/readyz"})
 ROUTES = OPEN | {"/infer", "/items", "/info", "/metrics", "/openapi.json", "/docs"}
 # How long a body may take to arrive, and how long nothing of it may come, seconds.
 BODY_S, STALL_S = 120.0, 20.0
+# After so many bytes of bodies at once memory is returned to the system, so many seconds later.
+_LARGE, _AFTER_S = 64_000_000, 0.5
 
 
 class Guard:
@@ -32,7 +35,7 @@ class Guard:
         self._app, self._settings, self._metrics = app, settings, metrics
         self._parsing = asyncio.Lock()
         self._names = own_names(settings)
-        self._bytes = 0
+        self._bytes = self._most = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -64,7 +67,7 @@ class Guard:
             pass
         finally:
             turn.end()
-            self._bytes -= size.held
+            self._let_go(size)
             self._note(scope, told, answered, time.perf_counter() - begun)
 
     def _admit(self, scope: Scope) -> None:
@@ -110,9 +113,17 @@ class Guard:
     def _hold(self, size: "_Size", count: int) -> None:
         size.held += count
         self._bytes += count
+        self._most = max(self._most, self._bytes)
         limit = self._settings.max_bodies_mb
         if self._bytes > max(limit, self._settings.max_body_mb) * 1_000_000:
             raise ServiceError("queue_full", f"requests of {limit} MB are under way; ask again later")
+
+    def _let_go(self, size: "_Size") -> None:
+        self._bytes -= size.held
+        if self._bytes == 0 and self._most > _LARGE:
+            self._most = 0
+            # Else the pieces that large bodies came in stay with the process. Now the last one is still held.
+            asyncio.get_running_loop().call_later(_AFTER_S, give_back)
 
     def _note(self, scope: Scope, told: dict[str, Any], status: int, seconds: float) -> None:
         path = scope["path"]

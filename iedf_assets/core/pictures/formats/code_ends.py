@@ -2,8 +2,8 @@
 
 An arithmetic or Huffman code that a turned bit has put out of step never comes back into it: it uses up more
 bytes than there are, which decoders tell, or fewer, which none of them does. So the last bytes are taken away
-on trial: a sound picture cannot be decoded then, one that can did not need them. HEVC's decoder tells nothing
-at all: there the last bytes are changed, which a sound picture shows, and more are added, which none shows.
+on trial: a sound picture cannot be decoded then, one that can did not need them. HEVC's decoder fills up what
+is missing: there the last bytes are changed, which a sound picture shows, and more added, which none shows.
 """
 
 import io
@@ -19,7 +19,8 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.formats.items import Item, alone, coded_items
+from iedf_assets.core.pictures.formats.hevc import Decoded, decoded, units
+from iedf_assets.core.pictures.formats.items import alone, coded_items, parameter_sets, shown_items
 from iedf_assets.core.reasons import CORRUPTED
 
 # Bytes that are taken away. Encoders fill up their last byte and at most three more.
@@ -93,39 +94,31 @@ def avif(data: bytes) -> None:
 
 
 def heif(data: bytes) -> None:
-    """See that each coded picture of a HEIF needs its last bytes, and no more than those.
+    """See that the decoder of a HEIF has nothing to say of its code, which needs its last bytes and no more.
 
     Raises:
         SourceError: `corrupted`.
     """
-    from pillow_heif import HeifImageFile  # noqa: PLC0415  # a model's environment may be without it
-
-    def shown(item: Item, payload: bytes) -> NDArray[np.generic] | None:
-        try:
-            return _shown(alone(data, item, payload), HeifImageFile)
-        except Exception:  # noqa: BLE001  # decoders raise what they please
-            return None
-
-    for item in coded_items(data, b"hvc1"):
-        altered, whole = list(_altered_hevc(item.payload)), shown(item, item.payload)
-        if whole is not None:
-            _require_in_step(whole, item, altered, shown)
+    for item in shown_items(data, b"hvc1"):
+        parameters = parameter_sets(data, item)
+        whole = decoded(parameters, item.payload)
+        if whole is None or not parameters:
+            return
+        if whole.faults:
+            raise SourceError(CORRUPTED, f"its code is broken: {whole.faults[0]}")
+        if whole.planes:
+            _require_in_step(whole, parameters, item.payload)
 
 
-def _require_in_step(
-    whole: NDArray[np.generic],
-    item: Item,
-    altered: list[tuple[bytes, list[bytes]]],
-    shown: Callable[[Item, bytes], NDArray[np.generic] | None],
-) -> None:
+def _require_in_step(whole: Decoded, parameters: list[bytes], payload: bytes) -> None:
     """See that a picture of HEVC is another one with other last bytes, and the same with more behind them."""
 
-    def is_same(payload: bytes) -> bool:
-        other = shown(item, payload)
-        return other is not None and np.array_equal(whole, other)
+    def is_same(other: bytes) -> bool:
+        again = decoded(parameters, other)
+        return again is not None and again.planes == whole.planes
 
-    for longer, changed in altered:
-        if min(whole.shape[:2]) >= _LEAST_SIDE and all(map(is_same, changed)):
+    for longer, changed in _altered_hevc(payload):
+        if min(whole.sides) >= _LEAST_SIDE and all(map(is_same, changed)):
             raise SourceError(CORRUPTED, _OUT_OF_STEP)
         if not is_same(longer):
             raise SourceError(CORRUPTED, "its code is out of step: it goes on where its data has ended")
@@ -200,10 +193,9 @@ def _altered_hevc(payload: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
     Raises:
         SourceError: `corrupted`: the units do not fill it.
     """
-    at = 0
-    while at < len(payload):
+    for at, unit in units(payload):
         size = int.from_bytes(payload[at : at + 4], "big")
-        unit, rest = payload[at + 4 : at + 4 + size], payload[at + 4 + size :]
+        rest = payload[at + 4 + size :]
         if not unit or len(unit) < size:
             raise SourceError(CORRUPTED, "the units of its code do not fill the place that they have")
         if unit[0] >> 1 & 63 < _HEVC_CODE and size > LEAST + _CHANGED:
@@ -211,7 +203,6 @@ def _altered_hevc(payload: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
             ends = [bytes(byte ^ other for byte in unit[-_CHANGED:]) for other in _OTHERS]
             changed = [payload[: at + 4] + unit[:-_CHANGED] + end + rest for end in ends]
             yield payload[:at] + longer + rest, changed
-        at += 4 + size
 
 
 def _shortened_av1(payload: bytes) -> bytes | None:

@@ -51,6 +51,26 @@ def coded_items(data: bytes, kind: bytes) -> list[Item]:
         return []
 
 
+def shown_items(data: bytes, kind: bytes) -> list[Item]:
+    """Those of `coded_items` that the photo is: its picture, or the tiles of it; no thumbnail, no depth."""
+    found = coded_items(data, kind)
+    meta = _meta(data)
+    if not found or meta is None or b"pitm" not in meta:
+        return []
+    shown = {_primary(data, meta)}
+    start, end = meta.get(b"iref", (0, 0))
+    wide = 4 if end and data[start] else 2  # the box's version
+    for name, at, stop in _boxes(data, start + 4, end):
+        if name == b"dimg" and _number(data, at, wide) in shown:
+            shown |= {_number(data, place, wide) for place in range(at + wide + 2, stop, wide)}
+    return [item for item in found if item.number in shown]
+
+
+def _primary(data: bytes, meta: dict[bytes, tuple[int, int]]) -> int:
+    at, _ = meta[b"pitm"]
+    return _number(data, at + 4, 2 if data[at] == 0 else 4)
+
+
 def alone(data: bytes, item: Item, payload: bytes) -> bytes:
     """The file with an item for its picture and other bytes for the item's own.
 
@@ -77,6 +97,48 @@ def alone(data: bytes, item: Item, payload: bytes) -> bytes:
         place.length_size, "big"
     )
     return bytes(file) + (8 + len(payload)).to_bytes(4, "big") + b"mdat" + payload
+
+
+def parameter_sets(data: bytes, item: Item) -> list[bytes]:
+    """The units of HEVC that say how an item is coded; none where the file does not say which are its own."""
+    try:
+        meta = _meta(data)
+        assert meta is not None
+        places = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
+        properties = list(_boxes(data, *places[b"ipco"]))
+        for index in _property_indices(data, places[b"ipma"], item.number):
+            kind, start, _ = properties[index - 1]
+            if kind == b"hvcC":
+                return list(_configured(data, start))
+    except (struct.error, KeyError, IndexError):
+        pass
+    return []
+
+
+def _property_indices(data: bytes, box: tuple[int, int], number: int) -> list[int]:
+    """Of an item, counted from 1, from `ipma`."""
+    start, _ = box
+    # The box's version and flags: numbers of items are wide, indices are wide.
+    wide, each = 2 if data[start] == 0 else 4, 1 + (data[start + 3] & 1)
+    mask, at = 0x7F if each == 1 else 0x7FFF, start + 8
+    for _ in range(min(_number(data, start + 4, 4), _MOST_ITEMS)):
+        count = data[at + wide]
+        first = at + wide + 1
+        if _number(data, at, wide) == number:
+            return [_number(data, first + place * each, each) & mask for place in range(count)]
+        at = first + count * each
+    return []
+
+
+def _configured(data: bytes, start: int) -> Iterator[bytes]:
+    """The units of a box `hvcC`."""
+    at = start + 23
+    for _ in range(data[start + 22]):
+        units, at = _number(data, at + 1, 2), at + 3
+        for _ in range(units):
+            size = _number(data, at, 2)
+            yield data[at + 2 : at + 2 + size]
+            at += 2 + size
 
 
 def _meta(data: bytes) -> dict[bytes, tuple[int, int]] | None:

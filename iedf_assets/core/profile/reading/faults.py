@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from iedf_assets.core.errors import own_words
 from iedf_assets.core.profile.reading.origins import Origin, Origins
 from iedf_assets.core.profile.schema import Profile
 
@@ -21,7 +22,7 @@ def explain(error: ValidationError, path: Path, origins: Origins) -> str:
 def _fault(problem: ErrorDetails, origins: Origins) -> str:
     location = [part for part in problem["loc"] if part != "[key]"]
     key, origin = origins.nearest(location)
-    message = problem["msg"].removeprefix("Value error, ")
+    message = own_words(problem["msg"])
     if problem["type"] == "extra_forbidden":
         message = "unknown key" + _suggestion(key)
     return f"  {'.'.join(key) or 'profile'}{_place(origin)}: {message}"

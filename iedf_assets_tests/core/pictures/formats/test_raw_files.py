@@ -59,7 +59,9 @@ def test_a_plain_tiff_and_one_with_smaller_copies_are_photos(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "told"),
     [(b"\xff\x0a" + bytes(50), "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "JPEG XL"),
-     (struct.pack(">I", 12) + b"jP  " + bytes(50), "JPEG 2000"), (b"8BPS\0\1" + bytes(50), "PSD")],
+     (struct.pack(">I", 12) + b"jP  " + bytes(50), "JPEG 2000"), (b"8BPS\0\1" + bytes(50), "PSD"),
+     (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"), (b"<!DOCTYPE html>", "a web page"),
+     (struct.pack(">I", 24) + b"ftypisom" + bytes(50), "a film"), (b"v/1\x01" + bytes(50), "OpenEXR")],
 )  # fmt: skip
 def test_what_is_not_read_is_called_by_its_name(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "a.jpg").write_bytes(content)

@@ -80,6 +80,19 @@ def test_an_item_of_nonsense_is_refused_and_no_fault(
         made(classical_layers.Backend, "image_layers", {"make": "item", "item": nonsense}, tmp_path)
 
 
+@pytest.mark.parametrize("subtype", ["invent", None, 7, "../x"])
+def test_an_edit_that_the_backend_does_not_know_is_the_callers_fault(
+    subtype: Any, photo: Path, tmp_path: Path
+) -> None:
+    request = EditRequest(
+        key="k", edit_id="e", source_id=content_hash(photo.read_bytes()), path=str(photo), max_megapixels=1,
+        max_pixels=MAX_PIXELS, recipe={"subtype": subtype}, instruction="", local=False, object={},
+        layers_folder="", margin_px=0, seed=1, output="",
+    )  # fmt: skip
+    with pytest.raises(RefusedError, match="has no edit"):
+        made(classical_edit.Backend, "edited_images", {"make": "item", "item": item(request)}, tmp_path)
+
+
 @pytest.mark.parametrize("wrong", [{}, {"extra": 1}])
 def test_an_item_has_exactly_its_fields(wrong: dict[str, Any], photo: Path, tmp_path: Path) -> None:
     fields = {**item(layer_request(photo)), **wrong} if wrong else {"key": "k"}

@@ -1,5 +1,6 @@
 """Finishing several edits of one photo in one: the pairs of each laid over each other, and measured."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.pairs.finishing import (
     UNKNOWN_MAKING,
+    Edit,
     PairRequest,
     edit_of,
     laid_over,
@@ -63,14 +65,11 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
     Raises:
         SourceError: the photo cannot be read, or makes another source than was published.
     """
-    steps = [PairRequest(**step) for step in request.steps]
+    steps = steps_of(request)
     photo = read_source(steps[0])
     source_file = encode_jpeg(photo, steps[0].quality)
     require_same(request.source_checksum, source_file)
-    edits = [edit_of(step, photo) for step in steps]
-    result = photo
-    for step, edit in zip(steps, edits, strict=True):
-        result = laid_over(result, step, edit)
+    result, edits = composed(photo, steps)
     result_file = encode_jpeg(result, steps[0].quality, packet(steps[0].source_type))
     mask, allowed = (_together([getattr(edit, name) for edit in edits]) for name in ("mask", "allowed"))
     gone = np.zeros_like(mask)
@@ -93,6 +92,20 @@ def compose(request: ComposedRequest, folder: Path) -> Row:
     scores["instruction_faults"] = instruction_faults(texts, recipe, mask)
     height, width = photo.shape[:2]
     return {"status": "done", "tier": COMPOSED.tier, "width": width, "height": height, "scores": scores}
+
+
+def steps_of(request: ComposedRequest) -> list[PairRequest]:
+    """The requests of its edits."""
+    return [PairRequest(**step) for step in request.steps]
+
+
+def composed(photo: Pixels, steps: Sequence[PairRequest]) -> tuple[Pixels, list[Edit]]:
+    """A photo with several edits, uint8 (H, W, 3), and these edits, each made of the photo."""
+    edits = [edit_of(step, photo) for step in steps]
+    result = photo
+    for step, edit in zip(steps, edits, strict=True):
+        result = laid_over(result, step, edit)
+    return result, edits
 
 
 def _leaves_nothing(step: PairRequest) -> bool:

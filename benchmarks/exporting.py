@@ -3,11 +3,11 @@
 python -m benchmarks.exporting [--counts 2000 20000] [--megapixels 0.25] [--forms parquet webdataset]
                               [--rounds 2]
 
-Makes a dataset of so many samples of eight real photos; copies its files with `cp -r` and exports them in each
-form, in turn, and so again for as many rounds as are asked for; then exports it with nothing to do, and once
-more with one sample more. Of several rounds the fastest counts. Both read the same files: the dataset's, and
-the regions beside it. CPU seconds are those of all threads, user and system: they say more on a busy machine.
-`--megapixels 0.06` makes 20,000 samples in a few minutes. Exits 1 when memory is not flat.
+Makes a dataset of so many samples of eight real photos; copies its files with `cp -r` and exports them in
+each form, in turn, and so again for as many rounds as are asked for; then exports it with nothing to do, and
+once more with one sample more. Of several rounds the fastest counts. Both read the same files: the
+dataset's, and the regions beside it. CPU seconds are those of all threads, user and system: they say more on
+a busy machine. `--megapixels 0.06` makes 20,000 samples in a few minutes. Exits 1 when memory is not flat.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def main(
 
 
 def in_turn(base: Path, forms: Sequence[str], rounds: int) -> tuple[Spent, dict[str, Spent]]:
-    """What `cp -r` and a first export in each form take at their fastest, one after the other in each round."""
+    """What `cp -r` and first exports take at their fastest, one after the other in each round."""
     copies: list[Spent] = []
     exports: dict[str, list[Spent]] = {form: [] for form in forms}
     folders = [str(base / "outputs" / name) for name in ("dataset", "reports/allowed")]

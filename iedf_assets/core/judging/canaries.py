@@ -32,6 +32,10 @@ from iedf_assets.core.profile.subtypes import SUBTYPES
 WORSE_QUALITY = 90
 SHIFT_PX, ZOOM, WARMTH = 0.5, 0.003, 0.02
 SEAM_LEVELS, SEAM_REACH = 16, 0.008
+# A disc left out of a recolouring, its radius over the root of the object's area.
+PATCH = 0.25
+# What differs by more levels was plainly recoloured.
+PLAIN = 30
 LEAK_SIDE, LEAK_LEVELS, LEAK_AWAY = 10, 60, 48
 KEPT_BYTES = 0.6
 MORE = 1.1
@@ -139,6 +143,24 @@ def _hard_seam(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
     return spoilt(pair, np.where(pasted[..., None] > 0, shaded, pair.result).astype(np.uint8))
 
 
+def _patchy(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
+    """A recolouring that leaves out a disc within what it changed; None where nothing was recoloured."""
+    if pair.recipe["subtype"] != "recolor":
+        return None
+    changed = (cv2.absdiff(pair.source, pair.result).max(axis=2) > PLAIN) & (pair.mask > 0)
+    if not changed.any():
+        return None
+    depth = cv2.distanceTransform(changed.astype(np.uint8), cv2.DIST_L2, 5)
+    rows, columns = np.nonzero(depth > depth.max() / 2)
+    spot = int(rng.integers(len(rows)))
+    radius = max(2, round(PATCH * float(np.count_nonzero(pair.mask)) ** 0.5))
+    disc = cv2.circle(
+        np.zeros_like(pair.mask), (int(columns[spot]), int(rows[spot])), radius, 255, cv2.FILLED
+    )
+    left = (disc > 0) & (pair.mask > 0)
+    return spoilt(pair, np.where(left[..., None], pair.source, pair.result).astype(np.uint8))
+
+
 def _leak(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault | None:
     """A square of 100 pixels that changed far from the edit; None where nowhere is far from it."""
     free = cv2.copyMakeBorder(255 - pair.allowed, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
@@ -228,6 +250,7 @@ CANARIES: Mapping[str, Canary] = {
         Canary("mask_empty", "all black", _mask_empty),
         Canary("mask_full", "all white", _mask_full),
         Canary("hard_seam", "16 grey levels, no feather", _hard_seam),
+        Canary("patchy", "a recolouring leaves out a disc, half the root of the area wide", _patchy),
         Canary("leak", "100 px changed by 60 levels", _leak),
         Canary("re_encoded", "JPEG at quality 90 again", _re_encoded),
         Canary("swapped_pair", "source and result exchanged", _swapped_pair),

@@ -6,7 +6,7 @@
 | mask_shape | the silhouette falls apart or is full of holes | scraps of a segmentation |
 | no_op | too little of the mask changed | edits that did nothing |
 | polarity | the change does not lie in the mask rather than elsewhere | inverted and foreign masks |
-| structure | the gradients inside are not the source's | a subject that became another one |
+| structure | the gradients inside are not the source's, or new edges are drawn | another subject, patches |
 | sharpness | the edit is much softer than its surroundings | results that were enlarged |
 | recomposition | the layers that it was made of do not add up to the source | layers that lost a part |
 | registration | the model's picture lies too far from its source, or cannot be aligned | models that drift |
@@ -79,6 +79,7 @@ INSIDE_BOUNDS = (
     Bound("no_op", "changed_share_inside", "min_changed_share_inside"),
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
+    Bound("structure", "new_edges", "max_new_edges", required=False),
     Bound(SHARPNESS, "sharpness", "min_sharpness", required=False, better="scaled_sharpness"),
     Bound(
         "recomposition",

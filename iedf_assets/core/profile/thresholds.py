@@ -23,6 +23,7 @@ LATER = (
     "max_overlap",
     "max_lift",
     "max_detached_borders",
+    "max_new_edges",
     "min_lettering",
 )
 
@@ -87,6 +88,7 @@ class Thresholds(Strict):
         min_changed_share_inside: share of the mask with a difference above 8 (0-255), else nothing was
             edited.
         min_structure: likeness of the gradients inside, of edits that keep the structure.
+        max_new_edges: share of a recolouring with an edge where the source has none.
         min_sharpness: grain of the edit beside its surroundings'.
         max_recomposition_error: mean difference of the layers put together from the source, levels of 255.
         max_raw_shift, max_raw_zoom: how far a model's picture may lie from its source before it is
@@ -123,6 +125,7 @@ class Thresholds(Strict):
     min_polarity: Annotated[float, Field(ge=0)] = 4.0
     min_changed_share_inside: Share = 0.05
     min_structure: Annotated[float, Field(ge=-1, le=1)] = 0.7
+    max_new_edges: Share | None = 0.0025
     min_sharpness: Annotated[float, Field(ge=0)] = 0.75
     max_recomposition_error: Annotated[float, Field(ge=0)] = 2.0
     max_raw_shift: Share = 0.02

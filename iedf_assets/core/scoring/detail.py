@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.masks import Box, grown_box
 
 # Fewer pixels than this tell nothing.
@@ -17,12 +18,16 @@ _FINEST = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 # Its mean over windows of this side is taken; the quietest quarter of them tells of grain alone.
 WINDOW, QUIET = 9, 25
 _FLAT = 0.05
+_ACROSS = np.array([[-1, 0, 1]], np.float32)
 REACH = 3
 # Levels from black and from white where grain is cut off.
 CLIPPED = 6
 BAND_PIXELS = 300_000
 # Structure is compared at no larger a size than this, the long side in pixels.
 STRUCTURE_SIDE = 512
+# An edge is new that is so many times as steep as all that the source has within so many pixels, and by so
+# much steeper, ΔE across two pixels.
+STEEPER, BESIDE, VISIBLE = 1.5, 2, 4.0
 
 
 def sharpness(
@@ -116,10 +121,8 @@ def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
     None when there is too little of it.
     """
     box = grown_box(edited, REACH)
-    rows, columns = (part.stop - part.start for part in box)
-    factor = min(1.0, STRUCTURE_SIDE / max(rows, columns, 1))
-    size = max(1, round(columns * factor)), max(1, round(rows * factor))
-    inside = cv2.resize(edited[box], size, interpolation=cv2.INTER_NEAREST) if rows else edited[box]
+    size = _compared_size(box)
+    inside = cv2.resize(edited[box], size, interpolation=cv2.INTER_NEAREST) if edited.any() else edited[box]
     within = cv2.erode(inside, np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=255) > 0
     if np.count_nonzero(within) < ENOUGH_PIXELS:
         return None
@@ -127,6 +130,42 @@ def structure(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
     one, other = (_gradients(_luminance(picture, box), size) * both for picture in (source, result))
     length = cv2.norm(one) * cv2.norm(other)
     return float(one.ravel().astype(np.float64) @ other.ravel()) / length if length else 1.0
+
+
+def new_edges(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
+    """The share of an edit in which the result has an edge where the source has none, 0 to 1.
+
+    Another colour or other light leaves what is even even; what is done to a part of it, without regard to
+    what it shows, draws edges: patches. None when there is too little of it to tell.
+    """
+    if not edited.any():
+        return None
+    box = grown_box(edited, REACH)
+    size = _compared_size(box)
+    inside = cv2.resize(edited[box], size, interpolation=cv2.INTER_AREA)
+    shown = np.where(inside > 127, np.uint8(1), np.uint8(0))
+    # The edit's own outline may be an edge, whatever it was.
+    within = cv2.erode(shown, np.ones((2 * REACH + 1,) * 2, np.uint8), borderValue=1) > 0
+    if np.count_nonzero(within) < ENOUGH_PIXELS:
+        return None
+    before, after = (_steepness(np.ascontiguousarray(picture[box]), size) for picture in (source, result))
+    before = np.asarray(cv2.dilate(before, np.ones((2 * BESIDE + 1,) * 2, np.uint8)), np.float32)
+    return float((after > STEEPER * before + VISIBLE)[within].mean())
+
+
+def _steepness(picture: Pixels, size: tuple[int, int]) -> NDArray[np.float32]:
+    """How far colours differ on both sides of each pixel, across or down, in L*a*b*; smoothed a little."""
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    lab = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 1.0)
+    across, down = (cv2.filter2D(lab, -1, kernel) for kernel in (_ACROSS, _ACROSS.T))
+    return np.maximum(lengths(np.asarray(across, np.float32)), lengths(np.asarray(down, np.float32)))
+
+
+def _compared_size(box: Box) -> tuple[int, int]:
+    """Width and height at which the structure in a box is compared."""
+    rows, columns = (part.stop - part.start for part in box)
+    factor = min(1.0, STRUCTURE_SIDE / max(rows, columns, 1))
+    return max(1, round(columns * factor)), max(1, round(rows * factor))
 
 
 def _luminance(picture: Pixels, box: Box) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ definition, is of whole pictures that were made equal in the allowed region.
 | sharpness | grain of the edit beside its surroundings', or of an object beside its own before | 0 or more |
 | seam | largest step between lines around the mask that the source lacks | ΔE, 0 or more |
 | seam_over_texture | the seam less the step that the source has along such lines elsewhere | ΔE, 0 or more |
+| new_edges | share of a recolouring in which the result has an edge where the source has none | 0 to 1 |
 | scaled_sharpness | grain of an enlarged object beside that of its source enlarged alike | 0 or more |
 | effect | how clearly the pixels do what the recipe says | 1 fully, negative the opposite |
 | outside_share | share of the picture that lies outside | 0 to 1 |
@@ -84,9 +85,10 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
 from iedf_assets.core.pictures.masks import difference_box, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
-from iedf_assets.core.profile.subtypes import COMPOSED, Subtype, kind_of
+from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES, Subtype, kind_of
 from iedf_assets.core.scoring.detail import (
     kept_sharpness,
+    new_edges,
     scaled_sharpness,
     sharpness,
     structure,
@@ -183,6 +185,8 @@ def measure(
     }
     if company is not None and subtype is not None:
         measured |= _beside_texture(pair, measured["seam"], subtype)
+        if subtype is SUBTYPES["recolor"]:
+            measured["new_edges"] = new_edges(source, result, mask)
         measured |= _scaled(pair, subtype, (recipe or {}).get("factor", 1.0))
         measured |= mask_scores(source, result, mask, result_mask, subtype, company)
     # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.

@@ -29,7 +29,7 @@ CHANGED: dict[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("result", "source"): (
         "brighter_1", "brighter_2", "warm_cast", "shifted", "zoomed", "hard_seam", "leak", "swapped_pair",
-        "dropped_onto", "cable_left", "misplaced_fill",
+        "dropped_onto", "cable_left", "misplaced_fill", "patchy",
     ),
     ("mask", "mask_inverse"): ("mask_inverted", "mask_empty", "mask_full", "half_object", "slab_joined"),
     ("mask", "mask_inverse", "result", "source"): ("ghost_left", "fused"),
@@ -75,8 +75,13 @@ STATED_PAIR = stated_specimen(BRIGHTER)
 PAIR, OTHER = specimen(data.coffee(), MOVE), specimen(data.rocket(), MOVE)
 
 
+PAIRS = dict.fromkeys(STATED_CLASSES, STATED_PAIR) | {
+    "patchy": replace(PAIR, recipe={"task": "semantic_edit", "subtype": "recolor"})
+}
+
+
 def fault_of(name: str, seed: int = 1) -> Fault:
-    fault = injected(name, STATED_PAIR if name in STATED_CLASSES else PAIR, [OTHER], seed)
+    fault = injected(name, PAIRS.get(name, PAIR), [OTHER], seed)
     assert fault
     return fault
 
@@ -85,7 +90,7 @@ def fault_of(name: str, seed: int = 1) -> Fault:
 def test_a_fault_changes_files_and_is_the_same_for_the_same_seed(name: str) -> None:
     fault = fault_of(name)
     assert fault.files
-    pair = STATED_PAIR if name in STATED_CLASSES else PAIR
+    pair = PAIRS.get(name, PAIR)
     assert all(pair.files.get(role) != content for role, content in fault.files.items())
     assert fault_of(name) == fault
 

@@ -4,8 +4,10 @@ import pytest
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.detail import (
     kept_sharpness,
+    new_edges,
     scaled_sharpness,
     sharpness,
     structure,
@@ -129,3 +131,18 @@ def test_an_enlarged_object_is_as_sharp_as_its_source_enlarged_and_a_soft_one_is
     assert alike == pytest.approx(1, abs=0.2)
     assert less < 0.65
     assert scaled_sharpness(photo, result, np.zeros_like(mask), there, factor) is None
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_colour_that_a_part_lacks_draws_edges_and_one_that_all_bears_draws_none(name: str) -> None:
+    photo, mask = PHOTOS[name], region(PHOTOS[name])
+    limit = float(Thresholds().max_new_edges or 0)
+    exchanged = within(mask, photo[..., ::-1], photo)
+    patch = np.zeros_like(mask)
+    height, width = patch.shape
+    cv2.circle(patch, (width // 2, height // 2), height // 10, 255, cv2.FILLED)
+    painted = within(mask, np.full_like(photo, (40, 160, 60)) // 2 + photo // 2, photo)
+    assert new_edges(photo, photo, mask) == 0
+    assert float(new_edges(photo, painted, mask) or 0) < limit
+    assert float(new_edges(photo, within(patch, photo, painted), mask) or 0) > 2 * limit
+    assert new_edges(photo, exchanged, np.zeros_like(mask)) is None

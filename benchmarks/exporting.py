@@ -9,8 +9,8 @@ once more with one sample more. Of several rounds the fastest counts. Both read 
 dataset's and the regions beside it, links to those of eight pairs, which both find in the cache. CPU seconds
 are those of all threads, user and system: they say more on a busy machine. Exits 1 when memory is not flat.
 
-The index looks at each sample once before: that takes most of the time, at 20,000 samples some two minutes for
-each 0.02 MP. `--counts 20000 --megapixels 0.02 --rounds 1` is the shortest that tells of so many.
+The index looks at each sample once before: that takes most of the time, at 20,000 samples two minutes or so
+for each 0.02 MP. `--counts 20000 --megapixels 0.02 --rounds 1` is the shortest that tells of so many.
 """
 
 import argparse

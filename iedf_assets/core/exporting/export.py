@@ -26,11 +26,11 @@ from iedf_assets.core.exporting.formats import (
 )
 from iedf_assets.core.exporting.formats.seen import Read
 from iedf_assets.core.exporting.proof import Proof, prove_chains, prove_export
-from iedf_assets.core.exporting.raws import Raws
 from iedf_assets.core.exporting.record import Record
 from iedf_assets.core.exporting.samples import Samples
-from iedf_assets.core.exporting.units import Plan, Unit, Units, summed
+from iedf_assets.core.exporting.units import Plan, Raw, Unit, Units, summed
 from iedf_assets.core.parallel import Report, silent, thread_count
+from iedf_assets.core.planning.derived.raws import Raws
 from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.nesting import OUTPUT_ROOMS
@@ -132,7 +132,7 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
             Samples.of(Examples(layout, asked), folder) as examples,
             Raws.open(profile, layout) as raws,
         ):
-            plan = Plan(profile, layout, asked, folder, examples, record.told, record.number, raws.of)
+            plan = Plan(profile, layout, asked, folder, examples, record.told, record.number, _raw(raws))
 
             @cache
             def counts() -> Counts:
@@ -152,6 +152,10 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             told = summed(record.all_told())
             return Outcome(folder, tally, _proof(plan), told["small"], told["made_from"], counts())
+
+
+def _raw(raws: Raws) -> Raw:
+    return lambda example, *published: raws.of(example.entry["dataset_category"], example.key, *published)
 
 
 def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:

@@ -11,12 +11,11 @@ from typing import Self
 import numpy as np
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.pairs.unencoded import Remaking, unencoded_apart
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.planning.book import Book
-from iedf_assets.core.planning.remaking import remakings
+from iedf_assets.core.planning.derived.remaking import remakings
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.keys import digest
 from iedf_assets.core.storage.naming import Layout
@@ -42,16 +41,16 @@ class Raws:
         with TemporaryDirectory(prefix="iedf-raws-") as folder:
             yield cls(profile, layout, Path(folder))
 
-    def of(self, example: Example, source: Pixels, target: Pixels) -> tuple[Pixels, Pixels] | None:
+    def of(self, category: str, key: str, source: Pixels, target: Pixels) -> tuple[Pixels, Pixels] | None:
         """Source and target of a sample before they were encoded; None where that cannot be had any more.
 
         May be called from several threads.
 
         Args:
+            key: of the sample, in that category.
             source, target: as published. What is made again has to come to the same when it is encoded.
         """
-        category = str(example.entry["dataset_category"])
-        remaking = self._remaking(category, example.key)
+        remaking = self._remaking(category, key)
         if remaking is None:
             return None
         found = unencoded_apart(remaking, decoders(self._profile), self._profile.sources.timeout_s)

@@ -3,8 +3,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := $(or $(shell command -v uv),$(BIN)/uv)
-# Tests run side by side; a BLAS with threads of its own would only get in the way.
+# Tests run side by side; a BLAS or a torch with threads of its own would only get in the way.
 export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
 # The same code is imported by hundreds of processes: it is compiled once, whatever the surroundings say.
 export PYTHONDONTWRITEBYTECODE :=
 # How many examples laws are tried on: `fast` or `default`.

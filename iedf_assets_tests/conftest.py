@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -34,6 +35,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if ALL_SLOW.search(collection_path.read_text("utf-8")) else None
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: nobody is to look for garbage in it, which each run does."""
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)  # the models' environments have no xdist
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker per core; half as many again for slow tests, which mostly wait for their processes."""
@@ -41,9 +47,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return cores + (cores + 1) // 2 if config.getoption("markexpr") == "slow" else cores
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole factories first: none is to begin when everything else is done."""
-    items.sort(key=lambda item: "whole" not in item.path.parts)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whole factories first in each worker's share: none is to begin when everything else is done."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    whole = [item for item in items if "whole" in item.path.parts]
+    rest = [item for item in items if "whole" not in item.path.parts]
+    items[:] = [
+        item
+        for share in range(workers)
+        for kind in (whole, rest)
+        for item in kind[share * len(kind) // workers : (share + 1) * len(kind) // workers]
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

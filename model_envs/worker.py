@@ -20,6 +20,7 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 
 from iedf_assets.core.contract import BEGUN, EXIT_SYSTEMATIC, LOADED, PROGRESS, Job, ModelSettings
 from iedf_assets.core.errors import FactoryError, SystematicError, WorkerError
+from iedf_assets.core.memory import importing
 from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.plugins import BACKENDS, PREFIX, loaded
 from iedf_assets.core.storage.item_loop import run_requests
@@ -69,7 +70,8 @@ def backend_class(stage: str, name: str) -> Any:
             remedy,
         )
     try:
-        return importlib.import_module(f"model_envs.{environment}.{name}").Backend
+        with importing():
+            return importlib.import_module(f"model_envs.{environment}.{name}").Backend
     # A package that is there but broken, a library that it misses for instance, fails in these ways.
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise WorkerError(

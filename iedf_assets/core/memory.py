@@ -1,8 +1,10 @@
-"""Memory: what the C library keeps of it, and how many pixels are decoded at once."""
+"""Memory: what the C library and Python keep of it, and how many pixels are decoded at once."""
 
 import ctypes
-from collections.abc import Callable
-from contextlib import suppress
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 # As malloc.h has it.
 _M_ARENA_MAX = -8
@@ -40,3 +42,20 @@ def keep_few_heaps() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import large packages in the block: no garbage is looked for among what stays, then or later.
+
+    They define hundreds of thousands of objects, each of which Python would look at over and over.
+    """
+    collects, known = gc.isenabled(), len(sys.modules)
+    gc.disable()
+    try:
+        yield
+    finally:
+        if len(sys.modules) > known:
+            gc.freeze()
+        if collects:
+            gc.enable()

@@ -27,6 +27,7 @@ from iedf_assets.defs.jobs import build_jobs
 from iedf_assets.defs.partitions import category_partitions
 from iedf_assets.defs.resources import factory_resource
 from iedf_assets.defs.sensors import build_judging, build_schedule, build_sensor, zone_of
+from iedf_assets.defs.sqlite_engines import keep_engines
 from iedf_assets.defs.telling.failures import build_failure_sensor
 from iedf_assets.defs.telling.run_log import FILE_LOGGER, json_file_logger
 
@@ -34,6 +35,8 @@ from iedf_assets.defs.telling.run_log import FILE_LOGGER, json_file_logger
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 # Links to the source, in one place.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+keep_engines()
 
 STAGES = (SOURCE_IMAGES, IMAGE_LAYERS, EDITED_IMAGES, EDIT_PAIRS, DATASET)
 

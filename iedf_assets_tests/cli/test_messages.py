@@ -97,7 +97,15 @@ def test_what_the_system_refuses_is_told_with_a_remedy() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="takes the right to mount")
 @pytest.mark.parametrize(
-    "command", [("run",), ("clean", "--yes"), ("status",), ("report",), ("prove",), ("run", "--dry-run")]
+    "command",
+    [
+        ("run",),
+        ("clean", "--yes"),
+        ("status",),
+        ("report",),
+        ("prove", "--per-class", "1"),
+        ("run", "--dry-run"),
+    ],
 )
 def test_on_a_read_only_disk_every_command_says_so(
     profile: Profile, layout: Layout, already_run: Callable[..., None], command: tuple[str, ...]
@@ -111,7 +119,7 @@ def test_on_a_read_only_disk_every_command_says_so(
     finally:
         system("umount", layout.outputs)
     # `prove` only reads; its code says what it found of the judge.
-    if code and command != ("prove",):
+    if code and command[0] != "prove":
         assert "remedy" in output
         assert "read-only" in output.lower()
 

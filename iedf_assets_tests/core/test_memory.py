@@ -1,9 +1,12 @@
 """How the C library keeps memory, as it tells it itself."""
 
+import gc
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from iedf_assets.core.memory import importing
 
 # Each thread holds blocks too large for Python's own allocator while the next ones begin.
 THREADS = """
@@ -33,3 +36,17 @@ def heaps(tmp_path: Path, first: str) -> int:
 def test_all_threads_of_the_factory_share_two_heaps(tmp_path: Path) -> None:
     assert heaps(tmp_path, "import iedf_assets") == 2
     assert heaps(tmp_path, "") > 2
+
+
+def test_what_is_imported_is_left_out_of_collections_and_nothing_else_is() -> None:
+    frozen = gc.get_freeze_count()
+    with importing():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen
+    script = (
+        "import gc\nfrom iedf_assets.core.memory import importing\n"
+        "with importing():\n    import polars\n"
+        "assert gc.isenabled()\nassert gc.get_freeze_count() > 50_000"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -38,6 +38,11 @@ LENIENT = {
 }  # fmt: skip
 
 
+def prepared() -> dict[str, str]:
+    """The variables that have processes run `helpers/watched` first."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(WATCHED), os.environ.get("PYTHONPATH"))))}
+
+
 def put_photos(folder: Path, count: int) -> None:
     """Small photos, no two of them near duplicates."""
     for number in range(count):
@@ -132,10 +137,9 @@ class Factory:
         return self.outputs / "dagster"
 
     def _start(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        home = {"DAGSTER_HOME": str(self.home), "IEDF_CONFIG": str(self.profile)}
+        home = {"DAGSTER_HOME": str(self.home), "IEDF_CONFIG": str(self.profile), **prepared()}
         if self.watched:
-            first = os.pathsep.join(filter(None, (str(WATCHED), os.environ.get("PYTHONPATH"))))
-            home |= {"PYTHONPATH": first, "IEDF_WATCHED": str(self.base)}
+            home["IEDF_WATCHED"] = str(self.base)
         with (self.base / "runs.log").open("ab") as log:
             return subprocess.Popen(
                 [*before, sys.executable, *arguments], cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT,

@@ -30,6 +30,7 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.checks.build import build_checks
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets_tests.helpers.browser import Browser
+from iedf_assets_tests.helpers.factories import prepared
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
 pytestmark = pytest.mark.slow
@@ -195,6 +196,8 @@ class Page:
             if self.browser.run(f"document.body.innerText.includes({json.dumps(button)})"):
                 self.click(button)
             time.sleep(1)
+        # A page that is shown asks the server, and draws, all the time.
+        self.browser.open("about:blank")
 
 
 class Watched(Ui):
@@ -247,7 +250,8 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
     port, report_port = free_port(), free_port()
     config = profile_file(layout, tmp_path, report_url=f"http://127.0.0.1:{report_port}", every_s=1)
     command = [sys.executable, "-m", "iedf_assets.cli", "dev", "--config", str(config), "--port", str(port)]
-    with started(command, tmp_path / "dev.log", DAGSTER_HOME="") as server, Browser(1500, 1000) as browser:
+    environment = {"DAGSTER_HOME": "", **prepared()}
+    with started(command, tmp_path / "dev.log", **environment) as server, Browser(1500, 1000) as browser:
         ui, page = Watched(port), Page(browser, port)
         wait_for(ui.is_loaded, 90)
         # What follows has its turn at the end, where nobody waits for anything else.

@@ -31,6 +31,7 @@ from iedf_assets.core.pictures.layers import (
     paste,
 )
 from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.pictures.rims import fitted_rim
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
@@ -43,6 +44,11 @@ WITHOUT_MODEL = frozenset(name for name, subtype in SUBTYPES.items() if subtype.
 TAKING_AWAY = frozenset({"move", "scale", "delete"})
 # Pixels by which a patch is wider than the edit's reach: the soft rim of an alpha lies beyond its mask.
 SPARE = 6
+# Tones may change slowly where an object ends in hair or blur: the rim, a share of the short side, and the
+# least contrast of an edge there.
+RIM, RIM_EDGE = 0.025, 0.03
+# Light on what may have any colour and any shape has to be so much stronger to be seen by everybody.
+CLEARLY = 1.4
 # Edits of one photo follow each other, so few fillings are wanted again.
 _FILLS: Latest[Part] = Latest(4)
 
@@ -62,6 +68,17 @@ class Scene:
     def reach(self) -> int:
         """How many pixels beyond the object a patch extends."""
         return self.request.margin_px + SPARE
+
+    @property
+    def is_found(self) -> bool:
+        """Whether a network found the object, whose rim nobody knows for certain."""
+        return self.request.object.get("confidence") is not None
+
+    @property
+    def rim(self) -> int:
+        """How far from its alpha's edge the object may end, for other tones, pixels."""
+        height, width = self.rgb.shape[:2]
+        return max(2, int(RIM * min(height, width)))
 
     @property
     def folder(self) -> Path:
@@ -213,7 +230,7 @@ def _identity(scene: Scene) -> tuple[Pixels, Box]:
 
     def edit(rgb: Pixels, alpha: Pixels, subject: tuple[int, int, int, int]) -> Pixels:
         if kind.startswith("relight_"):
-            return relit(rgb, kind, strength, subject)
+            return relit(rgb, kind, strength * (CLEARLY if scene.is_found else 1.0), subject)
         if kind == "contrast":
             return contrasted(rgb, alpha, strength)
         return toned(rgb, kind, strength)
@@ -235,6 +252,8 @@ def _on_subject(
     whole = np.zeros(rgb.shape[:2], np.uint8)
     left, top = place[1].start - box[1].start, place[0].start - box[0].start
     whole[top : top + alpha.shape[0], left : left + alpha.shape[1]] = alpha
+    if scene.is_found:
+        whole = fitted_rim(rgb, whole, scene.rim, RIM_EDGE)
     edited = edit(rgb, whole, (left, top, alpha.shape[1], alpha.shape[0]))
     return over(rgb, np.dstack([edited, whole])), box
 
@@ -249,8 +268,9 @@ def _background(scene: Scene) -> tuple[Pixels, Box]:
     whole[place] = alpha
     edited = defocused(scene.rgb, whole, strength) if kind == "defocus" else toned(scene.rgb, kind, strength)
     # Only the object's box holds anything but the edit itself.
-    found = scene.request.object.get("confidence") is not None
-    if found and kind != "defocus":
+    if scene.is_found and kind != "defocus":
+        place = scene.widened(place)
+        alpha = fitted_rim(scene.rgb[place], whole[place], scene.rim, RIM_EDGE)
         edited[place] = around(scene.rgb[place], edited[place], alpha)
     else:
         edited[place] = over(edited[place], np.dstack([scene.rgb[place], alpha]))

@@ -7,6 +7,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.objects import Bools, Found
 from iedf_assets.core.pictures.onnx.runtimes import Floats
+from iedf_assets.core.pictures.rims import fitted_rim
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.outgrowths import outgrowths
 
@@ -19,6 +20,9 @@ AROUND, DEVIATIONS, VISIBLE = 6.0, 2.5, 6.0
 STEEPNESS = 5.0
 # A Gaussian of so many pixels is blurred as well as any.
 FINE = 3.0
+# The rim as it is decided once more at full size: a share of the short side; its least contrast, of 255; and
+# what is haze in it, and what is solid.
+RIM, EDGE, HAZE, CORE = 0.012, 0.02, 0.15, 0.85
 # What is smaller than this share of the object and lies apart from it is dust.
 DUST = 0.002
 
@@ -36,7 +40,8 @@ def alpha_of(rgb: Pixels, small: Pixels, found: Found, others: Bools) -> Pixels:
     solid = np.clip((found.probability - 0.5) * STEEPNESS + 0.5, 0, 1)
     solid[added] = 1
     alpha = full_alpha(rgb, np.rint(solid * 255).astype(np.uint8), rim=found.cell)
-    return _without_dust(alpha)
+    reach = max(2, round(RIM * min(alpha.shape)))
+    return _without_dust(_without_haze(fitted_rim(rgb, alpha, reach, EDGE)))
 
 
 def thin_parts(small: Pixels, found: Found) -> Bools:
@@ -80,6 +85,11 @@ class _Around:
         size = -(-width // self._step), -(-height // self._step)
         small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.GaussianBlur(small, (0, 0), self._sigma), np.float32)
+
+
+def _without_haze(alpha: Pixels) -> Pixels:
+    codes = (np.clip((np.arange(256) / 255 - HAZE) / (CORE - HAZE), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(cv2.LUT(alpha, codes), np.uint8)
 
 
 def _without_dust(alpha: Pixels) -> Pixels:

@@ -16,6 +16,7 @@ from iedf_assets.cli.commands.run import faults_of_facts
 from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError, StorageError
+from iedf_assets.core.memory import importing
 from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
@@ -106,7 +107,8 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
         ProfileError: no such subtype, or the backend cannot do it.
         StorageError: something that an earlier trial did not write is in the way in the output folder.
     """
-    from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
+    with importing():
+        from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
     console = PlainConsole()
     folder, sheet = output / f"{stem_of(image)}_steps", output / f"{stem_of(image)}_sheet.jpg"

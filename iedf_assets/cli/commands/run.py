@@ -11,6 +11,7 @@ import polars as pl
 
 from iedf_assets.cli.consoles import PlainConsole, named_table
 from iedf_assets.cli.progress import TerminalProgress
+from iedf_assets.core.memory import importing
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
@@ -34,7 +35,8 @@ class LazyWaves:
 
     def run(self, category: str) -> None:
         """Run one wave of a category."""
-        from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
+        with importing():
+            from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
         if not isinstance(self._waves, InProcessWaves):
             self._waves = InProcessWaves(self._profile, self._progress, self._log)

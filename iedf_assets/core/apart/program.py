@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 
 from iedf_assets.core.errors import FactoryError, SourceError
-from iedf_assets.core.memory import count_pixels
+from iedf_assets.core.memory import count_pixels, importing
 
 
 class Loop:
@@ -59,7 +59,9 @@ class Loop:
 def _outcome(job: dict[str, Any]) -> dict[str, Any]:
     module, _, name = job["function"].partition(":")
     try:
-        return {"done": getattr(importlib.import_module(module), name)(job["argument"])}
+        with importing():
+            function = getattr(importlib.import_module(module), name)
+        return {"done": function(job["argument"])}
     except SourceError as error:
         return {"raised": [type(error).__name__, error.reason, error.problem, error.remedy]}
     except FactoryError as error:

@@ -27,6 +27,8 @@ _MIDDLE = (0.4, 0.6)
 # Where an object is beside another one: at most so far from it, or into its box, and further away before, as
 # shares of the picture's width; and they stand on a level by this share of the lower one's height.
 _NEAR, _TOUCHING, _AWAY, _BESIDE = 0.08, 0.02, 0.12, 0.5
+# From here on an object may be several things, which its name must not deny; see `side_by_side`.
+_DOUBTFUL = -0.5
 # Tasks whose object is the subject of the picture.
 _OF_SUBJECTS = ("consistency_edit", "portrait_attribute")
 
@@ -153,29 +155,37 @@ def _short(
 ) -> str:
     """An instruction that another one can follow: it says nothing of the rest, and begins in lower case."""
     phrases = short_phrases_of(key_of(recipe), language)
-    words = bank().words[language]
-    noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
-    text = worded(recipe, language, object_name(subject, *size, language, noun), rng.choice(phrases))
+    text = worded(recipe, language, _called(recipe, subject, size, language), rng.choice(phrases))
     return text[0].lower() + text[1:]
 
 
 def _write(
     language: Language, recipe: Recipe, subject: Subject, size: tuple[int, int], rng: random.Random
 ) -> str:
-    words = bank().words[language]
-    noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
-    name = object_name(subject, *size, language, noun) if subject else ""
+    name = _called(recipe, subject, size, language) if subject else ""
     if language == "en" and key_of(recipe) == NEW_OBJECT:
         name = _indefinite(name, subject)
-    if recipe["task"] == "consistency_edit" and _is_sole(subject) and not _caption(subject, language):
-        name = words.sole
     phrases = phrases_of(key_of(recipe), language, recipe.get("phrasing", "exact"))
     return worded(recipe, language, name, rng.choice(phrases))
+
+
+def _called(recipe: Recipe, subject: Subject, size: tuple[int, int], language: Language) -> str:
+    """What an object is called in the instruction of an edit."""
+    words, in_place = bank().words[language], recipe["task"] == "consistency_edit"
+    if _is_sole(subject) and not _caption(subject, language) and (in_place or _may_be_several(subject)):
+        return words.sole
+    noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
+    return object_name(subject, *size, language, noun)
 
 
 def _is_sole(subject: Subject) -> bool:
     """Whether others were looked for, and none was found: it is all there is, be it one thing or not."""
     return "others" in subject and not subject["others"] and not subject.get("parts")
+
+
+def _may_be_several(subject: Subject) -> bool:
+    """Whether an object looks as if it could be several things side by side."""
+    return float(subject.get("apart", -1)) >= _DOUBTFUL
 
 
 def _values(recipe: Recipe, language: Language) -> dict[str, Any]:

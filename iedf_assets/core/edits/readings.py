@@ -6,7 +6,7 @@ The patterns are made of the phrases themselves, so what `instructions` can writ
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from iedf_assets.core.edits.phrases import FOLLOWING, NEW_OBJECT, level_of, phrases_of, short_phrases_of
@@ -17,6 +17,10 @@ from iedf_assets.core.profile.bank import PHRASINGS, Language, Level, Phrasing, 
 Key = TypeVar("Key", bound=str)
 _NUMBERS = ("percent", "change")
 _FIELD = re.compile(r"\\\{(\w+)\\\}")
+# What stands between the words of a phrase: its fields, and the sign that may have a space before it.
+_OPEN = re.compile(r"\{\w+\}|%")
+# Letters that a regular expression takes for an i, whatever their case, and `casefold` does not.
+_LIKE_I = str.maketrans("\u0130\u0131", "ii")
 # A factor is stated in whole percent.
 _FACTOR_STEP = 0.005
 # What a recipe and a text of it both have; a text says how much by a number or by a word.
@@ -74,7 +78,9 @@ def read(text: str, language: Language, *, among: bool = False) -> Reading | Non
         among: whether it may be one of several in one instruction, which say less.
     """
     patterns = (*_patterns(language), *(_short_patterns(language) if among else ()))
-    found = [reading for pattern in patterns if (reading := pattern.read(text))]
+    folded = _folded(text)
+    likely = [pattern for pattern in patterns if pattern.longest in folded]
+    found = [reading for pattern in likely if (reading := pattern.read(text, folded))]
     return min(found, key=lambda reading: len(reading.caption or ""), default=None)
 
 
@@ -121,15 +127,30 @@ def _alike(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Pattern:
-    """One phrase of the bank as a regular expression, and what all its texts state."""
+    """One phrase of the bank, and what all its texts state."""
 
     key: str
     language: Language
     phrasing: Phrasing
-    expression: re.Pattern[str]
+    phrase: str
 
-    def read(self, text: str) -> Reading | None:
-        match = self.expression.fullmatch(text.strip())
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What every text of it has, whatever its case."""
+        return tuple(_folded(part) for part in _OPEN.split(self.phrase))
+
+    @cached_property
+    def longest(self) -> str:
+        return max(self.words, key=len)
+
+    @cached_property
+    def expression(self) -> re.Pattern[str]:
+        return _expression(self.phrase, _fillers(self.key, self.language))
+
+    def read(self, text: str, folded: str) -> Reading | None:
+        """What a text states, of which `folded` is what `_folded` makes."""
+        # There are hundreds of phrases, and a few texts in most processes: few are ever compiled.
+        match = all(word in folded for word in self.words) and self.expression.fullmatch(text.strip())
         if not match:
             return None
         values = match.groupdict()
@@ -161,7 +182,7 @@ def _patterns(language: Language) -> tuple[_Pattern, ...]:
 def _short_patterns(language: Language) -> tuple[_Pattern, ...]:
     """Of the phrases that stand beside others alone."""
     return tuple(
-        _Pattern(key, language, "exact", _expression(phrase, _fillers(key, language)))
+        _Pattern(key, language, "exact", phrase)
         for subtype, entry in bank().edits.items()
         for key in (f"{subtype}/{kind}" for kind, texts in entry.kinds.items() if texts.of(language))
         for phrase in set(short_phrases_of(key, language)).difference(phrases_of(key, language))
@@ -174,7 +195,7 @@ def _made_patterns(language: Language) -> Iterator[_Pattern]:
             key = f"{subtype}/{kind}"
             for phrasing in PHRASINGS:
                 for phrase in entry.phrases(kind, language, phrasing):
-                    yield _Pattern(key, language, phrasing, _expression(phrase, _fillers(key, language)))
+                    yield _Pattern(key, language, phrasing, phrase)
 
 
 def _fillers(key: str, language: Language) -> dict[str, str]:
@@ -192,6 +213,10 @@ def _fillers(key: str, language: Language) -> dict[str, str]:
         field: _any_of(level.words(language)[field] for level in _levels(key).values())
         for field in _level_fields(key, language)
     }
+
+
+def _folded(text: str) -> str:
+    return text.translate(_LIKE_I).casefold()
 
 
 def _expression(phrase: str, fillers: Mapping[str, str]) -> re.Pattern[str]:
@@ -273,7 +298,7 @@ def _name(text: str, language: Language) -> dict[str, Any] | None:
         (row, column)
         for row, places in enumerate(words.places)
         for column, place in enumerate(places)
-        if place.lower() == match["place"].lower()
+        if _folded(place) == _folded(match["place"])
     )
     found: dict[str, Any] = {"place": (row, column)}
     known = described.fullmatch(match["what"])
@@ -290,4 +315,4 @@ def _colour(name: str, language: Language) -> str:
 
 
 def _key_of(words: Mapping[Key, str], word: str) -> Key:
-    return next(key for key, other in words.items() if other.lower() == word.lower())
+    return next(key for key, other in words.items() if _folded(other) == _folded(word))

@@ -53,6 +53,8 @@ IDENTITY_KINDS = (
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = 0.05
 FACTOR_STEP = 0.05
+# Behind what a network found, no more of the picture than this is made up: raters call larger removals wrong.
+MADE_UP = 0.2
 # The share of an object that its body's colour must cover, and what of it may look like skin.
 _LEAST_BODY, _MOST_SKIN = 0.6, 0.04
 # How far apart the middle half of a body's pixels may be in OKLab lightness.
@@ -101,6 +103,8 @@ def draw(
         `{"task", "subtype", ...parameters}`, or why there is none.
     """
     share, largest = subject.get("area_share", 0.0), getattr(limits, "max_area", 1.0)
+    if subtype == "delete" and subject.get("confidence") is not None:
+        largest = min(largest, MADE_UP)
     if share > largest:
         return Unplannable("object_too_large", f"{share:.3f} of the picture, more than {largest}")
     drawn = _DRAWERS.get(subtype, _of_the_bank(subtype))(random.Random(seed), subject, width, height, limits)  # noqa: S311  # no secret

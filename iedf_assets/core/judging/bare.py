@@ -84,11 +84,12 @@ def grown(mask: Pixels, by: int) -> Pixels:
 def widest_region(mask: Pixels, subtype: Subtype | None = None) -> Pixels:
     """The most that an edit of a mask can touch in a file, uint8 (H, W), 0 or 255.
 
-    An edit of an object reaches a margin beyond its mask, one of the background never into the subject.
+    An edit of an object reaches a margin beyond its mask, one of the background into the subject's soft rim.
     """
     height, width = mask.shape
     inwards = subtype is not None and subtype.mask_of == "background"
-    margin = mask if inwards else grown(mask, margin_px(Encoding(), width, height, subtype) + 1)
+    reach = CONTRACT_DILATION if inwards else margin_px(Encoding(), width, height, subtype) + 1
+    margin = grown(mask, reach)
     small = (-(-width // _CHROMA_BLOCK), -(-height // _CHROMA_BLOCK))
     padded = np.zeros((small[1] * _CHROMA_BLOCK, small[0] * _CHROMA_BLOCK), np.uint8)
     padded[:height, :width] = margin

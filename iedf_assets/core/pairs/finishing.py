@@ -20,9 +20,16 @@ from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.layers import moved_by
-from iedf_assets.core.pictures.masks import allowed_region, edit_masks, margin_px, moved, region_alpha
+from iedf_assets.core.pictures.masks import (
+    allowed_region,
+    drawn_in,
+    edit_masks,
+    margin_px,
+    moved,
+    region_alpha,
+)
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.subtypes import SUBTYPES, Subtype
+from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.reasons import STAGED_FILES_DAMAGED
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import second_opinion
@@ -40,8 +47,9 @@ OUTLINE, OUTLINE_WIDTH = 0.04, 0.006
 UNKNOWN_MAKING: Scores = dict.fromkeys(
     ("recomposition_error", "upscaling", "raw_shift", "raw_zoom", "judge_instruction", "judge_preservation")
 )
-# Of a background around an object with an alpha of its own, pixels.
-TIGHT_RIM_PX = 2.0
+# Of a background around an object with an alpha of its own: the soft rim, and how far the edit may reach into
+# the silhouette, where the alpha says so; pixels.
+TIGHT_RIM_PX, INWARDS_PX = 2.0, 6
 
 
 @dataclass(frozen=True)
@@ -222,7 +230,10 @@ def edit_of(request: PairRequest, source: Pixels) -> Edit:
     silhouette = moved(_silhouette(request.silhouette, width, height), *moved_by(request.object))
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
-    alpha = region_alpha(subtype, silhouette, result_mask, reach, _feather(request, subtype, reach))
+    shape, feather = silhouette, request.feather
+    if subtype.mask_of == "background" and _is_mixed(request):
+        shape, feather = drawn_in(silhouette, min(reach, INWARDS_PX)), min(feather, TIGHT_RIM_PX / reach)
+    alpha = region_alpha(subtype, shape, result_mask, reach, feather)
     allowed = allowed_region(alpha)
     patch = decode(Path(request.edit_folder) / "picture.png")
     motion: Scores = {}
@@ -312,15 +323,12 @@ def outline_share(mask: Pixels) -> float:
     return float(np.count_nonzero(rim)) / mask.size
 
 
-def _feather(request: PairRequest, subtype: Subtype, reach: int) -> float:
-    """The soft rim as a share of the margin.
+def _is_mixed(request: PairRequest) -> bool:
+    """Whether the edit was mixed in by the soft alpha of an object that a network found.
 
-    A background that was edited around a network's object is mixed by the object's own alpha already; a wide
-    rim of the unedited one around it would glow.
+    Around it a rim of the background as it was would glow.
     """
-    mixed = request.made_with is None and request.object.get("confidence") is not None
-    tight = subtype.mask_of == "background" and mixed
-    return min(request.feather, TIGHT_RIM_PX / reach) if tight else request.feather
+    return request.made_with is None and request.object.get("confidence") is not None
 
 
 def registered(source: Pixels, picture: Pixels, outside: Pixels) -> tuple[Pixels, Scores]:

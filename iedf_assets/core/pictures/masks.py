@@ -127,6 +127,12 @@ def region_alpha(
     return alpha
 
 
+def drawn_in(silhouette: Pixels, by: int) -> Pixels:
+    """A silhouette without its rim of so many pixels; where the frame cuts it off it has none."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1,) * 2)
+    return np.asarray(cv2.erode(silhouette, kernel, borderValue=255), np.uint8)
+
+
 def allowed_region(alpha: Pixels) -> Pixels:
     """The region in which finished files may differ: the 8x8 JPEG blocks that `alpha` > 0 touches, as a mask.
 

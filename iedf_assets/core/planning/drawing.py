@@ -122,8 +122,8 @@ def _unfit(slot: Slot, one: Row, layers: Row) -> recipes.Unplannable | None:
     if by_name and not is_told_apart_of(one, objects, layers["width"], layers["height"]):
         return recipes.Unplannable(NOT_TOLD_APART, f"object {number} is like another one")
     # What is all there is keeps its place as the subject of the photo, be it one thing or not.
-    in_place = slot.subtype.task == "consistency_edit" and len(objects) == 1 and not one.get("caption")
-    if one.get("several") and slot.subtype.mask_of == "object" and not in_place:
+    sole = len(objects) == 1 and not one.get("caption") and slot.subtype.name != "recolor"
+    if one.get("several") and slot.subtype.mask_of == "object" and not sole:
         told = f"object {number} looks like several things that touch ({one['apart']:.2f})"
         return recipes.Unplannable(SEVERAL_THINGS, told)
     return None

@@ -219,6 +219,17 @@ def test_a_subject_beside_which_nothing_was_found_is_that_of_the_photo_without_a
             assert (reading.place is None) == sole
 
 
+@pytest.mark.parametrize(("apart", "sole"), [(0.2, True), (-0.4, True), (-0.8, False)])
+def test_what_may_be_several_things_is_called_none(apart: float, sole: bool) -> None:
+    alone = SUBJECT | {"others": [], "apart": apart}
+    for chinese, english in written({"task": "semantic_edit", "subtype": "delete"}, alone):
+        assert ("照片的主体" in chinese) == ("subject of the photo" in english) == sole
+        assert ("object" in english) != sole
+    for chinese, english in written(MOVE, SUBJECT | {"others": [[0, 0, 9, 9]], "apart": apart}):
+        assert "主体" not in chinese
+        assert "object" in english
+
+
 @pytest.mark.parametrize(
     ("strength", "level"), [(0.35, "slight"), (0.5, "clear"), (0.65, "clear"), (0.7, "strong")]
 )

@@ -148,6 +148,16 @@ def test_any_other_text_is_nothing_and_no_error(text: str) -> None:
     assert read(text, "ch") is None
 
 
+@pytest.mark.parametrize("letters", ["\u0131i", "\u0130i", "\u017fs", "\u212ak"])
+def test_letters_that_count_as_others_are_read_as_these(letters: str) -> None:
+    text = "Make the dark grey object in the centre a little smaller"
+    usual = read(text, "en")
+    assert usual
+    odd = read(text.replace(letters[1], letters[0]), "en")
+    assert odd
+    assert (odd.level, odd.place, odd.object_colour) == (usual.level, usual.place, usual.object_colour)
+
+
 def test_languages_that_differ_contradict_each_other() -> None:
     ch, en = Reading("move", direction="left", percent=12), Reading("move", direction="right", percent=12)
     assert [fault.split(":")[0] for fault in contradictions(ch, en)] == ["direction"]

@@ -163,6 +163,14 @@ def test_an_object_in_the_open_is_scaled_about_its_foot_both_ways() -> None:
     assert {(recipe["anchor_x"], recipe["anchor_y"]) for recipe in drawn_recipes} == {(299.5, 299.0)}
 
 
+@pytest.mark.parametrize(("share", "possible"), [(0.21, False), (0.19, True)])
+def test_of_what_a_network_found_no_more_is_removed_than_can_be_made_up(share: float, possible: bool) -> None:
+    removed = {"area_share": share, "confidence": 0.99}
+    drawn = recipes.draw("delete", 1, removed, 100, 100, Delete())
+    assert isinstance(drawn, dict) is possible
+    assert isinstance(recipes.draw("delete", 1, {"area_share": share}, 100, 100, Delete()), dict)
+
+
 @pytest.mark.parametrize(
     ("share", "reason"), [(0.36, "object_too_large"), (0.001, "object_too_small"), (0.1, None)]
 )

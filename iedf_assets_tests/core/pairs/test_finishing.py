@@ -189,6 +189,21 @@ def test_the_subject_of_a_background_edit_is_the_sources_before_encoding() -> No
     assert np.array_equal(result[silhouette > 0], source[silhouette > 0])
 
 
+@pytest.mark.parametrize("found", [{"confidence": 0.99}, {}])
+def test_a_background_reaches_into_the_soft_rim_of_a_networks_object_alone(
+    tmp_path: Path, found: dict[str, Any]
+) -> None:
+    request = staged(tmp_path, PHOTOS["astronaut"], "background", object=found)
+    row, folder = finished(request)
+    source, result = (decode(folder / name).astype(int) for name in ("source.jpg", "result.jpg"))
+    silhouette = silhouette_of(PHOTOS["astronaut"].shape)
+    changed = (np.abs(source - result).max(axis=2) > 8) & (silhouette > 0)
+    deepest = cv2.distanceTransform(silhouette, cv2.DIST_L2, 5)[changed].max(initial=0)
+    assert deepest <= 6 + 8 * 2**0.5 if found else not (changed & (decode(folder / "allowed.png") == 0)).any()
+    assert bool(changed.sum() > 2000) == bool(found)
+    assert row["scores"]["max_difference_outside"] == 0
+
+
 @pytest.mark.parametrize("subtype", RECIPES)
 def test_the_masks_on_disk_are_those_of_the_table(tmp_path: Path, subtype: str) -> None:
     _, folder = finished(staged(tmp_path, PHOTOS["coffee"], subtype))

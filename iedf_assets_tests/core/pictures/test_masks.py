@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.masks import allowed_region, edit_masks, margin_px, moved, region_alpha, scaled
+from iedf_assets.core.pictures.masks import (
+    allowed_region,
+    drawn_in,
+    edit_masks,
+    margin_px,
+    moved,
+    region_alpha,
+    scaled,
+)
 from iedf_assets.core.profile.subtypes import SUBTYPES
 
 MOVE = {"dx": 20, "dy": -6}
@@ -170,3 +178,15 @@ def test_the_margin_is_a_share_of_the_short_side_but_never_less_than_four_pixels
     assert margin_px(settings_, 2048, 1368) == 21
     assert margin_px(settings_, 1368, 2048) == 21
     assert margin_px(settings_, 128, 128) == 4
+
+
+@given(by=st.integers(1, 8), left=st.integers(-20, 60))
+def test_a_silhouette_is_drawn_in_but_not_from_the_frame(by: int, left: int) -> None:
+    silhouette = np.zeros((60, 80), np.uint8)
+    cv2.rectangle(silhouette, (left, 20), (left + 30, 79), 255, cv2.FILLED)
+    smaller = drawn_in(silhouette, by)
+    assert not (smaller & ~silhouette).any()
+    away = cv2.copyMakeBorder(silhouette, by, by, by, by, cv2.BORDER_REPLICATE)
+    depth = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[by:-by, by:-by]
+    assert not smaller[(depth > 0) & (depth < by - 1)].any()
+    assert smaller[depth > by + 1].all()

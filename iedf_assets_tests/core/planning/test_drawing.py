@@ -37,7 +37,7 @@ THREE = [thing(1, 100), thing(2, 400), thing(3, 700), thing(4, 100, 0.15, width=
 
 @pytest.fixture
 def book(profile: Profile, layout: Layout) -> Book:
-    counts = "{move: 2, delete: 1, background: 1, recolor: 0, scale: 0, identity: 1}"
+    counts = "{move: 2, delete: 1, background: 1, recolor: 1, scale: 0, identity: 1}"
     changed = with_settings(profile, "tries=6", f"categories.{CATEGORY}.subtypes={counts}")
     return Book.open(changed, layout, CATEGORY)
 
@@ -134,17 +134,18 @@ def test_an_object_that_words_do_not_tell_from_another_is_passed_over(book: Book
     assert drawn(book, slot, twins[:2]).reason == NOT_TOLD_APART
 
 
-def test_what_looks_like_several_things_is_left_alone_but_for_its_background(book: Book) -> None:
+def test_what_looks_like_several_things_is_left_alone_beside_others(book: Book) -> None:
     objects = [thing(1, 100, apart=0.1, several=True), thing(2, 700, apart=-0.4, several=False)]
     assert drawn(book, tries(book, "delete")[0], objects)["object"] == 2
-    assert drawn(book, tries(book, "delete")[0], objects[:1]).reason == SEVERAL_THINGS
     assert drawn(book, tries(book, "background")[0], objects[:1])["subtype"] == "background"
 
 
-def test_all_there_is_keeps_its_place_even_if_it_looks_like_several_things(book: Book) -> None:
+@pytest.mark.parametrize("subtype", ["identity", "delete", "move"])
+def test_all_there_is_can_be_edited_even_if_it_looks_like_several_things(book: Book, subtype: str) -> None:
     one, other = thing(1, 100, apart=0.1, several=True), thing(2, 700, apart=0.2, several=True)
-    slot = tries(book, "identity")[0]
-    assert drawn(book, slot, [one])["subtype"] == "identity"
+    slot = tries(book, subtype)[0]
+    assert drawn(book, slot, [one])["subtype"] == subtype
+    assert drawn(book, tries(book, "recolor")[0], [one]).reason == SEVERAL_THINGS
     # By a name, or beside others, it is not "the subject of the photo".
     assert drawn(book, slot, [one, other]).reason == SEVERAL_THINGS
     assert drawn(book, slot, [one | {"caption": {"en": "a dog", "ch": "一只狗"}}]).reason == SEVERAL_THINGS

@@ -68,9 +68,9 @@ class Engine:
             "settings": asdict(self._settings.model_settings()),
             "max_pixels": self._settings.max_pixels,
         }
-        variables = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT), "OMP_NUM_THREADS": "1"}
-        if self._settings.backend in MODEL_BACKENDS:
-            del variables["OMP_NUM_THREADS"]
+        variables = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+        if self._settings.backend not in MODEL_BACKENDS:
+            variables["OMP_NUM_THREADS"] = "1"
         if self._group is not None:
             variables["CUDA_VISIBLE_DEVICES"] = self._group
         try:

@@ -1,1 +1,1 @@
-"""What is made of published pairs: recipes, texts, requests (`plans.py`); what they are made of (`raws.py`)."""
+"""What is made of published pairs: its plans, texts, requests (`plans.py`); what pairs are of (`raws.py`)."""

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.pictures.codecs import Pixels, decode
-from iedf_assets.core.pictures.layers import silhouette_file
+from iedf_assets.core.pictures.layers import moved_by, silhouette_file
+from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
@@ -60,4 +61,4 @@ def silhouette_of(request: EditRequest) -> Pixels:
         StorageError: its file is absent or damaged.
     """
     name = silhouette_file(request.object, SUBTYPES.get(request.recipe["subtype"]))
-    return decode(Path(request.layers_folder) / name)
+    return moved(decode(Path(request.layers_folder) / name), *moved_by(request.object))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from iedf_assets.core.judging.dataset_check import check_dataset
-from iedf_assets.core.pictures.codecs import decode
+from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg
 from iedf_assets.core.planning.accounts import slots_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
@@ -131,3 +131,40 @@ def test_what_is_derived_is_checked_and_withdrawn_with_its_pairs(
         "remainder",
     }
     assert all(pair.passed for pair in report.pairs if pair.tier == "stated")
+
+
+def test_one_object_is_moved_and_recoloured_in_one_instruction_and_in_turn(
+    profile: Profile, layout: Layout
+) -> None:
+    put(layout, PHYSICAL, "coffee")
+    # In its own colour it could be skin, which nobody recolours.
+    for path in layout.data.rglob("*.jpg"):
+        path.write_bytes(encode_jpeg(np.ascontiguousarray(decode(path)[..., ::-1]), 95))
+    both = f"categories.{PHYSICAL}={{task: structural_edit, subtypes: {{move: 1, recolor: 1}}}}"
+    derived = with_settings(profile, both, "derive={turns: 2, compose: 2}")
+    outcome, _ = run(derived)
+    assert outcome.went_through, outcome.error
+    _require_sound(derived, layout)
+    rows = index_of(layout).values()
+    moved = next(row for row in rows if row["subtype"] == "move")
+    turn = next(row for row in rows if row["metadata"]["turn"] == 2)
+    composed = next(row for row in rows if row["subtype"] == "composed")
+    assert turn["subtype"] == "recolor"
+
+    def picture(row: Row, name: str) -> Pixels:
+        path = row["metadata"][name] if name.endswith("_path") and name in row["metadata"] else row[name]
+        return decode(layout.outputs / path)
+
+    # The second turn's mask is where the first one has brought the object, and so is the composed pair's end.
+    there = picture(moved, "result_mask_path")
+    assert np.array_equal(decode(layout.outputs / turn["mask_paths"][0]), there)
+    assert np.array_equal(picture(composed, "result_mask_path"), there)
+    assert np.array_equal(
+        decode(layout.outputs / composed["mask_paths"][0]), decode(layout.outputs / moved["mask_paths"][0])
+    )
+    assert np.array_equal(picture(turn, "src_image_path"), picture(moved, "result_image_path"))
+    # Both ways lead to the same picture, but for the rim and for how often it was encoded.
+    ends = (picture(row, "result_image_path").astype(int) for row in (turn, composed))
+    assert np.abs(np.subtract(*ends)).mean() < 3
+    apart = np.abs(picture(composed, "result_image_path").astype(int) - picture(moved, "result_image_path"))
+    assert apart[there > 0].mean() > 20

@@ -43,6 +43,9 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
         f"{asked.format}: {proof.rows} samples in {found.folder}; files: {tally.made} written, "
         f"{tally.kept} kept, {tally.moved} renamed, {tally.removed} removed"
     )
+    if asked.size == "grid":
+        counts = ", ".join(f"{count} {source}" for source, count in sorted(found.made_from.items()))
+        console.print(f"made from: {counts} (docs/training.md)")
     if found.small:
         console.print(f"{found.small} samples are too small for the grid and keep their scale")
     resampled, validation = found.counts.resampled, found.counts.splits["validation"]

@@ -1,21 +1,21 @@
 """`croissant.json` of a Parquet export: Croissant 1.1 with fields of responsible AI, told as on the card."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from iedf_assets.core.exporting.card import profile_digest, texts
 from iedf_assets.core.exporting.counts import Counts
-from iedf_assets.core.exporting.formats.parquet import columns
+from iedf_assets.core.exporting.formats.parquet import CHAINS, LIST, PAIRS, chain_columns, columns
 from iedf_assets.core.exporting.units import Plan, Unit
 
 NAME = "croissant.json"
 _TERMS = (
-    "citeAs", "column", "equivalentProperty", "extract", "field", "fileProperty", "fileObject", "fileSet",
-    "format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet",
-    "references", "regex", "repeated", "replace", "samplingRate", "separator", "source", "subField",
-    "transform",
+    "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field", "fileProperty",
+    "fileObject", "fileSet", "format", "includes", "isArray", "isLiveDataset", "jsonPath", "key", "md5",
+    "parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate",
+    "separator", "source", "subField", "transform",
 )  # fmt: skip
 _TYPES = {"Image": "sc:ImageObject", "string": "sc:Text", "int32": "sc:Integer"}
 _MEANING = {
@@ -33,7 +33,23 @@ _MEANING = {
     "inverse_of": "the sample_key of the pair that it is the way back of",
     "chain": "the sample_key of the first pair of its chain of turns",
     "turn": "which turn of its chain it is, from 1",
+    "turns": "how many turns the chain has",
+    "images": "the photo, then the picture after each turn: turn n leads from the one before",
+    "masks": "of each turn: white where the content of the picture before it changes",
+    "instructions_en": "of each turn: what to do, in English",
+    "instructions_zh": "of each turn: what to do, in Chinese",
+    "sample_keys": "of each turn, the pair that it is",
+    "recipes": "of each turn: the edit's parameters, JSON",
 }
+
+
+class _Table(NamedTuple):
+    """A folder of shards, as it is described: the records' name, the files', and the columns."""
+
+    records: str
+    files: str
+    folder: str
+    columns: Mapping[str, str]
 
 
 def croissant_unit(plan: Plan, counts: Callable[[], Counts]) -> Unit:
@@ -50,6 +66,7 @@ def _described(plan: Plan, counts: Counts) -> dict[str, Any]:
     words = texts()["en"]
     sizes = words["sizes_grid"] if plan.asked.size == "grid" else words["how_made"]
     kinds = ", ".join(f"{name}: {count}" for name, count in sorted(counts.kinds.items()))
+    tables = list(_tables(plan, counts))
     return {
         "@context": _context(),
         "@type": "sc:Dataset",
@@ -68,32 +85,51 @@ def _described(plan: Plan, counts: Counts) -> dict[str, Any]:
         "rai:dataBiases": f"Samples by kind of edit: {kinds}.",
         "rai:dataUseCases": "Training and testing models that edit pictures by instruction.",
         "rai:personalSensitiveInformation": words["about_privacy"],
-        "distribution": [{
-            "@type": "cr:FileSet",
-            "@id": "shards",
-            "name": "shards",
-            "encodingFormat": "application/x-parquet",
-            "includes": "data/*.parquet",
-        }],
-        "recordSet": [{
-            "@type": "cr:RecordSet",
-            "@id": "pairs",
-            "name": "pairs",
-            "field": [_field(name, kind) for name, kind in columns(plan.asked.languages).items()],
-        }],
-    }  # fmt: skip
+        "distribution": [_files(table) for table in tables],
+        "recordSet": [_records(table) for table in tables],
+    }
 
 
-def _field(name: str, kind: str) -> dict[str, Any]:
-    source: dict[str, Any] = {"fileSet": {"@id": "shards"}, "extract": {"column": name}}
-    if kind == "Image":
+def _tables(plan: Plan, counts: Counts) -> Iterator[_Table]:
+    languages = plan.asked.languages
+    yield _Table("pairs", "shards", PAIRS, columns(languages))
+    if counts.chains:
+        yield _Table("chains", "shards_of_chains", CHAINS, chain_columns(languages))
+
+
+def _files(table: _Table) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": table.files,
+        "name": table.files,
+        "encodingFormat": "application/x-parquet",
+        "includes": f"{table.folder}/*.parquet",
+    }
+
+
+def _records(table: _Table) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": table.records,
+        "name": table.records,
+        "field": [_field(table, name, kind) for name, kind in table.columns.items()],
+    }
+
+
+def _field(table: _Table, name: str, kind: str) -> dict[str, Any]:
+    value = kind.removeprefix(LIST)
+    source: dict[str, Any] = {"fileSet": {"@id": table.files}, "extract": {"column": name}}
+    if value == "Image":
         source["transform"] = {"jsonPath": "bytes"}
+    # By `isArray` alone, as 1.1 has it, readers that know 1.0 take a list of pictures for one.
+    listed = {"isArray": True, "arrayShape": "-1", "repeated": True} if value != kind else {}
     return {
         "@type": "cr:Field",
-        "@id": f"pairs/{name}",
+        "@id": f"{table.records}/{name}",
         "name": name,
         "description": _MEANING.get(name, name.replace("_", " ")),
-        "dataType": _TYPES[kind],
+        "dataType": _TYPES[value],
+        **listed,
         "source": source,
     }
 

@@ -28,8 +28,9 @@ from iedf_assets.core.exporting.formats.seen import Read
 from iedf_assets.core.exporting.proof import Proof, prove_chains, prove_export
 from iedf_assets.core.exporting.record import Record
 from iedf_assets.core.exporting.samples import Samples
-from iedf_assets.core.exporting.units import Plan, Unit, Units
+from iedf_assets.core.exporting.units import Plan, Raw, Unit, Units, summed
 from iedf_assets.core.parallel import Report, silent, thread_count
+from iedf_assets.core.planning.derived.raws import Raws
 from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.fields import absolute
 from iedf_assets.core.profile.nesting import OUTPUT_ROOMS
@@ -87,6 +88,7 @@ class Outcome:
         tally: what became of its files.
         proof: what reading it back has shown.
         small: samples that were too small for the grid.
+        made_from: how many samples were made from what, see `grid.Sizing`.
         counts: what it holds.
     """
 
@@ -94,6 +96,7 @@ class Outcome:
     tally: Tally
     proof: Proof
     small: int
+    made_from: Mapping[str, int]
     counts: Counts
 
 
@@ -124,8 +127,12 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
     with exclusive(folder / _LOCK, subject=f"the export in {folder}"):
         if "format" not in mark.told:
             write_mark(folder, Mark(mark.kind, mark.id, {"format": asked.format}))
-        with Record.open(folder) as record, Samples.of(Examples(layout, asked), folder) as examples:
-            plan = Plan(profile, layout, asked, folder, examples, record.told, record.number)
+        with (
+            Record.open(folder) as record,
+            Samples.of(Examples(layout, asked), folder) as examples,
+            Raws.open(profile, layout) as raws,
+        ):
+            plan = Plan(profile, layout, asked, folder, examples, record.told, record.number, _raw(raws))
 
             @cache
             def counts() -> Counts:
@@ -143,8 +150,12 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
                     "look at --split, --where and --outputs, or delete the folder yourself",
                 )
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
-            small = sum(int(facts.get("small", 0)) for facts in record.all_told())
-            return Outcome(folder, tally, _proof(plan), small, counts())
+            told = summed(record.all_told())
+            return Outcome(folder, tally, _proof(plan), told["small"], told["made_from"], counts())
+
+
+def _raw(raws: Raws) -> Raw:
+    return lambda example, *published: raws.of(example.entry["dataset_category"], example.key, *published)
 
 
 def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:
@@ -158,7 +169,7 @@ def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:
         TemporaryDirectory(prefix="iedf-export-") as beside,
         Samples.of(Examples(layout, asked), Path(beside)) as examples,
     ):
-        plan = Plan(profile, layout, asked, folder, examples, lambda _: {}, len)
+        plan = Plan(profile, layout, asked, folder, examples, lambda _: {}, len, lambda *_: None)
         try:
             return _proof(plan)
         except FileNotFoundError as error:

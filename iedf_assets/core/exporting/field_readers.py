@@ -1,7 +1,9 @@
 """Reading an export by the field's own library, `datasets`, where the extra `export` is installed."""
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -55,8 +57,13 @@ def read(folder: Path, asked: Export) -> Iterator[Seen]:
                 }
                 for name, feature in undecoded.items():
                     rows = rows.cast_column(name, feature)  # noqa: PLW2901
-                for row in islice(rows, ROWS):
-                    yield _seen(row, asked)
+                with closing(iter(rows)) as left:
+                    for row in islice(left, ROWS):
+                        yield _seen(row, asked)
+                # What reads ahead of a Parquet file that was left in its middle aborts the process when it is
+                # still there as that ends (Arrow 45214).
+                del left, rows
+                gc.collect()
         except (ValueError, TypeError, KeyError, datasets.exceptions.DatasetsError) as error:
             raise StorageError(f"`datasets` does not load {folder}: {error}", "export it anew") from error
 

@@ -3,9 +3,10 @@
 A trainer that scales source and target by different rules makes them drift apart. At these sizes the known
 ones leave both alone. Where source and target are equal they stay equal, since both go the same way, and the
 JPEG blocks that differ are told by a new allowed region, which is checked on what the files decode to.
+Pictures are resampled as they were before they were encoded for the dataset, where that can be had.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,12 +38,13 @@ class Sizing:
     Attributes:
         pixels: role → picture or mask, all of one size; `allowed` is where source and target may differ when
             both are written as JPEG.
-        made_from: `published` when nothing had to be done, else the `decoded` pair.
+        made_from: `published` when nothing had to be done; `staged` pictures, which were never encoded
+            before; else the `decoded` pair.
         small: it would have had to be enlarged too much, and was only cut to whole steps.
     """
 
     pixels: Mapping[str, Pixels]
-    made_from: Literal["published", "decoded"]
+    made_from: Literal["published", "staged", "decoded"]
     small: bool
 
 
@@ -51,12 +53,20 @@ def is_kept(width: int, height: int) -> bool:
     return (width, height) in SIZES
 
 
-def fitted(pixels: Mapping[str, Pixels], quality: int) -> Sizing:
+def nothing_raw() -> None:
+    """No pictures as they were before."""
+
+
+def fitted(
+    pixels: Mapping[str, Pixels], quality: int, raw: Callable[[], Mapping[str, Pixels] | None] = nothing_raw
+) -> Sizing:
     """A pair with its masks cropped around the edit and brought to the nearest size of the grid.
 
     Args:
         pixels: role → picture: `source`, `target`, `mask`, `allowed` and perhaps `result_mask`.
         quality: of the JPEG that source and target are going to be, 75-100.
+        raw: gives pictures by role as they were before they were encoded, where that can be had; asked only
+            when they are to be changed.
 
     Raises:
         StorageError: the two would differ outside the allowed region.
@@ -71,10 +81,12 @@ def fitted(pixels: Mapping[str, Pixels], quality: int) -> Sizing:
     small = chosen is None
     if size == (width, height):
         return Sizing(pixels, "published", small=small)
-    found = {role: _resized(_cropped(picture, crop), size) for role, picture in pixels.items()}
+    before = raw()
+    uncut = {**pixels, **(before or {})}
+    found = {role: _resized(_cropped(picture, crop), size) for role, picture in uncut.items()}
     found["allowed"] = _reached(_cropped(pixels["allowed"], crop), size)
     _require_equal_outside(found, quality)
-    return Sizing(found, "decoded", small=small)
+    return Sizing(found, "staged" if before else "decoded", small=small)
 
 
 def _crop_and_size(width: int, height: int, edit: Box) -> tuple[Box, tuple[int, int]] | None:

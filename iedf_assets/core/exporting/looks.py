@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,8 @@ from PIL import Image
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import Sizing, fitted
-from iedf_assets.core.exporting.units import Facts
+from iedf_assets.core.exporting.units import Facts, Plan, Raw
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
-from iedf_assets.core.profile.exports import Export
 
 JPEG_ROLES = ("source", "target")
 TURN_ROLES = ("source", "target", "mask")
@@ -30,16 +29,18 @@ class Look:
         grid: brought to sizes of the grid.
         png: all of them as PNG.
         link: hard links of files that leave as they are.
+        raw: see `units.Plan`; it changes nothing of what is wanted.
     """
 
     grid: bool = False
     png: bool = False
     link: bool = False
+    raw: Raw = field(default=lambda *_: None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, asked: Export, *, png: bool = False) -> "Look":
+    def of(cls, plan: Plan, *, png: bool = False) -> "Look":
         """The look that an export asks for."""
-        return cls(asked.size == "grid", png, asked.link)
+        return cls(plan.asked.size == "grid", png, plan.asked.link, plan.raw)
 
     def ending(self, role: str) -> str:
         """How the file of a role ends: `.jpg` or `.png`."""
@@ -57,7 +58,12 @@ class Look:
             return self._as_they_are(example, roles), facts
         pixels = {role: decode(path) for role, path in example.files.items()}
         everything = np.full(pixels["source"].shape[:2], 255, np.uint8)
-        sized = fitted({"mask": everything, "allowed": everything, **pixels}, QUALITY)
+
+        def raw() -> dict[str, Pixels] | None:
+            found = self.raw(example, pixels["source"], pixels["target"])
+            return dict(zip(JPEG_ROLES, found, strict=True)) if found else None
+
+        sized = fitted({"mask": everything, "allowed": everything, **pixels}, QUALITY, raw)
         if sized.made_from == "published":
             return self._as_they_are(example, roles), _facts(sized)
         found = {role: self._encoded(role, sized.pixels[role]) for role in roles if role in sized.pixels}
@@ -78,9 +84,11 @@ class Look:
             for role in (*TURN_ROLES, "allowed")
         }
         anywhere = np.bitwise_or.reduce([pixels["allowed", number] for number in range(len(turns))])
-        ends = {"source": pixels["source", 0], "target": pixels["target", len(turns) - 1]}
-        named = {f"{role}-{number}": picture for (role, number), picture in pixels.items()}
-        sized = fitted({**named, **ends, "allowed": anywhere}, QUALITY)
+        sized = fitted(
+            {**_of_chain(pixels, len(turns)), "allowed": anywhere},
+            QUALITY,
+            lambda: self._raw_turns(turns, pixels),
+        )
         if sized.made_from == "published":
             return [self._as_they_are(turn, TURN_ROLES) for turn in turns], _facts(sized)
         encoded = [
@@ -89,28 +97,36 @@ class Look:
         ]
         return encoded, _facts(sized)
 
+    def _raw_turns(
+        self, turns: Sequence[Example], pixels: Mapping[tuple[str, int], Pixels]
+    ) -> dict[str, Pixels] | None:
+        """The pictures of all turns before they were encoded, or of none."""
+        raw: dict[tuple[str, int], Pixels] = {}
+        for number, turn in enumerate(turns):
+            found = self.raw(turn, *(pixels[role, number] for role in JPEG_ROLES))
+            if found is None:
+                return None
+            raw |= {(role, number): picture for role, picture in zip(JPEG_ROLES, found, strict=True)}
+        return _of_chain(raw, len(turns))
+
     def placing(self, example: Example, places: Mapping[str, str]) -> Callable[[Mapping[str, Path]], Facts]:
-        """What writes a sample's pictures as files.
+        """What writes a sample's pictures as files, all at once, since they have to be made alike.
 
         Args:
-            places: role → path in the export.
+            places: path in the export → role.
         """
 
         def make(files: Mapping[str, Path]) -> Facts:
-            wanted = {role: files[path] for role, path in places.items()}
-            as_they_are = {
-                role: path
-                for role, path in wanted.items()
-                if role in example.files and not self._changes(role)
-            }
-            for role, path in as_they_are.items():
-                _put(example.files[role], path, link=self.link)
-            rest = tuple(role for role in wanted if role not in as_they_are)
-            found, facts = self.bytes_of(example, rest)
-            for role, content in found.items():
-                wanted[role].write_bytes(content)
-            # Where a sample's pictures are made apart, one tells of all.
-            return facts if "source" in wanted else {}
+            rest: dict[str, str] = {}
+            for path, role in places.items():
+                if role in example.files and not self._changes(role):
+                    _put(example.files[role], files[path], link=self.link)
+                else:
+                    rest[path] = role
+            found, facts = self.bytes_of(example, tuple(dict.fromkeys(rest.values())))
+            for path, role in rest.items():
+                files[path].write_bytes(found[role])
+            return facts
 
         return make
 
@@ -136,6 +152,12 @@ class Look:
     def _encoded(self, role: str, pixels: Pixels) -> bytes:
         jpeg = role in JPEG_ROLES and not self.png
         return encode_jpeg(pixels, QUALITY) if jpeg else encode_png(pixels)
+
+
+def _of_chain(pixels: Mapping[tuple[str, int], Pixels], turns: int) -> dict[str, Pixels]:
+    """Pictures by the role and the number of their turn, a name each; source and target are the ends."""
+    ends = {"source": pixels["source", 0], "target": pixels["target", turns - 1]}
+    return {f"{role}-{number}": picture for (role, number), picture in pixels.items()} | ends
 
 
 def white_mask(example: Example) -> Pixels:

@@ -1,11 +1,14 @@
 """What an export is made of: units, each a file or a few that are made at once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.samples import Samples
+from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
@@ -15,6 +18,11 @@ Make = Callable[[Mapping[str, Path]], Facts | None]
 """Writes a unit's files, given as path in the export → the temporary file to write; may tell of them.
 
 One that tells `absent` has found that there is nothing to write, and wrote nothing.
+"""
+Raw = Callable[[Example, Pixels, Pixels], tuple[Pixels, Pixels] | None]
+"""Gives source and target of a sample as they were before they were encoded, from what they are published as.
+
+None where that cannot be had.
 """
 
 
@@ -49,6 +57,7 @@ class Plan:
         examples: the samples.
         told: gives what the making of a unit told, by its first path.
         number: gives a sample's number in the export, by its key: from 1, for ever, no other's.
+        raw: gives a sample's pictures as they were before they were encoded.
     """
 
     profile: Profile
@@ -58,6 +67,21 @@ class Plan:
     examples: Samples
     told: Callable[[str], Facts]
     number: Callable[[str], int]
+    raw: Raw
+
+
+def summed(told: Iterable[Facts]) -> dict[str, Any]:
+    """What was told of samples, or of lots of them, in numbers.
+
+    Returns:
+        `small`: how many were too small for the grid; `made_from`: how many were made from what.
+    """
+    small, made_from = 0, Counter[str]()
+    for facts in told:
+        small += int(facts.get("small", 0))
+        source = facts.get("made_from", {})
+        made_from.update([source] if isinstance(source, str) else source)
+    return {"small": small, "made_from": dict(made_from)}
 
 
 Units = Callable[[Plan], Iterator[Unit]]

@@ -19,7 +19,15 @@ from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pairs.source_type import packet
 from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
-from iedf_assets.core.pictures.masks import allowed_region, drawn_in, edit_masks, margin_px, region_alpha
+from iedf_assets.core.pictures.layers import moved_by
+from iedf_assets.core.pictures.masks import (
+    allowed_region,
+    drawn_in,
+    edit_masks,
+    margin_px,
+    moved,
+    region_alpha,
+)
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.reasons import STAGED_FILES_DAMAGED
@@ -219,7 +227,7 @@ def edit_of(request: PairRequest, source: Pixels) -> Edit:
     """
     subtype = SUBTYPES[request.subtype]
     height, width = source.shape[:2]
-    silhouette = _silhouette(request.silhouette, width, height)
+    silhouette = moved(_silhouette(request.silhouette, width, height), *moved_by(request.object))
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)
     reach = margin_px(request, width, height, subtype)
     shape, feather = silhouette, request.feather
@@ -295,7 +303,8 @@ def company_of(request: AboutObject, source: Pixels) -> Company:
             others |= _silhouette(file, width, height)
     own = None
     if request.silhouette and request.object.get("footprint"):
-        own = _silhouette(str(Path(request.silhouette).with_name(request.object["mask"])), width, height)
+        file = str(Path(request.silhouette).with_name(request.object["mask"]))
+        own = moved(_silhouette(file, width, height), *moved_by(request.object))
     opinion = second_opinion() if request.asks else None
     return Company(
         confidence=request.object.get("confidence"),

@@ -23,7 +23,8 @@ A row of image_layers has one entry for each object, the main one first:
 | alpha | its own soft alpha, without the shadow; null where the layer's is the same |
 | background | what lies behind it, completed; null where it has not been made |
 
-The last three are cropped: `file`, `x`, `y`, `width`, `height`, pixels.
+A turn of a chain finds an object elsewhere, by `moved`, pixels to the right and down; its files stay the
+photo's. The last three are cropped: `file`, `x`, `y`, `width`, `height`, pixels.
 """
 
 from collections.abc import Mapping
@@ -47,6 +48,18 @@ def object_of(objects: list[Row], recipe: Mapping[str, Any]) -> Row:
     """The object that a recipe is for: the one that it names, else the first; empty where there is none."""
     number = recipe.get("object", 1)
     return next((one for one in objects if one["number"] == number), {})
+
+
+def moved_object(one: Row, dx: int, dy: int) -> Row:
+    """An object as it is after a move by whole pixels; its files stay, and are read as moved."""
+    before_x, before_y = moved_by(one)
+    return {**one, "x": one["x"] + dx, "y": one["y"] + dy, "moved": [before_x + dx, before_y + dy]}
+
+
+def moved_by(one: Object) -> tuple[int, int]:
+    """How far an object is from where it is in the photo, pixels to the right and down."""
+    dx, dy = one.get("moved") or (0, 0)
+    return dx, dy
 
 
 def silhouette_file(one: Object, subtype: Subtype | None) -> str:
@@ -143,4 +156,5 @@ def _load(folder: Path, one: Object, name: str) -> tuple[Pixels, int, int]:
         raise StorageError(
             f"object {one.get('number', 1)} in {folder} has no {name}", "run again with --force image_layers"
         )
-    return decode(folder / picture["file"]), picture["x"], picture["y"]
+    dx, dy = moved_by(one)
+    return decode(folder / picture["file"]), picture["x"] + dx, picture["y"] + dy

@@ -6,7 +6,7 @@ means per subtype is the table in `iedf_assets.core.profile.subtypes`.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ _CHAMFER_REACH = 1 / (1 - 0.018)
 # 3t² - 2t³ for t in 255ths, in 255ths.
 _SMOOTHSTEP = np.array([round(255 * (3 * t**2 - 2 * t**3)) for t in np.linspace(0, 1, 256)], np.uint8)
 
+Levels = TypeVar("Levels", bound=np.generic)
 Box = tuple[slice, slice]
 """Rows and columns of a rectangle, to index a picture with."""
 
@@ -60,9 +61,9 @@ def edit_masks(
     return mask, moved(silhouette, recipe["dx"], recipe["dy"])
 
 
-def moved(silhouette: Pixels, dx: int, dy: int) -> Pixels:
-    """A silhouette shifted by whole pixels; what leaves the picture is cut off."""
-    height, width = silhouette.shape
+def moved(silhouette: NDArray[Levels], dx: int, dy: int) -> NDArray[Levels]:
+    """A silhouette, or levels (H, W, 3), shifted by whole pixels; what leaves the picture is cut off."""
+    height, width = silhouette.shape[:2]
     result = np.zeros_like(silhouette)
     result[max(dy, 0) : max(height + dy, 0), max(dx, 0) : max(width + dx, 0)] = silhouette[
         max(-dy, 0) : max(height - dy, 0), max(-dx, 0) : max(width - dx, 0)

@@ -1,6 +1,6 @@
 """The book of a category: all that its manifests and journals say. `pending` says what is still to do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -114,8 +114,12 @@ class Book:
 
     def at_work(self) -> Self:
         """The same book with those rows alone of the stages in between that belong to `worked_on`."""
-        slots = [slot for source in self.worked_on for slot in self.keys.tries(source.source_id)]
-        slots += self.derived_of(self.worked_on)
+        return self.of(self.worked_on)
+
+    def of(self, sources: Sequence[Source]) -> Self:
+        """The same book with those rows alone of the stages in between that belong to some sources."""
+        slots = [slot for source in sources for slot in self.keys.tries(source.source_id)]
+        slots += self.derived_of(sources)
         judged = self.verdicts.only(slot.name for slot in slots).pick("pair_key")
         keys = {
             "image_layers": {slot.layers_key for slot in slots},

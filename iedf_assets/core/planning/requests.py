@@ -7,11 +7,10 @@ from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs.making import AnyPair
-from iedf_assets.core.pictures.layers import object_of
 from iedf_assets.core.pictures.masks import margin_px
 from iedf_assets.core.planning.book import Book, Source
 from iedf_assets.core.planning.called import called
-from iedf_assets.core.planning.derived.plans import begun_with, derived_request, derived_row
+from iedf_assets.core.planning.derived.plans import begun_with, derived_request, derived_row, found_by
 from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.planning.materials import attempts_of, checksums_of, layers_inputs, pair_request
@@ -127,7 +126,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                 recipe=row["recipe"],
                 instruction=row["instruction_en"],
                 local=subtype.tier != "global",
-                object=object_of(layers.get("objects") or [], row["recipe"]),
+                object=found_by(book, slot, row["recipe"]),
                 layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
                 margin_px=margin_px(book.category.encoding, *size, subtype),
                 seed=seed_from("edit", row["edit_id"]),

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets_tests.helpers.exports import exported, indexed, planted
+from iedf_assets_tests.helpers.exports import exported, indexed, planted, planted_with_a_chain
 
 
 def card_of(folder: Path) -> tuple[dict[str, Any], str]:
@@ -73,10 +74,11 @@ def test_both_languages_of_the_card_say_the_same_things(dataset: Profile, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of its own packages
-def test_croissant_is_valid_and_reads_pictures_and_texts(dataset: Profile, tmp_path: Path) -> None:
+def test_croissant_is_valid_and_its_rows_are_the_dataset_s(tmp_path: Path) -> None:
     import mlcroissant
 
-    exported(dataset, tmp_path / "out", "parquet")
+    profile, chained = planted_with_a_chain(tmp_path / "factory")
+    exported(profile, tmp_path / "out", "parquet")
     path = tmp_path / "out/croissant.json"
     described = mlcroissant.Dataset(str(path))
     assert not described.metadata.issues.errors
@@ -84,10 +86,34 @@ def test_croissant_is_valid_and_reads_pictures_and_texts(dataset: Profile, tmp_p
     assert all(
         told[f"rai:{key}"] for key in ("dataCollection", "dataLimitations", "personalSensitiveInformation")
     )
-    known = indexed(dataset)
+    known, outputs = indexed(profile), Layout.of(profile).outputs
+
+    def is_that_of(picture: Any, key: str, column: str) -> bool:
+        name = known[key][column]
+        return np.array_equal(
+            np.asarray(picture), decode(outputs / (name[0] if column == "mask_paths" else name))
+        )
+
     rows = list(described.records("pairs"))
     assert {row["pairs/sample_key"].decode() for row in rows} == set(known)
     for row in rows:
-        entry = known[row["pairs/sample_key"].decode()]
-        assert row["pairs/instruction_zh"].decode() == entry["instruction_ch"]
-        assert np.asarray(row["pairs/source"]).shape == (128, 160, 3)
+        key = row["pairs/sample_key"].decode()
+        assert row["pairs/instruction_zh"].decode() == known[key]["instruction_ch"]
+        assert is_that_of(row["pairs/source"], key, "src_image_path")
+        assert is_that_of(row["pairs/target"], key, "result_image_path")
+        assert is_that_of(row["pairs/mask"], key, "mask_paths")
+    (chain,) = described.records("chains")
+    assert [key.decode() for key in chain["chains/sample_keys"]] == chained
+    assert chain["chains/turns"] == len(chained)
+    first, *results = chain["chains/images"]
+    assert is_that_of(first, chained[0], "src_image_path")
+    for number, key in enumerate(chained):
+        assert chain["chains/instructions_zh"][number].decode() == known[key]["instruction_ch"]
+        assert is_that_of(results[number], key, "result_image_path")
+        assert is_that_of(chain["chains/masks"][number], key, "mask_paths")
+
+
+def test_croissant_names_chains_only_where_there_are_some(dataset: Profile, tmp_path: Path) -> None:
+    exported(dataset, tmp_path / "out", "parquet")
+    told = json.loads((tmp_path / "out/croissant.json").read_text("utf-8"))
+    assert [records["@id"] for records in told["recordSet"]] == ["pairs"]

@@ -142,7 +142,8 @@ def test_what_somebody_changed_is_made_anew(dataset: Profile, tmp_path: Path) ->
     text = caption.read_text("utf-8")
     caption.write_text("something else", "utf-8")
     again = exported(dataset, tmp_path / "out", "folders")
-    assert (caption.read_text("utf-8"), again.tally.made) == (text, 2)
+    # All of a sample, whose files are made together.
+    assert (caption.read_text("utf-8"), again.tally.made) == (text, 3)
 
 
 def test_files_are_copies_unless_links_are_asked_for(dataset: Profile, tmp_path: Path) -> None:

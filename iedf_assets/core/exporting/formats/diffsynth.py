@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iedf_assets.core.exporting.examples import Example
-from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_list, sample_units
+from iedf_assets.core.exporting.formats.loose import by_path, found_in, json_line, read_list, sample_units
 from iedf_assets.core.exporting.formats.seen import Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.units import Plan, Unit, lines_unit
@@ -26,13 +26,13 @@ _MASKED = {
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each sample, and two tables for each language."""
-    look = Look.of(plan.asked)
+    look = Look.of(plan)
     roles = ("source", "target", "mask") if plan.asked.masks else ("source", "target")
 
     def places(example: Example) -> Mapping[str, str]:
         return {role: f"{role}/{example.stem}{look.ending(role)}" for role in roles}
 
-    yield from sample_units(plan, look, places)
+    yield from sample_units(plan, look, lambda example: by_path(places(example)))
     for language in plan.asked.languages:
         for kind, single in (("", False), ("_single", True)):
             rows = _rows(plan, places, language, single=single)
@@ -45,7 +45,9 @@ def _rows(
     def lines() -> Iterator[str]:
         before = "["
         for example in plan.examples:
-            yield f"{before}{json_line(_row(example, places(example), language, single=single))}"
+            paths = places(example)
+            made_from = {"made_from": plan.told(paths["source"]).get("made_from", "published")}
+            yield f"{before}{json_line(_row(example, paths, language, single=single) | made_from)}"
             before = ","
         yield "]" if before == "," else "[]"
 

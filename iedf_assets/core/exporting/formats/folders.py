@@ -16,31 +16,26 @@ from iedf_assets.core.exporting.formats.loose import found_in, sample_units
 from iedf_assets.core.exporting.formats.seen import Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.units import Plan, Unit, text_unit
-from iedf_assets.core.profile.exports import Export, Language
+from iedf_assets.core.profile.exports import Export
 
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each sample, and settings for each language."""
     asked = plan.asked
-    look = Look.of(asked, png=asked.masks)
+    look = Look.of(plan, png=asked.masks)
     targets = {language: f"target{asked.suffix(language)}" for language in asked.languages}
+    folders = {"source": "source", **({"mask": "mask"} if asked.masks else {})}
+    folders |= dict.fromkeys(targets.values(), "target")
 
     def places(example: Example) -> Mapping[str, str]:
-        roles = ("source", "mask") if asked.masks else ("source",)
-        return {role: f"{role}/{example.stem}{look.ending(role)}" for role in roles}
+        return {f"{folder}/{example.stem}{look.ending(role)}": role for folder, role in folders.items()}
 
-    def within(language: Language) -> Iterator[Unit]:
-        folder = targets[language]
-        yield from sample_units(
-            plan,
-            look,
-            lambda example: {"target": f"{folder}/{example.stem}{look.ending('target')}"},
-            lambda example: {f"{folder}/{example.stem}.txt": example.caption(language)},
-        )
+    def captions(example: Example) -> Mapping[str, str]:
+        return {
+            f"{folder}/{example.stem}.txt": example.caption(language) for language, folder in targets.items()
+        }
 
-    yield from sample_units(plan, look, places)
-    for language in asked.languages:
-        yield from within(language)
+    yield from sample_units(plan, look, places, captions)
     for language, target in targets.items():
         suffix = asked.suffix(language)
         yield text_unit(f"ai-toolkit{suffix}.yaml", _ai_toolkit(plan.folder, target, masks=asked.masks))

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from iedf_assets.core.exporting.examples import PAIR, Example
-from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_lines, sample_units
+from iedf_assets.core.exporting.formats.loose import by_path, found_in, json_line, read_lines, sample_units
 from iedf_assets.core.exporting.formats.seen import Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.units import Plan, Unit, lines_unit
@@ -17,7 +17,7 @@ _FILES = {role: f"{role}_file_name" for role in PAIR}
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each sample, and a table for each split."""
-    look = Look.of(plan.asked)
+    look = Look.of(plan)
 
     def within(example: Example) -> Mapping[str, str]:
         return {role: f"{role}/{example.stem}{look.ending(role)}" for role in PAIR}
@@ -36,7 +36,7 @@ def units(plan: Plan) -> Iterator[Unit]:
                 told["turn"] = told["turn"] or 0
                 yield json_line({**named, **told, **sizes})
 
-    yield from sample_units(plan, look, places)
+    yield from sample_units(plan, look, lambda example: by_path(places(example)))
     for split in sorted({example.split for example in plan.examples}):
         yield lines_unit(f"{split}/metadata.jsonl", partial(lines, split))
 

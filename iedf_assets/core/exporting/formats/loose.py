@@ -14,7 +14,7 @@ from iedf_assets.core.storage.keys import digest
 
 VERSION = 1
 Places = Callable[[Example], Mapping[str, str]]
-"""Gives the path of each file of a sample: by role, or of a caption by its own path → text."""
+"""Gives the files of a sample: path → role of a picture, or path → text of a caption."""
 
 
 def no_captions(_example: Example) -> Mapping[str, str]:
@@ -22,16 +22,21 @@ def no_captions(_example: Example) -> Mapping[str, str]:
     return {}
 
 
+def by_path(paths: Mapping[str, str]) -> Mapping[str, str]:
+    """Path → role, of paths by role."""
+    return {path: role for role, path in paths.items()}
+
+
 def sample_units(plan: Plan, look: Look, places: Places, captions: Places = no_captions) -> Iterator[Unit]:
     """A unit for each sample: its pictures, and its captions.
 
     Args:
-        places: role → path.
+        places: path → role.
         captions: path → text.
     """
     for example in plan.examples:
         pictures, texts = places(example), captions(example)
-        paths = (*pictures.values(), *texts)
+        paths = (*pictures, *texts)
         key = digest(VERSION, str(look), paths, list(texts.values()), example.stamp)
         yield Unit(paths, key, example.bytes, _writer(example, look, pictures, texts))
 

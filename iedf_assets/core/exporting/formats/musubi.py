@@ -6,7 +6,7 @@ from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.examples import Example
-from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_lines, sample_units
+from iedf_assets.core.exporting.formats.loose import by_path, found_in, json_line, read_lines, sample_units
 from iedf_assets.core.exporting.formats.seen import Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.units import Plan, Unit, lines_unit, text_unit
@@ -29,7 +29,7 @@ control_resolution = [1024, 1024]
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each sample, a table and a configuration for each language."""
-    look = Look.of(plan.asked)
+    look = Look.of(plan)
 
     def places(example: Example) -> Mapping[str, str]:
         return {role: f"{role}/{example.stem}{look.ending(role)}" for role in ("source", "target")}
@@ -37,18 +37,20 @@ def units(plan: Plan) -> Iterator[Unit]:
     def rows(language: Language) -> Callable[[], Iterator[str]]:
         def lines() -> Iterator[str]:
             for example in plan.examples:
-                paths = {role: str(plan.folder / path) for role, path in places(example).items()}
+                within = places(example)
+                paths = {role: str(plan.folder / path) for role, path in within.items()}
+                made_from = plan.told(within["source"]).get("made_from", "published")
                 row = {
                     "image_path": paths["target"],
                     "control_path": paths["source"],
                     "caption": example.caption(language),
                 }
-                known = {"sample_key": example.entry["sample_key"], "split": example.split}
+                known = {"sample_key": example.key, "split": example.split, "made_from": made_from}
                 yield json_line({**row, **known, **example.rights})
 
         return lines
 
-    yield from sample_units(plan, look, places)
+    yield from sample_units(plan, look, lambda example: by_path(places(example)))
     for language in plan.asked.languages:
         suffix = plan.asked.suffix(language)
         table, cache = plan.folder / f"dataset{suffix}.jsonl", plan.folder / f"cache{suffix}"

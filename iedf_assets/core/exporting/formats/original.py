@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.examples import CAPTIONS, Example, stem_of
-from iedf_assets.core.exporting.formats.loose import VERSION, found_in
+from iedf_assets.core.exporting.formats.loose import VERSION, by_path, found_in
 from iedf_assets.core.exporting.formats.seen import Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, lines_unit
@@ -28,7 +28,7 @@ _ROLES = {"source": "source", "target": "result", "mask": "mask"}
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each sample, and the index in both its forms."""
-    look = Look.of(plan.asked)
+    look = Look.of(plan)
     for example in plan.examples:
         number = _number(plan, example)
         pictures, texts = _pictures(example, number), _texts(example, number)
@@ -140,7 +140,7 @@ def _entry(plan: Plan, example: Example) -> Row:
 def _writer(
     example: Example, look: Look, pictures: Mapping[str, str], texts: Mapping[str, str], inverse: str | None
 ) -> Make:
-    placing = look.placing(example, pictures)
+    placing = look.placing(example, by_path(pictures))
 
     def make(files: Mapping[str, Path]) -> Facts:
         facts = placing({path: files[path] for path in pictures.values()})

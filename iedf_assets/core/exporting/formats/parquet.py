@@ -21,7 +21,7 @@ from iedf_assets.core.exporting.formats.seen import Load, Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
 from iedf_assets.core.exporting.shards import Shard, sharded
-from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
+from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, summed
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.index_rows import PHOTO, RIGHTS
 from iedf_assets.core.storage.naming import SampleKey
@@ -56,7 +56,7 @@ class _Table:
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each shard."""
-    look, languages = Look.of(plan.asked), plan.asked.languages
+    look, languages = Look.of(plan), plan.asked.languages
     told = (VERSION, look, languages)
     pairs = partial(_row, look=look, languages=languages)
     yield from _shards(plan, _Table(PAIRS, plan.examples.heads, columns(languages), pairs), told)
@@ -197,7 +197,7 @@ def _writer(samples: Samples, shard: Shard, table: _Table) -> Make:
 
     def make(files: Mapping[str, Path]) -> Facts:
         (path,) = files.values()
-        small = 0
+        told: list[Facts] = []
         # What is known of the least and the greatest picture helps nobody, and takes as long as writing them.
         how = {"compression": "NONE", "use_dictionary": texts, "write_statistics": texts}
         with pq.ParquetWriter(path, schema, **how) as writer:
@@ -205,14 +205,14 @@ def _writer(samples: Samples, shard: Shard, table: _Table) -> Make:
             held = 0
             for head, examples in samples.read(shard.heads):
                 row, facts = table.row(examples)
-                small += bool(facts.get("small"))
+                told.append(facts)
                 if rows and (len(rows) == GROUP_ROWS or held + head.bytes > GROUP_BYTES):
                     writer.write_table(_table_of(rows, table.columns, schema))
                     rows, held = [], 0
                 rows.append(row)
                 held += head.bytes
             writer.write_table(_table_of(rows, table.columns, schema))
-        return {"rows": len(shard.heads), "split": shard.split, "small": small}
+        return {"rows": len(shard.heads), "split": shard.split, **summed(told)}
 
     return make
 

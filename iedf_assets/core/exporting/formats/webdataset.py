@@ -18,7 +18,7 @@ from iedf_assets.core.exporting.formats.seen import Load, Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
 from iedf_assets.core.exporting.shards import Shard, sharded
-from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit
+from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, summed
 from iedf_assets.core.profile.exports import Export, Language
 
 VERSION = 2
@@ -35,7 +35,7 @@ _Members = Callable[[Sequence[Example]], tuple[Members, Facts]]
 
 def units(plan: Plan) -> Iterator[Unit]:
     """A unit for each shard."""
-    look, languages = Look.of(plan.asked), plan.asked.languages
+    look, languages = Look.of(plan), plan.asked.languages
     told = (VERSION, look, languages)
     pairs = partial(_members, look=look, languages=languages)
     yield from _shards(plan, "", plan.examples.heads(), pairs, told)
@@ -108,15 +108,15 @@ def _content(path: Path, member: tarfile.TarInfo) -> bytes:
 def _writer(samples: Samples, shard: Shard, members: _Members) -> Make:
     def make(files: Mapping[str, Path]) -> Facts:
         (path,) = files.values()
-        small = 0
+        told: list[Facts] = []
         # Pictures are copied in one piece each.
         with tarfile.TarFile(path, "w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE) as tar:
             for head, examples in samples.read(shard.heads):
                 found, facts = members(examples)
-                small += bool(facts.get("small"))
+                told.append(facts)
                 for field, content in found:
                     _add(tar, f"{head.stem}.{field}", content)
-        return {"rows": len(shard.heads), "split": shard.split, "small": small}
+        return {"rows": len(shard.heads), "split": shard.split, **summed(told)}
 
     return make
 

@@ -1,1 +1,1 @@
-"""What is made of published pairs: its recipes, texts and requests. Begin at `plans.py`."""
+"""What is made of published pairs: its plans, texts, requests (`plans.py`); what pairs are of (`raws.py`)."""

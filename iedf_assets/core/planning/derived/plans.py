@@ -21,7 +21,10 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.derived.laying import (
     EDITS_OVERLAP,
     NOTHING_LEFT_ALONE,
+    Edit,
     edited_objects,
+    follows,
+    goes_along,
     is_apart,
     leaves_alone,
 )
@@ -126,7 +129,11 @@ def _told(book: Book, slot: Slot, layers: Row) -> _Told:
 def _composed(book: Book, slot: Slot, layers: Row) -> _Told:
     """The recipe of several edits at once, and its texts."""
     edits = [(parent, _bare(book.edits[parent.edit_key]["recipe"])) for parent in slot.parents]
-    if not all(is_apart(book.category, layers, *two) for two in combinations(edits, 2)):
+    modelled = any(book.edits[parent.edit_key]["made_with"] for parent in slot.parents)
+    if not all(
+        is_apart(book.category, layers, *two) or (goes_along(*two) and not modelled)
+        for two in combinations(edits, 2)
+    ):
         return Unplannable(EDITS_OVERLAP, "two of its edits show in one place")
     if not leaves_alone(layers, edits):
         return Unplannable(NOTHING_LEFT_ALONE, "beside the background it edits all objects that there are")
@@ -169,13 +176,25 @@ def _turn(book: Book, slot: Slot, layers: Row) -> _Drawn:
     """Another edit of the photo, made of what the turns before it left."""
     last, step = slot.parents
     recipe = _bare(book.edits[step.edit_key]["recipe"])
-    done = [(before, book.edits[before.edit_key]["recipe"]) for before in chain_of(last)]
-    if not all(is_apart(book.category, layers, (step, recipe), before) for before in done):
+    done = _done(book, last)
+    if not follows(book.category, layers, (step, recipe), done):
         return Unplannable(EDITS_OVERLAP, "it shows where an edit before it does")
-    one = subject_of(step, object_of(layers["objects"], recipe))
     objects = edited_objects(layers["objects"], done)
+    one = subject_of(step, object_of(objects, recipe))
     meant = step.subtype.mask_of != "object" or _is_meant(one, objects, layers)
     return (recipe, one) if meant else _not_told_apart(one)
+
+
+def found_by(book: Book, slot: Slot, recipe: Recipe) -> Row:
+    """The object of a recipe as a slot finds it; empty where there is none."""
+    layers = book.layers.get(slot.layers_key, {})
+    done = _done(book, slot.parents[0]) if is_turn(slot) and slot.is_rendered else []
+    return object_of(edited_objects(layers.get("objects") or [], done), recipe)
+
+
+def _done(book: Book, last: Slot) -> list[Edit]:
+    """What the turns up to a slot made of the photo."""
+    return [(before, book.edits[before.edit_key]["recipe"]) for before in chain_of(last)]
 
 
 def _is_meant(one: Subject, objects: Iterable[Row], layers: Row) -> bool:
@@ -194,16 +213,21 @@ def _further(slot: Slot, recipe: Recipe) -> Row | None:
 
 
 def _turn_request(book: Book, slot: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
-    below = [
-        pair_request(book, turn, book.edits[turn.edit_key], None, path) for turn in turns_of(slot.parents[0])
-    ]
-    own = pair_request(book, slot, edit, known, path)
+    turns = turns_of(slot.parents[0])
+    below = [_found(book, turn, book.edits[turn.edit_key], None, path) for turn in turns]
+    own = _found(book, slot, edit, known, path)
     return replace(
         own,
         inputs={folder: files for turn in (*below, own) for folder, files in turn.inputs.items()},
         below=[asdict(turn) for turn in below],
         source_checksum=book.pairs[slot.parents[0].pair_key]["checksums"]["result.jpg"],
     )
+
+
+def _found(book: Book, turn: Slot, edit: Row, known: Row | None, path: str) -> PairRequest:
+    """The request of a turn alone, with its object as it finds it."""
+    request = pair_request(book, turn, edit, known, path)
+    return replace(request, object=found_by(book, turn, edit["recipe"])) if request.object else request
 
 
 def _composed_request(book: Book, slot: Slot, edit: Row, row: Row, path: str) -> ComposedRequest:

@@ -46,7 +46,7 @@ TAKING_AWAY = frozenset({"move", "scale", "delete"})
 SPARE = 6
 # Tones may change slowly where an object ends in hair or blur: the rim, a share of the short side, and the
 # least contrast of an edge there.
-RIM, RIM_EDGE = 0.025, 0.03
+RIM, RIM_EDGE = 0.01, 0.02
 # Light on what may have any colour and any shape has to be so much stronger to be seen by everybody.
 CLEARLY = 1.4
 # Edits of one photo follow each other, so few fillings are wanted again.
@@ -74,11 +74,16 @@ class Scene:
         """Whether a network found the object, whose rim nobody knows for certain."""
         return self.request.object.get("confidence") is not None
 
-    @property
-    def rim(self) -> int:
-        """How far from its alpha's edge the object may end, for other tones, pixels."""
+    def toned_alpha(self, rgb: Pixels, alpha: Pixels) -> Pixels:
+        """The alpha by which other tones show on a network's object: as soft as it ends in hair or blur.
+
+        Args:
+            rgb, alpha: of a part of the photo.
+        """
         height, width = self.rgb.shape[:2]
-        return max(2, int(RIM * min(height, width)))
+        reach = max(2, int(RIM * min(height, width)))
+        # What is as light as the background within the object is the object's all the same.
+        return fitted_rim(rgb, alpha, reach, RIM_EDGE, inwards=reach // 2)
 
     @property
     def folder(self) -> Path:
@@ -253,7 +258,7 @@ def _on_subject(
     left, top = place[1].start - box[1].start, place[0].start - box[0].start
     whole[top : top + alpha.shape[0], left : left + alpha.shape[1]] = alpha
     if scene.is_found:
-        whole = fitted_rim(rgb, whole, scene.rim, RIM_EDGE)
+        whole = scene.toned_alpha(rgb, whole)
     edited = edit(rgb, whole, (left, top, alpha.shape[1], alpha.shape[0]))
     return over(rgb, np.dstack([edited, whole])), box
 
@@ -270,7 +275,7 @@ def _background(scene: Scene) -> tuple[Pixels, Box]:
     # Only the object's box holds anything but the edit itself.
     if scene.is_found and kind != "defocus":
         place = scene.widened(place)
-        alpha = fitted_rim(scene.rgb[place], whole[place], scene.rim, RIM_EDGE)
+        alpha = scene.toned_alpha(scene.rgb[place], whole[place])
         edited[place] = around(scene.rgb[place], edited[place], alpha)
     else:
         edited[place] = over(edited[place], np.dstack([scene.rgb[place], alpha]))

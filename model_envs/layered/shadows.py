@@ -25,15 +25,18 @@ class Look:
     Attributes:
         core, rim: lightness of its core and of its soft rim, as shares of the lit ground's.
         hugs: half of it is no farther than this from its object, as a share of the root of its area.
+        aside: on one side at least it ends within this share of what is looked at: what goes on to both is
+            another dark thing.
     """
 
     core: float
     rim: float
     hugs: float
+    aside: float | None = None
 
 
 # By its darkness alone, wherever it is; and where its place and its colour speak for it.
-DARK, GROUNDED = Look(0.45, 0.75, 0.15), Look(0.6, 0.85, 0.4)
+DARK, GROUNDED = Look(0.45, 0.75, 0.15), Look(0.6, 0.85, 0.4, 0.95)
 # Where an object stands: so much of its height, from below.
 FOOT = 0.2
 # A shadow darkens all three colours alike: by how much their shares of light differ, relative to the mean.
@@ -101,13 +104,20 @@ def _shadow(rgb: Pixels, mask: Pixels, around: Bools, eligible: Bools, look: Loo
     for label in beside[beside > 0]:
         area = stats[label, cv2.CC_STAT_AREA]
         own = labels == label
-        if SMALLEST <= area / extent**2 <= LARGEST and np.median(distance[own]) <= look.hugs * extent:
+        fits = SMALLEST <= area / extent**2 <= LARGEST and np.median(distance[own]) <= look.hugs * extent
+        goes_on = look.aside and _is_on_both_sides(own & (distance > look.aside * REACH * extent), mask)
+        if fits and not goes_on:
             kept |= own
     if not kept.any():
         return nothing
     width = 2 * max(1, round(RIM_WIDTH * extent)) + 1
     near = cv2.dilate(kept.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0
     return np.asarray(kept | (around & eligible & near & (light < look.rim * ground)))
+
+
+def _is_on_both_sides(part: Bools, mask: Pixels) -> bool:
+    left, _, width, _ = cv2.boundingRect(mask)
+    return bool(part[:, :left].any() and part[:, left + width :].any())
 
 
 def _joined(mask: Pixels, shadow: Bools) -> Pixels:

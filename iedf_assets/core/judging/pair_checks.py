@@ -108,6 +108,7 @@ INSIDE_BOUNDS = (
     Bound(REMAINDER, "attached", "max_attached", required=False),
     Bound(REMAINDER, "misplaced_fill", "max_misplaced_fill", required=False),
     Bound(REMAINDER, "left_pieces", "max_left_pieces", required=False),
+    Bound(REMAINDER, "strays", "max_strays", required=False),
     Bound(PLACE, "overlap", "max_overlap", required=False),
     Bound(PLACE, "lift", "max_lift", required=False),
     Bound(PLACE, "detached_borders", "max_detached_borders", required=False),

@@ -10,7 +10,7 @@ from iedf_assets.core.pictures.masks import grown_box
 WIDE, SUBSAMPLING = 16, 0.25
 
 
-def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float) -> Pixels:
+def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float, inwards: int | None = None) -> Pixels:
     """An alpha whose rim follows the photo: hair and blur become soft, what is sharp stays sharp.
 
     A guided filter with the photo as the colour guide (K. He, J. Sun, X. Tang, "Guided Image Filtering",
@@ -21,6 +21,7 @@ def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float) -> Pixels:
         alpha: uint8 (H, W), 0 to 255.
         reach: pixels.
         edge: the least contrast that is an edge, as a share of 255.
+        inwards: how far within the alpha it may become less, pixels; None: as far as beyond it.
     """
     if not alpha.any():
         return alpha
@@ -30,8 +31,11 @@ def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float) -> Pixels:
     scale = SUBSAMPLING if reach >= WIDE else 1.0
     guide = np.ascontiguousarray(rgb[box])
     fitted = cv2.ximgproc.guidedFilter(guide, share, reach, (edge * 255) ** 2, scale=scale)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
-    solid, reachable = cv2.erode(part, kernel, borderValue=255), cv2.dilate(part, kernel)
+    within, beyond = (
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * far + 1,) * 2)
+        for far in (reach if inwards is None else inwards, reach)
+    )
+    solid, reachable = cv2.erode(part, within, borderValue=255), cv2.dilate(part, beyond)
     codes = np.rint(np.clip(fitted, 0, 1) * 255).astype(np.uint8)
     result = np.zeros_like(alpha)
     result[box] = np.minimum(np.maximum(codes, solid), reachable)

@@ -21,6 +21,7 @@ LATER = (
     "max_misplaced_fill",
     "max_fringe",
     "max_left_pieces",
+    "max_strays",
     "max_overlap",
     "max_lift",
     "max_detached_borders",
@@ -114,6 +115,7 @@ class Thresholds(Strict):
         max_fringe: how much finer what lies around the place of an object may be than what lies further away.
         max_attached: like `max_loose_ends`, of an object that stays, were it taken away.
         max_left_pieces: what touches the mask, stands out from the background and ends, over the mask.
+        max_strays: share of a fill that stands out from the background and lies in the fill alone.
         max_overlap: what a moved object covers of another, as a share of the smaller.
         max_lift: by how much its lowest row moves off the ground, as a share of the height.
         max_detached_borders: borders that cut the object off before and no longer do.
@@ -151,6 +153,7 @@ class Thresholds(Strict):
     max_fringe: Annotated[float, Field(ge=0)] | None = 1.6
     max_attached: Annotated[float, Field(ge=0)] | None = 0.3
     max_left_pieces: Annotated[float, Field(ge=0)] | None = 0.012
+    max_strays: Share | None = 0.0035
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02
     max_detached_borders: Annotated[int, Field(ge=0, le=4)] | None = 0

@@ -52,6 +52,7 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 | misplaced_fill | by how much a fill differs from all that the photo has at the same height | ΔE, 0 or more |
 | fringe | how much finer what lies around the place of an object is than what lies further away | 0 or more |
 | left_pieces | what touches the mask, stands out from the background and ends, over the mask | 0 or more |
+| strays | share of what is filled that stands out from the background and lies in the fill alone | 0 to 1 |
 | overlap | most that the object newly covers of another, over the smaller | 0 to 1 |
 | lift | way of the object's lowest row, over the height; 0 when it touches no ground | 0 to 1 |
 | detached_borders | borders that cut the object off before and no longer do | 0 to 4 |

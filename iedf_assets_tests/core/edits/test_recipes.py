@@ -324,6 +324,15 @@ def test_among_known_things_a_subject_grows_where_it_can(scene: Any, seed: int) 
         seeds = range(seed, seed + 30)
         factors = [again["factor"] for each in seeds if (again := drawn("scale", scene, each))]
         assert max(factors) < 1
+        assert recipe["factor"] == Recipes().scale.max_smaller
+
+
+def test_no_background_is_blurred_around_what_a_network_found() -> None:
+    scene = (subject(250, 200, 100, 100, 600, 400), 600, 400)
+    found = ({**scene[0], "others": []}, 600, 400)
+    kinds = [{drawn("background", one, seed)["kind"] for seed in range(60)} for one in (scene, found)]  # type: ignore[index]
+    assert kinds[0] - kinds[1] == {"defocus"}
+    assert kinds[1] == set(recipes.BACKGROUND_KINDS) - {"defocus"}
 
 
 @given(scenes(), SEEDS)

@@ -49,3 +49,13 @@ def test_what_is_further_from_the_edge_than_the_reach_stays(radius: int, reach: 
     assert fitted.shape == alpha.shape
     assert np.array_equal(fitted[far], alpha[far]) or not radius
     assert radius or not fitted.any()
+
+
+def test_what_looks_like_the_background_within_an_object_stays_its_own() -> None:
+    rgb = np.full((SIDE, SIDE, 3), 240, np.uint8)
+    rgb[:, :60] = 60
+    rgb[40:80, 40:60] = 240  # a pale sole before a pale wall
+    alpha = np.zeros((SIDE, SIDE), np.uint8)
+    alpha[:, :60] = 255
+    assert (fitted_rim(rgb, alpha, 8, 0.02, inwards=3)[:, :56] == 255).all()
+    assert not (fitted_rim(rgb, alpha, 8, 0.02)[:, :56] == 255).all()

@@ -125,3 +125,12 @@ def test_an_object_whose_foot_is_out_of_the_picture_has_no_shadow() -> None:
     thing[150:, 130:165] = 255
     assert not ground_shadow(rgb, thing, no_others()).any()
     assert not ground_shadow(rgb, np.zeros(SIZE, np.uint8), no_others()).any()
+
+
+def test_what_goes_on_beyond_reach_is_another_dark_thing() -> None:
+    rgb, thing, _ = standing()
+    kerb = np.zeros(SIZE, np.uint8)
+    kerb[146:156] = 255
+    lit = (ground(190).astype(np.float32) * (1.0, 0.85, 0.65)).astype(np.uint8)
+    rgb = np.where(thing[..., None] > 0, rgb, darkened(lit, kerb, 0.3)).astype(np.uint8)
+    assert not ground_shadow(rgb, thing, no_others()).any()

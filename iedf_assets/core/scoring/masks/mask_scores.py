@@ -12,7 +12,7 @@ from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
 from iedf_assets.core.scoring.masks.fills import fringe, misplaced_fill
 from iedf_assets.core.scoring.masks.loose_ends import find_attached, find_loose_ends
-from iedf_assets.core.scoring.masks.pieces import left_pieces
+from iedf_assets.core.scoring.masks.pieces import left_pieces, strays
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
 from iedf_assets.core.scoring.masks.standing import find_standing
@@ -28,7 +28,7 @@ Measures = dict[str, float | None]
 MASK_SCORES = (
     "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
     "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
-    "misplaced_fill", "fringe", "left_pieces", "overlap", "lift",
+    "misplaced_fill", "fringe", "left_pieces", "strays", "overlap", "lift",
     "detached_borders",
 )  # fmt: skip
 
@@ -119,6 +119,7 @@ def _left_behind(
         found["left_pieces"] = left_pieces(source, silhouette, others)
     found["misplaced_fill"] = misplaced_fill(source, result, silhouette, result_mask)
     found["fringe"] = fringe(result, silhouette, result_mask)
+    found["strays"] = strays(result, silhouette, result_mask)
     return found
 
 

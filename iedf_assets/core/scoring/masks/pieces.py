@@ -1,8 +1,11 @@
-"""Pieces of an object that its mask lacks: skis, a scrap of a label, a head before a plain sky.
+"""Pieces of an object that its mask lacks, and strays in what fills its place.
+
+Pieces are skis, a scrap of a label, a head before a plain sky.
 
 What touches the mask from outside, stands out from the background around it, and ends there, neither at the
 frame nor far away, most likely belongs to the object: it stays behind when that goes. Where the background
-is a texture nothing stands out, and other measures have to tell.
+is a texture nothing stands out, and other measures have to tell. Strays are the same in a fill: a shard of
+another thing, a rest of the object.
 """
 
 import math
@@ -27,6 +30,10 @@ DEVIATIONS, VISIBLE, MOST, QUIET = 3.0, 10.0, 30.0, (2.0, 2.0)
 # A piece begins so near to the mask and ends at least so far, pixels, and at most so far, a share of the root
 # of the object's area; it has so many pixels at least, and that share of the object's at most.
 BEGINS, ENDS, FARTHEST, LEAST, LARGEST = 3, 4, 0.6, 12, 0.35
+# How far beyond the mask its place is filled, and how far from the moved object nothing is looked at, pixels;
+# fewer tell nothing. A stray stands out by so many ΔE; that share of it lies in the fill, and it takes no
+# more than the last of the object's area.
+HOLE, APART, FEWEST, STRAYING, MOSTLY, STRAY = 4, 6, 50, 8.0, 0.7, 0.3
 
 
 def left_pieces(source: Pixels, mask: Pixels, others: Pixels | None = None) -> float | None:
@@ -57,6 +64,38 @@ def left_pieces(source: Pixels, mask: Pixels, others: Pixels | None = None) -> f
         if _is_piece(stats[n], distance[labels == n], area, size)
     ]
     return sum(found) / area
+
+
+def strays(result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | None:
+    """The share of what is filled that stands out from the background around it and lies in it alone.
+
+    None where nothing is filled, or all is.
+
+    Args:
+        result: uint8 (H, W, 3).
+        mask: uint8 (H, W), nonzero on the object.
+        result_mask: uint8 (H, W), nonzero where it ends up; None when it is gone.
+    """
+    size = reduced_size(mask.shape, SIZE)
+    inside = reduced_mask(mask, size)
+    place = _grown(inside, HOLE)
+    taken = np.zeros_like(inside) if result_mask is None else _grown(reduced_mask(result_mask, size), APART)
+    filled = place & ~taken
+    if np.count_nonzero(filled) < FEWEST or (place | taken).all():
+        return None
+    lab, area = smooth(reduced_lab(result, size), 0.8), int(np.count_nonzero(inside))
+    away, own = _standing_out(lab, ~taken, math.sqrt(area))
+    _, around = _standing_out(lab, ~taken & ~place, math.sqrt(area))
+    distinct = (away > np.maximum(DEVIATIONS * np.minimum(own, around), STRAYING)) & ~taken
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(distinct.astype(np.uint8), connectivity=8)
+    pixels = stats[:, cv2.CC_STAT_AREA]
+    within = np.bincount(labels.ravel(), weights=filled.ravel(), minlength=count) > MOSTLY * pixels
+    is_stray = within & (pixels >= LEAST) & (pixels < STRAY * area)
+    return float(pixels[1:][is_stray[1:]].sum() / np.count_nonzero(filled))
+
+
+def _grown(mask: Flags, by: int) -> Flags:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1,) * 2, np.uint8)) > 0)
 
 
 def _is_piece(stats: np.ndarray, distance: np.ndarray, area: int, size: tuple[int, int]) -> bool:

@@ -23,7 +23,7 @@ def seen(mask: np.ndarray) -> Opinions:
         ("move", set(MASK_SCORES) - {"object_share", "object_parts", "attached"}),
         ("delete", {"object_confidence", "object_agreement", "neck_step", "outline_unseen", "remainder",
                     "swallowed", "filled_holes", "loose_ends", "hidden_ends", "misplaced_fill", "fringe",
-                    "left_pieces"}),
+                    "left_pieces", "strays"}),
         ("recolor", {"object_confidence", "object_agreement", "neck_step", "filled_holes", "attached"}),
         ("background", {"object_share", "object_confidence", "object_agreement", "neck_step",
                         "filled_holes", "attached"}),

@@ -5,7 +5,7 @@ from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.profile.thresholds import Thresholds
-from iedf_assets.core.scoring.masks.pieces import left_pieces
+from iedf_assets.core.scoring.masks.pieces import left_pieces, strays
 
 LIMIT = float(Thresholds().max_left_pieces or 0)
 HEIGHT, WIDTH = 400, 600
@@ -67,3 +67,21 @@ def test_a_texture_has_no_pieces() -> None:
 @pytest.mark.parametrize("level", [0, 255])
 def test_a_mask_of_nothing_or_of_all_has_none(level: int) -> None:
     assert left_pieces(SKY, np.full_like(BODY, level)) is None
+
+
+def test_what_stands_in_a_fill_and_ends_there_is_a_stray() -> None:
+    limit = float(Thresholds().max_strays or 0)
+    shard = SKY.copy()
+    shard[190:215, 300:312] = (200, 60, 40)
+    assert strays(SKY, BODY, None) == 0
+    assert float(strays(shard, BODY, None) or 0) > limit
+    # Behind the moved object nothing is seen of it, and what goes on beyond the fill is no stray.
+    assert float(strays(shard, BODY, disc(310, 60)) or 0) == 0
+    bar = SKY.copy()
+    bar[195:205] = (200, 60, 40)
+    assert strays(bar, BODY, None) == 0
+
+
+@pytest.mark.parametrize("mask", [np.zeros_like(BODY), np.full_like(BODY, 255)])
+def test_where_nothing_is_filled_or_all_is_there_are_no_strays_to_tell(mask: Pixels) -> None:
+    assert strays(SKY, mask, None) is None

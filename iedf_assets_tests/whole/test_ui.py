@@ -243,7 +243,7 @@ class Watched(Ui):
         }
 
 
-def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
+def test_the_factory_in_a_browser(profile: Profile, layout: Layout, tmp_path: Path) -> None:
     """Materialize, backfill, judge, break, and put a photo in: one server for all, which leaves nothing."""
     for category, name in PHOTOS.items():
         put(layout, category, name, photo(name))
@@ -261,7 +261,7 @@ def test_the_factory_in_a_browser(layout: Layout, tmp_path: Path) -> None:
         runs = ui.wait_for_runs("factory", 4)
         assert [run["status"] for run in runs] == ["SUCCESS"] * 4
         assert {tag["key"]: tag["value"] for tag in runs[-1]["tags"]}["iedf/photos"] == "1"
-        assert check_dataset(layout.dataset).clean
+        assert check_dataset(layout.dataset, thresholds=profile.thresholds).clean
         assert ui.red_checks() == set()
 
         mask = min((layout.dataset / "structural_edit").rglob("*_mask.png"))
@@ -349,7 +349,7 @@ def test_a_run_that_is_ended_mid_decompose_leaves_nothing_behind_and_the_next_fi
     assert {key: layout.staged("image_layers", key).stat().st_mtime_ns for key in done} == done
     after = Book.open(profile, layout, OBJECTS)
     assert len(after.current("image_layers")) == 6
-    assert check_dataset(layout.dataset).clean
+    assert check_dataset(layout.dataset, thresholds=profile.thresholds).clean
     assert not list(layout.outputs.rglob(".tmp-*"))
     with dg.DagsterInstance.from_config(str(layout.dagster_home)) as instance:
         ended, finished = sorted(

@@ -36,7 +36,7 @@ class Look:
 
 
 # By its darkness alone, wherever it is; and where its place and its colour speak for it.
-DARK, GROUNDED = Look(0.45, 0.75, 0.15), Look(0.6, 0.85, 0.4, 0.95)
+DARK, GROUNDED = Look(0.45, 0.75, 0.15), Look(0.6, 0.85, 0.4, 0.8)
 # Where an object stands: so much of its height, from below.
 FOOT = 0.2
 # A shadow darkens all three colours alike: by how much their shares of light differ, relative to the mean.

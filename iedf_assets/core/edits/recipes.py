@@ -44,8 +44,8 @@ IDENTITY_KINDS = (
     "relight_left", "relight_right", "relight_above", "warm", "cool", "brighten", "darken", "contrast",
 )  # fmt: skip
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
-STRENGTH_STEP = 0.05
-FACTOR_STEP = 0.05
+STRENGTH_STEP = FACTOR_STEP = 0.05
+CLEAR = 0.5
 # Behind what a network found, no more of the picture than this is made up: raters call larger removals wrong.
 MADE_UP = 0.2
 # The share of an object that its body's colour must cover, and what of it may look like skin.
@@ -317,7 +317,7 @@ def _identity(
         kinds = ("brighten",)
     elif lightness > 0.92:
         kinds = ("warm", "cool", "darken")
-    return {"kind": rng.choice(kinds), "strength": _strength(rng, limits)}
+    return {"kind": rng.choice(kinds), "strength": _strength(rng, subject, limits)}
 
 
 def _background(
@@ -325,7 +325,7 @@ def _background(
 ) -> Recipe | Unplannable:
     # Blur shows whatever a network's mask lacks: seven of eight were called wrong.
     kinds = [kind for kind in BACKGROUND_KINDS if kind != "defocus" or "others" not in subject]
-    return {"kind": rng.choice(kinds), "strength": _strength(rng, limits)}
+    return {"kind": rng.choice(kinds), "strength": _strength(rng, subject, limits)}
 
 
 def _of_the_bank(subtype: str) -> "_Drawer":
@@ -375,8 +375,10 @@ def _stated(subtype: str) -> "_Drawer":
     return drawer
 
 
-def _strength(rng: random.Random, limits: Identity | Background) -> float:
-    steps = _steps(limits.min_strength, limits.max_strength, STRENGTH_STEP)
+def _strength(rng: random.Random, subject: Subject, limits: Identity | Background) -> float:
+    # On what a network found, which is any thing of any colour, people call no tint slight that they see.
+    clear = min(CLEAR, limits.max_strength) if "others" in subject else 0.0
+    steps = _steps(max(limits.min_strength, clear), limits.max_strength, STRENGTH_STEP)
     return rng.choice(steps or [limits.max_strength])
 
 

@@ -45,9 +45,8 @@ IDENTITY_KINDS = (
 )  # fmt: skip
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = FACTOR_STEP = 0.05
-CLEAR = 0.5
-# Behind what a network found, no more of the picture than this is made up: raters call larger removals wrong.
-MADE_UP = 0.2
+# Of a network's object: the most of the picture that is made up behind it, and the least strength of its tones.
+MADE_UP, CLEAR = 0.2, 0.5
 # The share of an object that its body's colour must cover, and what of it may look like skin.
 _LEAST_BODY, _MOST_SKIN = 0.6, 0.04
 # How far apart the middle half of a body's pixels may be in OKLab lightness.

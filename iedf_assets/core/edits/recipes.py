@@ -46,7 +46,7 @@ IDENTITY_KINDS = (
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = FACTOR_STEP = 0.05
 # Of a network's object: the most of the picture that is made up behind it, and its tones' least strength.
-MADE_UP, CLEAR = 0.2, 0.5
+MADE_UP, CLEAR = 0.18, 0.5
 # The share of an object that its body's colour must cover, and what of it may look like skin.
 _LEAST_BODY, _MOST_SKIN = 0.6, 0.04
 # How far apart the middle half of a body's pixels may be in OKLab lightness.
@@ -95,7 +95,7 @@ def draw(
         `{"task", "subtype", ...parameters}`, or why there is none.
     """
     share, largest = subject.get("area_share", 0.0), getattr(limits, "max_area", 1.0)
-    if subtype == "delete" and subject.get("confidence") is not None:
+    if subtype in {"delete", "move"} and subject.get("confidence") is not None:
         largest = min(largest, MADE_UP)
     if share > largest:
         return Unplannable("object_too_large", f"{share:.3f} of the picture, more than {largest}")
@@ -253,12 +253,12 @@ def _scale(
 
     smaller = _steps(limits.min_smaller, limits.max_smaller, FACTOR_STEP)
     larger = [factor for factor in _steps(limits.min_larger, limits.max_larger, FACTOR_STEP) if fits(factor)]
+    if "others" in subject:
+        # What has grown covers its old place, and what has shrunk a little most of it: little is made up.
+        smaller = [] if larger or subject["area_share"] > MADE_UP else smaller[-1:]
     choices = [factors for factors in (smaller, larger) if factors]
     if not choices:
         return Unplannable("no_room", f"no factor within {limits} keeps the object in the picture")
-    if "others" in subject:
-        # What has grown covers its old place, and what has shrunk a little most of it: little is made up.
-        choices = [larger or smaller[-1:]]
     factor = rng.choice(rng.choice(choices))
     return {"factor": factor, **anchor}
 

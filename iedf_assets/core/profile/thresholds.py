@@ -149,7 +149,7 @@ class Thresholds(Strict):
     max_swallowed: Share | None = 0.1
     max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
     max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
-    max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.08
+    max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.02
     max_fringe: Annotated[float, Field(ge=0)] | None = 1.6
     max_attached: Annotated[float, Field(ge=0)] | None = 0.3
     max_left_pieces: Annotated[float, Field(ge=0)] | None = 0.012

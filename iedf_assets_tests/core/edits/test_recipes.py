@@ -163,12 +163,23 @@ def test_an_object_in_the_open_is_scaled_about_its_foot_both_ways() -> None:
     assert {(recipe["anchor_x"], recipe["anchor_y"]) for recipe in drawn_recipes} == {(299.5, 299.0)}
 
 
-@pytest.mark.parametrize(("share", "possible"), [(0.21, False), (0.19, True)])
-def test_of_what_a_network_found_no_more_is_removed_than_can_be_made_up(share: float, possible: bool) -> None:
-    removed = {"area_share": share, "confidence": 0.99}
-    drawn = recipes.draw("delete", 1, removed, 100, 100, Delete())
+@pytest.mark.parametrize(("share", "possible"), [(0.19, False), (0.17, True)])
+@pytest.mark.parametrize("subtype", ["delete", "move"])
+def test_behind_what_a_network_found_no_more_is_made_up_than_looks_right(
+    subtype: str, share: float, possible: bool
+) -> None:
+    thing = subject(250, 200, 100, 100, 600, 400) | {"area_share": share}
+    limits, found = getattr(Recipes(), subtype), {"confidence": 0.99, "others": []}
+    assert isinstance(recipes.draw(subtype, 1, thing | found, 600, 400, limits), dict) is possible
+    assert isinstance(recipes.draw(subtype, 1, thing, 600, 400, limits), dict)
+
+
+@pytest.mark.parametrize(("share", "possible"), [(0.19, False), (0.17, True)])
+def test_what_a_network_found_shrinks_only_where_little_is_made_up(share: float, possible: bool) -> None:
+    tall = subject(0, 0, 100, 400, 600, 400) | {"area_share": share, "others": []}
+    cut = tall | {"y": 10, "height": 389}
+    drawn = recipes.draw("scale", 1, cut, 600, 400, Recipes().scale)
     assert isinstance(drawn, dict) is possible
-    assert isinstance(recipes.draw("delete", 1, {"area_share": share}, 100, 100, Delete()), dict)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ class Thresholds(Strict):
     max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.02
     max_fringe: Annotated[float, Field(ge=0)] | None = 1.6
     max_attached: Annotated[float, Field(ge=0)] | None = 0.3
-    max_left_pieces: Annotated[float, Field(ge=0)] | None = 0.012
+    max_left_pieces: Annotated[float, Field(ge=0)] | None = 0.026
     max_strays: Share | None = 0.0035
     max_overlap: Share | None = 0.02
     max_lift: Share | None = 0.02

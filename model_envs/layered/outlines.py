@@ -6,8 +6,8 @@ import numpy as np
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.objects import Bools, Found
-from iedf_assets.core.pictures.onnx.runtimes import Floats
 from iedf_assets.core.pictures.rims import fitted_rim
+from iedf_assets.core.scoring.pair_views import Around
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.outgrowths import outgrowths
 
@@ -18,8 +18,6 @@ POSSIBLE = 0.1
 AROUND, DEVIATIONS, VISIBLE = 6.0, 2.5, 6.0
 # How steeply what is likely becomes certain: an object is solid, only its edge is soft.
 STEEPNESS = 5.0
-# A Gaussian of so many pixels is blurred as well as any.
-FINE = 3.0
 # The rim as it is decided once more at full size: a share of the short side; its least contrast, of 255; and
 # what is haze in it, and what is solid.
 RIM, EDGE, HAZE, CORE = 0.012, 0.02, 0.15, 0.85
@@ -54,7 +52,7 @@ def thin_parts(small: Pixels, found: Found) -> Bools:
     # Beyond a few cells everything is impossible, whatever its colour.
     outside = np.where(found.probability < 0.3, np.float32(1), np.float32(0))
     outside = np.asarray(cv2.erode(outside, np.ones((3, 3), np.uint8)), np.float32)
-    around = _Around(outside, AROUND * found.cell)
+    around = Around(outside, AROUND * found.cell)
     distance = lengths(lab - around.mean(np.asarray(lab, np.float32)))
     deviation = np.sqrt(np.maximum(around.mean(distance**2), 0))
     foreign = distance > DEVIATIONS * deviation + VISIBLE
@@ -62,29 +60,6 @@ def thin_parts(small: Pixels, found: Found) -> Bools:
     _, labels = cv2.connectedComponents(candidates.astype(np.uint8))
     own = np.unique(labels[found.mask])
     return np.asarray(np.isin(labels, own[own > 0]) & ~found.mask)
-
-
-class _Around:
-    """Means over the background around each pixel, of (h, w) or (h, w, 3). Being smooth, taken small."""
-
-    def __init__(self, weight: Floats, sigma: float) -> None:
-        self._weight, self._step = weight, max(1, int(sigma / FINE))
-        self._sigma = sigma / self._step
-        self._total = np.maximum(self._blurred(weight), 1e-3)
-
-    def mean(self, values: Floats) -> Floats:
-        """The weighted mean of values around each pixel, by a Gaussian."""
-        deep = values.ndim > self._weight.ndim
-        weight, total = (one[..., None] if deep else one for one in (self._weight, self._total))
-        height, width = self._weight.shape
-        means = self._blurred(values * weight) / total
-        return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-
-    def _blurred(self, values: Floats) -> Floats:
-        height, width = self._weight.shape
-        size = -(-width // self._step), -(-height // self._step)
-        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.GaussianBlur(small, (0, 0), self._sigma), np.float32)
 
 
 def _without_haze(alpha: Pixels) -> Pixels:

@@ -15,6 +15,8 @@ Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 # To which the long side of the mask's box is reduced for tones, which need less than structure; pixels.
 TONE_SIDE = 128
+# A Gaussian of so many pixels is blurred as well as any.
+FINE = 3.0
 # Fewer pixels than this tell nothing.
 ENOUGH_PIXELS = 32
 # A weight for each channel of OKLab, in which colours differ by less than lightnesses.
@@ -81,6 +83,38 @@ def smooth(picture: Floats, sigma: float) -> Floats:
 def averaged(picture: Floats, side: float) -> Floats:
     """The mean of each pixel's square of about that side."""
     return np.asarray(cv2.blur(picture, (2 * round(side / 2) + 1,) * 2), np.float32)
+
+
+class Around:
+    """Means of what lies around each pixel, of (h, w) or (h, w, 3), by a Gaussian. Being smooth, taken small.
+
+    Args:
+        weight: how much each pixel counts, (h, w), 0 or more.
+        sigma: of the Gaussian, pixels.
+    """
+
+    def __init__(self, weight: Floats, sigma: float) -> None:
+        self._weight, self._step = weight, max(1, int(sigma / FINE))
+        self._sigma = sigma / self._step
+        self._total = np.maximum(self._blurred(weight), 1e-3)
+
+    def mean(self, values: Floats) -> Floats:
+        """The weighted mean of values around each pixel."""
+        deep = values.ndim > self._weight.ndim
+        weight, total = (one[..., None] if deep else one for one in (self._weight, self._total))
+        height, width = self._weight.shape
+        means = self._blurred(values * weight) / total
+        return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def _blurred(self, values: Floats) -> Floats:
+        height, width = self._weight.shape
+        size = -(-width // self._step), -(-height // self._step)
+        return smooth(np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA)), self._sigma)
+
+
+def grown_by(mask: Flags, by: int) -> Flags:
+    """A mask, (h, w), and so many pixels more to each side."""
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1,) * 2, np.uint8)) > 0)
 
 
 def stretched_oklab(rgb: Pixels) -> Floats:

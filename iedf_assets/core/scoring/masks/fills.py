@@ -12,7 +12,15 @@ import cv2
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
+from iedf_assets.core.scoring.pair_views import (
+    Flags,
+    Floats,
+    grown_by,
+    reduced_lab,
+    reduced_mask,
+    reduced_size,
+    smooth,
+)
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
 SIZE = 300
@@ -46,8 +54,8 @@ def misplaced_fill(source: Pixels, result: Pixels, mask: Pixels, result_mask: Pi
     """
     size = reduced_size(mask.shape, SIZE)
     inside = reduced_mask(mask, size)
-    known = ~_grown(inside)
-    filled = inside if result_mask is None else inside & ~_grown(reduced_mask(result_mask, size))
+    known = ~grown_by(inside, AWAY)
+    filled = inside if result_mask is None else inside & ~grown_by(reduced_mask(result_mask, size), AWAY)
     looks, there = _looks(result, size), _looks(source, size)
     reach = max(STEP, round(REACH * size[1]))
     found = []
@@ -96,10 +104,6 @@ def _distance(mask: Flags) -> Floats:
     if not mask.any():
         return np.full(mask.shape, np.inf, np.float32)
     return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-
-
-def _grown(mask: Flags) -> Flags:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * AWAY + 1,) * 2, np.uint8)) > 0)
 
 
 def _looks(picture: Pixels, size: tuple[int, int]) -> Floats:

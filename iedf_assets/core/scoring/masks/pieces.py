@@ -15,7 +15,16 @@ import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import lengths
-from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
+from iedf_assets.core.scoring.pair_views import (
+    Around,
+    Flags,
+    Floats,
+    grown_by,
+    reduced_lab,
+    reduced_mask,
+    reduced_size,
+    smooth,
+)
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
 SIZE = 600
@@ -23,7 +32,7 @@ SIZE = 600
 RIM = 2
 # A background is what lies around, by a Gaussian of this share of the root of the object's area, within
 # bounds, looked at as small as that allows; and so many times, each time without what stands out from it.
-AROUND, BOUNDS, FINE, LOOKS = 0.25, (6.0, 60.0), 3.0, 3
+AROUND, BOUNDS, LOOKS = 0.25, (6.0, 60.0), 3
 # By so many of the background's deviations, and so many ΔE, a piece stands out; what deviates by more counts
 # as so much; and what deviates by less is background.
 DEVIATIONS, VISIBLE, MOST, QUIET = 3.0, 10.0, 30.0, (2.0, 2.0)
@@ -51,8 +60,7 @@ def left_pieces(source: Pixels, mask: Pixels, others: Pixels | None = None) -> f
         return None
     taken = np.zeros_like(inside)
     if others is not None:
-        rim = np.ones((2 * RIM + 1,) * 2, np.uint8)
-        taken = cv2.dilate(reduced_mask(others, size).astype(np.uint8), rim) > 0
+        taken = grown_by(reduced_mask(others, size), RIM)
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
     free = (distance > RIM) & ~taken
     away, deviation = _standing_out(smooth(reduced_lab(source, size), 0.8), free, math.sqrt(area))
@@ -78,8 +86,8 @@ def strays(result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | 
     """
     size = reduced_size(mask.shape, SIZE)
     inside = reduced_mask(mask, size)
-    place = _grown(inside, HOLE)
-    taken = np.zeros_like(inside) if result_mask is None else _grown(reduced_mask(result_mask, size), APART)
+    place = grown_by(inside, HOLE)
+    taken = np.zeros_like(inside) if result_mask is None else grown_by(reduced_mask(result_mask, size), APART)
     filled = place & ~taken
     if np.count_nonzero(filled) < FEWEST or (place | taken).all():
         return None
@@ -94,10 +102,6 @@ def strays(result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | 
     return float(pixels[1:][is_stray[1:]].sum() / np.count_nonzero(filled))
 
 
-def _grown(mask: Flags, by: int) -> Flags:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1,) * 2, np.uint8)) > 0)
-
-
 def _is_piece(stats: np.ndarray, distance: np.ndarray, area: int, size: tuple[int, int]) -> bool:
     """Whether what stands out is a part of the object, by its box, area and distances from the mask."""
     x, y, width, height, pixels = (int(value) for value in stats)
@@ -110,26 +114,9 @@ def _standing_out(lab: Floats, free: Flags, root: float) -> tuple[Floats, Floats
     """How far each pixel is from its background, and how much that deviates there, ΔE; both (h, w)."""
     sigma = float(np.clip(AROUND * root, *BOUNDS))
     every = free.astype(np.float32)
-    weight = every
+    weight, around = every, Around(every, sigma)
     for _ in range(LOOKS):
-        away = lengths(lab - _mean(lab, weight, sigma))
-        deviation = _mean(np.minimum(away, np.float32(MOST)), every, sigma)
+        away = lengths(lab - Around(weight, sigma).mean(lab))
+        deviation = around.mean(np.minimum(away, np.float32(MOST)))
         weight = np.where(away < QUIET[0] * deviation + QUIET[1], every, np.float32(0))
     return away, deviation
-
-
-def _mean(values: Floats, weight: Floats, sigma: float) -> Floats:
-    """The weighted mean of values around each pixel, by a Gaussian; being smooth, taken small."""
-    step = max(1, int(sigma / FINE))
-    height, width = weight.shape
-    small = -(-width // step), -(-height // step)
-
-    def blurred(picture: Floats) -> Floats:
-        return smooth(
-            np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), np.float32), sigma / step
-        )
-
-    deep = values.ndim > weight.ndim
-    total = np.maximum(blurred(weight), 1e-3)
-    mean = blurred(values * (weight[..., None] if deep else weight)) / (total[..., None] if deep else total)
-    return np.asarray(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

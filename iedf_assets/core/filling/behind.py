@@ -11,7 +11,7 @@ from iedf_assets.core.filling.lines import find_lines
 from iedf_assets.core.filling.strips import paint_strips
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import Object, load_background, load_object, paste
-from iedf_assets.core.pictures.masks import grown_box
+from iedf_assets.core.pictures.masks import grown, grown_box
 
 # How far the hole reaches beyond the object, as a share of the short side: behind one that comes with its
 # background, and behind one that is filled for an edit, whose hair and halo must not be continued.
@@ -32,7 +32,7 @@ def hole_of(alpha: Pixels, growth: float = HOLE_GROWTH) -> Pixels:
     """
     reach = max(2, round(min(alpha.shape) * growth))
     visible = np.where(alpha > 0, 255, 0).astype(np.uint8)
-    return cv2.dilate(visible, np.ones((2 * reach + 1,) * 2, np.uint8)).astype(np.uint8)
+    return grown(visible, reach)
 
 
 def without_objects(rgb: Pixels, folder: Path, objects: Sequence[Object], seed: int) -> Pixels:

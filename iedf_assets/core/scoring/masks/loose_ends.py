@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
@@ -101,9 +102,7 @@ def find_loose_ends(
     before, after = (_lab(picture, size) for picture in (source, result))
     covered = np.zeros_like(inside)
     if result_mask is not None:
-        cover = np.ones((2 * COVER + 1, 2 * COVER + 1), np.uint8)
-        there = reduced_mask(result_mask, size).astype(np.uint8)
-        covered = np.asarray(cv2.dilate(there, cover), np.uint8)
+        covered = grown(reduced_mask(result_mask, size).astype(np.uint8), COVER)
     away = _signed_distance(inside)
     ends = [_ends(line, before, after, away, covered) for line in _outlines(inside, away)]
     told = np.concatenate([end.excess[end.seen] for end in ends]) if ends else np.zeros(0)
@@ -117,8 +116,8 @@ def find_loose_ends(
         loose += float(broken[~end.covered & end.shown].sum())
         hidden = max(hidden, float(strong[end.covered].max(initial=0)))
     # What has grown covers its own parts, too.
-    grown = result_mask is not None and np.count_nonzero(result_mask) > np.count_nonzero(mask)
-    return LooseEnds(loose / math.sqrt(inside.size), 0.0 if grown else hidden)
+    larger = result_mask is not None and np.count_nonzero(result_mask) > np.count_nonzero(mask)
+    return LooseEnds(loose / math.sqrt(inside.size), 0.0 if larger else hidden)
 
 
 def find_attached(source: Pixels, mask: Pixels) -> float | None:
@@ -132,7 +131,7 @@ def find_attached(source: Pixels, mask: Pixels) -> float | None:
         mask: uint8 (H, W), nonzero on the object.
     """
     size = reduced_size(mask.shape, ROUGH)
-    hole = cv2.dilate(reduced_mask(mask, size).astype(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8))
+    hole = grown(reduced_mask(mask, size).astype(np.uint8), REACH)
     if hole.all():
         return None
     small = cv2.resize(source, size, interpolation=cv2.INTER_AREA)

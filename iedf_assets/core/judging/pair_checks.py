@@ -77,6 +77,7 @@ INSIDE_BOUNDS = (
     Bound("mask_shape", "mask_largest_share", "min_mask_largest_share"),
     Bound("mask_shape", "mask_hole_share", "max_mask_hole_share", better="filled_holes"),
     Bound("no_op", "changed_share_inside", "min_changed_share_inside"),
+    Bound("no_op", "visible_change", "min_visible_change", required=False),
     Bound(POLARITY, "polarity", "min_polarity"),
     Bound("structure", "structure_inside", "min_structure", required=False),
     Bound("structure", "new_edges", "max_new_edges", required=False),

@@ -9,6 +9,7 @@ from iedf_assets.core.profile.subtypes import Tier
 
 # Limits of scores that came later: pairs that were made before do not have them.
 LATER = (
+    "min_visible_change",
     "min_object_confidence",
     "min_object_agreement",
     "max_neck_step",
@@ -101,6 +102,7 @@ class Thresholds(Strict):
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
+        min_visible_change: ΔE of an edit in place of what a network found, or of what lies around it.
         min_object_confidence: how far the network that found an object agrees with itself about it.
         min_object_agreement: 1 less the largest piece, as a share of the mask, that a second opinion misses
             or leaves out.
@@ -141,6 +143,7 @@ class Thresholds(Strict):
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
+    min_visible_change: Annotated[float, Field(ge=0)] | None = 6.0
     min_object_confidence: Share | None = 0.905
     min_object_agreement: Share | None = 0.93
     max_neck_step: Annotated[float, Field(ge=0)] | None = 70.0

@@ -37,6 +37,7 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 
 | score | what it is | unit or range |
 |---|---|---|
+| visible_change | mean ΔE2000 of a tone that a network's object, or what lies around it, gets | 0 or more |
 | object_share | share of the picture that a background edit leaves alone | 0 to 1 |
 | object_parts | things that the mask is meant to show, when they are several | 2 or more |
 | object_confidence | how far the network that found the object agrees with itself about it | 0 to 1 |
@@ -189,6 +190,8 @@ def measure(
         measured |= _beside_texture(pair, measured["seam"], subtype)
         if subtype is SUBTYPES["recolor"]:
             measured["new_edges"] = new_edges(source, result, mask)
+        if company.confidence is not None and _is_in_place(subtype):
+            measured["visible_change"] = measured["delta_e_inside"]
         measured |= _scaled(pair, subtype, (recipe or {}).get("factor", 1.0))
         measured |= mask_scores(source, result, mask, result_mask, subtype, company)
     # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.
@@ -196,6 +199,10 @@ def measure(
         name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
         for name, value in measured.items()
     }
+
+
+def _is_in_place(subtype: Subtype) -> bool:
+    return "object" in subtype.mask_checks and "remainder" not in subtype.mask_checks
 
 
 def _shape(silhouette: Pixels, parts: int) -> Scores:

@@ -26,8 +26,8 @@ FAINT = 0.3
 Measures = dict[str, float | None]
 
 MASK_SCORES = (
-    "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
-    "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
+    "visible_change", "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step",
+    "outline_unseen", "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
     "misplaced_fill", "fringe", "left_pieces", "strays", "overlap", "lift",
     "detached_borders",
 )  # fmt: skip

@@ -106,7 +106,6 @@ INSIDE_BOUNDS = (
     Bound(REMAINDER, "loose_ends", "max_loose_ends", required=False),
     Bound(REMAINDER, "hidden_ends", "max_hidden_ends", required=False),
     Bound(REMAINDER, "fringe", "max_fringe", required=False),
-    Bound(REMAINDER, "attached", "max_attached", required=False),
     Bound(REMAINDER, "misplaced_fill", "max_misplaced_fill", required=False),
     Bound(REMAINDER, "left_pieces", "max_left_pieces", required=False),
     Bound(REMAINDER, "strays", "max_strays", required=False),

@@ -49,7 +49,6 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 | filled_holes | holes of the mask that look like the object, over the mask with all holes | 0 to 1 |
 | loose_ends | what is narrow, reaches the mask and does not go on in the fill | ΔE times shares of the side |
 | hidden_ends | the most that something differs that ends where the moved object begins | ΔE, 0 or more |
-| attached | loose ends of an object that stays, were it taken away | ΔE times shares of the side |
 | misplaced_fill | by how much a fill differs from all that the photo has at the same height | ΔE, 0 or more |
 | fringe | how much finer what lies around the place of an object is than what lies further away | 0 or more |
 | left_pieces | what touches the mask, stands out from the background and ends, over the mask | 0 or more |

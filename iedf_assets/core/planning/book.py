@@ -29,7 +29,7 @@ _STANDING = {
                       "height", "facts"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
-                      "instruction_ch", "instruction_en"),
+                      "reference", "instruction_ch", "instruction_en"),
     "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns",
                    "rewritten_ch", "rewritten_en"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "detail", "attempts", "task", "scene", "review",
@@ -85,7 +85,19 @@ class Book:
         """The keys of its sources under the profile."""
         told = self.sources.where((pl.col("status") == "accepted") & pl.col("facts").is_not_null())
         said = {source_id: Said.of(facts) for source_id, facts in told.pick("source_id", "facts")}
-        return Keys(self.profile, self.category, said)
+        return Keys(self.profile, self.category, said, self.lost)
+
+    @cached_property
+    def lost(self) -> dict[str, str]:
+        """The edits that show a photo which is not used any more, by their keys: its `source_id`."""
+        return self.lost_without(self.accepted)
+
+    def lost_without(self, there: Iterable[Source]) -> dict[str, str]:
+        """`lost`, if these were all the photos that are used."""
+        shown = self.edits.where((pl.col("status") == "done") & pl.col("reference").is_not_null())
+        edits = dict(shown.pick("key", "reference"))
+        used = {source.source_id for source in there} if edits else set()
+        return {key: reference for key, reference in edits.items() if reference not in used}
 
     @cached_property
     def abilities(self) -> Abilities:
@@ -123,7 +135,8 @@ class Book:
         judged = self.verdicts.only(slot.name for slot in slots).pick("pair_key")
         keys = {
             "image_layers": {slot.layers_key for slot in slots},
-            "edited_images": {slot.edit_key for slot in slots},
+            # What is lost tells the keys of what takes its place.
+            "edited_images": {slot.edit_key for slot in slots} | self.lost.keys(),
             # What is published may be of earlier settings.
             "edit_pairs": {slot.pair_key for slot in slots} | {key for (key,) in judged if key},
         }

@@ -1,7 +1,7 @@
 """Objects of a category's other photos, which a model is shown to put them in an object's place.
 
-They are of the photos of a wave, which are all at hand. An edit that was made stays when the photo of what it
-was shown leaves: its recipe says which that was.
+They are of the photos of a wave, which are all at hand. An edit leaves with the photo of what it was shown,
+as it leaves with its own: then it is planned anew, under another key (`Book.lost`).
 """
 
 import random

@@ -46,6 +46,7 @@ _NOT_IDENTITY = {
     "batch_size",
     "namer",
     "namer_identity",
+    "rater",
 }
 _REMEDY = "point model_dir to a complete local copy of the model's repository; nothing is downloaded"
 

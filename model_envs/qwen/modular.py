@@ -1,6 +1,7 @@
 """Modular pipelines, which diffusers puts together from blocks: loaded, asked and run as the others are."""
 
 import inspect
+import logging
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.profile.checkpoints import Checkpoint
 
+_log = logging.getLogger(__name__)
 # What makes several passes of a step into one, in such a pipeline a part of its own.
 GUIDER = "guider"
 
@@ -42,8 +44,10 @@ def load_modular(found: Checkpoint, settings: ModelSettings, given: dict[str, An
         use_safetensors=True,
     )
     # What fails there is logged alone.
-    wanted = found.components.keys() & set(pipe.pretrained_component_names)
-    missing = sorted(name for name in wanted if getattr(pipe, name, None) is None)
+    absent = sorted(name for name in pipe.pretrained_component_names if getattr(pipe, name, None) is None)
+    missing = [name for name in absent if name in found.components]
+    if absent and not missing:
+        _log.warning("%s has no %s, which its blocks may ask for", folder, ", ".join(absent))
     if missing:
         raise WorkerError(
             f"parts of the model in {folder} cannot be loaded: {', '.join(missing)}",

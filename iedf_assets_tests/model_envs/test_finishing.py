@@ -14,7 +14,7 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.requests import pair_requests
 from iedf_assets.core.profile.asked import Judge
 from iedf_assets.core.profile.schema import Profile
-from iedf_assets.core.profile.workers import EditWorker, Finishing, RayCluster
+from iedf_assets.core.profile.workers import EditWorker, Finishing, FinishingCluster
 from iedf_assets.core.sources.scan import paths_on_disk
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.naming import Layout
@@ -75,7 +75,7 @@ def test_without_its_judge_a_job_makes_nothing(finished: Done) -> None:
 
 def test_all_jobs_together_ask_as_much_at_once_as_the_profile_says() -> None:
     edit = EditWorker(judge=Judge(by="endpoint", model=MODEL, parallel=9))
-    finisher = Finishing(launcher="ray", ray=RayCluster(jobs=4, num_cpus=3.5)).elsewhere(edit)
+    finisher = Finishing(launcher="ray", ray=FinishingCluster(jobs=4, num_cpus=3.5)).elsewhere(edit)
     assert finisher
     rater = finisher.model_settings().rater
     assert rater

@@ -11,6 +11,7 @@ import polars as pl
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.abilities import Abilities
 from iedf_assets.core.planning.limits import Allowance
+from iedf_assets.core.profile.bank import LANGUAGES
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
@@ -282,6 +283,18 @@ class Book:
     def layers_row(self, source_id: str) -> Row | None:
         """The decomposition of a source under the present profile."""
         return self.layers.get(self.keys.layers_key(source_id))
+
+    @cached_property
+    def named(self) -> list[tuple[Source, Row, Row]]:
+        """Objects with a name in both languages: the source worked on, its decomposition, and the object."""
+        rows = ((source, self.layers_row(source.source_id)) for source in self.worked_on)
+        return [
+            (source, row, one)
+            for source, row in rows
+            if row is not None and row["status"] == "done"
+            for one in row["objects"] or []
+            if not one["parts"] and all((one.get("caption") or {}).get(language) for language in LANGUAGES)
+        ]
 
     def needs_layers(self) -> bool:
         """Whether any planned edit needs a decomposition."""

@@ -345,6 +345,12 @@ class Finisher(Worker):
         return ModelSettings(rater=told if self.judge.elsewhere else None)
 
 
+class FinishingCluster(RayCluster):
+    """As there; a pair takes a moment, so that a share has many."""
+
+    share: Annotated[int, Field(ge=1)] = 2048
+
+
 class Finishing(Strict):
     """Where raw edits are finished and measured, and shown to a judge elsewhere.
 
@@ -356,7 +362,7 @@ class Finishing(Strict):
 
     launcher: Literal["here", "ray"] = "here"
     item_timeout_s: Positive = 600.0
-    ray: RayCluster = RayCluster()
+    ray: FinishingCluster = FinishingCluster()
 
     def elsewhere(self, edit: EditWorker) -> Finisher | None:
         """Who finishes what a worker made, where that is not this process."""

@@ -1,6 +1,6 @@
 """The book of a category: all that its manifests and journals say. `pending` says what is still to do."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ import polars as pl
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.abilities import Abilities
+from iedf_assets.core.planning.called import called
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.bank import LANGUAGES
 from iedf_assets.core.profile.schema import Category, Profile
@@ -286,15 +287,22 @@ class Book:
 
     @cached_property
     def named(self) -> list[tuple[Source, Row, Row]]:
-        """Objects with a name in both languages: the source worked on, its decomposition, and the object."""
-        rows = ((source, self.layers_row(source.source_id)) for source in self.worked_on)
-        return [
-            (source, row, one)
-            for source, row in rows
-            if row is not None and row["status"] == "done"
-            for one in row["objects"] or []
-            if not one["parts"] and all((one.get("caption") or {}).get(language) for language in LANGUAGES)
-        ]
+        """Objects with a name in both languages: the source worked on, its decomposition, and the object.
+
+        Names that people gave go before a model's.
+        """
+        found, names = [], self.names()
+        for source in self.worked_on:
+            row = self.layers_row(source.source_id)
+            if row is None or row["status"] != "done":
+                continue
+            try:
+                row = called(self, row, names.get(source.path, []))
+            except StorageError:  # its layers have gone meanwhile; the next run makes them again
+                continue
+            alone = (one for one in row["objects"] or [] if not one["parts"])
+            found += [(source, row, one) for one in alone if _is_named(one.get("caption") or {})]
+        return found
 
     def needs_layers(self) -> bool:
         """Whether any planned edit needs a decomposition."""
@@ -315,6 +323,10 @@ class Book:
         if row["status"] == "done":
             return is_intact(folder, row)
         return row["status"] in {"filtered", "rejected"}
+
+
+def _is_named(caption: Mapping[str, str]) -> bool:
+    return all(caption.get(language) for language in LANGUAGES)
 
 
 def is_readable(profile: Profile, layout: Layout, name: str) -> bool:

@@ -19,6 +19,9 @@ TURN = "turn"
 _STEPS, _TONES = 4, 2
 # Likewise of edits that are composed.
 _COMPOSED = 6
+# With these kinds the chains of a fourth of all photos each begin, where a photo has such an edit and something
+# can follow it; all others begin with the first edit of an object in the plan's order.
+_BEGIN = ("", "identity", "move", "scale")
 # What leaves the subject's shape and place, so that its background can be edited after it.
 _IN_PLACE = ("identity", "recolor")
 
@@ -80,11 +83,9 @@ def _turns(
     number: int, own: Sequence["Slot"], by_role: dict[str, "Slot"], child: Child
 ) -> Iterator[list["Slot"]]:
     """The next turns of the one chain of a photo, up to a number of turns."""
-    heads = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
-    heads += [slot for slot in own if _is_step(slot) or slot.subtype.tier == "stated"]
-    if not heads:
+    last = _head(own)
+    if last is None:
         return
-    last = heads[0]
     for turn in range(2, number + 1):
         role, done = f"{TURN}{turn}", chain_of(last)
         steps = [step for step in own if _can_follow(done, step)]
@@ -95,6 +96,24 @@ def _turns(
         if role not in by_role:
             return
         last = by_role[role]
+
+
+def _head(own: Sequence["Slot"]) -> "Slot | None":
+    """What the chain of a photo begins with."""
+    steps = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
+    others = [slot for slot in own if _is_step(slot) or slot.subtype.tier == "stated"]
+    kind = _BEGIN[_number_of(own[0]) // 2 % len(_BEGIN)] if own else ""
+    begins = [slot for slot in steps if slot.subtype.name == kind and _leads_on(slot, own)]
+    return next(iter([*begins, *steps, *others]), None)
+
+
+def _leads_on(head: "Slot", own: Sequence["Slot"]) -> bool:
+    """Whether there is an edit to follow one: of another object, around it, or of what it has moved."""
+    goes_along = ("background", *(_IN_PLACE if head.subtype.name == "move" else ()))
+    return any(
+        _can_follow([head], step) and (step.variant != head.variant or step.subtype.name in goes_along)
+        for step in own
+    )
 
 
 def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:
@@ -123,7 +142,12 @@ def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:
 
 def _is_odd(slot: "Slot") -> bool:
     """Of one half of all photos, by their content."""
-    return sum(map(ord, slot.source_id)) % 2 == 1
+    return _number_of(slot) % 2 == 1
+
+
+def _number_of(slot: "Slot") -> int:
+    """A number of a photo, by its content."""
+    return sum(map(ord, slot.source_id))
 
 
 def _varied(slots: Sequence["Slot"]) -> bool:
@@ -147,5 +171,5 @@ def _can_follow(done: Sequence["Slot"], step: "Slot") -> bool:
 def _tones(done: Sequence["Slot"]) -> list[Subtype]:
     """Edits of the whole picture that have not been made of it yet, beginning with another for each photo."""
     tones = [subtype for subtype in SUBTYPES.values() if subtype.tier == "stated"]
-    first = sum(map(ord, done[0].source_id)) % len(tones)
+    first = _number_of(done[0]) % len(tones)
     return [tone for tone in tones[first:] + tones[:first] if tone not in [slot.subtype for slot in done]]

@@ -23,6 +23,7 @@ with contextlib.suppress(ImportError):  # the models' environments have no hypot
     by_chance = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     for name, count in {"fast": 20, "landing": 40, "all": 100}.items():
         settings.register_profile(name, max_examples=count, deadline=None, suppress_health_check=by_chance)
+    settings.load_profile("fast")  # unless --hypothesis-profile says otherwise
 
 
 ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)

@@ -18,7 +18,7 @@ from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.errors import SourceError, UnknownEditError
-from iedf_assets.core.filling.behind import CLEAR_GROWTH, Part, fill_behind, hole_of
+from iedf_assets.core.filling.behind import CLEAR_GROWTH, Part, fill_behind, hole_of, staying_ground
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.parallel import Latest
 from iedf_assets.core.pictures.codecs import Pixels, encode_png
@@ -198,7 +198,15 @@ def _placed(scene: Scene, rgba: Pixels, old: Box, x: int, y: int) -> tuple[Pixel
     """The object taken from its old place and put to a new one."""
     box = scene.widened(old, _box(x, y, rgba))
     patch = scene.background(box)
-    paste(patch, rgba, x - box[1].start, y - box[0].start)
+    top, left = (side.start for side in box)
+    if scene.is_found:
+        before, after = np.zeros((2, *patch.shape[:2], 1), np.uint8)
+        paste(before, scene.object()[0][..., 3:], old[1].start - left, old[0].start - top)
+        paste(after, rgba[..., 3:], x - left, y - top)
+        reach = round(CLEAR_GROWTH * min(scene.rgb.shape[:2]))
+        stays = staying_ground(before[..., 0], after[..., 0], reach)[..., None]
+        patch = np.rint(stays * scene.rgb[box] + (1 - stays) * patch).astype(np.uint8)
+    paste(patch, rgba, x - left, y - top)
     return patch, box
 
 

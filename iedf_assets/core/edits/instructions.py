@@ -107,16 +107,18 @@ def write_composed(
 def object_name(subject: Subject, width: int, height: int, language: Language, noun: str) -> str:
     """What an object is called: by its caption, else by size and colour; and by its place.
 
-    A group of objects that touch is called a group, without size and colour.
+    All of a photo's objects together are called a group, whatever they are and wherever.
 
     Args:
         subject: its box, `area_share`, `colour_name` (a key of `COLOURS`, or None for none; of older rows
             `colour`, RGB); perhaps a `caption`, English text or `{"ch", "en"}`, and the `parts` of a group.
         noun: what it is called without a caption.
     """
-    words = bank().words[language]
+    words, caption = bank().words[language], _caption(subject, language)
+    if subject.get("parts") and not caption:
+        return words.group
     row, column = place_of(subject, width, height)
-    what = _caption(subject, language) or _described(subject, language, words, noun)
+    what = caption or _described(subject, language, words, noun)
     return words.name.format(what=what, place=words.places[row][column])
 
 
@@ -260,8 +262,6 @@ def _caption(subject: Subject, language: Language) -> str:
 
 def _described(subject: Subject, language: Language, words: Words, noun: str) -> str:
     """Size, colour and noun of what has no caption."""
-    if subject.get("parts"):
-        return words.group
     size, key = _size(subject), colour_of(subject)
     colour = colour_names.COLOURS[key].word(language) if key else ""
     space = " " if colour and language == "en" else ""

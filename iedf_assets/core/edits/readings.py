@@ -281,14 +281,14 @@ def _name_patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]
     space = " " if language == "en" else ""
     parts = {"what": r"(?P<what>.+)", "place": f"(?P<place>{places})"}
     name = re.sub(r"\\\{(what|place)\\\}", lambda part: parts[part[1]], re.escape(words.name))
-    what = rf"(?P<size>{size})?(?:(?P<colour>{colours}){space})?(?:{noun})|{re.escape(words.group)}"
+    what = rf"(?P<size>{size})?(?:(?P<colour>{colours}){space})?(?:{noun})"
     return re.compile(name, re.IGNORECASE), re.compile(what, re.IGNORECASE)
 
 
 def _name(text: str, language: Language) -> dict[str, Any] | None:
-    """What an object's name says of it; None when it says no place, as all but a sole subject do."""
+    """What an object's name says of it; None without a place, unless it is the sole subject or the group."""
     words = bank().words[language]
-    if text.lower() == words.sole.lower():
+    if text.lower() in {words.sole.lower(), words.group.lower()}:
         return {}
     whole, described = _name_patterns(language)
     match = whole.fullmatch(text)

@@ -46,7 +46,7 @@ IDENTITY_KINDS = (
 BACKGROUND_KINDS = ("defocus", "warm", "cool", "darken", "brighten", "desaturate")
 STRENGTH_STEP = FACTOR_STEP = 0.05
 # Of a network's object: the most of the picture that is made up behind it, and its tones' least strength.
-MADE_UP, CLEAR = 0.18, 0.5
+MADE_UP, CLEAR = 0.18, 0.65
 # The share of an object that its body's colour must cover, and what of it may look like skin.
 _LEAST_BODY, _MOST_SKIN = 0.6, 0.04
 # How far apart the middle half of a body's pixels may be in OKLab lightness.

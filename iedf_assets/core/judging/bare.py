@@ -7,12 +7,11 @@ moved object ends up, the mask does not say; an instruction may. Where it does n
 measured outside a structural edit.
 """
 
-import cv2
 import numpy as np
 
 from iedf_assets.core.edits.recipes import Recipe, in_pixels
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
+from iedf_assets.core.pictures.masks import edit_masks, grown, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import KNOWN, Subtype, relocates
 from iedf_assets.core.scoring.masks.mask_scores import Company
@@ -74,11 +73,6 @@ def _is_one_place(places: list[Pixels]) -> bool:
     """Whether the places where an object may be are nearly the same."""
     everywhere, both = np.bitwise_or.reduce(places), np.bitwise_and.reduce(places)
     return bool(np.count_nonzero(both) >= SAME_PLACE * np.count_nonzero(everywhere))
-
-
-def grown(mask: Pixels, by: int) -> Pixels:
-    """A mask dilated by a square of `by` pixels to each side."""
-    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
 
 
 def widest_region(mask: Pixels, subtype: Subtype | None = None) -> Pixels:

@@ -14,6 +14,7 @@ from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import (
     allowed_region,
     edit_masks,
+    grown,
     grown_box,
     margin_px,
     moved,
@@ -76,8 +77,8 @@ def _ghost(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault
     kept = silhouette.copy()
     kept[int(np.quantile(rows, 1 - LEFT)) :] = 0
     there = edit_masks(SUBTYPES[pair.recipe["subtype"]], pair.mask, pair.recipe)[1]
-    left = _grown(silhouette & ~kept, 5) > 0
-    left &= _grown(kept, 2) == 0
+    left = grown(silhouette & ~kept, 5) > 0
+    left &= grown(kept, 2) == 0
     if there is not None:
         left &= there == 0
     result = np.where(left[..., None], pair.source, pair.result).astype(np.uint8)
@@ -95,7 +96,7 @@ def _cable(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault 
         return None
     taken = silhouette if there is None else silhouette | there
     root = math.sqrt(silhouette.size)
-    rows, columns = np.nonzero(_grown(silhouette, 1) & ~silhouette)
+    rows, columns = np.nonzero(grown(silhouette, 1) & ~silhouette)
     centre = np.array([columns.mean(), rows.mean()])
     for spot in rng.integers(len(rows), size=TRIES):
         start = np.array([columns[spot], rows[spot]], np.float64)
@@ -135,7 +136,7 @@ def _misplaced(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> F
 
 def _left_open(silhouette: Pixels, there: Pixels | None) -> Pixels | None:
     """What shows of the place where an object was; None when next to nothing does, as of what has grown."""
-    place = silhouette if there is None else silhouette & ~_grown(there, 4)
+    place = silhouette if there is None else silhouette & ~grown(there, 4)
     return place if np.count_nonzero(place) > UNCOVERED * np.count_nonzero(silhouette) else None
 
 
@@ -159,7 +160,7 @@ def _fused(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fault
             place = _placed(shape, box, side * (width - inward), pair.mask.shape)
             if place is None:
                 continue
-            met = np.count_nonzero(_grown(silhouette, 1) & place)
+            met = np.count_nonzero(grown(silhouette, 1) & place)
             if met < 4:
                 continue
             source, result = (_with(picture, thing, place) for picture in (pair.source, pair.result))
@@ -177,7 +178,7 @@ def _dropped(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fau
     box = grown_box(pair.mask, 0)
     thing, shape = pair.source[box][:, ::-1], pair.mask[box][:, ::-1]
     height, width = (part.stop - part.start for part in box)
-    away = _grown(pair.mask, max(9, round(0.04 * max(pair.mask.shape))))
+    away = grown(pair.mask, max(9, round(0.04 * max(pair.mask.shape))))
     for showing in SHOWING:
         for across, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             shift = pair.recipe["dx"] + round(across * showing * width)
@@ -186,7 +187,7 @@ def _dropped(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Fau
             if place is None or there is None or (place & away).any():
                 continue
             source, below_it = (_with(picture, thing, place) for picture in (pair.source, pair.result))
-            result = np.where(_grown(there, 1)[..., None] > 0, pair.result, below_it).astype(np.uint8)
+            result = np.where(grown(there, 1)[..., None] > 0, pair.result, below_it).astype(np.uint8)
             return pictures(source=source, result=result)
     return None
 
@@ -220,9 +221,9 @@ def _lifted(pair: Specimen, _other: Specimen, _rng: np.random.Generator) -> Faul
 def _emptied(pair: Specimen) -> Pixels:
     """The source without the object; where it was moved onto its own place, that is painted over."""
     there = edit_masks(SUBTYPES["move"], pair.mask, pair.recipe)[1]
-    place = _grown(pair.mask, 4)
+    place = grown(pair.mask, 4)
     empty = np.where(place[..., None] > 0, pair.result, pair.source).astype(np.uint8)
-    again = place if there is None else place & _grown(there, 4)
+    again = place if there is None else place & grown(there, 4)
     return np.asarray(cv2.inpaint(empty, again, 5, cv2.INPAINT_TELEA), np.uint8) if again.any() else empty
 
 
@@ -236,10 +237,6 @@ def _object(pair: Specimen, check: MaskCheck) -> Pixels | None:
 def _remasked(pair: Specimen, silhouette: Pixels) -> Fault:
     background = SUBTYPES[pair.recipe["subtype"]].mask_of == "background"
     return masks(255 - silhouette if background else silhouette)
-
-
-def _grown(mask: Pixels, by: int) -> Pixels:
-    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
 
 
 def _placed(

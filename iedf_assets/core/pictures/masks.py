@@ -148,6 +148,11 @@ def allowed_region(alpha: Pixels) -> Pixels:
     return touched.repeat(JPEG_BLOCK, axis=1).repeat(JPEG_BLOCK, axis=0)[:height, :width]
 
 
+def grown(mask: Pixels, by: int) -> Pixels:
+    """A mask, uint8 (H, W), and `by` pixels more to each side of whatever is in it."""
+    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1,) * 2, np.uint8)), np.uint8)
+
+
 def grown_box(mask: Pixels, by: int) -> Box:
     """The bounding box of a mask's nonzero pixels, `by` pixels wider on each side, inside the picture.
 

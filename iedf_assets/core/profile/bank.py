@@ -135,8 +135,9 @@ class Words(_Strict):
 
     Attributes:
         name: how `{what}` it is and its `{place}` go together.
-        object, subject, group: nouns for what has no caption.
-        sole: the subject, one thing or not, where nothing else was found.
+        object, subject: nouns for what has no caption.
+        group: all objects together, where they have no caption, without a place.
+        sole: the subject, one thing or not, where nothing else was found, likewise.
         sizes: words before the noun.
         places: rows and columns of the thirds of the picture.
         directions: of a move.

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from iedf_assets.core.profile.fields import Share, Strict
 from iedf_assets.core.profile.subtypes import Tier
 
 # Limits of scores that came later: pairs that were made before do not have them.
 LATER = (
+    "min_visible_change",
     "min_object_confidence",
     "min_object_agreement",
     "max_neck_step",
@@ -17,7 +18,6 @@ LATER = (
     "max_swallowed",
     "max_loose_ends",
     "max_hidden_ends",
-    "max_attached",
     "max_misplaced_fill",
     "max_fringe",
     "max_left_pieces",
@@ -101,6 +101,7 @@ class Thresholds(Strict):
         max_seam: largest step at the edge of an edit, ΔE.
         min_effect: how clearly the pixels do what the recipe says, 1 is fully.
         max_instruction_faults: contradictions between the texts, the recipe and the picture.
+        min_visible_change: ΔE of an edit in place of what a network found, or of what lies around it.
         min_object_confidence: how far the network that found an object agrees with itself about it.
         min_object_agreement: 1 less the largest piece, as a share of the mask, that a second opinion misses
             or leaves out.
@@ -113,7 +114,6 @@ class Thresholds(Strict):
         max_hidden_ends: by how much something may differ that ends where a moved object begins, ΔE.
         max_misplaced_fill: by how much a fill differs from all that the photo has at the same height, ΔE.
         max_fringe: how much finer what lies around the place of an object may be than what lies further away.
-        max_attached: like `max_loose_ends`, of an object that stays, were it taken away.
         max_left_pieces: what touches the mask, stands out from the background and ends, over the mask.
         max_strays: share of a fill that stands out from the background and lies in the fill alone.
         max_overlap: what a moved object covers of another, as a share of the smaller.
@@ -141,7 +141,8 @@ class Thresholds(Strict):
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
-    min_object_confidence: Share | None = 0.905
+    min_visible_change: Annotated[float, Field(ge=0)] | None = 6.0
+    min_object_confidence: Share | None = 0.96
     min_object_agreement: Share | None = 0.93
     max_neck_step: Annotated[float, Field(ge=0)] | None = 70.0
     max_outline_unseen: Share | None = 0.1
@@ -151,7 +152,6 @@ class Thresholds(Strict):
     max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
     max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.02
     max_fringe: Annotated[float, Field(ge=0)] | None = 1.6
-    max_attached: Annotated[float, Field(ge=0)] | None = 0.3
     max_left_pieces: Annotated[float, Field(ge=0)] | None = 0.026
     max_strays: Share | None = 0.0035
     max_overlap: Share | None = 0.02
@@ -160,6 +160,16 @@ class Thresholds(Strict):
     composited: OutsideTier = OutsideTier()
     raw: RawTier = RawTier()
     global_: Annotated[GlobalTier, Field(alias="global")] = GlobalTier()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given_up(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "max_attached" in raw:
+            raise ValueError(
+                "the key max_attached is gone: what it limited told good pairs from wrong ones hardly better "
+                "than chance; take it out, min_object_confidence does more"
+            )
+        return raw
 
     @property
     def max_stated_error(self) -> float:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import lengths
-from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.pictures.masks import Box, grown, grown_box
 
 # Fewer pixels than this tell nothing.
 ENOUGH_PIXELS = 400
@@ -81,7 +81,7 @@ def surroundings(edited: Pixels, allowed: Pixels) -> Pixels:
     reach = GAP + round(RING * max(rows.stop - rows.start, columns.stop - columns.start))
     around = np.zeros_like(edited)
     around[grown_box(edited, reach)] = 255
-    touched = cv2.dilate(allowed | edited, np.ones((2 * GAP + 1,) * 2, np.uint8))
+    touched = grown(allowed | edited, GAP)
     return np.where(touched > 0, np.uint8(0), around)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.pictures.masks import Box, grown, grown_box
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -114,7 +114,7 @@ class Around:
 
 def grown_by(mask: Flags, by: int) -> Flags:
     """A mask, (h, w), and so many pixels more to each side."""
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1,) * 2, np.uint8)) > 0)
+    return grown(mask.astype(np.uint8), by) > 0
 
 
 def stretched_oklab(rgb: Pixels) -> Floats:

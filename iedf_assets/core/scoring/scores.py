@@ -37,6 +37,7 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 
 | score | what it is | unit or range |
 |---|---|---|
+| visible_change | mean ΔE2000 of a tone that a network's object, or what lies around it, gets | 0 or more |
 | object_share | share of the picture that a background edit leaves alone | 0 to 1 |
 | object_parts | things that the mask is meant to show, when they are several | 2 or more |
 | object_confidence | how far the network that found the object agrees with itself about it | 0 to 1 |
@@ -48,7 +49,6 @@ Where more than the files is known of a mask, or they are all there is, `core.sc
 | filled_holes | holes of the mask that look like the object, over the mask with all holes | 0 to 1 |
 | loose_ends | what is narrow, reaches the mask and does not go on in the fill | ΔE times shares of the side |
 | hidden_ends | the most that something differs that ends where the moved object begins | ΔE, 0 or more |
-| attached | loose ends of an object that stays, were it taken away | ΔE times shares of the side |
 | misplaced_fill | by how much a fill differs from all that the photo has at the same height | ΔE, 0 or more |
 | fringe | how much finer what lies around the place of an object is than what lies further away | 0 or more |
 | left_pieces | what touches the mask, stands out from the background and ends, over the mask | 0 or more |
@@ -189,6 +189,8 @@ def measure(
         measured |= _beside_texture(pair, measured["seam"], subtype)
         if subtype is SUBTYPES["recolor"]:
             measured["new_edges"] = new_edges(source, result, mask)
+        if company.confidence is not None and _is_in_place(subtype):
+            measured["visible_change"] = measured["delta_e_inside"]
         measured |= _scaled(pair, subtype, (recipe or {}).get("factor", 1.0))
         measured |= mask_scores(source, result, mask, result_mask, subtype, company)
     # Sums of vector units depend on where in memory the pixels lie; the same pair gets the same scores.
@@ -196,6 +198,10 @@ def measure(
         name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
         for name, value in measured.items()
     }
+
+
+def _is_in_place(subtype: Subtype) -> bool:
+    return "object" in subtype.mask_checks and "remainder" not in subtype.mask_checks
 
 
 def _shape(silhouette: Pixels, parts: int) -> Scores:

@@ -201,7 +201,7 @@ def test_a_background_edit_names_the_background_and_the_subject(kind: str) -> No
 
 @pytest.mark.parametrize(
     ("changes", "sole"),
-    [({"others": []}, True), ({"others": [], "parts": [1, 2]}, False), ({"others": [[0, 0, 9, 9]]}, False),
+    [({"others": []}, True), ({"others": [[0, 0, 9, 9]]}, False),
      ({}, False),
      ({"others": [], "caption": {"en": "cat", "ch": "猫"}}, False)],
 )  # fmt: skip
@@ -287,10 +287,20 @@ def test_of_a_networks_object_no_grey_is_said_since_light_makes_it(key: str) -> 
     assert instructions.colour_of(grey | {"colour_name": "white", "others": []}) == "white"
 
 
-def test_a_group_is_called_a_group() -> None:
-    group = SUBJECT | {"parts": [1, 2], "area_share": 0.4}
-    assert instructions.object_name(group, *SIZE, "en", "object") == "the group of objects in the centre"
-    assert instructions.object_name(group, *SIZE, "ch", "物体") == "画面中央的这组物体"
+def test_a_group_is_called_a_group_of_whatever_and_without_a_place() -> None:
+    group = SUBJECT | {"parts": [1, 2], "area_share": 0.4, "others": []}
+    for recipe in (
+        MOVE,
+        {"task": "consistency_edit", "subtype": "background", "kind": "warm", "strength": 0.6},
+    ):
+        for texts in written(recipe, group):
+            for text, language in zip(texts, LANGUAGES, strict=True):
+                reading = read(text, language)
+                assert reading
+                assert disagreements(reading, recipe) == []
+                assert (reading.place, reading.caption) == (None, None)
+    assert instructions.object_name(group, *SIZE, "en", "object") == "the group of subjects in the photo"
+    assert instructions.object_name(group, *SIZE, "ch", "物体") == "照片中的所有主体"
 
 
 @pytest.mark.parametrize(

@@ -345,8 +345,8 @@ def test_no_background_is_blurred_around_what_a_network_found() -> None:
     kinds = [{edit["kind"] for edit in of_one} for of_one in edits]
     assert kinds[0] - kinds[1] == {"defocus"}
     assert kinds[1] == set(recipes.BACKGROUND_KINDS) - {"defocus"}
-    # Nor is anything changed so little that "slightly" would have to be true.
-    assert [min(edit["strength"] for edit in of_one) for of_one in edits] == [0.4, 0.5]
+    # Nor is anything changed so little that people hardly see it.
+    assert [min(edit["strength"] for edit in of_one) for of_one in edits] == [0.4, 0.65]
 
 
 @given(scenes(), SEEDS)

@@ -36,7 +36,7 @@ def test_exact_phrases_are_every_core_in_every_frame() -> None:
         ("edit out {it}", "edit out {it", "a brace that stands alone"),
         ("below: 0.7,", "below: 0.4,", "does not go from the least upwards"),
         ("{far: a fair way}", "{far: a fair way, near: x}", "words for other fields"),
-        ("group: group of objects", "gruppe: x", "words.en.group"),
+        ("group: the group of subjects in the photo", "gruppe: x", "words.en.group"),
         ("words:", "words: [", "cannot be used"),
     ],
 )  # fmt: skip

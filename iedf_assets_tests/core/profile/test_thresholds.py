@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
@@ -24,3 +25,8 @@ def test_one_that_is_set_or_switched_off_is_part_of_the_key(name: str) -> None:
 
 def test_stating_a_default_changes_no_key() -> None:
     assert keys_with("thresholds.max_lift=0.02", "thresholds.max_seam=2.1") == keys_with()
+
+
+def test_a_limit_that_was_given_up_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ValidationError, match=r"max_attached is gone.* take it out"):
+        Thresholds.model_validate({"max_attached": 0.3})

@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 from iedf_assets.core.judging.pair_checks import judge, outside_checks
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.profile.thresholds import RawTier, Thresholds
+from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.scores import OUTSIDE_SCORES, Scores, consistency, measure
 
 LIMITS = Thresholds()
@@ -188,3 +189,24 @@ def test_the_scores_outside_agree_with_plain_formulae(seed: int, size: tuple[int
 
 def test_scores_are_plain_numbers_that_json_can_hold() -> None:
     assert {type(value) for value in measure(*a_good_pair()).values()} <= {int, float, type(None)}
+
+
+@pytest.mark.parametrize(("strength", "seen"), [(0.03, False), (0.4, True)])
+def test_a_tone_of_what_a_network_found_that_nobody_sees_is_none(strength: float, seen: bool) -> None:
+    source, _, mask, allowed = a_good_pair()
+    darker = np.where(mask[..., None] > 0, source * (1 - strength), source).astype(np.uint8)
+    recipe = {"task": "consistency_edit", "subtype": "identity", "kind": "darken", "strength": 0.8}
+    known, unknown = (
+        measure(source, darker, mask, allowed, recipe=recipe, company=company)
+        for company in (Company(confidence=0.99, own=mask), Company(own=mask))
+    )
+    assert known["visible_change"] == known["delta_e_inside"]
+    assert ("no_op" not in judge(known, "composited", LIMITS)) == seen
+    assert "visible_change" not in unknown
+
+
+def test_of_what_moves_no_visible_change_is_asked() -> None:
+    source, result, mask, allowed = a_good_pair()
+    recipe = {"task": "semantic_edit", "subtype": "delete"}
+    scores = measure(source, result, mask, allowed, recipe=recipe, company=Company(confidence=0.99, own=mask))
+    assert "visible_change" not in scores

@@ -8,9 +8,6 @@ lies on either side of it, in two lines at different distances, by more than the
 - where the moved object covers it, nobody sees whether it would. It may belong to the object.
 
 Both pictures are looked at reduced to about what an eye sees of them on a page.
-
-An edit in place takes nothing away, but where it would leave much hanging, the object is a part of something
-or holds on to something, and nobody can tell by the picture where it ends.
 """
 
 import math
@@ -21,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
@@ -36,8 +34,6 @@ QUIET, TEXTURES, FAINT, ALIKE = 75, 2.0, 4.0, 4.0
 COVER = 5
 # A shorter outline, pixels, has no narrow things.
 SHORT = 24
-# How large a picture is, likewise, in which an object is roughly painted over, and how far around it, pixels.
-ROUGH, REACH = 300, 2
 
 
 @dataclass(frozen=True)
@@ -101,9 +97,7 @@ def find_loose_ends(
     before, after = (_lab(picture, size) for picture in (source, result))
     covered = np.zeros_like(inside)
     if result_mask is not None:
-        cover = np.ones((2 * COVER + 1, 2 * COVER + 1), np.uint8)
-        there = reduced_mask(result_mask, size).astype(np.uint8)
-        covered = np.asarray(cv2.dilate(there, cover), np.uint8)
+        covered = grown(reduced_mask(result_mask, size).astype(np.uint8), COVER)
     away = _signed_distance(inside)
     ends = [_ends(line, before, after, away, covered) for line in _outlines(inside, away)]
     told = np.concatenate([end.excess[end.seen] for end in ends]) if ends else np.zeros(0)
@@ -117,29 +111,8 @@ def find_loose_ends(
         loose += float(broken[~end.covered & end.shown].sum())
         hidden = max(hidden, float(strong[end.covered].max(initial=0)))
     # What has grown covers its own parts, too.
-    grown = result_mask is not None and np.count_nonzero(result_mask) > np.count_nonzero(mask)
-    return LooseEnds(loose / math.sqrt(inside.size), 0.0 if grown else hidden)
-
-
-def find_attached(source: Pixels, mask: Pixels) -> float | None:
-    """What would be left hanging by an object that stays, were it taken away.
-
-    Measured like `LooseEnds.loose`, in a picture in which the object is roughly painted over; None where
-    nothing can be looked at.
-
-    Args:
-        source: uint8 (H, W, 3).
-        mask: uint8 (H, W), nonzero on the object.
-    """
-    size = reduced_size(mask.shape, ROUGH)
-    hole = cv2.dilate(reduced_mask(mask, size).astype(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8))
-    if hole.all():
-        return None
-    small = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
-    painted = cv2.inpaint(small, hole, 5, cv2.INPAINT_TELEA)
-    rough = cv2.resize(painted, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    ends = find_loose_ends(source, np.asarray(rough, np.uint8), mask)
-    return ends.loose if ends else None
+    larger = result_mask is not None and np.count_nonzero(result_mask) > np.count_nonzero(mask)
+    return LooseEnds(loose / math.sqrt(inside.size), 0.0 if larger else hidden)
 
 
 def _lab(picture: Pixels, size: tuple[int, int]) -> Floats:

@@ -11,7 +11,7 @@ from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype
 from iedf_assets.core.scoring.masks.fills import fringe, misplaced_fill
-from iedf_assets.core.scoring.masks.loose_ends import find_attached, find_loose_ends
+from iedf_assets.core.scoring.masks.loose_ends import find_loose_ends
 from iedf_assets.core.scoring.masks.pieces import left_pieces, strays
 from iedf_assets.core.scoring.masks.remainders import find_remainders
 from iedf_assets.core.scoring.masks.second_opinion import looked_at_in
@@ -26,8 +26,8 @@ FAINT = 0.3
 Measures = dict[str, float | None]
 
 MASK_SCORES = (
-    "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step", "outline_unseen",
-    "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends", "attached",
+    "visible_change", "object_share", "object_parts", "object_confidence", "object_agreement", "neck_step",
+    "outline_unseen", "remainder", "swallowed", "filled_holes", "loose_ends", "hidden_ends",
     "misplaced_fill", "fringe", "left_pieces", "strays", "overlap", "lift",
     "detached_borders",
 )  # fmt: skip
@@ -86,8 +86,6 @@ def mask_scores(
         # Of what is meant to be several things, or only left alone, a neck is no fault.
         several = of_background or (company.parts or 1) > 1
         found["neck_step"] = None if several else neck_step(source, own)
-        if "remainder" not in subtype.mask_checks:
-            found["attached"] = find_attached(source, silhouette)
     if subtype.mask_checks and silhouette.any():
         shadow = np.asarray(cv2.bitwise_and(silhouette, cv2.bitwise_not(own)), np.uint8)
         remainders = find_remainders(source, own, shadow if others is None else others | shadow)

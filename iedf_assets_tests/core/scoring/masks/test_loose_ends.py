@@ -5,7 +5,7 @@ import pytest
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import moved, scaled
 from iedf_assets.core.profile.thresholds import Thresholds
-from iedf_assets.core.scoring.masks.loose_ends import LooseEnds, find_attached, find_loose_ends
+from iedf_assets.core.scoring.masks.loose_ends import LooseEnds, find_loose_ends
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 
 THING = ellipse(220, 180, 70, 90)
@@ -66,23 +66,3 @@ def test_what_ends_under_the_moved_thing_is_hidden_and_the_grown_thing_covers_it
 
 def test_what_fills_the_picture_has_no_outline() -> None:
     assert find_loose_ends(ground(), ground(), np.full((360, 480), 255, np.uint8)) is None
-
-
-@pytest.mark.parametrize("texture", ["grass", "coffee"])
-def test_a_thing_whose_limbs_the_mask_lacks_is_attached_and_a_whole_one_is_not(texture: str) -> None:
-    whole = before(ground(texture), THING)
-    apart = find_attached(whole, THING)
-    assert apart is not None
-    assert apart < LIMITS.max_attached / 3  # type: ignore[operator]
-    limbs = whole
-    for angle in np.arange(5) * 2 * np.pi / 5 + 0.3:
-        way = np.array([np.cos(angle), np.sin(angle)])
-        first, last = (tuple(np.rint([220, 180] + way * far).astype(int).tolist()) for far in (60, 160))
-        limbs = lined(limbs, (first, last), 250, 6)
-    held = find_attached(np.where(THING[..., None] > 0, whole, limbs).astype(np.uint8), THING)
-    assert held is not None
-    assert held > LIMITS.max_attached  # type: ignore[operator]
-
-
-def test_of_what_fills_the_picture_nothing_is_attached() -> None:
-    assert find_attached(ground(), np.full((360, 480), 255, np.uint8)) is None

@@ -20,13 +20,13 @@ def seen(mask: np.ndarray) -> Opinions:
 @pytest.mark.parametrize(
     ("subtype", "names"),
     [
-        ("move", set(MASK_SCORES) - {"object_share", "object_parts", "attached"}),
+        ("move", set(MASK_SCORES) - {"visible_change", "object_share", "object_parts"}),
         ("delete", {"object_confidence", "object_agreement", "neck_step", "outline_unseen", "remainder",
                     "swallowed", "filled_holes", "loose_ends", "hidden_ends", "misplaced_fill", "fringe",
                     "left_pieces", "strays"}),
-        ("recolor", {"object_confidence", "object_agreement", "neck_step", "filled_holes", "attached"}),
+        ("recolor", {"object_confidence", "object_agreement", "neck_step", "filled_holes"}),
         ("background", {"object_share", "object_confidence", "object_agreement", "neck_step",
-                        "filled_holes", "attached"}),
+                        "filled_holes"}),
         ("physical", set()),
     ],
 )  # fmt: skip

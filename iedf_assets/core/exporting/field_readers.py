@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from iedf_assets.core.apart.children import Apart
+from iedf_assets.core.apart.children import shared
 from iedf_assets.core.errors import SourceError, StorageError
 from iedf_assets.core.exporting.examples import stem_of
 from iedf_assets.core.exporting.formats.seen import Read, Seen
@@ -40,13 +40,10 @@ def reader(asked: Export) -> Iterator[Read | None]:
     if asked.format not in READ_BY_DATASETS or not _is_installed():
         yield None
         return
-    children = Apart(0, _MEMORY)
+    # It stays for the next export of this process.
+    call = shared(0, _MEMORY).call
     with ThreadPoolExecutor(1) as waiting:
-        ready = waiting.submit(children.call, f"{__name__}:prepare", None, _TIMEOUT_S)
-        try:
-            yield partial(_read, children.call, ready)
-        finally:
-            children.give_up()
+        yield partial(_read, call, waiting.submit(call, f"{__name__}:prepare", None, _TIMEOUT_S))
 
 
 def _is_installed() -> bool:

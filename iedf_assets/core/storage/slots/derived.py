@@ -19,9 +19,6 @@ TURN = "turn"
 _STEPS, _TONES = 4, 2
 # Likewise of edits that are composed.
 _COMPOSED = 6
-# With these kinds the chains of a fourth of all photos each begin, where a photo has such an edit and something
-# can follow it; all others begin with the first edit of an object in the plan's order.
-_BEGIN = ("", "identity", "move", "scale")
 # What leaves the subject's shape and place, so that its background can be edited after it.
 _IN_PLACE = ("identity", "recolor")
 
@@ -99,21 +96,15 @@ def _turns(
 
 
 def _head(own: Sequence["Slot"]) -> "Slot | None":
-    """What the chain of a photo begins with."""
+    """What the chain of a photo begins with.
+
+    Of half of the photos it is a move, if an edit of an object's light or colour can go on from it.
+    """
     steps = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
     others = [slot for slot in own if _is_step(slot) or slot.subtype.tier == "stated"]
-    kind = _BEGIN[_number_of(own[0]) // 2 % len(_BEGIN)] if own else ""
-    begins = [slot for slot in steps if slot.subtype.name == kind and _leads_on(slot, own)]
-    return next(iter([*begins, *steps, *others]), None)
-
-
-def _leads_on(head: "Slot", own: Sequence["Slot"]) -> bool:
-    """Whether there is an edit to follow one: of another object, around it, or of what it has moved."""
-    goes_along = ("background", *(_IN_PLACE if head.subtype.name == "move" else ()))
-    return any(
-        _can_follow([head], step) and (step.variant != head.variant or step.subtype.name in goes_along)
-        for step in own
-    )
+    goes_on = any(slot.subtype.name in _IN_PLACE for slot in steps) and _number_of(own[0]) // 2 % 2
+    moves = [slot for slot in steps if slot.subtype.name == "move"] if goes_on else []
+    return next(iter([*moves, *steps, *others]), None)
 
 
 def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:

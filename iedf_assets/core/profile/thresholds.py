@@ -148,7 +148,7 @@ class Thresholds(Strict):
     max_outline_unseen: Share | None = 0.1
     max_remainder: Annotated[float, Field(ge=0)] | None = 0.055
     max_swallowed: Share | None = 0.1
-    max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.05
+    max_loose_ends: Annotated[float, Field(ge=0)] | None = 0.013
     max_hidden_ends: Annotated[float, Field(ge=0)] | None = 18.0
     max_misplaced_fill: Annotated[float, Field(ge=0)] | None = 0.02
     max_fringe: Annotated[float, Field(ge=0)] | None = 1.6

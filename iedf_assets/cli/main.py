@@ -251,7 +251,10 @@ def export_command(
     What is there already is not made again; samples that were withdrawn leave. Exits 0 when the export is the
     dataset, 1 when it is not or cannot be made, 2 for bad usage.
     """
-    from iedf_assets.cli.commands.export import export_dataset  # noqa: PLC0415
+    from iedf_assets.core.memory import importing  # noqa: PLC0415
+
+    with importing():
+        from iedf_assets.cli.commands.export import export_dataset  # noqa: PLC0415
 
     where = dict(condition.partition("=")[::2] for condition in conditions)
     if not export_dataset(profile, Export(format=form, target=target.absolute(), where=where, **asked)):

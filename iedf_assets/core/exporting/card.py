@@ -1,6 +1,6 @@
 """The card of an export, `README.md`: what the Hub and people want to know of it, from the manifests."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,12 +22,12 @@ _FILES = {"parquet": "data/{}-*", "imagefolder": "{}/**", "webdataset": "{}-*.ta
 _MAGNITUDES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 
 
-def card_unit(plan: Plan, counts: Callable[[], Counts]) -> Unit:
+def card_unit(plan: Plan, counts: Counts) -> Unit:
     """The card; made when everything else lies there."""
 
     def make(files: Mapping[str, Path]) -> None:
-        head = yaml.safe_dump(_head(plan, counts()), sort_keys=False, allow_unicode=True)
-        told = _told(plan, counts())
+        head = yaml.safe_dump(_head(plan, counts), sort_keys=False, allow_unicode=True)
+        told = _told(plan, counts)
         parts = [f"---\n{head}---", *(_body(plan, told, words) for words in texts().values())]
         files[NAME].write_text("\n\n".join(parts) + "\n", "utf-8")
 

@@ -1,12 +1,15 @@
 """What an export holds, counted: for its card, and for what is said of it at the end."""
 
-import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pydantic_core import from_json
+
+from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
-from iedf_assets.core.exporting.samples import Samples
+from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
@@ -59,25 +62,29 @@ class Counts:
         """All of them."""
         return self.splits.total()
 
+    def passing(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """Samples, each counted as it passes."""
+        for example in examples:
+            self._add(example)
+            yield example
 
-def counted(samples: Samples) -> Counts:
-    """Count samples, and chains of them."""
-    counts = Counts()
-    for example in samples:
+    def _add(self, example: Example) -> None:
         metadata = example.entry["metadata"]
-        counts.splits[example.split] += 1
-        counts.kinds[f"{example.sample.task}/{example.sample.subtype}"] += 1
-        counts.sizes[_size_of(json.loads(example.scores).get("mask_share"))] += 1
-        counts.tiers[example.entry["tier"]] += 1
-        counts.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
-        counts.licences[metadata["photo_licence"] or UNKNOWN] += 1
-        counts.bytes[example.split] += example.bytes
-        counts.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
-    for chain in samples.chains():
-        counts.chains[chain.split] += 1
-        counts.chain_bytes[chain.split] += chain.bytes
-        counts.turns.setdefault(len(chain.places), set()).add(chain.split)
-    return counts
+        self.splits[example.split] += 1
+        self.kinds[f"{example.sample.task}/{example.sample.subtype}"] += 1
+        self.sizes[_size_of(from_json(example.scores).get("mask_share"))] += 1
+        self.tiers[example.entry["tier"]] += 1
+        self.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
+        self.licences[metadata["photo_licence"] or UNKNOWN] += 1
+        self.bytes[example.split] += example.bytes
+        self.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
+
+    def add_chains(self, chains: Iterable[Head]) -> None:
+        """Count chains of them."""
+        for chain in chains:
+            self.chains[chain.split] += 1
+            self.chain_bytes[chain.split] += chain.bytes
+            self.turns.setdefault(len(chain.places), set()).add(chain.split)
 
 
 def _size_of(share: float | None) -> str:

@@ -1,7 +1,7 @@
 """`croissant.json` of a Parquet export: Croissant 1.1 with fields of responsible AI, told as on the card."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +52,11 @@ class _Table(NamedTuple):
     columns: Mapping[str, str]
 
 
-def croissant_unit(plan: Plan, counts: Callable[[], Counts]) -> Unit:
+def croissant_unit(plan: Plan, counts: Counts) -> Unit:
     """The description; made when the shards lie there."""
 
     def make(files: Mapping[str, Path]) -> None:
-        text = json.dumps(_described(plan, counts()), ensure_ascii=False, indent=1)
+        text = json.dumps(_described(plan, counts), ensure_ascii=False, indent=1)
         files[NAME].write_text(text + "\n", "utf-8")
 
     return Unit((NAME,), None, 0, make)

@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic_core import from_json
 
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.profile.exports import Export, Language
@@ -14,7 +16,7 @@ from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOT
 from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.core.storage.keys import digest
+from iedf_assets.core.storage.keys import canonical, hashed
 from iedf_assets.core.storage.manifests import batches, scan_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
 
@@ -29,16 +31,58 @@ class Example:
     Attributes:
         entry: its row of the index; `metadata.recipe` is text.
         scores: what was measured of it, by name, as JSON text.
-        files: role (`source`, `target`, perhaps `mask`, `allowed` and `result_mask`) → file.
-        bytes: of these files together.
-        stamp: another one whenever its files or what is known of it change.
+        paths: role (`source`, `target`, perhaps `mask`, `allowed` and `result_mask`) → file, absolute.
+        states: role → bytes and time of the file.
     """
 
     entry: Row
     scores: str
-    files: Mapping[str, Path]
-    bytes: int
-    stamp: str
+    paths: Mapping[str, str]
+    states: Mapping[str, Sequence[int]]
+
+    @classmethod
+    def of(cls, outputs: str, line: bytes) -> Self:
+        """The inverse of `line`; its files lie in a factory's outputs."""
+        states, entry, scores = from_json(line)
+        return cls(entry, scores, _paths_of(outputs, entry), states)
+
+    @classmethod
+    def seen(cls, outputs: str, entry: Row, scores: str) -> Self:
+        """A sample with its files as they are now.
+
+        Raises:
+            StorageError: one of them is gone.
+        """
+        paths = _paths_of(outputs, entry)
+        try:
+            states = {role: os.stat(path) for role, path in paths.items()}  # noqa: PTH116  # hundreds of thousands
+        except OSError as error:
+            raise StorageError(
+                f"{entry['sample_key']} cannot be exported: {error.strerror}: {error.filename}",
+                "iedf check says what else is wrong; iedf run mends what it can",
+            ) from error
+        seen = {role: (state.st_size, state.st_mtime_ns) for role, state in states.items()}
+        return cls(entry, scores, paths, seen)
+
+    @cached_property
+    def line(self) -> str:
+        """All that is known of it, a line of JSON."""
+        return canonical(self.states, self.entry, self.scores)
+
+    @property
+    def stamp(self) -> str:
+        """Another one whenever its files or what is known of it change."""
+        return hashed(self.line)
+
+    @cached_property
+    def files(self) -> Mapping[str, Path]:
+        """Role → file."""
+        return {role: Path(path) for role, path in self.paths.items()}
+
+    @property
+    def bytes(self) -> int:
+        """Of its files together."""
+        return sum(size for size, _ in self.states.values())
 
     @property
     def key(self) -> str:
@@ -118,6 +162,7 @@ class Examples:
 
     def __iter__(self) -> Iterator[Example]:
         """Go through them, a batch of the index in memory at a time."""
+        outputs = str(self._layout.outputs)
         scored = iter(verdicts_of_all(self._layout, ("published",), ("scores",)))
         row: Row | None = next(scored, None)
         for batch in batches(scan_table(self._layout.reports / "index.parquet")):
@@ -128,34 +173,25 @@ class Examples:
                 while row is not None and row["sample_key"] < key:
                     row = next(scored, None)
                 known = row["scores"] if row is not None and row["sample_key"] == key else None
-                yield self._example(entry, known or "{}")
+                yield Example.seen(outputs, entry, known or "{}")
 
     def _is_asked_for(self, entry: Row) -> bool:
         if self._asked.split not in {None, entry["split"]}:
             return False
         return all(_said(entry, key) == value for key, value in self._asked.where.items())
 
-    def _example(self, entry: Row, scores: str) -> Example:
-        outputs, metadata = self._layout.outputs, entry["metadata"]
-        named = {
-            "source": entry["src_image_path"],
-            "target": entry["result_image_path"],
-            # Of edits of the whole picture by a stated function there is none: everything changes.
-            "mask": next(iter(entry["mask_paths"] or ()), None),
-            "allowed": metadata["allowed_region_mask_path"],
-            "result_mask": metadata["result_mask_path"],
-        }
-        files = {role: outputs / name for role, name in named.items() if name}
-        try:
-            states = {role: os.stat(path) for role, path in files.items()}  # noqa: PTH116  # hundreds of thousands
-        except OSError as error:
-            raise StorageError(
-                f"{entry['sample_key']} cannot be exported: {error.strerror}: {error.filename}",
-                "iedf check says what else is wrong; iedf run mends what it can",
-            ) from error
-        seen = {role: [state.st_size, state.st_mtime_ns] for role, state in states.items()}
-        size = sum(state.st_size for state in states.values())
-        return Example(entry, scores, files, size, digest(seen, entry, scores))
+
+def _paths_of(outputs: str, entry: Row) -> dict[str, str]:
+    metadata = entry["metadata"]
+    named = {
+        "source": entry["src_image_path"],
+        "target": entry["result_image_path"],
+        # Of edits of the whole picture by a stated function there is none: everything changes.
+        "mask": next(iter(entry["mask_paths"] or ()), None),
+        "allowed": metadata["allowed_region_mask_path"],
+        "result_mask": metadata["result_mask_path"],
+    }
+    return {role: f"{outputs}/{name}" for role, name in named.items() if name}
 
 
 def _said(entry: Row, key: str) -> str | None:

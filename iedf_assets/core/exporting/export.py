@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from iedf_assets.core.errors import ProfileError, StorageError
-from iedf_assets.core.exporting import field_readers
 from iedf_assets.core.exporting.card import card_unit
-from iedf_assets.core.exporting.counts import Counts, counted
+from iedf_assets.core.exporting.counts import Counts
 from iedf_assets.core.exporting.croissant import croissant_unit
 from iedf_assets.core.exporting.examples import Examples
+from iedf_assets.core.exporting.field_readers import reader
 from iedf_assets.core.exporting.filling import Tally, fill
 from iedf_assets.core.exporting.formats import (
     diffsynth,
@@ -123,20 +122,17 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
     _require_form(folder, asked, remedy)
     _bring_up_to_date(profile, layout)
     mark = claim(folder, "export", remedy)
-    form = FORMATS[asked.format]
+    form, counts = FORMATS[asked.format], Counts()
     with exclusive(folder / _LOCK, subject=f"the export in {folder}"):
         if "format" not in mark.told:
             write_mark(folder, Mark(mark.kind, mark.id, {"format": asked.format}))
         with (
             Record.open(folder) as record,
-            Samples.of(Examples(layout, asked), folder) as examples,
+            Samples.of(counts.passing(Examples(layout, asked)), layout.outputs, folder) as examples,
             Raws.open(profile, layout) as raws,
+            reader(asked) as field_reader,
         ):
             plan = Plan(profile, layout, asked, folder, examples, record.told, record.number, _raw(raws))
-
-            @cache
-            def counts() -> Counts:
-                return counted(examples)
 
             def wanted() -> Iterator[Unit]:
                 yield from form.units(plan)
@@ -149,9 +145,12 @@ def export(profile: Profile, layout: Layout, asked: Export, report: Report = sil
                     f"no sample is asked for, so that the export in {folder} would be emptied",
                     "look at --split, --where and --outputs, or delete the folder yourself",
                 )
+            counts.add_chains(examples.chains())
             tally = fill(folder, record, wanted, thread_count(profile.threads), report)
             told = summed(record.all_told())
-            return Outcome(folder, tally, _proof(plan), told["small"], told["made_from"], counts())
+            return Outcome(
+                folder, tally, _proof(plan, field_reader), told["small"], told["made_from"], counts
+            )
 
 
 def _raw(raws: Raws) -> Raw:
@@ -167,20 +166,21 @@ def proof_of(profile: Profile, layout: Layout, asked: Export) -> Proof:
     folder = absolute(asked.target)
     with (
         TemporaryDirectory(prefix="iedf-export-") as beside,
-        Samples.of(Examples(layout, asked), Path(beside)) as examples,
+        Samples.of(Examples(layout, asked), layout.outputs, Path(beside)) as examples,
+        reader(asked) as field_reader,
     ):
         plan = Plan(profile, layout, asked, folder, examples, lambda _: {}, len, lambda *_: None)
         try:
-            return _proof(plan)
+            return _proof(plan, field_reader)
         except FileNotFoundError as error:
             raise StorageError(f"{folder} holds no export: {error}", "make it with iedf export") from error
 
 
-def _proof(plan: Plan) -> Proof:
+def _proof(plan: Plan, field_reader: Read | None) -> Proof:
     """By its form's own rules, and by the field's own reader where that is installed."""
     own = FORMATS[plan.asked.format].prove(plan)
-    if own.rows and field_readers.is_readable(plan.asked):
-        field = prove_export(plan, field_readers.read, once=False)
+    if own.rows and field_reader:
+        field = prove_export(plan, field_reader, once=False)
         return replace(own, faults=[*own.faults, *field.faults], by_datasets=field.compared)
     return own
 

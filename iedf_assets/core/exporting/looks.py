@@ -15,6 +15,7 @@ from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import Sizing, fitted
 from iedf_assets.core.exporting.units import Facts, Plan, Raw
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
+from iedf_assets.core.storage.files import read_quickly
 
 JPEG_ROLES = ("source", "target")
 TURN_ROLES = ("source", "target", "mask")
@@ -135,17 +136,17 @@ class Look:
 
     def _as_they_are(self, example: Example, roles: tuple[str, ...]) -> dict[str, bytes]:
         """Files of their own size; a mask that is not there is white, since everything changes."""
-        found = {role: self._as_is(example, role) for role in roles if role in example.files}
+        found = {role: self._as_is(example, role) for role in roles if role in example.paths}
         if "mask" in roles and "mask" not in found:
             found["mask"] = encode_png(white_mask(example))
         return found
 
     def _as_is(self, example: Example, role: str) -> bytes:
-        path = example.files[role]
+        path = example.paths[role]
         if self.png and role in JPEG_ROLES:
-            return encode_png(decode(path))
+            return encode_png(decode(example.files[role]))
         try:
-            return path.read_bytes()
+            return read_quickly(path)
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror}", "iedf check says more") from error
 

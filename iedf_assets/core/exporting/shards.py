@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from iedf_assets.core.exporting.samples import Head
-from iedf_assets.core.storage.keys import digest, seed_from
+from iedf_assets.core.storage.keys import digest
 
 # A shard is half as large on average as it may be: only one in eight is cut off by its bound.
 _HALF = 2
@@ -51,6 +51,6 @@ def sharded(heads: Iterable[Head], limit: int) -> Iterator[Shard]:
             shard = opened.setdefault(head.split, Shard(head.split))
         shard.heads.append(head)
         shard.bytes += size
-        if seed_from(head.key) < _RANGE * min(1.0, _HALF * size / limit):
+        if head.seed < _RANGE * min(1.0, _HALF * size / limit):
             yield opened.pop(head.split)
     yield from (opened[split] for split in sorted(opened))

@@ -8,8 +8,11 @@ pending, else as rejected.
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+import polars as pl
+
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.storage.keys import try_of_name
+from iedf_assets.core.storage.manifests import Rows
 
 # The reason of what waits because a limit is reached.
 HELD = "held_by_limit"
@@ -102,24 +105,32 @@ def survival_of(book: Book) -> Survival:
     done = (
         {key for key, status in book.layers.pick("key", "status") if status in ends} if needs_layers else ()
     )
-    decomposed = planned = tries = 0
-    for source in book.editable:
-        if not needs_layers or book.keys.layers_key(source.source_id) in done:
-            decomposed += 1
-            names = [slot.name for slot in book.slots_of([source])]
-            planned += len({try_of_name(name)[0] for name in names})
-            tries += len(names)
+    nothing, rendered, finished = book.without_subject(), _done(book.edits), _done(book.pairs)
+    counts = Counter[str]()
+    for source in book.accepted:
+        slots = list(book.slots_of([source]))
+        counts["rendered"] += sum(slot.edit_key in rendered for slot in slots)
+        counts["finished"] += sum(slot.pair_key in finished for slot in slots)
+        layers = book.keys.layers_key(source.source_id)
+        if layers not in nothing and (not needs_layers or layers in done):
+            counts["decomposed"] += 1
+            counts["planned"] += len({try_of_name(slot.name)[0] for slot in slots})
+            counts["tries"] += len(slots)
     return Survival(
         book.name,
         found=sum(sources.values()),
         accepted=sources.get("accepted", 0),
-        decomposed=decomposed,
-        planned=planned,
-        tries=tries,
-        rendered=book.current("edited_images").counts().get("done", 0),
-        finished=book.current("edit_pairs").counts().get("done", 0),
+        decomposed=counts["decomposed"],
+        planned=counts["planned"],
+        tries=counts["tries"],
+        rendered=counts["rendered"],
+        finished=counts["finished"],
         published=book.verdicts.counts().get("published", 0),
     )
+
+
+def _done(rows: Rows) -> set[str]:
+    return {key for (key,) in rows.where(pl.col("status") == "done").pick("key")}
 
 
 def _outcome(verdicts: list[tuple[str, str]], waiting: str) -> tuple[str, str]:

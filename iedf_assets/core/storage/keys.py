@@ -30,17 +30,27 @@ PAIRS_VERSION = 4
 VERDICTS_VERSION = 1
 # Of what is made of published pairs, beside those of its stages; and of turns that are rendered.
 DERIVED_VERSION, TURNS_VERSION = 1, 2
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def digest(*parts: Any) -> str:
     """128-bit hexadecimal hash of JSON-like values; dictionary order does not matter."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashed(canonical(*parts))
+
+
+def canonical(*parts: Any) -> str:
+    """JSON-like values as one line of JSON, a list of them; of equal ones it is the same."""
+    return _CANONICAL.encode(parts)
+
+
+def hashed(text: str) -> str:
+    """128-bit hexadecimal hash of a text."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
 def _joined(settings: str, key: str) -> str:
     """128-bit hash of what settings have in common and of one key."""
-    return hashlib.sha256(f"{settings}/{key}".encode()).hexdigest()[:32]
+    return hashed(f"{settings}/{key}")
 
 
 def seed_from(*parts: Any) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from iedf_assets.core.errors import ProfileError, StorageError
-from iedf_assets.core.exporting import filling
+from iedf_assets.core.exporting import field_readers, filling
 from iedf_assets.core.exporting.export import FORMATS, export
 from iedf_assets.core.exporting.filling import require_room
 from iedf_assets.core.judging.dataset_check import check_dataset
@@ -37,6 +37,23 @@ def test_every_form_is_made_proven_and_not_made_again(dataset: Profile, tmp_path
     assert (again.tally.made, again.tally.removed) == (0, 0)
     assert again.tally.kept >= first.tally.made
     assert before == {path: path.stat().st_mtime_ns for path in files}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", sorted(field_readers.READ_BY_DATASETS))
+def test_datasets_reads_some_rows_back_and_says_what_it_cannot_load(
+    dataset: Profile, tmp_path: Path, form: Format
+) -> None:
+    proof = exported(dataset, tmp_path / "out", form).proof
+    assert 0 < proof.by_datasets <= proof.rows
+    assert proof.faults == []
+    (tmp_path / "out/README.md").write_text("---\nconfigs: [{config_name: a, data_files: none-*}]\n---\n")
+    with (
+        field_readers.reader(Export(format=form, target=tmp_path)) as read,
+        pytest.raises(StorageError, match="does not load"),
+    ):
+        assert read is not None
+        list(read(tmp_path / "out", Export(format=form, target=tmp_path)))
 
 
 @pytest.mark.parametrize("form", PLAIN)

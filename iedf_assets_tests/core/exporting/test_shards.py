@@ -4,15 +4,15 @@ from hypothesis import strategies as st
 from iedf_assets.core.exporting.examples import stem_of
 from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.exporting.shards import Shard, sharded
+from iedf_assets.core.storage.keys import seed_from
 from iedf_assets.core.storage.naming import SampleKey
 
 LIMIT = 100_000
 
 
 def head(number: int, size: int = 4000) -> Head:
-    return Head(
-        f"semantic_edit/delete/mixed/{number:05d}", f"{number}", "train", size, f"{number}", (number,)
-    )
+    key = f"semantic_edit/delete/mixed/{number:05d}"
+    return Head(key, f"{number}", "train", size, f"{number}", seed_from(key), (number,))
 
 
 def shards_of(numbers: list[int]) -> list[Shard]:

@@ -9,6 +9,7 @@ from iedf_assets.core.storage.files import (
     fresh_folder,
     place_file,
     read_json,
+    read_quickly,
     write_bytes,
 )
 from iedf_assets.core.storage.journal import Journal
@@ -67,6 +68,13 @@ def test_a_fresh_folder_appears_as_a_whole_or_not_at_all(tmp_path: Path) -> None
         assert folder.name.startswith(TEMPORARY_PREFIX)
     assert names(path) == {"c"}
     assert names(tmp_path) == {"item"}
+
+
+@pytest.mark.parametrize("content", [b"", b"some", bytes(3 << 20)])
+def test_a_file_is_read_whole_in_little_time(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert read_quickly(str(path)) == content
 
 
 def test_a_full_disk_is_told_with_what_was_to_be_written(

@@ -3,21 +3,22 @@
 Those of chains of N turns lie in `chains_N/`, with the pictures and masks of all turns.
 """
 
-import io
 import json
-import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import IO
 
 from iedf_assets.core.errors import StorageError
+from iedf_assets.core.exporting import tars
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Load, Seen
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
 from iedf_assets.core.exporting.shards import Shard, sharded
+from iedf_assets.core.exporting.tars import Member
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, summed
 from iedf_assets.core.profile.exports import Export, Language
 
@@ -64,14 +65,13 @@ def read(folder: Path, _asked: Export) -> Iterator[Seen]:
         StorageError: a shard's samples differ in their fields.
     """
     for path in sorted(folder.glob("*.tar")):
-        with tarfile.open(path) as tar:
-            fields: frozenset[str] | None = None
-            for stem, group in groupby(tar, key=lambda member: member.name.split(".", 1)[0]):
-                found = {member.name.split(".", 1)[1]: member for member in group}
+        fields: frozenset[str] | None = None
+        with path.open("rb") as file:
+            for stem, found in _samples_of(path):
                 if fields not in {None, frozenset(found)}:
                     raise StorageError(f"{path} has other fields in {stem} than before", "export it anew")
                 fields = frozenset(found)
-                texts = {field.removesuffix(".txt"): _content(path, member).decode("utf-8")
+                texts = {field.removesuffix(".txt"): _content(file, member).decode("utf-8")
                          for field, member in found.items() if field.endswith(".txt")}  # fmt: skip
                 yield Seen(stem, texts, _loader(path, found))
 
@@ -79,43 +79,51 @@ def read(folder: Path, _asked: Export) -> Iterator[Seen]:
 def read_chains(folder: Path, asked: Export) -> Iterator[Seen]:
     """`read` of the shards of chains; see `seen.Seen`."""
     for path in sorted(folder.glob(f"{CHAINS}*/*.tar")):
-        with tarfile.open(path) as tar:
-            for stem, group in groupby(tar, key=lambda member: member.name.split(".", 1)[0]):
-                found = {member.name.split(".", 1)[1]: member for member in group}
-                told = json.loads(_content(path, found.pop("json")))
+        with path.open("rb") as file:
+            for stem, found in _samples_of(path):
+                told = json.loads(_content(file, found.pop("json")))
                 texts = {
                     language: "\n".join(told[f"instructions_{language}"]) for language in asked.languages
                 }
                 yield Seen(stem, texts, _chain_loader(path, found))
 
 
-def _chain_loader(path: Path, found: Mapping[str, tarfile.TarInfo]) -> Load:
-    named = {field.rpartition(".")[0]: member for field, member in found.items()}
-    return lambda: {role: _content(path, member) for role, member in named.items()}
+def _samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
+    """Stem, and field → member, of what lies side by side."""
+    for stem, group in groupby(tars.members(path), key=lambda member: member.name.split(".", 1)[0]):
+        yield stem, {member.name.split(".", 1)[1]: member for member in group}
 
 
-def _loader(path: Path, found: Mapping[str, tarfile.TarInfo]) -> Load:
-    named = {field.split(".")[0]: member for field, member in found.items() if field.split(".")[0] in ROLES}
-    return lambda: {role: _content(path, member) for role, member in named.items()}
+def _chain_loader(path: Path, found: Mapping[str, Member]) -> Load:
+    return partial(_contents, path, {field.rpartition(".")[0]: member for field, member in found.items()})
 
 
-def _content(path: Path, member: tarfile.TarInfo) -> bytes:
+def _loader(path: Path, found: Mapping[str, Member]) -> Load:
+    named = {field.split(".")[0]: member for field, member in found.items()}
+    return partial(_contents, path, {role: named[role] for role in ROLES if role in named})
+
+
+def _contents(path: Path, found: Mapping[str, Member]) -> dict[str, bytes]:
     with path.open("rb") as file:
-        file.seek(member.offset_data)
-        return file.read(member.size)
+        return {role: _content(file, member) for role, member in found.items()}
+
+
+def _content(file: IO[bytes], member: Member) -> bytes:
+    file.seek(member.place)
+    return file.read(member.size)
 
 
 def _writer(samples: Samples, shard: Shard, members: _Members) -> Make:
     def make(files: Mapping[str, Path]) -> Facts:
         (path,) = files.values()
         told: list[Facts] = []
-        # Pictures are copied in one piece each.
-        with tarfile.TarFile(path, "w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE) as tar:
+        with path.open("wb", buffering=_PIECE) as tar:
             for head, examples in samples.read(shard.heads):
                 found, facts = members(examples)
                 told.append(facts)
                 for field, content in found:
-                    _add(tar, f"{head.stem}.{field}", content)
+                    tars.add(tar, f"{head.stem}.{field}", content)
+            tars.finish(tar)
         return {"rows": len(shard.heads), "split": shard.split, **summed(told)}
 
     return make
@@ -144,10 +152,3 @@ def _members_of_chain(
 def _told(told: Mapping[str, object], facts: Facts) -> tuple[str, bytes]:
     sizes = {name: facts[name] for name in ("width", "height", "made_from")}
     return "json", json.dumps({**told, **sizes}).encode()
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """A member without a time or an owner, so that the same samples give the same bytes."""
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))

@@ -80,11 +80,9 @@ def _turns(
     number: int, own: Sequence["Slot"], by_role: dict[str, "Slot"], child: Child
 ) -> Iterator[list["Slot"]]:
     """The next turns of the one chain of a photo, up to a number of turns."""
-    heads = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
-    heads += [slot for slot in own if _is_step(slot) or slot.subtype.tier == "stated"]
-    if not heads:
+    last = _head(own)
+    if last is None:
         return
-    last = heads[0]
     for turn in range(2, number + 1):
         role, done = f"{TURN}{turn}", chain_of(last)
         steps = [step for step in own if _can_follow(done, step)]
@@ -95,6 +93,18 @@ def _turns(
         if role not in by_role:
             return
         last = by_role[role]
+
+
+def _head(own: Sequence["Slot"]) -> "Slot | None":
+    """What the chain of a photo begins with.
+
+    Of half of the photos it is a move, if an edit of an object's light or colour can go on from it.
+    """
+    steps = [slot for slot in own if _is_step(slot) and slot.subtype.mask_of == "object"]
+    others = [slot for slot in own if _is_step(slot) or slot.subtype.tier == "stated"]
+    goes_on = any(slot.subtype.name in _IN_PLACE for slot in steps) and _number_of(own[0]) // 2 % 2
+    moves = [slot for slot in steps if slot.subtype.name == "move"] if goes_on else []
+    return next(iter([*moves, *steps, *others]), None)
 
 
 def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:
@@ -123,7 +133,12 @@ def _composed(number: int, own: Sequence["Slot"], child: Child) -> list["Slot"]:
 
 def _is_odd(slot: "Slot") -> bool:
     """Of one half of all photos, by their content."""
-    return sum(map(ord, slot.source_id)) % 2 == 1
+    return _number_of(slot) % 2 == 1
+
+
+def _number_of(slot: "Slot") -> int:
+    """A number of a photo, by its content."""
+    return sum(map(ord, slot.source_id))
 
 
 def _varied(slots: Sequence["Slot"]) -> bool:
@@ -147,5 +162,5 @@ def _can_follow(done: Sequence["Slot"], step: "Slot") -> bool:
 def _tones(done: Sequence["Slot"]) -> list[Subtype]:
     """Edits of the whole picture that have not been made of it yet, beginning with another for each photo."""
     tones = [subtype for subtype in SUBTYPES.values() if subtype.tier == "stated"]
-    first = sum(map(ord, done[0].source_id)) % len(tones)
+    first = _number_of(done[0]) % len(tones)
     return [tone for tone in tones[first:] + tones[:first] if tone not in [slot.subtype for slot in done]]

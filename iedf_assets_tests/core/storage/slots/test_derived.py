@@ -63,6 +63,29 @@ def test_a_background_is_edited_only_around_a_subject_that_stayed() -> None:
     assert [slot.subtype.name == "background" for slot in last] == [True, False]
 
 
+def test_half_of_the_chains_begin_with_a_move_that_an_edit_of_light_or_colour_can_go_on_from() -> None:
+    def begun(subtypes: str) -> list[str]:
+        keys = keys_of(subtypes, "{turns: 2}")
+        chains = [
+            next(keys.derived(keys.slots(photo), lambda _: True, lambda _: False)) for photo in ("abf", "abg")
+        ]
+        return [slot.parents[0].subtype.name for slot in chains]
+
+    assert begun("{background: 1, identity: 1, move: 1}") == ["identity", "move"]
+    assert begun("{delete: 2, identity: 1, move: 1}") == ["delete", "move"]
+    assert begun("{delete: 1, move: 1}") == ["delete", "delete"]
+
+
+def test_a_chain_stays_when_what_does_not_begin_it_is_published_later() -> None:
+    keys = keys_of("{background: 1, delete: 2, identity: 1, move: 1}", "{turns: 3}")
+
+    def chain(*missing: str) -> list[str]:
+        slots = keys.derived(keys.slots("abg"), lambda slot: slot.name not in missing, lambda _: False)
+        return [slot.name for slot in slots]
+
+    assert chain("abg/delete/0", "abg/background/0") == chain() == ["abg/move/0+turn2", "abg/move/0+turn3"]
+
+
 def test_only_objects_edits_are_composed_and_different_variants_first() -> None:
     keys = keys_of("{delete: 2, move: 1, background: 1, contrast: 1}", "{compose: 3}")
     (first,) = derived(keys)

@@ -81,11 +81,7 @@ def backend_class(stage: str, name: str) -> Any:
 
 def work(job: Job, pipes: PipesContext) -> None:
     """Do everything that `job` asks for, telling the orchestrator how far it is."""
-    backend = load_backend(job.stage, job.backend, job.settings())
     told = 0.0
-    if backend.loaded:
-        print(backend.loaded, flush=True)  # noqa: T201  # into the worker's own log
-        pipes.report_custom_message({LOADED: backend.loaded})
 
     def tell(done: int, total: int) -> None:
         nonlocal told
@@ -93,8 +89,22 @@ def work(job: Job, pipes: PipesContext) -> None:
             told = time.monotonic()
             pipes.report_custom_message({PROGRESS: {"done": done, "total": total}})
 
+    def begun(key: str) -> None:
+        pipes.report_custom_message({BEGUN: key})
+
+    if job.stage == "edit_pairs":
+        # The environments of the models lack what it needs.
+        from model_envs.finishing import finish_job  # noqa: PLC0415
+
+        finish_job(job, begun, tell)
+        return
+    backend = load_backend(job.stage, job.backend, job.settings())
+    if backend.loaded:
+        print(backend.loaded, flush=True)  # noqa: T201  # into the worker's own log
+        pipes.report_custom_message({LOADED: backend.loaded})
+
     def make(request: Any, folder: Path) -> Row:
-        pipes.report_custom_message({BEGUN: request.key})
+        begun(request.key)
         row = {"backend": job.backend, "model_revision": backend.revision}
         return {**row, **backend.run(request, folder)}
 

@@ -18,7 +18,7 @@ EXIT_SYSTEMATIC = 65
 # The subtype of an edit that only an instruction tells: whatever it says, where the mask is.
 PROMPTED = "prompt"
 
-Stage = Literal["image_layers", "edited_images"]
+Stage = Literal["image_layers", "edited_images", "edit_pairs"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ class ModelSettings:
         judge: have the checkpoint's own vision model rate each edit.
         namer: `workers.layered.namer` where an endpoint names the objects; None else.
         namer_identity: what of it changes a name.
+        rater: `workers.edit.judge` where somebody elsewhere rates finished pairs; None else.
     """
 
     model_dir: str = ""
@@ -148,6 +149,7 @@ class ModelSettings:
     judge: bool = False
     namer: dict[str, Any] | None = None
     namer_identity: list[Any] = field(default_factory=list)
+    rater: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class Job:
         return ModelSettings(**self.model)
 
     def requests(self) -> Sequence[LayerRequest | EditRequest]:
-        """The items, typed."""
+        """The items of the model stages, typed; `core.pairs.making` knows those of the other."""
         if self.stage == "image_layers":
             return [LayerRequest(**item) for item in self.items]
         return [EditRequest(**item) for item in self.items]

@@ -33,6 +33,7 @@ DESCRIPTIONS = {
     "look": "Its colours in 8 x 8 cells, RGB, as hexadecimal digits; they decide where hashes are near.",
     "facts": "What people say of it beside it: objects, scene, caption, licence, author, source.",
     "rights": "What the file itself says: licence, author, copyright.",
+    "reference": "The photo of which the model was shown an object: its `source_id`.",
     "level": "What was made: layers, or the mask alone.",
     "objects": "What of the photo can be edited: place, share, colour, and the files of each.",
     "files": "Name and size of each staged file.",

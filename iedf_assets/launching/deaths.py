@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.errors import WorkerError
+from iedf_assets.core.pairs.making import AnyPair
 from iedf_assets.core.storage.journal import Row
 
 # Why a worker died, as its rows say it.
 WORKER_DIED, TIMED_OUT = "worker_died", "timed_out"
 # Workers that die so often without finishing anything in between are not started again.
 MAX_DEATHS = 3
-Request = LayerRequest | EditRequest
+ModelRequest = LayerRequest | EditRequest
+Request = ModelRequest | AnyPair
 
 
 class WorkerDiedError(WorkerError):

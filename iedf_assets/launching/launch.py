@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from iedf_assets.core.contract import EditRequest, LayerRequest, Stage
+from iedf_assets.core.pairs.making import AnyPair
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.workers import Worker
@@ -27,7 +28,7 @@ def launch(
     layout: Layout,
     worker: Worker,
     stage: Stage,
-    requests: Sequence[LayerRequest] | Sequence[EditRequest],
+    requests: Sequence[LayerRequest] | Sequence[EditRequest] | Sequence[AnyPair],
     report: Report,
     allowance: Allowance,
     *,

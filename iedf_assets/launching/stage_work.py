@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from iedf_assets.core.contract import Job, ModelSettings, Stage
+from iedf_assets.core.pairs.making import told
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.naming import Layout
-from iedf_assets.launching.deaths import Request
+from iedf_assets.launching.deaths import ModelRequest, Request
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class StageWork:
         """The run's id, shortened for names."""
         return self.context.run.run_id[:8]
 
+    @property
+    def of_models(self) -> Sequence[ModelRequest]:
+        """The requests, of a stage whose items a model makes."""
+        return [request for request in self.requests if isinstance(request, ModelRequest)]
+
     @cached_property
     def model(self) -> ModelSettings:
         """The model's settings, the same for all workers of the stage.
@@ -72,7 +79,11 @@ class StageWork:
             journal=str(journal),
             threads=self.worker.threads,
             max_failures_in_a_row=self.worker.max_failures_in_a_row,
-            items=[asdict(request) for request in requests],
+            items=[_told(request) for request in requests],
             model=asdict(self.model),
             budget_s=budget_s,
         )
+
+
+def _told(request: Request) -> dict[str, Any]:
+    return asdict(request) if isinstance(request, ModelRequest) else told(request)

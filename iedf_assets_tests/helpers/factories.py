@@ -79,10 +79,11 @@ class Factory:
         """Where it works."""
         return self.base / "outputs"
 
-    def prepare(self, **worker: Any) -> None:
+    def prepare(self, finish: dict[str, Any] | None = None, **worker: Any) -> None:
         """Write its profile and Dagster's settings.
 
         Args:
+            finish: settings of who finishes pairs.
             worker: settings of both workers that are not the usual ones.
         """
         profile = yaml.safe_load(CLASSICAL.read_text("utf-8")) | {
@@ -93,6 +94,7 @@ class Factory:
             "workers": {
                 "layered": {"backend": self.backend, **worker},
                 "edit": {"backend": "classical" if self.backend == "onnx" else self.backend, **worker},
+                "finish": finish or {},
             },
         }
         profile["categories"][CATEGORY]["subtypes"] = {"move": 1, "identity": 1}

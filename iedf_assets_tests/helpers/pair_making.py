@@ -95,6 +95,7 @@ class Plant:
         salt: changes every recipe, and so every edit.
         facts, rights: what people say of photos, and what their files say, by the photo's name.
         layers: rows of image_layers, where anybody asks for them.
+        lost: edits that show a photo which has left, by their keys: its source_id.
     """
 
     profile: Profile
@@ -109,6 +110,7 @@ class Plant:
     pairs: dict[str, Row] = field(default_factory=dict)
     layers: dict[str, Row] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
 
     @property
     def category(self) -> Category:
@@ -120,7 +122,7 @@ class Plant:
 
     @property
     def keys(self) -> Keys:
-        return Keys(self.profile, self.category)
+        return Keys(self.profile, self.category, lost=self.lost)
 
     def make(self) -> None:
         """Stage every pair of the plan that is not staged, and write the rows of the stages before."""
@@ -154,6 +156,7 @@ class Plant:
             previous,
             opened,
             self.layers,
+            self.lost,
         )
         rows = judge_and_publish(candidates, silent)
         self.rows = dict(rows)

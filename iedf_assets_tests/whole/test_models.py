@@ -17,15 +17,19 @@ from skimage import data
 
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.withdrawals import withdrawals
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.sources.scan import find_files
 from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.core.storage.reviews import add_review
 from iedf_assets.defs.checks.samples import edits_judged
 from iedf_assets.defs.checks.verdict import Case
 from iedf_assets.launching.environments import find_environment
 from iedf_assets_tests.helpers.runs import run
 from iedf_assets_tests.helpers.shared import made_once
+from iedf_assets_tests.helpers.vision_server import MODEL, Reply, vision_server
 
 pytestmark = pytest.mark.slow
 
@@ -281,3 +285,47 @@ def test_one_image_can_be_tried_with_models_from_the_command_line(tiny: Path, tm
     assert told["made_with"]["model"] == "QwenImageEditPipeline"
     assert told["instruction_en"] == "turn the cup into gold"
     assert (tmp_path / "out" / "photo_sheet.jpg").exists()
+
+
+def test_what_a_model_was_shown_takes_the_sample_along_and_another_object_is_shown(
+    profile: Profile, layout: Layout, tiny: Path
+) -> None:
+    put(layout, OBJECTS, "coffee", "astronaut", "chelsea")
+    names = [
+        {"en": "a teapot", "ch": "茶壶"},
+        {"en": "a violin", "ch": "小提琴"},
+        {"en": "a tent", "ch": "帐篷"},
+    ]
+    with vision_server(lambda number: Reply(names[number % len(names)])) as server:
+        namer = f"{{by: endpoint, endpoint: '{server.address}', model: {MODEL}, backoff_sec: 0.01}}"
+        settings = (
+            f"categories.{OBJECTS}.subtypes={{replace: 1}}", "recipes.replace.kinds=[reference]",
+            "recipes.replace.max_area=1.0", f"workers.layered={CLASSICAL[:-1]}, namer: {namer}}}",
+        )  # fmt: skip
+        profile = profile_of(profile, tiny, *settings)
+        assert run(profile, OBJECTS)[0].went_through
+        for row in Book.open(profile, layout, OBJECTS).edits.values():
+            add_review(layout, row["edit_id"], "accept")
+        assert run(profile, OBJECTS)[0].went_through
+        book = Book.open(profile, layout, OBJECTS)
+        before = {row["source_id"]: row for row in book.current("edited_images").values()}
+        assert outcomes(book) == Counter({("replace", "published"): 3})
+        assert all(row["reference"] == row["recipe"]["reference"]["source_id"] for row in before.values())
+        gone = next(iter(before.values()))["reference"]
+        paths = {source.source_id: source.path for source in book.accepted}
+        (layout.data / paths[gone]).unlink()
+        leaving = {one for one, row in before.items() if gone in (one, row["reference"])}
+        assert withdrawals(book, find_files(layout, OBJECTS) or []).leaving == len(leaving)
+        outcome, _ = run(profile, OBJECTS)
+    assert outcome.went_through, outcome.error
+    book = Book.open(profile, layout, OBJECTS)
+    now = {row["source_id"]: row for row in book.current("edited_images").values()}
+    assert set(now) == set(before) - {gone}
+    for one in now:
+        assert (now[one]["edit_id"] == before[one]["edit_id"]) == (one not in leaving)
+        assert now[one]["reference"] in set(paths) - {gone, one}
+    # Nobody has accepted the new edits, which random weights made.
+    ends = Counter(row["status"] for row in book.verdicts.values())
+    assert ends == Counter(
+        {"withdrawn": len(leaving), "rejected": len(leaving) - 1, "published": 3 - len(leaving)}
+    )

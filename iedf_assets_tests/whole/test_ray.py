@@ -183,6 +183,26 @@ def test_a_node_that_is_killed_midway_costs_nothing(ray: Ray, reference: Factory
     ray.add_node()
 
 
+def test_pairs_are_finished_on_the_cluster_alike_though_a_node_is_killed(
+    ray: Ray, reference: Factory, tmp_path: Path
+) -> None:
+    factory = Factory(tmp_path / "struck")
+    shutil.copytree(reference.base / "data", factory.base / "data")
+    told = {"address": ray.address, "jobs": 2, "share": 3, "alive_sec": 4.0}
+    factory.prepare(finish={"launcher": "ray", "ray": told})
+    run = factory.start()
+    jobs = factory.outputs / "staging" / "jobs"
+    wait_for(lambda: [path for path in jobs.glob("edit_pairs-*.rows.jsonl") if path.stat().st_size], START_S)
+    living = [node for node in ray.processes[1:] if node.poll() is None]
+    victim = wait_for(lambda: next((node for node in living if workers_on(node)), None), START_S)
+    ray.kill_node(victim)
+    assert run.wait(timeout=RUN_S) == 0, factory.log()
+    assert factory.samples() == reference.samples()
+    assert rows(factory) == rows(reference)
+    assert_nothing_is_left(ray, factory)
+    ray.add_node()
+
+
 def test_a_killed_run_leaves_no_job_and_its_rows_are_taken_over(
     ray: Ray, reference: Factory, tmp_path: Path
 ) -> None:

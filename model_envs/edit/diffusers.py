@@ -65,7 +65,8 @@ class Backend(PipelineBackend):
         self._layered = classical.Backend(settings)
         name = self._kind.class_name
         self._picture = next((one for one in PICTURES if one in self._takes), None)
-        self._mask = next((one for one in MASKS if one in self._takes), None)
+        paints = self._kind.mask or not self._kind.known
+        self._mask = next((one for one in MASKS if one in self._takes), None) if paints else None
         if self._picture is None:
             raise WorkerError(
                 f"{settings.model_dir} holds a {name}, which takes no picture to edit",

@@ -1,6 +1,5 @@
 """What the backends of both stages do alike with their pipeline: hold it, run it, and tell what it did."""
 
-import inspect
 import logging
 import time
 from typing import Any
@@ -12,6 +11,7 @@ from iedf_assets.core.pictures.canvas import Canvas
 from iedf_assets.core.profile.editors import Editor, editor_of
 from model_envs.qwen.denoising import Memory, WorkingArea, stop_before, stop_between_steps
 from model_envs.qwen.loading import denoiser_of, device_of, load_pipeline, loaded_in, made_with, peak_gib
+from model_envs.qwen.modular import images, takes
 from model_envs.qwen.prompts import Reused
 
 # Photos read ahead and results written behind, beside the one at the model.
@@ -33,9 +33,7 @@ class PipelineBackend:
         begun = time.perf_counter()
         self._settings, self._own_area = settings, own_area
         self._pipe = load_pipeline(stage, settings)
-        self._takes = {
-            name: one.default for name, one in inspect.signature(type(self._pipe).__call__).parameters.items()
-        }
+        self._takes = takes(self._pipe)
         self._kind = _known(self._pipe, stage)
         if "callback_on_step_end" not in self._takes:
             denoiser_of(self._pipe).register_forward_pre_hook(stop_before)
@@ -66,7 +64,7 @@ class PipelineBackend:
             "callback_on_step_end": stop_between_steps,
         }
         with torch.inference_mode(), WorkingArea(self._pipe, area / self._own_area):
-            return self._pipe(**{name: given[name] for name in given if name in self._takes}).images
+            return images(self._pipe, {name: given[name] for name in given if name in self._takes})
 
     @property
     def _guided_by(self) -> str:

@@ -161,7 +161,10 @@ class WorkingArea:
     """
 
     def __init__(self, pipe: Any, share: float) -> None:
-        self._module: Any = sys.modules[type(pipe).__module__]
+        own = type(pipe).__module__
+        # A modular pipeline's encoders do it, in a module beside its own.
+        encoders = f"{own.rpartition('.')[0]}.encoders" if own.endswith(".modular_pipeline") else own
+        self._module: Any = sys.modules.get(encoders, sys.modules[own])
         self._share = share
 
     def __enter__(self) -> None:

@@ -24,7 +24,8 @@ from transformers.utils import logging as transformers_logging
 
 from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.profile.checkpoints import checkpoint
+from iedf_assets.core.profile.checkpoints import Checkpoint, checkpoint
+from model_envs.qwen.modular import load_modular, offload_groups
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate")
 FIRST_BLOCK_THRESHOLD = 0.08
@@ -59,22 +60,15 @@ def load_pipeline(stage: str, settings: ModelSettings) -> Any:
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     folder = Path(settings.model_dir)
-    components = checkpoint(folder, stage).components
+    found = checkpoint(folder, stage)
     device = device_of(settings)
     try:
-        pipe = DiffusionPipeline.from_pretrained(
-            folder,
-            **{
-                name: _WITHOUT_VIDEO[kind].from_pretrained(folder / name, local_files_only=True)
-                for name, kind in components.items()
-                if kind in _WITHOUT_VIDEO
-            },
-            dtype=getattr(torch, settings.dtype),
-            local_files_only=True,
-            use_safetensors=True,
-            **_where(settings),
-            **_quantized(settings),
-        )
+        given = {
+            name: _WITHOUT_VIDEO[kind].from_pretrained(folder / name, local_files_only=True)
+            for name, kind in found.components.items()
+            if kind in _WITHOUT_VIDEO
+        }
+        pipe = (load_modular if found.modular else _load_whole)(found, settings, given)
         _prepare(pipe, settings, device)
     except (OSError, ValueError, RuntimeError, ImportError, TypeError, KeyError, AttributeError) as error:
         raise WorkerError(
@@ -82,6 +76,18 @@ def load_pipeline(stage: str, settings: ModelSettings) -> Any:
             "look at workers.*.model (dtype, device, offload, quantization, attention) and at the checkpoint",
         ) from error
     return pipe
+
+
+def _load_whole(found: Checkpoint, settings: ModelSettings, given: dict[str, Any]) -> Any:
+    return DiffusionPipeline.from_pretrained(
+        found.folder,
+        **given,
+        dtype=getattr(torch, settings.dtype),
+        local_files_only=True,
+        use_safetensors=True,
+        **_where(settings),
+        **_quantized(settings),
+    )
 
 
 def device_of(settings: ModelSettings) -> torch.device:
@@ -193,7 +199,8 @@ def denoiser_of(pipe: Any) -> Any:
 def group_offload(pipe: Any, device: torch.device) -> None:
     """Have blocks of every part on the device only while they run."""
     streams = device.type == "cuda"
-    pipe.enable_group_offload(
+    offload_groups(
+        pipe,
         onload_device=device,
         offload_device=torch.device("cpu"),
         offload_type="block_level",

@@ -172,8 +172,13 @@ def _workers(profile: Profile) -> Iterator[Finding]:
             yield _service(stage, worker, endpoint)
 
 
-def _stages(category: Category) -> tuple[tuple[Stage, Worker], ...]:
-    return ("image_layers", category.workers.layered), ("edited_images", category.workers.edit)
+def _stages(category: Category) -> Iterator[tuple[Stage, Worker]]:
+    workers = category.workers
+    yield "image_layers", workers.layered
+    yield "edited_images", workers.edit
+    finisher = workers.finish.elsewhere(workers.edit)
+    if finisher:
+        yield "edit_pairs", finisher
 
 
 def _service(stage: Stage, worker: Worker, endpoint: str) -> Finding:

@@ -25,12 +25,14 @@ _FRESH = {"yellow": (0.76, 1.0, 0.11), "orange": (0.7, 1.0, 0.12), "red": (0.0, 
 _NOT_ASKED_FOR = ("olive", "beige", "brown")
 # A fainter result would hardly be called by its colour's name.
 _MIN_CHROMA = 0.08
+# Exponents of the lightness beyond which fur, cloth and ice look as if flatly painted over.
+_MILD = (0.75, 1.35)
 # A pale subject gets a quieter colour than a vivid one: chroma at most this much, and this share of its own.
 _QUIET, _VIVIDNESS = 0.12, 0.4
 
 
 def paints_for(
-    colour: Sequence[float], lightness: Sequence[float], min_hue_distance: float
+    colour: Sequence[float], lightness: Sequence[float], min_hue_distance: float, *, mild: bool = False
 ) -> list[dict[str, Any]]:
     """The colours that a body can be given, as parameters of a recolouring.
 
@@ -38,6 +40,7 @@ def paints_for(
         colour: of the body, RGB 0-255.
         lightness: OKLab, that a quarter, a half and three quarters of its pixels stay below.
         min_hue_distance: between the new colour and the old, degrees.
+        mild: only those that change its lightness little, so that its shading stays as it is.
 
     Returns:
         `colour`, `hue`, `chroma` and `gamma` of each.
@@ -52,7 +55,8 @@ def paints_for(
             new_chroma = round(min(wanted, _QUIET + _VIVIDNESS * chroma), 3)
             shades = [shade for shade in _shades(new_hue, new_chroma) if not bears(old, shade.key)]
             paints += [_painted(shade, new_chroma, levels) for shade in shades]
-    return [paint for paint in paints if paint]
+    least, greatest = _MILD if mild else (0.0, math.inf)
+    return [paint for paint in paints if paint and least <= paint["gamma"] <= greatest]
 
 
 @dataclass(frozen=True)

@@ -300,7 +300,7 @@ def _recolor(
         return Unplannable("no_body_colour", "its commonest colour goes from dark to light, as fur does")
     lightness, _, hue = colour_names.lch_of(subject["colour"])
     levels = tuple(body["lightness"]) if body else (lightness,) * 3
-    paints = paints_for(subject["colour"], levels, limits.min_hue_distance)
+    paints = paints_for(subject["colour"], levels, limits.min_hue_distance, mild="others" in subject)
     if not paints:
         return Unplannable("no_colour", f"no colour is {limits.min_hue_distance} degrees from hue {hue:.0f}")
     return rng.choice(paints)

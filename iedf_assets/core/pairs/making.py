@@ -1,6 +1,7 @@
 """Making a pair, whatever it is made of: here, or in a child process."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,16 @@ AnyPair = PairRequest | InverseRequest | ComposedRequest
 _KINDS: dict[str, type[AnyPair]] = {
     kind.__name__: kind for kind in (PairRequest, InverseRequest, ComposedRequest)
 }
+
+
+def told(request: AnyPair) -> dict[str, Any]:
+    """A request as JSON can hold it."""
+    return {"kind": type(request).__name__, **asdict(request)}
+
+
+def asked(told: Mapping[str, Any]) -> AnyPair:
+    """The inverse of `told`."""
+    return _KINDS[told["kind"]](**{name: value for name, value in told.items() if name != "kind"})
 
 
 def make(request: AnyPair, folder: Path) -> Row:
@@ -38,14 +49,12 @@ def made_apart(request: AnyPair, apart: Apart, timeout_s: float) -> Row:
     """
     begun = time.perf_counter()
     try:
-        asked = [type(request).__name__, asdict(request)]
-        return dict(apart.call(f"{__name__}:made", asked, timeout_s))
+        return dict(apart.call(f"{__name__}:made", told(request), timeout_s))
     except SourceError as error:
         outcome = {"status": "failed", "reason": error.reason, "detail": error.problem}
         return attempted(request, outcome, time.perf_counter() - begun)
 
 
-def made(asked: tuple[str, dict[str, Any]]) -> Row:
+def made(request: Mapping[str, Any]) -> Row:
     """The row of a pair, made here; what `made_apart` calls."""
-    kind, values = asked
-    return attempt(_KINDS[kind](**values), make)
+    return attempt(asked(request), make)

@@ -1,6 +1,6 @@
 """The book of a category: all that its manifests and journals say. `pending` says what is still to do."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,9 @@ import polars as pl
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.planning.abilities import Abilities
+from iedf_assets.core.planning.called import called
 from iedf_assets.core.planning.limits import Allowance
+from iedf_assets.core.profile.bank import LANGUAGES
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.publishing.numbering import is_turned_down
@@ -29,7 +31,7 @@ _STANDING = {
                       "height", "facts"),
     "image_layers": ("key", "source_id", "status", "attempts", "level"),
     "edited_images": ("key", "source_id", "layers_key", "status", "attempts", "subtype", "variant",
-                      "instruction_ch", "instruction_en"),
+                      "reference", "instruction_ch", "instruction_en"),
     "edit_pairs": ("key", "edit_key", "status", "attempts", "files", "checksums", "written_ns",
                    "rewritten_ch", "rewritten_en"),
     "dataset": ("slot", "key", "edit_id", "status", "reason", "detail", "attempts", "task", "scene", "review",
@@ -85,7 +87,19 @@ class Book:
         """The keys of its sources under the profile."""
         told = self.sources.where((pl.col("status") == "accepted") & pl.col("facts").is_not_null())
         said = {source_id: Said.of(facts) for source_id, facts in told.pick("source_id", "facts")}
-        return Keys(self.profile, self.category, said)
+        return Keys(self.profile, self.category, said, self.lost)
+
+    @cached_property
+    def lost(self) -> dict[str, str]:
+        """The edits that show a photo which is not used any more, by their keys: its `source_id`."""
+        return self.lost_without(self.accepted)
+
+    def lost_without(self, there: Iterable[Source]) -> dict[str, str]:
+        """`lost`, if these were all the photos that are used."""
+        shown = self.edits.where((pl.col("status") == "done") & pl.col("reference").is_not_null())
+        edits = dict(shown.pick("key", "reference"))
+        used = {source.source_id for source in there} if edits else set()
+        return {key: reference for key, reference in edits.items() if reference not in used}
 
     @cached_property
     def abilities(self) -> Abilities:
@@ -123,7 +137,8 @@ class Book:
         judged = self.verdicts.only(slot.name for slot in slots).pick("pair_key")
         keys = {
             "image_layers": {slot.layers_key for slot in slots},
-            "edited_images": {slot.edit_key for slot in slots},
+            # What is lost tells the keys of what takes its place.
+            "edited_images": {slot.edit_key for slot in slots} | self.lost.keys(),
             # What is published may be of earlier settings.
             "edit_pairs": {slot.pair_key for slot in slots} | {key for (key,) in judged if key},
         }
@@ -270,6 +285,25 @@ class Book:
         """The decomposition of a source under the present profile."""
         return self.layers.get(self.keys.layers_key(source_id))
 
+    @cached_property
+    def named(self) -> list[tuple[Source, Row, Row]]:
+        """Objects with a name in both languages: the source worked on, its decomposition, and the object.
+
+        Names that people gave go before a model's.
+        """
+        found, names = [], self.names()
+        for source in self.worked_on:
+            row = self.layers_row(source.source_id)
+            if row is None or row["status"] != "done":
+                continue
+            try:
+                row = called(self, row, names.get(source.path, []))
+            except StorageError:  # its layers have gone meanwhile; the next run makes them again
+                continue
+            alone = (one for one in row["objects"] or [] if not one["parts"])
+            found += [(source, row, one) for one in alone if _is_named(one.get("caption") or {})]
+        return found
+
     def needs_layers(self) -> bool:
         """Whether any planned edit needs a decomposition."""
         return needed_level(self.category) != "none"
@@ -289,6 +323,10 @@ class Book:
         if row["status"] == "done":
             return is_intact(folder, row)
         return row["status"] in {"filtered", "rejected"}
+
+
+def _is_named(caption: Mapping[str, str]) -> bool:
+    return all(caption.get(language) for language in LANGUAGES)
 
 
 def is_readable(profile: Profile, layout: Layout, name: str) -> bool:

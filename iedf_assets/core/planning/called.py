@@ -1,13 +1,15 @@
 """What objects are called: names that people gave them beside the photo go before a model's."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iedf_assets.core.pictures.codecs import Pixels, decode
-from iedf_assets.core.planning.book import Book
 from iedf_assets.core.storage.journal import Row
+
+if TYPE_CHECKING:
+    from iedf_assets.core.planning.book import Book
 
 # Around a point that tells which object is meant, so much of the short side is looked at.
 AROUND = 0.03
@@ -16,7 +18,7 @@ Share = Callable[[Mapping[str, Any], tuple[float, float]], float]
 """How much of what lies around a point, shares of the sides, an object covers; 0 to 1."""
 
 
-def called(book: Book, layers: Row, names: list[Row]) -> Row:
+def called(book: "Book", layers: Row, names: list[Row]) -> Row:
     """A decomposition whose objects bear the names that people gave them.
 
     Args:

@@ -82,7 +82,8 @@ def throw_away(layout: Layout, books: Iterable[Book], waste: Iterable[Waste]) ->
     for book in books if gone else ():
         for stage in STAGED:
             rows = read_rows(layout, stage, book.name)
-            leaving = [key for key in rows if (stage, key) in gone]
+            # A row of what is lost says which edits were planned anew.
+            leaving = [key for key in rows if (stage, key) in gone and key not in book.lost]
             if leaving:
                 write_table(rows.without(leaving).table, layout.manifest(stage, book.name))
                 layout.journal(stage, book.name).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Objects of a category's other photos, which a model is shown to put them in an object's place.
 
-They are of the photos of a wave, which are all at hand. An edit that was made stays when the photo of what it
-was shown leaves: its recipe says which that was.
+They are of the photos of a wave, which are all at hand. An edit leaves with the photo of what it was shown,
+as it leaves with its own: then it is planned anew, under another key (`Book.lost`).
 """
 
 import random
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from iedf_assets.core.edits.recipes import Recipe, Unplannable
 from iedf_assets.core.planning.book import Book, Source
-from iedf_assets.core.profile.bank import LANGUAGES, bank
+from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.storage.journal import Row
 
 NO_REFERENCE = "no_reference"
@@ -67,13 +67,7 @@ def with_reference(recipe: Recipe, book: Book, source_id: str, one: Row, seed: i
 
 def references_of(book: Book) -> Iterator[Reference]:
     """The objects of the photos worked on that can be shown, in the order of their photos."""
-    for source in book.worked_on:
-        layers = book.layers_row(source.source_id)
-        if layers is None or layers["status"] != "done":
-            continue
-        for one in layers["objects"] or []:
-            if not one["parts"] and one["area_share"] >= LEAST_AREA and _is_named(one.get("caption")):
-                yield Reference(source, layers, one)
+    return (Reference(*named) for named in book.named if named[2]["area_share"] >= LEAST_AREA)
 
 
 def reference_of(book: Book, recipe: Recipe) -> Reference | None:
@@ -86,7 +80,3 @@ def has_lost_reference(book: Book, row: Row) -> bool:
     """Whether what an edit that is still to be made was to show is not in this wave."""
     shows = row["status"] != "done" and row["recipe"].get("reference")
     return bool(shows) and reference_of(book, row["recipe"]) is None
-
-
-def _is_named(caption: Any) -> bool:
-    return isinstance(caption, dict) and all(caption.get(language) for language in LANGUAGES)

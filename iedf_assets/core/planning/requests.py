@@ -189,6 +189,7 @@ def _planned(book: Book, slot: Slot, layers: Row) -> Row:
         "status": "planned",
         "edit_id": identity,
         "recipe": drawn,
+        "reference": drawn.get("reference", {}).get("source_id"),
         "instruction_ch": chinese,
         "instruction_en": english,
     }

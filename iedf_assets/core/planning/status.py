@@ -15,7 +15,7 @@ and on the stage's own version.
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -201,7 +201,7 @@ def _edits(book: Book, slots: list[Slot]) -> tuple[Standing, list[Slot]]:
             standing.held += 1
             continue
         else:
-            _miss(standing, _why_edit(known.get(_place(slot), []), slot))
+            _miss(standing, _why_edit(known.get(_place(slot), []), slot, book.lost))
         if row is None or row["status"] not in {"rejected", "filtered"}:
             planned.append(slot)
     return standing, planned
@@ -250,10 +250,12 @@ def _why_layers(book: Book, older: Row | None) -> str | None:
     return "the layered worker, max_megapixels or the stage's version changed"
 
 
-def _why_edit(older: list[Row], slot: Slot) -> str | None:
+def _why_edit(older: list[Row], slot: Slot, lost: Mapping[str, str]) -> str | None:
     made = [row["layers_key"] for row in older if row["status"] != "planned"]
     if not made:
         return None
+    if any(row["key"] in lost for row in older):
+        return "the photo that its model was shown is not used any more"
     if slot.layers_key not in made:
         return "its layers changed"
     return (

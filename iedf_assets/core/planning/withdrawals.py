@@ -55,11 +55,12 @@ def withdrawals(book: Book, found: Iterable[Found]) -> Withdrawals:
     slots = {slot.name: slot for source in staying for slot in book.keys.tries(source.source_id)}
     slots |= {slot.name: slot for slot in book.derived_of(staying)}
     published = book.verdicts.where(pl.col("status") == "published")
+    lost = book.lost_without(source for source in book.accepted if source.path in there)
     leaving = 0
     judged_anew: list[Slot] = []
     for name, key, edit_key, pair_key in published.pick("slot", "key", "edit_key", "pair_key"):
         slot = slots.get(name)
-        if slot is None or slot.edit_key != edit_key:
+        if slot is None or slot.edit_key != edit_key or edit_key in lost:
             leaving += 1
         elif slot.verdict_key != key and slot.pair_key == pair_key:
             judged_anew.append(slot)

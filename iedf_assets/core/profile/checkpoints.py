@@ -27,7 +27,8 @@ PIPELINES, OLDER_NAME = "diffusers", "qwen"
 # Names the folder of small networks, where it is not `models/` of the project.
 MODELS_VARIABLE = "IEDF_MODELS"
 
-_INDEX = "model_index.json"
+# What a checkpoint is made of; a folder that has both is loaded by the former.
+_INDEX, _MODULAR = "model_index.json", "modular_model_index.json"
 _WEIGHTED = frozenset({"transformer", "unet", "text_encoder", "text_encoder_2", "image_encoder", "vae"})
 # A fingerprint reads so many bytes from each end of a weight file: all of 58 GB would take a minute.
 _SAMPLE = 1 << 16
@@ -46,6 +47,7 @@ _NOT_IDENTITY = {
     "batch_size",
     "namer",
     "namer_identity",
+    "rater",
 }
 _REMEDY = "point model_dir to a complete local copy of the model's repository; nothing is downloaded"
 
@@ -59,6 +61,7 @@ class Checkpoint:
         revision: fingerprint of its content, 16 hexadecimal digits.
         weights_bytes: of all weight files.
         components: name → class of each part.
+        modular: whether diffusers puts its pipeline together from blocks.
     """
 
     folder: Path
@@ -66,6 +69,7 @@ class Checkpoint:
     revision: str
     weights_bytes: int
     components: dict[str, str]
+    modular: bool = False
 
 
 def checkpoint(folder: Path, stage: str) -> Checkpoint:
@@ -105,14 +109,8 @@ def inspect(folder: Path) -> Checkpoint:
     if not folder.is_dir():
         raise WorkerError(f"the model folder {folder} does not exist", _REMEDY)
     index = _index(folder)
-    components = {
-        name: value[1]
-        for name, value in index.items()
-        if not name.startswith("_")
-        and isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[1], str)
-    }
+    classes = {name: _class_of_part(folder, name, value) for name, value in index.items()}
+    components = {name: kind for name, kind in classes.items() if kind}
     files: list[Path] = []
     for name in components:
         part = folder / name
@@ -120,23 +118,38 @@ def inspect(folder: Path) -> Checkpoint:
             raise WorkerError(f"the model in {folder} lacks its part {name}/", _REMEDY)
         files += _weights(part) if name in _WEIGHTED else []
     class_name = str(index.get("_class_name"))
-    return Checkpoint(
-        folder, class_name, fingerprint(folder), sum(file.stat().st_size for file in files), components
-    )
+    weights = sum(file.stat().st_size for file in files)
+    modular = not (folder / _INDEX).exists()
+    return Checkpoint(folder, class_name, fingerprint(folder), weights, components, modular)
 
 
 def _index(folder: Path) -> dict[str, Any]:
     """What a checkpoint is made of.
 
     Raises:
-        WorkerError: there is no index that names one pipeline class.
+        WorkerError: there is no index, or it cannot be read.
     """
-    if not (folder / _INDEX).exists() and (folder / "modular_model_index.json").exists():
-        raise WorkerError(
-            f"{folder} holds a modular pipeline alone, which is not loaded yet",
-            "take the repository's form with model_index.json, where it has one, or another model",
-        )
-    return _json(folder / _INDEX)
+    modular = folder / _MODULAR
+    return _json(modular if modular.exists() and not (folder / _INDEX).exists() else folder / _INDEX)
+
+
+def _class_of_part(folder: Path, name: str, told: Any) -> str | None:
+    """The class of a part of a pipeline, by its index; None where that names no part.
+
+    Raises:
+        WorkerError: the part of a modular pipeline does not lie in the folder of its name.
+    """
+    if name.startswith("_") or not isinstance(told, list):
+        return None
+    match told:
+        case [_, str(class_name)]:
+            return class_name
+        case [_, class_name, {"subfolder": subfolder, **more}]:
+            if subfolder != name:
+                raise WorkerError(f"the index of {folder} looks for {name} in {subfolder!r}", _REMEDY)
+            hint = more.get("type_hint")
+            return str(class_name or (hint[1] if isinstance(hint, list) and len(hint) == 2 else "unknown"))
+    return None
 
 
 def small_network() -> Path:

@@ -4,7 +4,7 @@ The licence is that of the weights which the class is usually seen with; the car
 Standard library only: the orchestrator, which has no model package, reads it as the workers do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Rule = Literal["round32", "at_most", "ceil16", "kontext"]
@@ -76,13 +76,22 @@ EDITORS = (
            repeats=True),
 )  # fmt: skip
 _BY_CLASS = {editor.class_name: editor for editor in EDITORS}
+# What the classes that diffusers puts together from blocks have in their names.
+_MODULAR = "ModularPipeline"
 # Classes that split pictures; a successor says so in its name.
 LAYERED = "QwenImageLayeredPipeline"
 _LAYERED_ENDING = "LayeredPipeline"
 
 
 def editor_of(class_name: str) -> Editor:
-    """What is known of a class; of one without a row next to nothing: its signature tells the rest."""
+    """What is known of a class; of one without a row next to nothing: its signature tells the rest.
+
+    A modular class is one of the same models as that whose name it has but for that word; what its blocks can
+    make together nobody has tried.
+    """
+    if class_name.endswith(_MODULAR):
+        whole = editor_of(_whole(class_name))
+        return replace(whole, class_name=class_name, guided_by=None, batches=False, repeats=False)
     unknown = Editor(
         class_name,
         "any other",
@@ -96,4 +105,9 @@ def editor_of(class_name: str) -> Editor:
 
 def splits(class_name: str) -> bool:
     """Whether a class splits pictures into layers."""
-    return class_name.endswith(_LAYERED_ENDING)
+    return _whole(class_name).endswith(_LAYERED_ENDING)
+
+
+def _whole(class_name: str) -> str:
+    """The name of the class that is no modular one."""
+    return class_name.removesuffix(_MODULAR) + "Pipeline" if class_name.endswith(_MODULAR) else class_name

@@ -141,7 +141,7 @@ class Thresholds(Strict):
     max_seam: Annotated[float, Field(ge=0)] = 2.1
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
-    min_visible_change: Annotated[float, Field(ge=0)] | None = 6.0
+    min_visible_change: Annotated[float, Field(ge=0)] | None = 5.0
     min_object_confidence: Share | None = 0.96
     min_object_agreement: Share | None = 0.93
     max_neck_step: Annotated[float, Field(ge=0)] | None = 70.0

@@ -1,4 +1,4 @@
-"""The workers of the two model stages: what does the work, where, and how it is reached."""
+"""The workers of the two model stages, and who finishes: what does the work, where, and how it is reached."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -329,16 +329,67 @@ class EditWorker(Worker):
         return self
 
 
+class Finisher(Worker):
+    """What finishes pairs elsewhere: this project's own code, in this environment.
+
+    Attributes:
+        judge: of the edit worker: shown each pair, where it is not the model's own.
+    """
+
+    judge: Judge = Judge()
+
+    def model_settings(self) -> ModelSettings:
+        """Who rates; all jobs together ask no more at once than the profile says."""
+        each = max(1, self.judge.parallel // self.ray.jobs)
+        told = self.judge.model_copy(update={"parallel": each}).model_dump()
+        return ModelSettings(rater=told if self.judge.elsewhere else None)
+
+
+class FinishingCluster(RayCluster):
+    """As there; a pair takes a moment, so that a share has many."""
+
+    share: Annotated[int, Field(ge=1)] = 2048
+
+
+class Finishing(Strict):
+    """Where raw edits are finished and measured, and shown to a judge elsewhere.
+
+    Attributes:
+        launcher: on the cores of this machine, `here`, or in jobs on a `ray` cluster.
+        item_timeout_s: seconds without any finished pair after which such a job is stopped.
+        ray: how they reach it; a job finishes as many pairs at once as it has CPUs.
+    """
+
+    launcher: Literal["here", "ray"] = "here"
+    item_timeout_s: Positive = 600.0
+    ray: FinishingCluster = FinishingCluster()
+
+    def elsewhere(self, edit: EditWorker) -> Finisher | None:
+        """Who finishes what a worker made, where that is not this process."""
+        if self.launcher == "here":
+            return None
+        return Finisher(
+            launcher=self.launcher,
+            item_timeout_s=self.item_timeout_s,
+            threads=max(1, int(self.ray.num_cpus)),
+            max_failures_in_a_row=edit.max_failures_in_a_row,
+            ray=self.ray,
+            judge=edit.judge,
+        )
+
+
 class Workers(Strict):
-    """The two model stages' workers.
+    """The two model stages' workers, and who finishes what they made.
 
     Attributes:
         layered: splits photos into layers.
         edit: makes the edits.
+        finish: finishes them.
     """
 
     layered: LayeredWorker = LayeredWorker()
     edit: EditWorker = EditWorker()
+    finish: Finishing = Finishing()
 
     @model_validator(mode="after")
     def _fit_for_their_stages(self) -> Self:

@@ -22,6 +22,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import polars as pl
+
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.choosing import best_of
 from iedf_assets.core.judging.verdicts import row_of, verdict, with_outcome
@@ -58,6 +60,8 @@ class Candidates:
         open_slots: names of the slots to judge now, with all their tries, None for all; the others keep
             their rows.
         layers: rows of image_layers by key, for quotas of cells.
+        lost: keys of the edits that show a photo which has left. What the run before made of them is
+            forgotten, in slots that are not judged now, too.
     """
 
     profile: Profile
@@ -70,6 +74,7 @@ class Candidates:
     previous: Rows
     open_slots: Collection[str] | None
     layers: Mapping[str, Row] = field(default_factory=dict)
+    lost: Collection[str] = ()
 
     @property
     def category(self) -> Category:
@@ -77,11 +82,18 @@ class Candidates:
         return self.profile.category(self.name)
 
     @cached_property
-    def before(self) -> Rows:
-        """The previous rows of the slots to judge."""
-        if self.open_slots is None:
+    def remembered(self) -> Rows:
+        """The previous rows, less those of lost edits."""
+        if not self.lost:
             return self.previous
-        return self.previous.where(among("source_id", {slot.partition("/")[0] for slot in self.open_slots}))
+        return self.previous.where(pl.col("edit_key").is_null() | ~among("edit_key", self.lost))
+
+    @cached_property
+    def before(self) -> Rows:
+        """The remembered rows of the slots to judge."""
+        if self.open_slots is None:
+            return self.remembered
+        return self.remembered.where(among("source_id", {slot.partition("/")[0] for slot in self.open_slots}))
 
     def is_open(self, slot: str) -> bool:
         """Whether a slot, by its name at its first try, is judged now."""
@@ -201,7 +213,7 @@ class _Sorting:
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
-        picked = candidates.previous.pick("slot", "status", "reason", "pair_key", "edit_id", "sample_key")
+        picked = candidates.remembered.pick("slot", "status", "reason", "pair_key", "edit_id", "sample_key")
         derives = candidates.category.derive.any
         self._known = {
             name: _Known(

@@ -34,13 +34,15 @@ INDEX_COLUMNS = (
 # What a row of the joined manifests has to tell of a sample.
 INDEXED = ("subtype", "scene", "source_id", "recipe", "instruction_ch", "instruction_en", "instruction_by",
            "backend", "model_revision", "made_with", "tier", "width", "height", "source_path", "scores",
-           "checksums", "facts", "rights", "derived_from")  # fmt: skip
+           "checksums", "facts", "rights", "derived_from", "reference", "shown_path", "shown_facts",
+           "shown_rights")  # fmt: skip
 # What is known of whose the photo is, and what it shows.
 RIGHTS = ("photo_licence", "photo_author", "photo_copyright", "photo_source")
 PHOTO = (*RIGHTS, "photo_caption")
 METADATA = (
     "allowed_region_mask_path", "result_mask_path", "recipe", "source_path", "backend", "model_revision",
-    "width", "height", "made_with", "measured", "instruction_by", "inverse_of", "chain", "turn", *PHOTO,
+    "width", "height", "made_with", "measured", "instruction_by", "inverse_of", "chain", "turn", "reference",
+    *PHOTO,
 )  # fmt: skip
 _NUMBERS = ("width", "height", "turn")
 
@@ -64,6 +66,7 @@ def entry_of(layout: Layout, folder: str, row: Row, heads: Collection[str] = ())
         "measured": _measured(row),
         **_derived(row, heads),
         **_of_photo(row),
+        "reference": _shown(row),
     }
     values = {
         "sample_id": f"{sample.number:05d}",
@@ -97,6 +100,14 @@ def _of_photo(row: Row) -> Row:
     caption = facts.get("caption")
     shows = {language: caption.get(language) for language in ("ch", "en")} if caption else None
     return {**{f"photo_{key}": value for key, value in told._asdict().items()}, "photo_caption": shows}
+
+
+def _shown(row: Row) -> Row | None:
+    """The photo of which the model was shown an object, and whose that is; None where it was shown none."""
+    if not row["reference"]:
+        return None
+    told = rights_of(from_text(row["shown_facts"]), from_text(row["shown_rights"]))
+    return {"source_id": row["reference"], "path": row["shown_path"], **told._asdict()}
 
 
 def _measured(row: Row) -> Row | None:

@@ -11,11 +11,12 @@ from iedf_assets.core.storage.naming import Layout, nfc
 # What other stages say of a row: the column that finds their row, and their columns.
 _JOINED = {
     "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
-                                   "made_with", "layers_key")),
+                                   "made_with", "layers_key", "reference")),
     "image_layers": ("layers_key", ("objects",)),
     "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums", "rewritten_ch",
                                 "rewritten_en")),
     "source_images": ("source_id", ("source_path", "facts", "rights")),
+    "shown": ("reference", ("shown_path", "shown_facts", "shown_rights")),
 }  # fmt: skip
 # What stands in the place of what.
 _REWRITTEN = {"instruction_ch": "rewritten_ch", "instruction_en": "rewritten_en"}
@@ -71,7 +72,7 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
             if not names:
                 continue
             key = _JOINED[stage][0]
-            column = "source_id" if stage == "source_images" else "key"
+            column = "source_id" if stage in {"source_images", "shown"} else "key"
             others = _of_all(layout, categories, stage).filter(among(column, part[key].drop_nulls()))
             table = collected(others.select("category", *names, **{key: column}))
             part = part.join(table, on=["category", key], how="left", maintain_order="left")
@@ -83,7 +84,14 @@ def verdicts_of_all(layout: Layout, statuses: Iterable[str], columns: Iterable[s
 
 
 def _of_all(layout: Layout, categories: Iterable[str], stage: str) -> pl.LazyFrame:
-    """A stage's rows of all categories, with their category; of sources one for each `source_id`."""
+    """A stage's rows of all categories, with their category; of sources one for each `source_id`.
+
+    `shown` are sources too, as what a model was shown.
+    """
+    if stage == "shown":
+        sources = _of_all(layout, categories, "source_images")
+        names = {"source_path": "shown_path", "facts": "shown_facts", "rights": "shown_rights"}
+        return sources.rename(names)
     tables = [table_of(layout, stage, name).with_columns(category=pl.lit(name)) for name in categories]
     if stage != "source_images":
         return pl.concat(tables)

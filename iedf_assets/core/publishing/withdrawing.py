@@ -67,8 +67,8 @@ def _rows_of(leaving: Mapping[str, tuple[str, SampleKey]], previous: Rows, rows:
 def _withdrawn(edit_id: str, sample: SampleKey, before: Row | None, rows: Rows) -> Row:
     """The row of a sample that leaves the dataset."""
     now = rows.get(before["slot"]) if before else None
-    if now is None:
-        reason, detail = "left_plan", "its source, its place in the plan or what it was derived of is gone"
+    if now is None or (now["status"] == "pending" and now["edit_id"] is None):
+        reason, detail = "left_plan", "its source, its place in the plan or what it was made of is gone"
     elif now["status"] == "rejected":
         reason, detail = now["reason"], now["detail"]
     elif now["edit_id"] != edit_id:

@@ -79,6 +79,7 @@ class Said(NamedTuple):
 SaidOfAll = Mapping[str, Said]
 """Source id → what people say of it, where they do."""
 NOTHING_SAID: SaidOfAll = MappingProxyType({})
+NOTHING_LOST: Mapping[str, str] = MappingProxyType({})
 _NOTHING = Said()
 
 
@@ -195,10 +196,17 @@ class Keys:
 
     Args:
         said: what people say of its sources.
+        lost: edits that show a photo which has left, by their keys: its `source_id`. They are planned anew.
     """
 
-    def __init__(self, profile: Profile, category: Category, said: SaidOfAll = NOTHING_SAID) -> None:
-        self._said, self._scene = said, category.scene
+    def __init__(
+        self,
+        profile: Profile,
+        category: Category,
+        said: SaidOfAll = NOTHING_SAID,
+        lost: Mapping[str, str] = NOTHING_LOST,
+    ) -> None:
+        self._said, self._lost, self._scene = said, lost, category.scene
         level = [needed_level(category), largest_area(category)]
         layered = category.workers.layered.identity()
         told = ("image_layers", LAYERS_VERSION, level, layered, profile.max_megapixels)
@@ -356,6 +364,8 @@ class Keys:
         names = f"/{said.names}" if said.names and subtype.name in self._naming else ""
         scene = said.scene or self._scene
         edit = _joined(settings[number - 1], layers + names)
+        while edit in self._lost:
+            edit = _joined(self._lost[edit], edit)
         pair = _joined(self._pair, edit)
         verdict = _joined(self._verdict, pair if scene == self._scene else f"{pair}/{scene}")
         return Slot(source_id, subtype, variant, number, scene, layers, edit, pair, verdict)

@@ -62,9 +62,9 @@ SCHEMAS: dict[str, dict[str, type[pl.DataType]]] = {
     "edited_images": {
         "key": pl.String, "edit_id": pl.String, "source_id": pl.String, "layers_key": pl.String, **_OUTCOME,
         "task": pl.String, "subtype": pl.String, "scene": pl.String, "variant": pl.Int32, "recipe": pl.String,
-        "instruction_ch": pl.String, "instruction_en": pl.String, "x": pl.Int32, "y": pl.Int32,
-        "recomposition_error": pl.Float64, **_STAGED, "backend": pl.String, "model_revision": pl.String,
-        "made_with": pl.String, "judged": pl.String,
+        "reference": pl.String, "instruction_ch": pl.String, "instruction_en": pl.String,
+        "x": pl.Int32, "y": pl.Int32, "recomposition_error": pl.Float64, **_STAGED,
+        "backend": pl.String, "model_revision": pl.String, "made_with": pl.String, "judged": pl.String,
     },
     # one row per finished pair; key: key
     "edit_pairs": {

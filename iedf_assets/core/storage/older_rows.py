@@ -1,4 +1,4 @@
-"""Rows of earlier versions in the form of today: one object with its layers, as its list of objects."""
+"""Rows of earlier versions in the form of today: a list of objects instead of one, and references told."""
 
 import json
 from typing import Any
@@ -24,6 +24,9 @@ def renewed_table(table: pl.LazyFrame, columns: list[str]) -> pl.LazyFrame:
     Args:
         columns: that the manifest has.
     """
+    if "recipe" in columns and "reference" not in columns:
+        shown = pl.col("recipe").str.json_path_match("$.reference.source_id")
+        return table.with_columns(reference=shown)
     if not set(_BEFORE) <= set(columns):
         return table
     objects = pl.struct(*_BEFORE).map_elements(_as_json, return_dtype=pl.String, skip_nulls=False)

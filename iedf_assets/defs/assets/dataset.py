@@ -27,6 +27,7 @@ def _publish(context: dg.AssetExecutionContext, factory: Factory, book: Book) ->
         previous=book.verdicts,
         open_slots={slot.name for source in book.worked_on for slot in book.keys.slots(source.source_id)},
         layers=at_work.layers,
+        lost=book.lost,
     )
     rows = judge_and_publish(candidates, factory.progress(context))
     close_wave(factory.layout, book.name)

@@ -14,7 +14,7 @@ from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import place_file
 from iedf_assets.core.storage.item_loop import run_requests
 from iedf_assets.core.storage.journal import Journal, Row, journal_size, read_journal
-from iedf_assets.launching.deaths import Request
+from iedf_assets.launching.deaths import ModelRequest
 from iedf_assets.launching.services.errors import ServiceDownError
 from iedf_assets.launching.services.pool import ServicePool
 from iedf_assets.launching.side_by_side import side_by_side
@@ -54,7 +54,7 @@ def _work_off(work: StageWork, stop: threading.Event) -> None:
         places = pool.places()
         log.info("services: %s, %d requests at once", ", ".join(worker.endpoints), places)
         run_requests(
-            work.requests,
+            work.of_models,
             _Remote(pool, worker, work.run).make,
             journal,
             threads=worker.service.parallel or places,
@@ -72,7 +72,7 @@ class _Remote:
         self._by_path = worker.service.send_mode == "path"
         self._revision = None if worker.service.foreign else worker.model_settings().revision or None
 
-    def make(self, request: Request, folder: Path) -> Row:
+    def make(self, request: ModelRequest, folder: Path) -> Row:
         """Make one item: its files into `folder`; returns its row's own columns.
 
         Raises:
@@ -94,11 +94,11 @@ class _Remote:
         # Whatever made it, it is a model's picture: it is registered to its source.
         return {**row, "made_with": {"model": backend, "revision": revision}, **made}
 
-    def _request_id(self, request: Request) -> str:
+    def _request_id(self, request: ModelRequest) -> str:
         """The same for all tries of a run, so that nothing is made twice; another one in the next run."""
         return f"{request.key}.{self._run}"
 
-    def _item(self, request: Request, folder: Path) -> Row:
+    def _item(self, request: ModelRequest, folder: Path) -> Row:
         item = {
             name: value for name, value in asdict(request).items() if name not in {"output", "row", "inputs"}
         }

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iedf_assets.core.edits import recipes
+from iedf_assets.core.edits.paints import paints_for
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import bears
 from iedf_assets.core.profile.subtypes import SUBTYPES, Delete, Identity, Move, Recipes, Recolor, Scale
@@ -359,3 +360,21 @@ def test_among_known_things_a_subject_moves_rather_near(scene: Any, seed: int) -
         limits = Recipes().move
         most = min(room * 100 // width, round(limits.max_shift * 100))
         assert recipe["percent"] <= (100 * limits.min_shift + most) / 2 + 1
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3), st.tuples(*[st.floats(0.05, 0.95)] * 3))
+def test_mild_colours_are_those_of_all_that_change_the_lightness_little(
+    colour: tuple[int, int, int], lightness: tuple[float, float, float]
+) -> None:
+    every, mild = (paints_for(colour, sorted(lightness), 45, mild=only) for only in (False, True))
+    assert mild == [paint for paint in every if 0.75 <= paint["gamma"] <= 1.35]
+
+
+def test_what_a_network_found_gets_no_colour_of_quite_another_lightness() -> None:
+    dark = {"colour": [120, 10, 20], "body": BODY | {"lightness": [0.3, 0.35, 0.4]}}
+    scene = (subject(250, 200, 100, 100, 600, 400) | dark, 600, 400)
+    found = ({**scene[0], "others": []}, 600, 400)
+    gammas = [{edit["gamma"] for seed in range(60) if "gamma" in (edit := drawn("recolor", one, seed) or {})}
+              for one in (scene, found)]  # fmt: skip
+    assert min(gammas[0]) < 0.75
+    assert all(gamma >= 0.75 for gamma in gammas[1])

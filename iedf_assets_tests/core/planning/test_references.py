@@ -13,6 +13,7 @@ from iedf_assets.core.planning.references import Reference, has_lost_reference, 
 from iedf_assets.core.profile.bank import LANGUAGES
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
+from iedf_assets_tests.helpers.pair_making import Plant, source_id_of
 from iedf_assets_tests.helpers.subjects import SUBJECT
 
 CUP = {"en": "a red cup", "ch": "一个红色杯子"}
@@ -65,3 +66,27 @@ def test_an_edit_that_is_not_made_is_drawn_anew_when_its_reference_has_gone(book
     assert not has_lost_reference(book, row("one", "planned"))
     assert has_lost_reference(book, row("gone", "planned"))
     assert not has_lost_reference(book, row("gone", "done"))
+
+
+def test_an_object_may_be_shown_by_the_name_that_people_or_a_model_gave_it(
+    profile: Profile, layout: Layout
+) -> None:
+    plant = Plant(profile, layout, "物体一致性", facts={"coffee": {"objects": [CUP]}})
+    lamp = {"en": "a lamp", "ch": "灯"}
+    one = {"number": 1, "parts": None, "area_share": 0.2, "mask": "mask.png"}
+    captions = {"astronaut": None, "coffee": lamp, "chelsea": lamp, "rocket": {"en": "a rocket", "ch": ""}}
+    for name, caption in captions.items():
+        key = plant.keys.layers_key(source_id_of(name))
+        objects = [{**one, "caption": caption}, {**one, "number": 2, "area_share": 0.001, "caption": lamp}]
+        plant.layers[key] = {
+            "key": key,
+            "source_id": source_id_of(name),
+            "status": "done",
+            "objects": objects,
+        }
+    plant.save()
+    told = [
+        (one.source.path, one.object["number"], one.object["caption"])
+        for one in references.references_of(Book.open(profile, layout, plant.name))
+    ]
+    assert told == [(f"{plant.name}/chelsea.png", 1, lamp), (f"{plant.name}/coffee.png", 1, CUP)]

@@ -225,6 +225,37 @@ def test_a_successor_of_the_layered_class_splits(model: Path) -> None:
     assert "cannot use" in problem_of(model, "edited_images")
 
 
-def test_a_modular_checkpoint_is_named(model: Path) -> None:
-    (model / "model_index.json").rename(model / "modular_model_index.json")
-    assert "modular" in problem_of(model)
+def modular(model: Path, **changes: str) -> Path:
+    """The same checkpoint with an index of blocks alone, whose parts are named as of a repository."""
+    index = json.loads((model / "model_index.json").read_text("utf-8"))
+    for name, value in index.items():
+        if isinstance(value, list):
+            spec = {"pretrained_model_name_or_path": "somebody/some-model", "type_hint": value}
+            index[name] = [*value, {**spec, "subfolder": changes.get(name, name)}]
+    index["_class_name"] = "QwenImageEditPlusModularPipeline"
+    (model / "modular_model_index.json").write_text(json.dumps(index))
+    (model / "model_index.json").unlink()
+    return model
+
+
+def test_a_modular_checkpoint_is_what_its_parts_are(model: Path) -> None:
+    whole = checkpoint(model, "edited_images")
+    found = checkpoint(modular(model), "edited_images")
+    assert (found.components, found.weights_bytes) == (whole.components, whole.weights_bytes)
+    assert (whole.modular, found.modular) == (False, True)
+    assert found.class_name == "QwenImageEditPlusModularPipeline"
+    settings = Worker.model_validate({"backend": "diffusers", "model_dir": model}).model_settings()
+    assert (settings.steps, settings.cfg) == (40, 4.0)
+
+
+def test_a_part_of_a_modular_checkpoint_that_lies_elsewhere_is_named(model: Path) -> None:
+    assert "looks for vae in '../other'" in problem_of(modular(model, vae="../other"))
+
+
+def test_a_modular_layered_class_splits(model: Path) -> None:
+    folder = modular(model)
+    index = json.loads((folder / "modular_model_index.json").read_text("utf-8"))
+    index["_class_name"] = "QwenImageLayeredModularPipeline"
+    (folder / "modular_model_index.json").write_text(json.dumps(index))
+    assert checkpoint(folder, "image_layers").modular
+    assert "cannot use" in problem_of(folder)

@@ -117,6 +117,25 @@ def test_the_index_lists_every_sample_with_paths_that_exist(indexed: Indexed) ->
         assert entry["tier"] == "composited"
 
 
+def test_the_index_tells_of_which_photo_the_model_was_shown_an_object_and_whose_it_is(
+    profile: Profile, layout: Layout
+) -> None:
+    plant = Plant(profile, layout, CATEGORIES[0], photos=PHOTOS[:2])
+    plant.make()
+    plant.judge()
+    slot, shown = plant.slots[0], PHOTOS[1]
+    plant.edits[slot.edit_key]["reference"] = source_id_of(shown)
+    plant.facts = {shown: {"licence": "CC-BY-4.0", "author": "Ann"}}
+    plant.save()
+    write_index(profile, layout)
+    told = {entry["sample_key"]: entry["metadata"]["reference"] for entry in read_jsonl(layout.index)}
+    assert told.pop(plant.rows[slot.name]["sample_key"]) == {
+        "source_id": source_id_of(shown), "path": f"{plant.name}/{shown}.png",
+        "licence": "CC-BY-4.0", "author": "Ann", "copyright": None, "source": None,
+    }  # fmt: skip
+    assert set(told.values()) == {None}
+
+
 def test_the_csv_says_the_same_with_quotes_commas_and_chinese(indexed: Indexed) -> None:
     rows, entries = read_csv(indexed.layout.reports / "index.csv"), read_jsonl(indexed.layout.index)
     assert tuple(rows[0]) == INDEX_COLUMNS

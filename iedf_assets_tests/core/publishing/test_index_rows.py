@@ -11,6 +11,8 @@ from iedf_assets.core.storage.naming import Layout
 # One block that `datasets` guesses types from holds fewer.
 MANY = 20_000
 TASKS = ("consistency_edit/identity", "semantic_edit/replace", "structural_edit/move")
+SHOWN = {"source_id": "b" * 32, "path": "物理变化/x.png", "licence": "CC-BY-4.0", "author": "Ann",
+         "copyright": None, "source": None}  # fmt: skip
 
 
 def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
@@ -33,6 +35,7 @@ def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
             "inverse_of": f"{task}/{subtype}/mixed/00007" if kind == 2 else None,
             "chain": f"{task}/{subtype}/mixed/00001" if kind == 1 else None,
             "turn": 2 if kind == 1 else None,
+            "reference": SHOWN if kind == 1 else None,
             "photo_licence": "CC0-1.0" if kind == 1 else None, "photo_author": None if kind else "Ann",
             "photo_copyright": "(c) Ann" if kind == 2 else None, "photo_source": "x" if kind == 2 else None,
             "photo_caption": {"ch": None, "en": "A dog."} if kind == 1 else None,
@@ -63,7 +66,7 @@ def test_the_parquet_table_says_what_the_csv_says(layout: Layout) -> None:
     table = pl.read_parquet(layout.reports / "index.parquet")
     assert tuple(table.columns) == INDEX_COLUMNS
     for found, row in zip(table.to_dicts(), rows, strict=True):
-        for name in ("made_with", "measured", "photo_caption"):
+        for name in ("made_with", "measured", "reference", "photo_caption"):
             text = found["metadata"][name]
             found["metadata"][name] = json.loads(text) if text else None
         assert found == row

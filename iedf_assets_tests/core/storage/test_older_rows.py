@@ -59,3 +59,10 @@ def test_a_manifest_and_a_journal_of_before_are_read_as_of_today(layout: Layout,
 def test_a_table_of_today_is_left_alone() -> None:
     table = pl.LazyFrame({"key": ["k"], "objects": ["[]"]})
     assert renewed_table(table, ["key", "objects"]) is table
+
+
+def test_of_edits_the_photo_that_was_shown_is_told_by_their_recipes() -> None:
+    recipes = ['{"reference": {"object": 2, "source_id": "abc"}, "subtype": "replace"}', '{"dx": 1}', None]
+    table = renewed_table(pl.LazyFrame({"recipe": recipes}), ["recipe"]).collect()
+    assert table["reference"].to_list() == ["abc", None, None]
+    assert renewed_table(table.lazy(), table.columns).collect().equals(table)

@@ -37,6 +37,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
             builder.build(folder, name)
         for name in others.OTHERS:
             others.build(folder, name)
+        for name in others.MODULAR:
+            others.build_modular(folder, name)
 
     return made_once(tmp_path_factory, "checkpoints", make)
 

@@ -3,6 +3,8 @@
 Flux2Pipeline (FLUX.2 dev) is missing: its processor needs torchvision, of which no CPU build is pinned.
 """
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,8 +173,35 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
+# Modular ones, by the tiny checkpoint whose parts they have.
+MODULAR = {
+    "klein_modular": "klein",
+    "kontext_modular": "kontext",
+    "edit_plus_modular": "edit_plus",
+    "qwen21_modular": "qwen21",
+    "layered_modular": "layered",
+}
+
+
 def build(folder: Path, name: str) -> None:
     """Write one tiny checkpoint."""
     class_name, make = OTHERS[name]
     torch.manual_seed(0)
     make(getattr(diffusers, class_name)).save_pretrained(folder / name, safe_serialization=True)
+
+
+def build_modular(folder: Path, name: str) -> None:
+    """Write one with an index of blocks alone, as it lies in a local copy of a repository.
+
+    The checkpoint whose parts it has is there already.
+    """
+    whole, target = folder / MODULAR[name], folder / name
+    shutil.copytree(whole, target)
+    pipe = diffusers.ModularPipeline.from_pretrained(str(whole), local_files_only=True)
+    index = {key: value for key, value in pipe.config.items() if key != "_name_or_path"}
+    for value in index.values():
+        if isinstance(value, list | tuple):
+            value[2]["pretrained_model_name_or_path"] = "somebody/some-model"
+    index["_class_name"] = type(pipe).__name__
+    (target / "modular_model_index.json").write_text(json.dumps(index, default=str))
+    (target / "model_index.json").unlink()

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO
 
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.exporting import tars
 from iedf_assets.core.exporting.examples import Example
+from iedf_assets.core.exporting.formats import tars
 from iedf_assets.core.exporting.formats.seen import Load, Seen
+from iedf_assets.core.exporting.formats.tars import Member
 from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.samples import Head, Samples, chain_facts
 from iedf_assets.core.exporting.shards import Shard, sharded
-from iedf_assets.core.exporting.tars import Member
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, summed
 from iedf_assets.core.profile.exports import Export, Language
 

@@ -45,11 +45,17 @@ def read_graph(path: Path) -> Graph:
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _graph(content)
-    except (OSError, ValueError, IndexError, TypeError, StopIteration) as error:
-        raise WorkerError(
-            f"{path} cannot be read as an ONNX network: {error}", "point model_file to a whole .onnx file"
-        ) from error
+            try:
+                return _graph(content)
+            except (ValueError, IndexError, TypeError, StopIteration) as error:
+                # What an error traces back to are views of the mapping, which cannot close before they go.
+                problem = str(error)
+    except (OSError, ValueError) as error:
+        problem = str(error)
+    raise WorkerError(
+        f"{path} cannot be read as an ONNX network: {problem or 'it is cut off'}",
+        "point model_file to a whole .onnx file",
+    )
 
 
 def _graph(content: mmap.mmap) -> Graph:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iedf_assets.core.errors import WorkerError
@@ -37,6 +37,7 @@ def test_what_is_no_network_is_told_as_such(tmp_path: Path, content: bytes | Non
 
 
 @given(cut=st.integers(0, 250), noise=st.binary(max_size=40))
+@example(cut=175, noise=bytes(32))
 def test_a_damaged_file_never_raises_anything_else(
     tmp_path_factory: pytest.TempPathFactory, cut: int, noise: bytes
 ) -> None:

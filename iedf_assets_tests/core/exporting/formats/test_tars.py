@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iedf_assets.core.exporting import tars
+from iedf_assets.core.exporting.formats import tars
 
 # Also names that need more than one block: of other letters, and long ones.
 NAMES = st.text("abc-.0123456789", min_size=1, max_size=150).map(lambda name: f"x{name}x") | st.sampled_from(

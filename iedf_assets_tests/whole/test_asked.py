@@ -66,7 +66,7 @@ def test_pairs_are_finished_apart_while_the_judge_is_asked_about_others(
     def here(*_: object) -> None:
         raise AssertionError("a pair was finished in the run's own process")
 
-    monkeypatch.setattr("iedf_assets.defs.assets.edit_pairs.make", here)
+    monkeypatch.setattr("iedf_assets.core.pairs.lot.make", here)
     put(layout, PHYSICAL, "coffee", "chelsea", "rocket")
     with vision_server(lambda _: Reply(GOOD, wait_s=0.5)) as server:
         judged = judged_by(profile, server.address, "threads=1")

@@ -96,8 +96,12 @@ def _cable(pair: Specimen, _other: Specimen, rng: np.random.Generator) -> Fault 
         return None
     taken = silhouette if there is None else silhouette | there
     root = math.sqrt(silhouette.size)
-    rows, columns = np.nonzero(grown(silhouette, 1) & ~silhouette)
-    centre = np.array([columns.mean(), rows.mean()])
+    rim = grown(silhouette, 1) & ~silhouette
+    centre = np.mean(np.nonzero(rim)[::-1], axis=1)
+    # Where it hangs on, the object is seen to have gone.
+    rows, columns = np.nonzero(rim if there is None else rim & ~grown(there, 4))
+    if not len(rows):
+        return None
     for spot in rng.integers(len(rows), size=TRIES):
         start = np.array([columns[spot], rows[spot]], np.float64)
         end = start + (start - centre) / max(float(np.linalg.norm(start - centre)), 1.0) * REACH * root

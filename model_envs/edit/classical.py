@@ -183,29 +183,30 @@ class Backend(WithoutModel):
 def _move(scene: Scene) -> tuple[Pixels, Box]:
     rgba, x, y = scene.object()
     recipe = scene.request.recipe
-    new_x, new_y = x + recipe["dx"], y + recipe["dy"]
-    return _placed(scene, rgba, _box(x, y, rgba), new_x, new_y)
+    return _placed(scene, (rgba, x, y), (rgba, x + recipe["dx"], y + recipe["dy"]))
 
 
 def _scale(scene: Scene) -> tuple[Pixels, Box]:
     rgba, x, y = scene.object()
     recipe = scene.request.recipe
-    resized, new_x, new_y = _resized(rgba, x, y, recipe["factor"], (recipe["anchor_x"], recipe["anchor_y"]))
-    return _placed(scene, resized, _box(x, y, rgba), new_x, new_y)
+    resized = _resized(rgba, x, y, recipe["factor"], (recipe["anchor_x"], recipe["anchor_y"]))
+    return _placed(scene, (rgba, x, y), resized)
 
 
-def _placed(scene: Scene, rgba: Pixels, old: Box, x: int, y: int) -> tuple[Pixels, Box]:
-    """The object taken from its old place and put to a new one."""
-    box = scene.widened(old, _box(x, y, rgba))
+def _placed(scene: Scene, old: Part, new: Part) -> tuple[Pixels, Box]:
+    """The object taken from its old place and put to a new one: its layer and where it lies, each."""
+    box = scene.widened(*(_box(x, y, rgba) for rgba, x, y in (old, new)))
     patch = scene.background(box)
     top, left = (side.start for side in box)
     if scene.is_found:
-        before, after = np.zeros((2, *patch.shape[:2], 1), np.uint8)
-        paste(before, scene.object()[0][..., 3:], old[1].start - left, old[0].start - top)
-        paste(after, rgba[..., 3:], x - left, y - top)
+        alphas = np.zeros((2, *patch.shape[:2], 1), np.uint8)
+        for alpha, (rgba, x, y) in zip(alphas, (old, new), strict=True):
+            paste(alpha, rgba[..., 3:], x - left, y - top)
         reach = round(CLEAR_GROWTH * min(scene.rgb.shape[:2]))
-        stays = staying_ground(before[..., 0], after[..., 0], reach)[..., None]
+        before, after = alphas[..., 0]
+        stays = staying_ground(before, after, reach)[..., None]
         patch = np.rint(stays * scene.rgb[box] + (1 - stays) * patch).astype(np.uint8)
+    rgba, x, y = new
     paste(patch, rgba, x - left, y - top)
     return patch, box
 

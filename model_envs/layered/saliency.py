@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.pictures.thumbnails import shrunk
 
 Floats = NDArray[np.float32]
@@ -202,7 +203,7 @@ def _completed(lab: Floats, mask: Pixels, reach: int) -> Pixels:
     That is, what differs from the background's local mean by more than 2.5 of its local deviations. It brings
     back parts that GrabCut took for background, such as a shaded tip before an even sky.
     """
-    near = cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    near = grown(mask, reach) > 0
     outside = (cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0).astype(np.float32)
     spread = (0, 0), 2.0 * max(4, reach)
     weight = np.maximum(cv2.GaussianBlur(outside, *spread), 1e-3)
@@ -212,17 +213,17 @@ def _completed(lab: Floats, mask: Pixels, reach: int) -> Pixels:
     foreign = near & (distance > 2.5 * np.sqrt(variance) + JUST_VISIBLE)
     joined = np.where(foreign | (mask > 0), 255, 0).astype(np.uint8)
     _, labels = cv2.connectedComponents(joined)
-    grown = np.isin(labels, np.unique(labels[mask > 0])) & (joined > 0)
-    return cleaned(np.where(grown, 255, 0).astype(np.uint8))
+    whole = np.isin(labels, np.unique(labels[mask > 0])) & (joined > 0)
+    return cleaned(np.where(whole, 255, 0).astype(np.uint8))
 
 
 def cleaned(mask: Pixels, opening: float = 0.012) -> Pixels:
     """The mask's main components without holes, smoothed by `opening`, a share of the long side."""
     side = round(max(mask.shape) * opening) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
+    opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
     # Pieces that nearly touch belong together: a dark stripe often cuts an object in two.
-    joined = cv2.dilate(opened, np.ones((2 * side + 1,) * 2, np.uint8))
+    joined = grown(opened, side)
     count, labels = cv2.connectedComponents(joined)
     areas = np.bincount(labels[opened > 0], minlength=count)
     if count < 2 or not areas.any():

@@ -15,7 +15,7 @@ import numpy as np
 
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
-from iedf_assets.core.pictures.masks import JPEG_BLOCK
+from iedf_assets.core.pictures.masks import JPEG_BLOCK, grown
 
 _LANDSCAPE = (
     (1024, 1024), (1056, 992), (1088, 960), (1120, 928), (1248, 832), (1632, 640), (1920, 544),
@@ -135,7 +135,7 @@ def _resized(picture: Pixels, size: tuple[int, int]) -> Pixels:
 def _reached(allowed: Pixels, size: tuple[int, int]) -> Pixels:
     """The allowed region at a size: all that its pixels reach, in whole JPEG blocks."""
     touched = np.asarray(cv2.resize(allowed, size, interpolation=cv2.INTER_AREA) > 0, np.uint8)
-    wide = cv2.dilate(touched, np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8))
+    wide = grown(touched, _REACH)
     rows, columns = (-(-side // JPEG_BLOCK) for side in wide.shape)
     padded = np.zeros((rows * JPEG_BLOCK, columns * JPEG_BLOCK), np.uint8)
     padded[: size[1], : size[0]] = wide

@@ -18,7 +18,7 @@ from iedf_assets.core.filling.completion import Bools, complete, spread
 from iedf_assets.core.filling.pasting import paste
 from iedf_assets.core.filling.shifts import find_pieces, fit
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.pictures.masks import Box, grown, grown_box
 
 # The surroundings reach this share of the hole's longer side beyond it, at least so many pixels, and hold at
 # least so many known pixels per one of the hole.
@@ -84,9 +84,7 @@ def contrast_ratio(rgb: Pixels, hole: Pixels) -> float:
     deviation = np.sqrt(np.maximum(cv2.sqrBoxFilter(luminance, -1, size) - cv2.blur(luminance, size) ** 2, 0))
     window = np.ones(size, np.uint8)
     inside = cv2.erode(unknown, window) > 0
-    around = (cv2.dilate(unknown, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0) & (
-        cv2.dilate(unknown, window) == 0
-    )
+    around = (grown(unknown, reach) > 0) & (cv2.dilate(unknown, window) == 0)
     if unknown.all():
         raise ValueError("nothing lies around the hole")
     within = deviation[inside if inside.any() else unknown > 0]

@@ -10,6 +10,7 @@ from skimage.metrics import structural_similarity
 
 from iedf_assets.core.judging.pair_checks import judge, outside_checks
 from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.profile.thresholds import RawTier, Thresholds
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.scores import OUTSIDE_SCORES, Scores, consistency, measure
@@ -23,10 +24,6 @@ def subject(shape: tuple[int, ...]) -> Pixels:
     return mask
 
 
-def grown(mask: Pixels, by: int = 8) -> Pixels:
-    return np.asarray(cv2.dilate(mask, np.ones((2 * by + 1, 2 * by + 1), np.uint8)), np.uint8)
-
-
 def recoloured(source: Pixels, mask: Pixels) -> Pixels:
     return np.where(mask[..., None] > 0, source[..., ::-1] // 2 + 100, source).astype(np.uint8)
 
@@ -34,7 +31,7 @@ def recoloured(source: Pixels, mask: Pixels) -> Pixels:
 def a_good_pair() -> tuple[Pixels, Pixels, Pixels, Pixels]:
     source = data.coffee()
     mask = subject(source.shape)
-    return source, recoloured(source, mask), mask, grown(mask)
+    return source, recoloured(source, mask), mask, grown(mask, 8)
 
 
 def failures_of(source: Pixels, result: Pixels, mask: Pixels, allowed: Pixels) -> list[str]:
@@ -95,7 +92,7 @@ def test_a_tiny_mask_fails_by_area() -> None:
     source, _, mask, _ = a_good_pair()
     tiny = np.zeros_like(mask)
     tiny[10:20, 10:20] = 255
-    assert failures_of(source, recoloured(source, tiny), tiny, grown(tiny)) == ["mask_area"]
+    assert failures_of(source, recoloured(source, tiny), tiny, grown(tiny, 8)) == ["mask_area"]
 
 
 def test_an_edit_beside_its_mask_fails_every_outside_check() -> None:
@@ -148,11 +145,11 @@ def test_a_moved_object_counts_as_changed_at_both_places() -> None:
     there = np.roll(mask, 150, axis=1)
     both = recoloured(source, mask | there)
     only_here = recoloured(source, mask)
-    assert measure(source, both, mask, grown(mask | there), there)["changed_share_inside"] == pytest.approx(
-        measure(source, both, mask | there, grown(mask | there))["changed_share_inside"]
-    )
-    half = measure(source, only_here, mask, grown(mask | there), there)["changed_share_inside"]
-    whole = measure(source, only_here, mask, grown(mask))["changed_share_inside"]
+    assert measure(source, both, mask, grown(mask | there, 8), there)[
+        "changed_share_inside"
+    ] == pytest.approx(measure(source, both, mask | there, grown(mask | there, 8))["changed_share_inside"])
+    half = measure(source, only_here, mask, grown(mask | there, 8), there)["changed_share_inside"]
+    whole = measure(source, only_here, mask, grown(mask, 8))["changed_share_inside"]
     assert half is not None
     assert whole is not None
     assert half == pytest.approx(whole / 2, rel=1e-6)

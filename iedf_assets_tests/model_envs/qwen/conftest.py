@@ -25,6 +25,35 @@ SMALL = ModelSettings(steps=2, dtype="float32", device="cpu", canvas_megapixels=
 SIZE = (220, 150)
 
 
+def made(backend: Any, request: EditRequest, folder: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """What a backend of edits says of one, and the picture."""
+    folder.mkdir(exist_ok=True)
+    row = backend.run(request, folder)
+    return row, np.asarray(Image.open(folder / "picture.png"))
+
+
+def sizes_made(backend: Any) -> list[tuple[int, int]]:
+    """The sizes of the pictures that a backend's pipeline makes from now on."""
+    sizes: list[tuple[int, int]] = []
+    images = backend._images
+
+    def noted(area: int, **arguments: Any) -> Any:
+        found = images(area, **arguments)
+        sizes.extend(image.size for image in found)
+        return found
+
+    backend._images = noted
+    return sizes
+
+
+def showing(request: EditRequest) -> EditRequest:
+    """The request with an object to show, as if of another photo."""
+    one = {"mask": "mask.png", "x": 60, "y": 40, "width": 100, "height": 70}
+    shown = {"path": request.path, "source_id": request.source_id, "object": one,
+             "layers_folder": request.layers_folder}  # fmt: skip
+    return replace(request, reference=shown)
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny checkpoints."""

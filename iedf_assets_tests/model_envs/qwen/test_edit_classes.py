@@ -10,11 +10,10 @@ from typing import Any
 import diffusers
 import numpy as np
 import pytest
-from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
-from iedf_assets_tests.model_envs.qwen.conftest import SIZE
+from iedf_assets_tests.model_envs.qwen.conftest import SIZE, made, showing, sizes_made
 from model_envs.edit.diffusers import Backend
 from model_envs.qwen.denoising import Stopped
 
@@ -23,26 +22,12 @@ Requests = Callable[..., EditRequest]
 OTHERS = ("qwen21", "kontext", "kontext_inpaint", "klein", "klein_inpaint", "klein_kv", "longcat")
 
 
-def made(backend: Backend, request: EditRequest, folder: Path) -> tuple[dict[str, Any], np.ndarray]:
-    folder.mkdir(exist_ok=True)
-    row = backend.run(request, folder)
-    return row, np.asarray(Image.open(folder / "picture.png"))
-
-
 @pytest.mark.parametrize("kind", OTHERS)
 def test_each_class_edits_a_photo_on_a_canvas_that_it_keeps(
     kind: str, settings: Settings, edit_request: Requests, tmp_path: Path
 ) -> None:
     backend = Backend(settings(kind))
-    sizes: list[tuple[int, int]] = []
-    images = backend._images
-
-    def noted(area: int, **arguments: Any) -> Any:
-        found = images(area, **arguments)
-        sizes.extend(image.size for image in found)
-        return found
-
-    backend._images = noted  # type: ignore[method-assign]
+    sizes = sizes_made(backend)
     row, picture = made(backend, edit_request(), tmp_path / "one")
     assert picture.shape == (SIZE[1], SIZE[0], 3)
     assert sizes == [tuple(row["made_with"]["canvas"])]
@@ -59,10 +44,7 @@ def test_a_class_that_takes_several_pictures_is_shown_an_object_of_another_photo
     backend = Backend(settings(kind))
     assert backend._kind.references > 1
     request = edit_request()
-    one = {"mask": "mask.png", "x": 60, "y": 40, "width": 100, "height": 70}
-    shown = {"path": request.path, "source_id": request.source_id, "object": one,
-             "layers_folder": request.layers_folder}  # fmt: skip
-    row, picture = made(backend, replace(request, reference=shown), tmp_path / "shown")
+    row, picture = made(backend, showing(request), tmp_path / "shown")
     assert row["status"] == "done"
     assert picture.shape == (SIZE[1], SIZE[0], 3)
     _, without = made(backend, request, tmp_path / "without")

@@ -12,19 +12,13 @@ from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
-from iedf_assets_tests.model_envs.qwen.conftest import SIZE
+from iedf_assets_tests.model_envs.qwen.conftest import SIZE, made
 from model_envs.edit.diffusers import Backend
 from model_envs.qwen.denoising import Stopped
 
 Settings = Callable[..., ModelSettings]
 Requests = Callable[..., EditRequest]
 KINDS = ("edit", "edit_plus", "inpaint")
-
-
-def made(backend: Backend, request: EditRequest, folder: Path) -> tuple[dict[str, Any], np.ndarray]:
-    folder.mkdir(exist_ok=True)
-    row = backend.run(request, folder)
-    return row, np.asarray(Image.open(folder / "picture.png"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,11 +10,10 @@ from typing import Any
 import diffusers
 import numpy as np
 import pytest
-from PIL import Image
 
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
-from iedf_assets_tests.model_envs.qwen.conftest import SIZE
+from iedf_assets_tests.model_envs.qwen.conftest import SIZE, made, showing, sizes_made
 from model_envs.edit.diffusers import Backend
 from model_envs.layered.diffusers import Backend as Layered
 from model_envs.qwen.denoising import Stopped
@@ -23,12 +22,6 @@ Settings = Callable[..., ModelSettings]
 Requests = Callable[..., EditRequest]
 KINDS = ("klein_modular", "kontext_modular", "edit_plus_modular", "qwen21_modular")
 SEVERAL = ("klein_modular", "edit_plus_modular", "qwen21_modular")
-
-
-def made(backend: Backend, request: EditRequest, folder: Path) -> tuple[dict[str, Any], np.ndarray]:
-    folder.mkdir(exist_ok=True)
-    row = backend.run(request, folder)
-    return row, np.asarray(Image.open(folder / "picture.png"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,15 +69,7 @@ def test_it_makes_pictures_on_the_canvas_that_it_is_given(
     kind: str, settings: Settings, edit_request: Requests, tmp_path: Path
 ) -> None:
     backend = Backend(settings(kind))
-    sizes: list[tuple[int, int]] = []
-    images = backend._images
-
-    def noted(area: int, **arguments: Any) -> Any:
-        found = images(area, **arguments)
-        sizes.extend(image.size for image in found)
-        return found
-
-    backend._images = noted  # type: ignore[method-assign]
+    sizes = sizes_made(backend)
     row, _ = made(backend, edit_request(), tmp_path / "one")
     assert sizes == [tuple(row["made_with"]["canvas"])]
 
@@ -95,10 +80,7 @@ def test_it_is_shown_an_object_of_another_photo(
 ) -> None:
     backend = Backend(settings(kind))
     request = edit_request()
-    one = {"mask": "mask.png", "x": 60, "y": 40, "width": 100, "height": 70}
-    shown = {"path": request.path, "source_id": request.source_id, "object": one,
-             "layers_folder": request.layers_folder}  # fmt: skip
-    _, picture = made(backend, replace(request, reference=shown), tmp_path / "shown")
+    _, picture = made(backend, showing(request), tmp_path / "shown")
     _, without = made(backend, request, tmp_path / "without")
     assert not np.array_equal(picture, without)
 

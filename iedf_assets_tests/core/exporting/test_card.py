@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,10 @@ def test_both_languages_of_the_card_say_the_same_things(dataset: Profile, tmp_pa
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of its own packages
 def test_croissant_is_valid_and_its_rows_are_the_dataset_s(tmp_path: Path) -> None:
     import mlcroissant
+    from absl import logging
 
+    # It would close the stream that pytest lends, once whoever configures logging lets handlers go.
+    logging.get_absl_handler().python_handler.stream = sys.__stderr__
     profile, chained = planted_with_a_chain(tmp_path / "factory")
     exported(profile, tmp_path / "out", "parquet")
     path = tmp_path / "out/croissant.json"

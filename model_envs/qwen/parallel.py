@@ -33,13 +33,11 @@ from iedf_assets.core.profile.checkpoints import Checkpoint, against_splitting, 
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from model_envs.qwen.loading import denoiser_of, device_of, load_pipeline
 from model_envs.qwen.peers import LOADED, MEETING
-from model_envs.qwen.splitting import described, join, send
+from model_envs.qwen.splitting import KEY, REMEDY, described, meet, send, split, without_mask
 
-KEY = "workers.*.model.context_parallel"
 POLL_S = 0.05
 # How long peers may take to end by themselves, and how long one looks for who failed first, seconds.
 ENDING_S, LOOKING_S = 5.0, 2.0
-REMEDY = f"set {KEY} to 1, or see docs/models.md for what it needs"
 # Lines of a log's end that an error shows: the launcher shows fifteen of a worker's.
 SHOWN = 10
 
@@ -65,7 +63,7 @@ def load_together(stage: str, settings: ModelSettings) -> tuple[Any, "Peers | No
 
 
 class Peers:
-    """The processes that denoise together with this one."""
+    """The processes that denoise together with this one: they load what the settings say, and wait."""
 
     def __init__(self, stage: str, settings: ModelSettings) -> None:
         self._ranks = settings.context_parallel
@@ -90,7 +88,8 @@ class Peers:
         self._await_loaded()
         for rank in self._others:
             threading.Thread(target=self._watch, args=(rank,), name=f"rank-{rank}", daemon=True).start()
-        join(denoiser, 0, self._ranks, self._folder / MEETING, device)
+        meet(0, self._ranks, self._folder / MEETING, device)
+        split(denoiser, device)
         self._in_step = True
         own = denoiser.forward
 
@@ -120,7 +119,7 @@ class Peers:
         leaving.join(ENDING_S)
 
     def _called(self, own: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        tensors: list[torch.Tensor] = []
+        kwargs, tensors = without_mask(kwargs), list[torch.Tensor]()
         told = json.dumps([described(part, tensors) for part in (args, kwargs)])
         self._in_step = False
         for rank in self._others:

@@ -22,7 +22,7 @@ import torch.distributed as dist
 
 from iedf_assets.core.contract import ModelSettings
 from model_envs.qwen.loading import device_of, load_denoiser
-from model_envs.qwen.splitting import join, rebuilt, received
+from model_envs.qwen.splitting import meet, rebuilt, received, split
 
 # In the folder of a worker's peers: by what they meet, and what says that one has loaded.
 MEETING, LOADED = "meeting", "rank-{}.loaded"
@@ -35,7 +35,8 @@ def work(folder: Path, rank: int, lines: "queue.SimpleQueue[str]") -> None:
     device = device_of(settings)
     denoiser = load_denoiser(told["stage"], settings)
     (folder / LOADED.format(rank)).touch()
-    join(denoiser, rank, settings.context_parallel, folder / MEETING, device)
+    meet(rank, settings.context_parallel, folder / MEETING, device)
+    split(denoiser, device)
 
     def receive(dtype: str, shape: list[int], kind: str) -> torch.Tensor:
         return received(dtype, shape, kind, device)

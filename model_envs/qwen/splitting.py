@@ -21,14 +21,16 @@ from iedf_assets.core.errors import WorkerError
 
 # What one waits for another at most. Who dies is seen at once: see `model_envs.qwen.parallel`.
 PATIENCE = timedelta(hours=1)
+KEY = "workers.*.model.context_parallel"
+REMEDY = f"set {KEY} to 1, or see docs/models.md for what it needs"
+# What a denoiser is told of its prompt's length.
+MASK = "encoder_hidden_states_mask"
 _LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def join(denoiser: Any, rank: int, ranks: int, meeting: Path, device: torch.device) -> None:
-    """Have a denoiser do its share of each call, together with those of the other ranks.
-
-    Returns when all have joined.
+def meet(rank: int, ranks: int, meeting: Path, device: torch.device) -> None:
+    """Form a group with the other ranks; returns when all are there.
 
     Args:
         meeting: a file by which they find each other.
@@ -45,8 +47,12 @@ def join(denoiser: Any, rank: int, ranks: int, meeting: Path, device: torch.devi
         world_size=ranks,
         timeout=PATIENCE,
     )
+
+
+def split(denoiser: Any, device: torch.device) -> None:
+    """Have a denoiser do its share of each call, together with those of the other ranks."""
     # Prompts have any length: only this mode splits what the ranks do not divide.
-    config = ContextParallelConfig(ulysses_degree=ranks, ulysses_anything=True)
+    config = ContextParallelConfig(ulysses_degree=dist.get_world_size(), ulysses_anything=True)
     # What ranks exchange in attention is not for a compiled graph.
     attention_dispatch._templated_context_parallel_attention = torch.compiler.disable(  # noqa: SLF001
         attention_dispatch._templated_context_parallel_attention  # noqa: SLF001
@@ -65,6 +71,23 @@ def _counted(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.accelerator.device_count = own
+
+
+def without_mask(given: dict[str, Any]) -> dict[str, Any]:
+    """A call's named arguments without a mask that hides nothing of the prompt.
+
+    Where the ranks do not divide a prompt's length, diffusers 0.42.1 puts the parts of its mask together
+    wrongly.
+
+    Raises:
+        WorkerError: the mask hides something.
+    """
+    mask = given.get(MASK)
+    if mask is None:
+        return given
+    if not mask.all():
+        raise WorkerError("a prompt that is filled up to a length cannot be split over several GPUs", REMEDY)
+    return {**given, MASK: None}
 
 
 def described(value: Any, tensors: list[torch.Tensor]) -> Any:
@@ -86,7 +109,7 @@ def described(value: Any, tensors: list[torch.Tensor]) -> Any:
         return value
     raise WorkerError(
         f"a denoiser that is given a {type(value).__name__} cannot be split over several GPUs",
-        "set workers.*.model.context_parallel to 1",
+        REMEDY,
     )
 
 

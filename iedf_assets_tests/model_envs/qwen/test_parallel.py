@@ -18,7 +18,7 @@ from iedf_assets_tests.model_envs.qwen.conftest import made
 from model_envs.edit.diffusers import Backend
 from model_envs.qwen import parallel
 from model_envs.qwen.denoising import Stopped
-from model_envs.qwen.splitting import described, rebuilt
+from model_envs.qwen.splitting import described, rebuilt, without_mask
 from model_envs.stopping import STOP
 
 Settings = Callable[..., ModelSettings]
@@ -67,6 +67,7 @@ def test_two_processes_make_the_picture_that_one_makes_and_end_with_their_worker
     kind: str, split: Split, settings: Settings, edit_request: Requests, tmp_path: Path
 ) -> None:
     backend, whole = split(kind), Backend(settings(kind))
+    assert backend._memory._rungs == ["tiling", "smaller_canvas"]
     some, all_ = tokens_of(backend), tokens_of(whole)
     for seed in (1, 2):
         row, picture = made(backend, edit_request(seed=seed), tmp_path / f"split{seed}")
@@ -172,6 +173,15 @@ def test_the_arguments_of_a_call_arrive_as_they_were() -> None:
     assert (args[1:], kwargs["img_shapes"], kwargs["x"]) == ((None, 2.5), [[(1, 4, 6), (1, 4, 6)]], True)
     assert args[0] is tensors[0]
     assert kwargs["more"]["mask"] is tensors[1]
+
+
+def test_a_mask_that_hides_nothing_is_left_out_and_one_that_does_is_refused() -> None:
+    given = {"encoder_hidden_states_mask": torch.ones(1, 5, dtype=torch.int64), "return_dict": False}
+    assert without_mask(given) == {"encoder_hidden_states_mask": None, "return_dict": False}
+    assert without_mask({"return_dict": False}) == {"return_dict": False}
+    given["encoder_hidden_states_mask"] = torch.tensor([[1, 1, 0]])
+    with pytest.raises(WorkerError, match="filled up to a length"):
+        without_mask(given)
 
 
 def test_an_argument_that_nobody_can_tell_is_refused_before_anything_is_sent() -> None:

@@ -66,7 +66,7 @@ def phrased(
     neighbour = _neighbour(recipe, subject, objects, size) if phrasing == "plain" and seed % 2 else None
     if neighbour is None:
         return found
-    nouns = {language: bank().words[language].object for language in LANGUAGES}
+    nouns = {language: _noun(neighbour, recipe, language) for language in LANGUAGES}
     names = {language: object_name(neighbour, *size, language, nouns[language]) for language in LANGUAGES}
     return {**found, "beside": names}
 
@@ -176,8 +176,13 @@ def _called(recipe: Recipe, subject: Subject, size: tuple[int, int], language: L
     words, in_place = bank().words[language], recipe["task"] == "consistency_edit"
     if _is_sole(subject) and not _caption(subject, language) and (in_place or _may_be_several(subject)):
         return words.sole
-    noun = words.subject if recipe["task"] in _OF_SUBJECTS else words.object
-    return object_name(subject, *size, language, noun)
+    return object_name(subject, *size, language, _noun(subject, recipe, language))
+
+
+def _noun(subject: Subject, recipe: Recipe, language: Language) -> str:
+    """What a thing without a name is; what a network found may be a person, whom nobody calls an object."""
+    words = bank().words[language]
+    return words.subject if "others" in subject or recipe["task"] in _OF_SUBJECTS else words.object
 
 
 def _is_sole(subject: Subject) -> bool:

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
 from iedf_assets.core.exporting.samples import Head
-from iedf_assets.core.sources.licences import UNKNOWN, allowed_by
+from iedf_assets.core.sources.licences import AND, UNKNOWN, allowed_by
 
 # Up to which share of the picture an object is of a size.
 _SIZES = ((0.05, "small"), (0.2, "medium"), (1.0, "large"))
@@ -27,7 +27,7 @@ class Counts:
 
     Attributes:
         splits, kinds, sizes, tiers, makers, licences: by split, by `task/subtype`, by the mask's share of the
-            picture, by tier, by backend and model, by the photo's licence.
+            picture, by tier, by backend and model, by its photos' licences.
         bytes: by split, of the files that they come from.
         resampled: how many have a size that trainers resample.
         chains, chain_bytes: chains by split, and the bytes of their files.
@@ -52,7 +52,7 @@ class Counts:
 
         The Hub takes no card with a licence that it does not know.
         """
-        names = list(self.licences) or [UNKNOWN]
+        names = list({name for told in self.licences for name in told.split(AND)}) or [UNKNOWN]
         if any(allowed_by(name) == "nothing" for name in names):
             return UNKNOWN
         return names[0].lower() if len(names) == 1 and _ON_THE_HUB.fullmatch(names[0].lower()) else "other"
@@ -75,7 +75,7 @@ class Counts:
         self.sizes[_size_of(from_json(example.scores).get("mask_share"))] += 1
         self.tiers[example.entry["tier"]] += 1
         self.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
-        self.licences[metadata["photo_licence"] or UNKNOWN] += 1
+        self.licences[example.licences] += 1
         self.bytes[example.split] += example.bytes
         self.resampled += not is_kept(metadata["width"] or 0, metadata["height"] or 0)
 

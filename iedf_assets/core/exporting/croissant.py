@@ -30,6 +30,7 @@ _MEANING = {
     "split": "the same for all samples of a photo",
     "recipe": "the edit's parameters, JSON",
     "scores": "what was measured, JSON",
+    "reference": "the photo of which the model was shown an object, and whose that is, JSON",
     "inverse_of": "the sample_key of the pair that it is the way back of",
     "chain": "the sample_key of the first pair of its chain of turns",
     "turn": "which turn of its chain it is, from 1",
@@ -40,6 +41,7 @@ _MEANING = {
     "instructions_zh": "of each turn: what to do, in Chinese",
     "sample_keys": "of each turn, the pair that it is",
     "recipes": "of each turn: the edit's parameters, JSON",
+    "references": "of each turn: the photo of which the model was shown an object, JSON",
 }
 
 

@@ -14,6 +14,7 @@ from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO, RIGHTS
 from iedf_assets.core.publishing.joined import verdicts_of_all
+from iedf_assets.core.sources.licences import together
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import canonical, hashed
@@ -29,7 +30,7 @@ class Example:
     """A sample that is exported.
 
     Attributes:
-        entry: its row of the index; `metadata.recipe` is text.
+        entry: its row of `index.parquet`, in which nested values of `metadata` are text.
         scores: what was measured of it, by name, as JSON text.
         paths: role (`source`, `target`, perhaps `mask`, `allowed` and `result_mask`) → file, absolute.
         states: role → bytes and time of the file.
@@ -110,11 +111,23 @@ class Example:
 
     @property
     def rights(self) -> dict[str, str]:
-        """What is known of whose its photo is and what may be done with it; empty for what is not known.
+        """What is known of whose its photos are and what may be done with them; empty for what is not known.
 
         Trainers' readers take no nulls.
         """
+        return {**self.photo_rights, "reference": self.entry["metadata"]["reference"] or ""}
+
+    @property
+    def photo_rights(self) -> dict[str, str]:
+        """`rights` of its own photo alone."""
         return {key: self.entry["metadata"][key] or "" for key in RIGHTS}
+
+    @property
+    def licences(self) -> str:
+        """Of its photo and of the one that its model was shown; see `together`."""
+        metadata = self.entry["metadata"]
+        shown = from_json(metadata["reference"]) if metadata["reference"] else None
+        return together([metadata["photo_licence"], *([shown["licence"]] if shown else [])])
 
     def facts(self, languages: tuple[Language, ...]) -> dict[str, Any]:
         """What exports say of a sample, under the same names in each; nested values are JSON text."""
@@ -130,7 +143,7 @@ class Example:
                 key: metadata[key]
                 for key in ("source_path", *PHOTO, "backend", "model_revision", "made_with")
             },
-            **{key: metadata[key] for key in ("inverse_of", "chain", "turn")},
+            **{key: metadata[key] for key in ("reference", "inverse_of", "chain", "turn")},
         }
 
 

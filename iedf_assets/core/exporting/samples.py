@@ -118,9 +118,9 @@ class Samples:
 def chain_facts(turns: Sequence[Example], languages: tuple[Language, ...]) -> dict[str, Any]:
     """What exports say of a chain: of its photo a value, of its turns a list."""
     told = [turn.facts(languages) for turn in turns]
-    shared = ("source_id", "split", "category", "scene", "source_path", *turns[0].rights)
+    shared = ("source_id", "split", "category", "scene", "source_path", *turns[0].photo_rights)
     of_turns = {"sample_keys": "sample_key", "edit_tasks": "edit_task", "subtypes": "subtype",
-                "recipes": "recipe"}  # fmt: skip
+                "recipes": "recipe", "references": "reference"}  # fmt: skip
     of_turns |= {f"instructions_{language}": f"instruction_{language}" for language in languages}
     return {
         "chain": told[0]["sample_key"],

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.nesting import OUTPUT_ROOMS
 from iedf_assets.core.storage.files import TEMPORARY_PREFIX, temporary_beside
@@ -104,8 +106,9 @@ def _superseded(layout: Layout, books: list[Book]) -> dict[str, set[str]]:
         for stage in STAGED:
             everything[stage] |= book.table(stage).keys()
             needed[stage] |= book.current(stage).keys()
-        # What is published stays what it is until something else takes its place.
-        for pair_key, edit_key in book.verdicts.pick("pair_key", "edit_key"):
+        # What is published stays what it is until something else takes its place, or it was withdrawn.
+        standing = book.verdicts.where(pl.col("status") != "withdrawn")
+        for pair_key, edit_key in standing.pick("pair_key", "edit_key"):
             needed["edit_pairs"].add(pair_key)
             needed["edited_images"].add(edit_key)
         if open_wave(book.layout, book.name) is not None:

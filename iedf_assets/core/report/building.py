@@ -6,7 +6,7 @@ What a thumbnail shows follows from its pair's key, so one that is there is righ
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.coverage import Covered, coverage, covered
 from iedf_assets.core.publishing.joined import verdicts_of_all
-from iedf_assets.core.sources.licences import UNKNOWN
+from iedf_assets.core.sources.licences import together
 from iedf_assets.core.sources.rights import from_text, rights_of
 from iedf_assets.core.storage.files import write_bytes, write_text
 from iedf_assets.core.storage.journal import Row
@@ -37,7 +37,8 @@ _TEXTS = (
     "edit_id", "sample_key", "category", "task", "subtype", "scene", "status", "reason", "detail", "review",
     "tier", "instruction_ch", "instruction_en", "source_path",
 )  # fmt: skip
-_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key", "facts", "rights")
+_READ = (*_TEXTS, "failed_checks", "recipe", "width", "height", "scores", "pair_key", "facts", "rights",
+         "reference", "shown_facts", "shown_rights")  # fmt: skip
 
 
 def build_report(profile: Profile, layout: Layout, report: Report = silent) -> Path:
@@ -106,16 +107,21 @@ def _line(line: Covered) -> dict[str, Any]:
 
 
 def _licences(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """How many published pairs of each category are of photos under which licence."""
+    """How many published pairs of each category are of photos under which licences."""
     counts = Counter(
-        (row["category"], rights_of(from_text(row["facts"]), from_text(row["rights"])).licence or UNKNOWN)
-        for row in rows
-        if row["status"] == "published"
+        (row["category"], together(_licences_of(row))) for row in rows if row["status"] == "published"
     )
     return [
         {"category": category, "licence": licence, "pairs": count}
         for (category, licence), count in sorted(counts.items())
     ]
+
+
+def _licences_of(row: Row) -> Iterator[str | None]:
+    """Of a pair's photo, and of the one that its model was shown."""
+    yield rights_of(from_text(row["facts"]), from_text(row["rights"])).licence
+    if row["reference"]:
+        yield rights_of(from_text(row["shown_facts"]), from_text(row["shown_rights"])).licence
 
 
 def _limits(profile: Profile, rows: Iterable[Row]) -> dict[str, list[tuple[str, str, bool, float]]]:

@@ -10,6 +10,7 @@ A licence that is not told, or not known, allows nothing for certain.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from iedf_assets.core.profile.sections import Limits
@@ -18,6 +19,8 @@ Allowed = Literal["commercial", "research", "nothing"]
 
 UNKNOWN = "unknown"
 RESERVED = "all rights reserved"
+# Between the licences of photos that one sample was made of.
+AND = " + "
 # By their SPDX ids.
 _FREE = (
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0",
@@ -84,6 +87,11 @@ def allowed_by(licence: str | None) -> Allowed:
     if match is None or match["nd"]:
         return "nothing"
     return "research" if match["nc"] else "commercial"
+
+
+def together(licences: Iterable[str | None]) -> str:
+    """The licences of photos that one sample was made of, each once; `UNKNOWN` for untold ones."""
+    return AND.join(dict.fromkeys(licence or UNKNOWN for licence in licences))
 
 
 def permits(licence: str | None, limits: Limits) -> bool:

@@ -224,10 +224,18 @@ def test_what_may_be_several_things_is_called_none(apart: float, sole: bool) -> 
     alone = SUBJECT | {"others": [], "apart": apart}
     for chinese, english in written({"task": "semantic_edit", "subtype": "delete"}, alone):
         assert ("照片的主体" in chinese) == ("subject of the photo" in english) == sole
-        assert ("object" in english) != sole
+        assert ("in the centre" in english) != sole
     for chinese, english in written(MOVE, SUBJECT | {"others": [[0, 0, 9, 9]], "apart": apart}):
-        assert "主体" not in chinese
-        assert "object" in english
+        assert "照片的主体" not in chinese
+        assert "in the centre" in english
+
+
+@pytest.mark.parametrize(("found", "noun"), [({}, ("物体", "object")), ({"others": []}, ("主体", "subject"))])
+def test_what_a_network_found_is_called_no_object_since_it_may_be_a_person(
+    found: dict[str, Any], noun: tuple[str, str]
+) -> None:
+    for texts in written(MOVE, SUBJECT | found):
+        assert all(word in text for word, text in zip(noun, texts, strict=True))
 
 
 @pytest.mark.parametrize(

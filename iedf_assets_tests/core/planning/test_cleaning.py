@@ -12,6 +12,7 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.files import this_host
 from iedf_assets.core.storage.manifests import frame, write_table
 from iedf_assets.core.storage.naming import STAGED, Layout
+from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.runs import run, tree
 
 PHYSICAL = "物理变化"
@@ -55,6 +56,31 @@ def test_temporary_files_of_dead_processes_go_and_those_of_living_ones_stay(
     alive.write_bytes(b"1")
     (entry,) = find_waste(layout, books(profile), superseded=False)
     assert (entry.path, entry.why, entry.bytes) == (dead, "temporary", 5)
+
+
+def test_of_a_photo_that_is_gone_nothing_stays_staged_and_of_the_others_everything(
+    profile: Profile, layout: Layout
+) -> None:
+    plant = Plant(profile, layout, "物体一致性")
+    plant.make()
+    plant.judge()
+    plant.save()
+    plant.put_photos()
+    edits = [layout.staged("edited_images", slot.edit_key) for slot in plant.slots]
+    pairs = [layout.staged("edit_pairs", slot.pair_key) for slot in plant.slots]
+    for folder in edits:
+        folder.mkdir(parents=True)
+    assert find_waste(layout, books(profile), superseded=True) == []
+    plant.photos = plant.photos[1:]
+    plant.judge()
+    plant.save()
+    waste = find_waste(layout, books(profile), superseded=True)
+    assert {edits[0], pairs[0]} <= {entry.path for entry in waste}
+    throw_away(layout, books(profile), waste)
+    assert not edits[0].exists()
+    assert not pairs[0].exists()
+    assert all(folder.exists() for folder in (*edits[1:], *pairs[1:]))
+    assert find_waste(layout, books(profile), superseded=True) == []
 
 
 @pytest.mark.slow

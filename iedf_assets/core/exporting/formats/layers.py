@@ -163,7 +163,7 @@ class _Photo(NamedTuple):
 def _photo_of(example: Example) -> _Photo:
     metadata = example.entry["metadata"]
     size, caption = (metadata["width"], metadata["height"]), from_text(metadata["photo_caption"])
-    return _Photo(example.split, example.files["source"], size, example.rights, _in_english(caption))
+    return _Photo(example.split, example.files["source"], size, example.photo_rights, _in_english(caption))
 
 
 def _in_english(caption: str | Mapping[str, str | None] | None) -> str:

@@ -26,7 +26,7 @@ from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.index_rows import PHOTO, RIGHTS
 from iedf_assets.core.storage.naming import SampleKey
 
-VERSION = 2
+VERSION = 3
 SHARD_BYTES = 500 * 10**6
 GROUP_ROWS, GROUP_BYTES = 100, 100 * 10**6
 ROLES = ("source", "target", "mask", "allowed", "result_mask")
@@ -98,6 +98,7 @@ def columns(languages: tuple[Language, ...]) -> dict[str, str]:
         "model_revision",
         "made_with",
         "made_from",
+        "reference",
     )
     derived = ("inverse_of", "chain")
     return {
@@ -112,7 +113,7 @@ def columns(languages: tuple[Language, ...]) -> dict[str, str]:
 def chain_columns(languages: tuple[Language, ...]) -> dict[str, str]:
     """`columns` of the table of chains: of N turns N + 1 pictures, and N of all else that is a list."""
     texts = [f"instructions_{language}" for language in languages]
-    lists = ("sample_keys", "edit_tasks", "subtypes", "recipes")
+    lists = ("sample_keys", "edit_tasks", "subtypes", "recipes", "references")
     photo = ("source_id", "split", "category", "scene", "source_path", *RIGHTS)
     return {
         "chain": "string",

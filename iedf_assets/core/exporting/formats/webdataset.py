@@ -22,7 +22,7 @@ from iedf_assets.core.exporting.shards import Shard, sharded
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, summed
 from iedf_assets.core.profile.exports import Export, Language
 
-VERSION = 2
+VERSION = 3
 SHARD_BYTES = 10**9
 _PIECE = 4 << 20
 ROLES = ("source", "target", "mask")

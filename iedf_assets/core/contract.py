@@ -60,13 +60,14 @@ class EditRequest:
     Attributes:
         key: of the row.
         recipe: `{"task", "subtype", ...parameters}`, see `iedf_assets.core.edits.recipes`.
-        instruction: in English, what a model is told.
+        instruction: what a model is told, in English unless its class takes none.
         local: whether only what lies in and around the mask is to change.
         object: what the recipe is for, see `iedf_assets.core.pictures.layers`; empty for the whole picture.
         layers_folder: the folder that holds its files.
         margin_px: how far beyond the masks the edit may reach, pixels.
         reference: an object that the model is shown beside the photo: `path` and `source_id` of its photo,
             `object` and `layers_folder` as here; None for none.
+        shown: what a model is told besides, of the second picture that it is shown.
         output: folder of the staged item.
         row: columns that the orchestrator knows already; the worker copies them into the finished row.
         inputs: folders of the staged items that it is made from → name → checksum of their files.
@@ -89,6 +90,7 @@ class EditRequest:
     row: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, dict[str, str]] = field(default_factory=dict)
     reference: dict[str, Any] | None = None
+    shown: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from skimage import data
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.withdrawals import withdrawals
+from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
@@ -29,6 +30,8 @@ from iedf_assets.defs.checks.verdict import Case
 from iedf_assets.launching.environments import find_environment
 from iedf_assets_tests.helpers.runs import run
 from iedf_assets_tests.helpers.shared import made_once
+from iedf_assets_tests.helpers.steered_model import MANNERS, installed, told
+from iedf_assets_tests.helpers.things import before, ellipse, ground
 from iedf_assets_tests.helpers.vision_server import MODEL, Reply, vision_server
 
 pytestmark = pytest.mark.slow
@@ -329,3 +332,49 @@ def test_what_a_model_was_shown_takes_the_sample_along_and_another_object_is_sho
     assert ends == Counter(
         {"withdrawn": len(leaving), "rejected": len(leaving) - 1, "published": 3 - len(leaving)}
     )
+
+
+def test_a_model_that_is_shown_a_draft_moves_the_object_and_one_that_does_not_is_found_out(
+    profile: Profile, layout: Layout, tiny: Path, tmp_path: Path
+) -> None:
+    photo = before(ground("brick"), ellipse(150, 230, 50, 70))
+    path = layout.data / OBJECTS / "thing.jpg"
+    path.parent.mkdir(parents=True)
+    small = cv2.resize(photo, (320, 240), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    path.write_bytes(encode_jpeg(small, 95))
+    environment = installed(tmp_path / "steered", find_environment("iedf-edit").python)
+    profile = profile_of(
+        profile, tiny,
+        f"workers.layered={CLASSICAL}", f"workers.edit.environment={environment}",
+        "workers.edit.model.canvas_megapixels=0.1", "derive.inverse=true",
+        f"categories.{OBJECTS}.subtypes={{move: 1}}", f"tries={len(MANNERS)}", "choose=best",
+        "recipes.move.by=model",
+    )  # fmt: skip
+    outcome, _ = run(profile, OBJECTS)
+    assert outcome.went_through, outcome.error
+    book = Book.open(profile, layout, OBJECTS)
+    edits, asked = book.current("edited_images"), told(environment)
+    found = {}
+    for row in book.verdicts.values():
+        edit = edits[row["edit_key"]]
+        assert edit["made_with"]["model"] == "QwenImageEditPlusPipeline"
+        one, by = asked[edit["made_with"]["seed"]], edit["recipe"].get("by")
+        found[one["manner"], by] = row
+        if by:
+            assert one["prompt"] == edit["instruction_en"] + bank().words["en"].shown.result
+    assert set(found) == {(manner, "model") for manner in MANNERS} | {("harmonised", None)}
+    # Where the object is, or is as well, another one than the recipe says.
+    for manner in ("lazy", "astray", "doubled"):
+        row = found[manner, "model"]
+        assert row["status"] == "rejected"
+        assert "effect" in row["failed_checks"]
+        assert "effect" in row["detail"]
+    assert "no_op" in found["lazy", "model"]["failed_checks"]
+    # What it drew is published, and the way back from it: nobody drew that.
+    sample, back = (SampleKey.parse(found["harmonised", by]["sample_key"]) for by in ("model", None))
+    assert (back.task, back.subtype) == (sample.task, sample.subtype) == ("structural_edit", "move")
+    photo, result = (decode(layout.dataset / sample.file(role)) for role in ("source", "result"))
+    allowed = decode(layout.allowed_region(sample))
+    assert np.array_equal(photo[allowed == 0], result[allowed == 0])
+    files = [layout.dataset / one.file(role) for one, role in ((sample, "source"), (back, "result"))]
+    assert files[0].read_bytes() == files[1].read_bytes()

@@ -167,17 +167,26 @@ class Backend(WithoutModel):
         if request.recipe["subtype"] in KINDS:
             (folder / "stated.json").write_text(json.dumps(request.recipe, sort_keys=True), "utf-8")
             return {"status": "done", "x": 0, "y": 0}
-        render = _RENDERERS.get(request.recipe["subtype"])
-        if render is None:
-            raise UnknownEditError(f"the classical backend has no edit {request.recipe['subtype']!r}")
-        rgb = photo_of(request)
-        scene = Scene(request, rgb)
-        patch, box = render(scene)
+        scene = Scene(request, photo_of(request))
+        patch, box = rendered(scene)
         (folder / "picture.png").write_bytes(encode_png(patch))
         row: Row = {"status": "done", "x": box[1].start, "y": box[0].start}
         if request.recipe["subtype"] in TAKING_AWAY:
             row["recomposition_error"] = scene.recomposition_error()
         return row
+
+
+def rendered(scene: Scene) -> tuple[Pixels, Box]:
+    """The edited part of a photo, uint8 (h, w, 3), and where it lies.
+
+    Raises:
+        StorageError: a layer is absent or damaged.
+        UnknownEditError: the recipe's subtype is unknown here.
+    """
+    render = _RENDERERS.get(scene.request.recipe["subtype"])
+    if render is None:
+        raise UnknownEditError(f"the classical backend has no edit {scene.request.recipe['subtype']!r}")
+    return render(scene)
 
 
 def _move(scene: Scene) -> tuple[Pixels, Box]:

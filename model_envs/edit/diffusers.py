@@ -16,9 +16,11 @@ from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
 from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.profile.subtypes import is_by_model
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of, silhouette_of
 from model_envs.edit import classical
+from model_envs.edit.drafts import Draft, draft_of
 from model_envs.naming import cutout_of
 from model_envs.qwen.backend import READERS, PipelineBackend
 from model_envs.qwen.denoising import BatchTooLargeError, Turnstile, generators
@@ -29,8 +31,6 @@ AREA = 1024 * 1024
 # Repainting reaches so far beyond the mask, as a share of the short side: what is cut off at the mask's edge
 # looks cut off.
 INPAINT_GROWTH = 0.03
-# What a model is told of the object that it is shown.
-SHOWN = ", the one that the second picture shows"
 # The names that pipelines have for the picture, and for where to paint in it.
 PICTURES, MASKS = ("image", "images", "input_images"), ("mask_image", "mask")
 
@@ -43,6 +43,7 @@ class _Work:
         rgb: the photo, uint8 (H, W, 3).
         mask: uint8 (H, W), white where it may be repainted; None for everywhere.
         shown: an object to be shown beside it, uint8 (h, w, 3); None for none.
+        draft: of the result, to be shown beside it, uint8 (H, W, 3); None for none.
     """
 
     rgb: Pixels
@@ -50,6 +51,11 @@ class _Work:
     prompt: str
     seed: int
     shown: Pixels | None = None
+    draft: Pixels | None = None
+
+    def beside(self, canvas: Canvas) -> Pixels | None:
+        """The second picture; a draft lies on its canvas as the photo does."""
+        return self.shown if self.draft is None else canvas.put(self.draft)
 
 
 class Backend(PipelineBackend):
@@ -87,16 +93,15 @@ class Backend(PipelineBackend):
 
         Raises:
             SourceError: the photo cannot be read, or is not the one that was scanned.
-            StorageError: the mask is absent or damaged.
+            StorageError: the mask or a layer is absent or damaged.
             torch.OutOfMemoryError: not even the smallest way of working fits.
         """
-        if request.recipe["subtype"] in classical.WITHOUT_MODEL:
+        by_model = is_by_model(request.recipe)
+        if request.recipe["subtype"] in classical.WITHOUT_MODEL and not by_model:
             return {**self._layered.run(request, folder), "backend": "classical", "model_revision": None}
         rgb = photo_of(request)
-        mask = _repainted(request, rgb) if self._mask and request.local else None
-        shown = _shown(request) if request.reference else None
-        prompt = request.instruction + (SHOWN if request.reference else "")
-        work = _Work(rgb, mask, prompt, request.seed, shown)
+        draft = draft_of(request, rgb) if by_model else None
+        work = self._work(request, rgb, draft)
         alike = rgb.shape if self._kind.batches else _told(request)
         canvas, made, batch = self._turnstile(alike, work)
         picture = canvas.take(made)
@@ -107,11 +112,26 @@ class Backend(PipelineBackend):
             "y": 0,
             "made_with": self._told(request.seed, canvas, batch=batch),
         }
+        if draft:
+            row["recomposition_error"] = draft.recomposition_error
         if self._settings.judge:
             row["judged"] = self._turnstile(
                 ("judge", request.key), _Judged(rgb, picture, request.instruction)
             )
         return row
+
+    def _work(self, request: EditRequest, rgb: Pixels, draft: Draft | None) -> _Work:
+        mask = None
+        if self._mask and request.local:
+            mask = _repainted(draft.places if draft else silhouette_of(request))
+        return _Work(
+            rgb,
+            mask,
+            prompt=request.instruction + request.shown,
+            seed=request.seed,
+            shown=_shown(request) if request.reference else None,
+            draft=draft.picture if draft else None,
+        )
 
     def _render(self, works: list[Any]) -> list[Any]:
         """Results of a batch: (canvas, pixels on it, how many were made together), or ratings."""
@@ -141,7 +161,8 @@ class Backend(PipelineBackend):
             return made if len(asked) > 1 else made[0]
 
         pictures = listed([Image.fromarray(canvas.put(work.rgb)) for work in asked])
-        shown = [Image.fromarray(work.shown) for work in asked if work.shown is not None]
+        second = [work.beside(canvas) for work in asked]
+        shown = [Image.fromarray(picture) for picture in second if picture is not None]
         beside = shown if "image_reference" not in self._takes else []
         if beside:
             pictures = [pictures, *beside]
@@ -191,8 +212,8 @@ class _Judged:
 
 def _told(request: EditRequest) -> Hashable:
     """All that an edit's model is told but its seed."""
-    told = request.source_id, request.layers_folder, request.object.get("mask")
-    return (*told, request.recipe["subtype"], request.instruction, str(request.recipe.get("reference")))
+    told = request.source_id, request.layers_folder, request.object.get("mask"), request.instruction
+    return (*told, str(sorted((name, value) for name, value in request.recipe.items() if name != "try")))
 
 
 def _shown(request: EditRequest) -> Pixels:
@@ -209,9 +230,8 @@ def _shown(request: EditRequest) -> Pixels:
     return cutout_of(rgb, mask, (one["x"], one["y"], one["width"], one["height"]))
 
 
-def _repainted(request: EditRequest, rgb: Pixels) -> Pixels:
-    """Where an inpainting model may paint: the mask, grown."""
-    mask = silhouette_of(request)
-    reach = max(2, round(INPAINT_GROWTH * min(rgb.shape[:2])))
+def _repainted(mask: Pixels) -> Pixels:
+    """Where an inpainting model may paint: a mask, grown."""
+    reach = max(2, round(INPAINT_GROWTH * min(mask.shape)))
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
     return np.asarray(cv2.dilate(mask, ellipse), np.uint8)

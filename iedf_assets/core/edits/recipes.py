@@ -2,9 +2,9 @@
 
 | subtype | parameters |
 |---|---|
-| move | `dx`, `dy` pixels; `direction` left, right, up or down; `percent` of the picture's width or height |
-| scale | `factor`; `anchor_x`, `anchor_y` pixels: new = anchor + factor * (old - anchor) |
-| delete | none |
+| move | `dx`, `dy` pixels; `direction` left, right, up, down; `percent` of the width or height; `by` |
+| scale | `factor`; `anchor_x`, `anchor_y` pixels: new = anchor + factor * (old - anchor); `by` |
+| delete | none; `by` of the others above is `model` where one draws them, else absent |
 | recolor | `colour`, a key of `COLOURS`; `hue` (degrees) and `chroma` in OKLCh; `gamma` of the lightness |
 | identity | `kind`, one of `IDENTITY_KINDS`; `strength` 0-1 |
 | background | `kind`, one of `BACKGROUND_KINDS`; `strength` 0-1 |
@@ -102,7 +102,7 @@ def draw(
     drawn = _DRAWERS.get(subtype, _of_the_bank(subtype))(random.Random(seed), subject, width, height, limits)  # noqa: S311  # no secret
     if isinstance(drawn, Unplannable):
         return drawn
-    return {"task": SUBTYPES[subtype].task, "subtype": subtype, **drawn}
+    return {"task": SUBTYPES[subtype].task, "subtype": subtype, **drawn, **getattr(limits, "maker", {})}
 
 
 def in_pixels(recipe: Mapping[str, Any], box: Subject, width: int, height: int) -> Recipe:

@@ -29,7 +29,7 @@ from iedf_assets.core.pictures.masks import (
     region_alpha,
 )
 from iedf_assets.core.pictures.photos import read_photo
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.profile.subtypes import SUBTYPES, as_made
 from iedf_assets.core.reasons import STAGED_FILES_DAMAGED
 from iedf_assets.core.scoring.masks.mask_scores import Company
 from iedf_assets.core.scoring.masks.second_opinion import second_opinion
@@ -225,7 +225,7 @@ def edit_of(request: PairRequest, source: Pixels) -> Edit:
     Args:
         source: that it was made of, uint8 (H, W, 3).
     """
-    subtype = SUBTYPES[request.subtype]
+    subtype = as_made(SUBTYPES[request.subtype], request.recipe)
     height, width = source.shape[:2]
     silhouette = moved(_silhouette(request.silhouette, width, height), *moved_by(request.object))
     mask, result_mask = edit_masks(subtype, silhouette, request.recipe)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from iedf_assets.core.edits.recipes import Unplannable
-from iedf_assets.core.profile.bank import bank
-from iedf_assets.core.profile.subtypes import Kinds, Subtype
+from iedf_assets.core.profile.bank import Language, bank
+from iedf_assets.core.profile.subtypes import Kinds, Subtype, made_by
 from iedf_assets.core.profile.workers import Worker
 
 BEYOND_MODEL = "beyond_model"
@@ -22,12 +22,14 @@ class Abilities:
     Attributes:
         name: of the class, or of what is known instead.
         writes: languages that it writes into pictures; of an unknown class all: what it makes is judged.
-        references: whether it can be shown an object beside the photo.
+        references: whether it can be shown a second picture beside the photo.
+        language: that it is told in.
     """
 
     name: str
     writes: str = "en, zh"
     references: bool = False
+    language: Language = "en"
 
     @classmethod
     def of(cls, worker: Worker) -> Self:
@@ -39,10 +41,11 @@ class Abilities:
         editor = worker.editor
         if editor is None:
             return cls(worker.backend)
-        return cls(editor.class_name, editor.writes, worker.takes_references)
+        language: Language = "ch" if editor.languages == "zh" else "en"
+        return cls(editor.class_name, editor.writes, worker.takes_references, language)
 
     def within(self, limits: Any, subtype: Subtype) -> Any:
-        """The limits of a subtype's recipes without the kinds that are beyond it; or that all are.
+        """The limits of a subtype's recipes without the kinds that are beyond it; or that all of it is.
 
         Args:
             limits: the profile's `recipes` section of the subtype.
@@ -50,6 +53,8 @@ class Abilities:
         Returns:
             Limits of the same kind, or an `Unplannable`.
         """
+        if made_by(limits) == "model" and not self.references:
+            return Unplannable(BEYOND_MODEL, f"{self.name} cannot be shown where the object is to be")
         if not isinstance(limits, Kinds) or limits.instruction:
             return limits
         kinds = limits.kinds or bank().edits[subtype.name].drawn

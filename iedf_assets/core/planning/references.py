@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from iedf_assets.core.edits.recipes import Recipe, Unplannable
 from iedf_assets.core.planning.book import Book, Source
-from iedf_assets.core.profile.bank import bank
+from iedf_assets.core.profile.bank import Language, bank
+from iedf_assets.core.profile.subtypes import is_by_model
 from iedf_assets.core.storage.journal import Row
 
 NO_REFERENCE = "no_reference"
@@ -74,6 +75,14 @@ def reference_of(book: Book, recipe: Recipe) -> Reference | None:
     """The object that a recipe shows; None where it shows none, or its photo is not in the wave any more."""
     wanted = recipe.get("reference")
     return next((one for one in references_of(book) if one.shown == wanted), None) if wanted else None
+
+
+def told_of_shown(recipe: Recipe, language: Language) -> str:
+    """What a model is told, after its instruction, of the second picture that a recipe has it shown."""
+    words = bank().words[language].shown
+    if recipe.get("reference"):
+        return words.object
+    return words.result if is_by_model(recipe) else ""
 
 
 def has_lost_reference(book: Book, row: Row) -> bool:

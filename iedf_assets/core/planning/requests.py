@@ -14,8 +14,8 @@ from iedf_assets.core.planning.derived.plans import begun_with, derived_request,
 from iedf_assets.core.planning.drawing import drawn_for, subject_of, words_seed
 from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.planning.materials import attempts_of, checksums_of, layers_inputs, pair_request
-from iedf_assets.core.planning.references import has_lost_reference, reference_of
-from iedf_assets.core.profile.subtypes import SUBTYPES
+from iedf_assets.core.planning.references import has_lost_reference, reference_of, told_of_shown
+from iedf_assets.core.profile.subtypes import SUBTYPES, as_made
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot, edit_id, largest_area, needed_level, reads_text, seed_from
 
@@ -111,10 +111,10 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
         if left_out or book.is_usable(row, folder) or photo is None:
             continue
         path, content = begun_with(book, slot) if slot.parents else (photo, row["source_id"])
-        subtype = SUBTYPES[row["subtype"]]
+        subtype = as_made(SUBTYPES[row["subtype"]], row["recipe"])
         layers = book.layers.get(row["layers_key"], {})
         size = layers.get("width", 0), layers.get("height", 0)
-        shown = reference_of(book, row["recipe"])
+        reference = reference_of(book, row["recipe"])
         requests.append(
             EditRequest(
                 key=row["key"],
@@ -124,7 +124,7 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                 max_megapixels=book.profile.max_megapixels,
                 max_pixels=book.profile.sources.max_pixels,
                 recipe=row["recipe"],
-                instruction=row["instruction_en"],
+                instruction=row[f"instruction_{book.abilities.language}"],
                 local=subtype.tier != "global",
                 object=found_by(book, slot, row["recipe"]),
                 layers_folder=str(book.layout.staged("image_layers", row["layers_key"])),
@@ -137,8 +137,9 @@ def edit_requests(book: Book, plan: list[Row], photos: dict[str, str]) -> list[E
                     "attempts": attempts_of(row),
                 },
                 inputs=layers_inputs(book, row)
-                | (checksums_of(book, "image_layers", shown.layers) if shown else {}),
-                reference=shown.told(photos, book) if shown else None,
+                | (checksums_of(book, "image_layers", reference.layers) if reference else {}),
+                reference=reference.told(photos, book) if reference else None,
+                shown=told_of_shown(row["recipe"], book.abilities.language),
             )
         )
     return requests[: book.allowance.edits_left]

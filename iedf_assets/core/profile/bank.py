@@ -130,6 +130,18 @@ class Entry(_Strict):
         return _combined(self.frames.of(language), texts.of(language))
 
 
+class Shown(_Strict):
+    """What a model is told after its instruction, of the second picture that it is shown.
+
+    Attributes:
+        object: it shows another photo's object.
+        result: it shows roughly what the result is to be.
+    """
+
+    object: str
+    result: str
+
+
 class Words(_Strict):
     """What objects are called in one language.
 
@@ -142,6 +154,7 @@ class Words(_Strict):
         places: rows and columns of the thirds of the picture.
         directions: of a move.
         also: between two edits in one instruction.
+        shown: of a second picture.
     """
 
     name: str
@@ -153,6 +166,7 @@ class Words(_Strict):
     places: tuple[_Row, _Row, _Row]
     directions: dict[Literal["left", "right", "up", "down"], str]
     also: str
+    shown: Shown
 
 
 class Level(_Strict):

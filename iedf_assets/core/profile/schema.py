@@ -85,7 +85,7 @@ class Category(Strict):
 
     def keeps_best(self, subtype: Subtype) -> bool:
         """Whether all tries of an edit are made, and the best of them is published."""
-        drawn = self.workers.edit.follows_words and not subtype.is_computed
+        drawn = self.workers.edit.follows_words and self.recipes.are_drawn(subtype)
         return self.choose == "best" and self.tries > 1 and drawn
 
     @model_validator(mode="after")

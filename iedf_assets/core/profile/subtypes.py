@@ -21,7 +21,8 @@ A composed edit of the background too has a mask of all but the objects that it 
 
 From `physical` to `restyle`, only a model can do it. `configs/edits.yaml` has kinds and phrases of all. What
 needs no mask is of the tier `global`, all others are `composited`; but the last three are `stated`, a
-function of the whole picture, `iedf_assets.core.edits.stated`. The mask is always of the source: white is the
+function of the whole picture, `iedf_assets.core.edits.stated`. A move or a scaling that a model draws has 4
+margins, as what a model draws has. The mask is always of the source: white is the
 source region whose content changes. The allowed region is widened to whole JPEG blocks when a pair is
 finished. Which of the checks `object`, `remainder` and `place` judge a mask is in the last column; a
 background's is judged by its complement.
@@ -43,6 +44,7 @@ Task = Literal[
 ]
 """What a profile can ask for; `composite_edit` is derived."""
 Tier = Literal["composited", "raw", "stated", "global"]
+Maker = Literal["layers", "model"]
 MaskCheck = Literal["object", "remainder", "place"]
 
 
@@ -78,7 +80,10 @@ class Subtype:
 
     @property
     def is_computed(self) -> bool:
-        """Whether it is worked out from layers or by a function, whatever the backend: no model draws it."""
+        """Whether it is worked out from layers or by a function, whatever the backend.
+
+        A model draws it only where a recipe says so, see `is_by_model`.
+        """
         return self.relocates or self.tier == "stated"
 
 
@@ -95,7 +100,11 @@ def _toning(name: str, task: Task, mask_of: Literal["object", "background"]) -> 
     return Subtype(name, task, "mask", mask_of, "composited", keeps_structure=True, mask_checks=("object",))
 
 
-def _drawn(name: str, task: Task, spread: float = 4.0) -> Subtype:
+# What a model draws has an outline, a shadow and light of its own.
+_DRAWN_SPREAD = 4.0
+
+
+def _drawn(name: str, task: Task, spread: float = _DRAWN_SPREAD) -> Subtype:
     """What a model draws in and around an object."""
     return Subtype(name, task, "mask", "object", "composited", needs_model=True, spread=spread)
 
@@ -160,11 +169,21 @@ DEFAULT_SUBTYPE: dict[Task, str] = {
 }
 
 
+def is_by_model(recipe: Mapping[str, Any]) -> bool:
+    """Whether a model draws what would else be worked out from the layers."""
+    return recipe.get("by") == "model"
+
+
+def as_made(subtype: Subtype, recipe: Mapping[str, Any]) -> Subtype:
+    """A kind of edit with the reach that it has as its recipe has it made."""
+    return replace(subtype, spread=_DRAWN_SPREAD) if is_by_model(recipe) else subtype
+
+
 def kind_of(recipe: Mapping[str, Any]) -> Subtype | None:
     """What kind of edit a recipe is of; None where that is not known."""
     found = KNOWN.get(recipe.get("subtype", ""))
     if found is not COMPOSED:
-        return found
+        return found and as_made(found, recipe)
     edits = (KNOWN.get(edit.get("subtype", "")) for edit in recipe.get("edits", ()))
     return COMPOSED_AROUND if any(edit and edit.mask_of == "background" for edit in edits) else COMPOSED
 
@@ -175,7 +194,28 @@ def relocates(task: str, subtype: str) -> bool:
     return known.relocates if known else task == "structural_edit"
 
 
-class Move(Strict):
+class Relocating(Strict):
+    """Who puts an object elsewhere, or makes it another size.
+
+    Attributes:
+        by: `layers`, to the pixel; `model`: one that takes several pictures draws it, shown beside the photo
+            what the layers make of it.
+    """
+
+    by: Maker = "layers"
+
+    @property
+    def maker(self) -> dict[str, str]:
+        """What a recipe says of it; nothing of layers."""
+        return {} if self.by == "layers" else {"by": self.by}
+
+
+def made_by(limits: Any) -> Maker:
+    """Who makes the edits of some limits of recipes, if it is up to them."""
+    return limits.by if isinstance(limits, Relocating) else "layers"
+
+
+class Move(Relocating):
     """Limits of a move.
 
     Attributes:
@@ -188,7 +228,7 @@ class Move(Strict):
     max_area: Share = 0.6
 
 
-class Scale(Strict):
+class Scale(Relocating):
     """Limits of a scaling: none from `max_smaller` to `min_larger`.
 
     Attributes:
@@ -307,6 +347,15 @@ class Recipes(Strict):
     contrast: Stated = Stated()
     brightness: Stated = Stated()
     color_tone: ColorTone = ColorTone()
+
+    def in_keys(self, name: str) -> dict[str, Any]:
+        """What the edits of a subtype depend on; what is not asked for is as if it could not be."""
+        told: dict[str, Any] = getattr(self, name).model_dump()
+        return {key: value for key, value in told.items() if (key, value) != ("by", "layers")}
+
+    def are_drawn(self, subtype: Subtype) -> bool:
+        """Whether a model draws the edits of a subtype, where there is one."""
+        return not subtype.is_computed or made_by(getattr(self, subtype.name)) == "model"
 
     @model_validator(mode="after")
     def _known_kinds(self) -> Self:

@@ -5,6 +5,7 @@ Each subtype has evidence of its own:
 | subtype | evidence |
 |---|---|
 | move, scale | the object is found where the recipe leads, and less well where it was and beside that place |
+| the same, drawn by a model | that, and what it left free does not look like it any more |
 | delete | the object's outline, the step of the colours across it, was there and is gone |
 | recolor | what changed is of the asked colour, and was not before; most of it is called by its name |
 | identity, background | the change is like that of such an edit, and less like that of another kind |
@@ -26,6 +27,7 @@ from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import bears, name_shares
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
+from iedf_assets.core.profile.subtypes import is_by_model
 from iedf_assets.core.scoring.pair_views import (
     ENOUGH_PIXELS,
     NOISE,
@@ -35,7 +37,7 @@ from iedf_assets.core.scoring.pair_views import (
     long_side,
     stretched_oklab,
 )
-from iedf_assets.core.scoring.placement import move_evidence, scale_evidence
+from iedf_assets.core.scoring.placement import move_evidence, scale_evidence, vacated_evidence
 from iedf_assets.core.scoring.tones import tone_evidence
 
 # Widths of the lines compared on either side of an outline, and how far along it they are averaged; shares of
@@ -49,7 +51,13 @@ _CHANGED = 8
 _MOST = 0.5
 
 
-def effect(recipe: Mapping[str, Any], source: Pixels, result: Pixels, mask: Pixels) -> float | None:
+def effect(
+    recipe: Mapping[str, Any],
+    source: Pixels,
+    result: Pixels,
+    mask: Pixels,
+    result_mask: Pixels | None = None,
+) -> float | None:
     """How clearly the result does what the recipe says.
 
     Args:
@@ -58,13 +66,18 @@ def effect(recipe: Mapping[str, Any], source: Pixels, result: Pixels, mask: Pixe
             `colour`; of the others `kind`.
         source, result: uint8 (H, W, 3).
         mask: uint8 (H, W), nonzero where the source's content changes.
+        result_mask: uint8 (H, W), nonzero where a moved or scaled object ends up.
 
     Returns:
         -1 to 1: 1 fully, 0 not at all, negative the opposite. None when nothing can be told: the subtype or
         its kind is unknown, what it takes is not stated, or the mask is too small.
     """
     measure = _MEASURES.get(recipe.get("subtype", ""))
-    evidence = measure(recipe, PairView(source, result, mask)) if measure and mask.any() else None
+    view = PairView(source, result, mask)
+    evidence = measure(recipe, view) if measure and mask.any() else None
+    if evidence is not None and result_mask is not None and is_by_model(recipe):
+        gone = vacated_evidence(view, result_mask)
+        evidence = evidence if gone is None else min(evidence, gone)
     return None if evidence is None else float(np.clip(evidence, -1, 1))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.masks import Box, grown_box
+from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.masks import Box, grown, grown_box
 from iedf_assets.core.scoring.pair_views import (
     ENOUGH_PIXELS,
     Floats,
@@ -32,6 +33,8 @@ _FINE, _COARSE, _COARSE_OF_OBJECT = 0.003, 0.06, 0.6
 _BESIDE, _OTHER_FACTOR = 0.04, 1.12
 # A mask so near to the border, a share of the picture's side, may be of an object that the border cuts off.
 _NEAR_BORDER = 0.02
+# How far around its new place an object's soft rim and its shadow count as there, a share of the long side.
+_RIM = 0.008
 # The least that the likeness of another place leaves to be gained by the right one.
 _LEAST_GAIN = 0.1
 
@@ -44,6 +47,21 @@ def move_evidence(recipe: Mapping[str, Any], pair: PairView) -> float | None:
         return None
     beside = _BESIDE * max(pair.size) / length
     return _found([(1.0, shift[0] * part, shift[1] * part) for part in (1, 0, 1 - beside, 1 + beside)], pair)
+
+
+def vacated_evidence(pair: PairView, there: Pixels) -> float | None:
+    """How little the place that an object left looks like the object, where it does not stand in it now.
+
+    Args:
+        there: uint8 (H, W), nonzero where it ends up.
+
+    Returns:
+        1 less their likeness, 0 to 1; None where too little is left free.
+    """
+    near = grown(there, max(1, round(_RIM * max(pair.size))))
+    left = np.where(near > 0, np.uint8(0), pair.mask)
+    alike = likenesses([(1.0, 0.0, 0.0)], PairView(pair.source, pair.result, left)) if left.any() else None
+    return None if alike is None else 1.0 - max(alike[0], 0.0)
 
 
 def _shift(recipe: Mapping[str, Any], pair: PairView) -> tuple[float, float] | None:

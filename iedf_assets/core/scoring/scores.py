@@ -242,7 +242,9 @@ def _inside(pair: _Pair, recipe: Mapping[str, Any]) -> Scores:
         if number and subtype and subtype.task != COMPOSED.task and not blurred
         else None,
         "seam": seam(pair.source, pair.result, pair.edited, margin + SEAM_REACH) if of_object else None,
-        "effect": effect(recipe, pair.source, pair.result, pair.mask) if subtype and number else None,
+        "effect": effect(recipe, pair.source, pair.result, pair.mask, pair.result_mask)
+        if subtype and number
+        else None,
     }
 
 

@@ -241,7 +241,7 @@ class Keys:
     @staticmethod
     def _edit_settings(profile: Profile, category: Category, name: str, variant: int) -> list[str]:
         """What each try of an edit depends on besides its layers."""
-        limits = getattr(category.recipes, name).model_dump()
+        limits = category.recipes.in_keys(name)
         worker = category.workers.edit.identity()
         told = ("edited_images", PLAN_VERSION, EDITS_VERSION, profile.seed, name, variant, limits,
                 category.scene, worker)  # fmt: skip

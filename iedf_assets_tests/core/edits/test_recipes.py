@@ -9,7 +9,17 @@ from iedf_assets.core.edits import recipes
 from iedf_assets.core.edits.paints import paints_for
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import bears
-from iedf_assets.core.profile.subtypes import SUBTYPES, Delete, Identity, Move, Recipes, Recolor, Scale
+from iedf_assets.core.profile.subtypes import (
+    SUBTYPES,
+    Delete,
+    Identity,
+    Move,
+    Recipes,
+    Recolor,
+    Scale,
+    is_by_model,
+    kind_of,
+)
 
 SEEDS = st.integers(0, 2**63)
 
@@ -378,3 +388,19 @@ def test_what_a_network_found_gets_no_colour_of_quite_another_lightness() -> Non
               for one in (scene, found)]  # fmt: skip
     assert min(gammas[0]) < 0.75
     assert all(gamma >= 0.75 for gamma in gammas[1])
+
+
+@given(st.sampled_from(["move", "scale"]), scenes(), SEEDS)
+def test_what_a_model_draws_is_the_recipe_that_the_layers_would_have_and_says_so(
+    subtype: str, scene: tuple[dict[str, Any], int, int], seed: int
+) -> None:
+    limits = getattr(Recipes(), subtype)
+    by_layers = recipes.draw(subtype, seed, *scene, limits)
+    by_model = recipes.draw(subtype, seed, *scene, limits.model_copy(update={"by": "model"}))
+    if isinstance(by_layers, recipes.Unplannable):
+        assert by_model == by_layers
+        return
+    assert by_model == {**by_layers, "by": "model"}
+    assert not is_by_model(by_layers)
+    kinds = [kind_of(recipe) for recipe in (by_layers, by_model)]
+    assert [kind and kind.spread for kind in kinds] == [1, 4]

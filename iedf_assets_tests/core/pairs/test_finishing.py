@@ -294,3 +294,23 @@ def test_a_models_picture_is_moved_back_before_it_is_composited(tmp_path: Path, 
     result = decode_jpeg((folder / "result.jpg").read_bytes())
     inside = cv2.erode(mask, np.ones((9, 9), np.uint8)) > 0
     assert np.abs(result[inside].astype(int) - raw[inside]).mean() < 4
+
+
+@pytest.mark.parametrize("subtype", ["move", "scale"])
+def test_what_a_model_draws_elsewhere_shows_further_around_both_places_and_nowhere_else(
+    tmp_path: Path, subtype: str
+) -> None:
+    source, regions = PHOTOS["coffee"], []
+    for by in ("layers", "model"):
+        made_with = {"upscaling": 1.0} if by == "model" else None
+        recipe = RECIPES[subtype] | {"by": by}
+        request = staged(tmp_path / by, source, subtype, made_with=made_with, recipe=recipe)
+        row, folder = finished(request)
+        assert row["tier"] == "composited"
+        assert row["scores"]["max_difference_outside"] == 0
+        regions.append(decode(folder / "allowed.png") > 0)
+        masks = decode(folder / "mask.png") | decode(folder / "result_mask.png")
+        assert regions[-1][masks > 0].all()
+    narrow, wide = regions
+    assert wide[narrow].all()
+    assert np.count_nonzero(wide) > 1.1 * np.count_nonzero(narrow)

@@ -1,13 +1,15 @@
 """Nothing is asked of a class that it cannot do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from iedf_assets.core.edits.recipes import Unplannable
 from iedf_assets.core.planning.abilities import BEYOND_MODEL, Abilities
-from iedf_assets.core.profile.subtypes import SUBTYPES, Kinds, Move
+from iedf_assets.core.profile.editors import editor_of
+from iedf_assets.core.profile.subtypes import SUBTYPES, Kinds, Move, Relocating, Scale
 from iedf_assets.core.profile.workers import EditWorker
 
 
@@ -51,3 +53,32 @@ def test_only_a_class_that_takes_several_pictures_is_shown_another(tmp_path: Pat
         )
     ]
     assert kinds == [("reference", "cat"), ("cat",), ("cat",), ("cat",)]
+
+
+@pytest.mark.parametrize("limits", [Move(by="model"), Scale(by="model")])
+def test_only_a_class_that_takes_several_pictures_draws_a_move(tmp_path: Path, limits: Relocating) -> None:
+    subtype = SUBTYPES[type(limits).__name__.lower()]
+    assert abilities(tmp_path, "QwenImageEditPlusPipeline").within(limits, subtype) == limits
+    elsewhere = {"launcher": "service", "endpoints": ["http://127.0.0.1:1"]}
+    for can in (
+        abilities(tmp_path, "QwenImageEditPipeline"),
+        abilities(tmp_path, "NextYearsEditPipeline"),
+        abilities(tmp_path, "QwenImageEditPlusPipeline", **elsewhere),
+        Abilities.of(EditWorker()),
+    ):
+        refused = can.within(limits, subtype)
+        assert isinstance(refused, Unplannable)
+        assert refused.reason == BEYOND_MODEL
+        by_layers = limits.model_copy(update={"by": "layers"})
+        assert can.within(by_layers, subtype) == by_layers
+
+
+@pytest.mark.parametrize(
+    ("languages", "told_in"), [("en, zh", "en"), ("en", "en"), ("unknown", "en"), ("zh", "ch")]
+)
+def test_a_class_is_told_in_english_unless_it_takes_chinese_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, languages: str, told_in: str
+) -> None:
+    kind = replace(editor_of("QwenImageEditPlusPipeline"), languages=languages)
+    monkeypatch.setattr(EditWorker, "editor", property(lambda _: kind))
+    assert abilities(tmp_path, "QwenImageEditPlusPipeline").language == told_in

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from iedf_assets.core.edits.recipes import Unplannable
+from iedf_assets.core.planning.abilities import BEYOND_MODEL
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.drawing import (
     NO_OTHER_RECIPE,
@@ -149,3 +150,16 @@ def test_all_there_is_can_be_edited_even_if_it_looks_like_several_things(book: B
     # By a name, or beside others, it is not "the subject of the photo".
     assert drawn(book, slot, [one, other]).reason == SEVERAL_THINGS
     assert drawn(book, slot, [one | {"caption": {"en": "a dog", "ch": "一只狗"}}]).reason == SEVERAL_THINGS
+
+
+@pytest.mark.parametrize(
+    "worker",
+    ["{}", "{backend: diffusers, launcher: service, endpoints: [http://127.0.0.1:1], revision: one}"],
+)
+def test_a_move_that_is_up_to_a_model_is_not_asked_of_what_cannot_be_shown_it(
+    book: Book, worker: str
+) -> None:
+    moves = f"categories.{CATEGORY}.subtypes={{move: 1}}"
+    changed = with_settings(book.profile, moves, "recipes.move.by=model", f"workers.edit={worker}")
+    other = Book.open(changed, book.layout, CATEGORY)
+    assert drawn(other, tries(other, "move")[0], THREE).reason == BEYOND_MODEL

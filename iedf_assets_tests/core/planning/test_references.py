@@ -9,8 +9,8 @@ from iedf_assets.core.edits.readings import disagreements, read
 from iedf_assets.core.edits.recipes import Unplannable
 from iedf_assets.core.planning import references
 from iedf_assets.core.planning.book import Book, Source
-from iedf_assets.core.planning.references import Reference, has_lost_reference, with_reference
-from iedf_assets.core.profile.bank import LANGUAGES
+from iedf_assets.core.planning.references import Reference, has_lost_reference, told_of_shown, with_reference
+from iedf_assets.core.profile.bank import LANGUAGES, bank
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.pair_making import Plant, source_id_of
@@ -90,3 +90,18 @@ def test_an_object_may_be_shown_by_the_name_that_people_or_a_model_gave_it(
         for one in references.references_of(Book.open(profile, layout, plant.name))
     ]
     assert told == [(f"{plant.name}/chelsea.png", 1, lamp), (f"{plant.name}/coffee.png", 1, CUP)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [
+        ({**RECIPE, "reference": {"source_id": "two", "object": 2}}, "object"),
+        ({"subtype": "move", "by": "model"}, "result"),
+        ({"subtype": "move"}, None),
+        ({"subtype": "replace", "kind": "cat"}, None),
+    ],
+)
+def test_a_model_alone_is_told_what_a_second_picture_shows(recipe: dict[str, Any], told: str | None) -> None:
+    for language in LANGUAGES:
+        words = bank().words[language].shown
+        assert told_of_shown(recipe, language) == (getattr(words, told) if told else "")

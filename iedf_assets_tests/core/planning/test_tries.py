@@ -158,6 +158,10 @@ def test_what_is_worked_out_from_layers_has_no_best(best: Plant) -> None:
     slot = best.slots[0]
     assert [one.name for one in book_of(best).tries_of(slot)] == [slot.name]
     assert not best.keys.keeps_best(slot)
+    best.profile = with_settings(
+        best.profile, *BEST_OF_THREE, f"categories.{CATEGORY}.subtypes={{move: 1}}", "recipes.move.by=model"
+    )
+    assert best.keys.keeps_best(best.slots[0])
 
 
 def test_fewer_tries_withdraw_what_a_later_one_published(plant: Plant) -> None:

@@ -268,3 +268,45 @@ def test_tiny_masks_are_no_failure(recipe: Recipe) -> None:
         mask[-height:, -width:] = 255
         found = effect(recipe, photo("coffee"), emptied("coffee"), mask)
         assert found is None or -1 <= found <= 1
+
+
+def new_place(recipe: Recipe, name: str) -> Pixels:
+    mask = silhouette(name)
+    if recipe["subtype"] == "move":
+        sign = 1 if recipe["direction"] == "right" else -1
+        return moved(mask, sign * round(recipe["percent"] * SIZE[0] / 100), 0)
+    x, y, width, height = cv2.boundingRect(mask)
+    return scaled(mask, recipe["factor"], x + (width - 1) / 2, y + height - 1.0)
+
+
+@every_photo
+@pytest.mark.parametrize("left", [1.0, 0.6, 0.3])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *({"subtype": "move", "direction": direction, "percent": 15} for direction in ("left", "right")),
+        {"subtype": "move", "direction": "right", "percent": 5},
+        {"subtype": "scale", "factor": 0.7},
+    ],
+    ids=named,
+)
+def test_what_a_model_moves_does_not_stay_where_it_was_as_well_not_even_faintly(
+    recipe: Recipe, left: float, name: str
+) -> None:
+    source, clean = source_of(name), made(recipe, name)
+    drawn, there = {**recipe, "by": "model"}, new_place(recipe, name)
+    free = (silhouette(name) > 0) & (there == 0)
+    ghost = clean.copy()
+    ghost[free] = np.rint(left * source[free] + (1 - left) * clean[free])
+
+    def found(result: Pixels) -> float:
+        evidence = effect(drawn, source, result, silhouette(name), there)
+        assert evidence is not None
+        return evidence
+
+    assert found(clean) > ENOUGH + 0.1
+    assert found(stored(ghost)) < ENOUGH - 0.05
+    # Of what the layers make nothing can be left, and nothing is asked for but what was.
+    assert effect(recipe, source, ghost, silhouette(name), there) == effect(
+        recipe, source, ghost, silhouette(name)
+    )

@@ -1,6 +1,7 @@
 import pytest
 
 from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.profile.subtypes import Move, Recipes
 from iedf_assets.core.storage.keys import (
     Keys,
     Said,
@@ -26,6 +27,8 @@ def keys_with(setting: str | None = None) -> tuple[str, Slot]:
         ("encoding.jpeg_quality=90", ("sources", "layers_key", "edit_key")),
         ("seed=7", ("sources", "layers_key")),
         ("recipes.move.max_shift=0.3", ("sources", "layers_key")),
+        ("recipes.move.by=model", ("sources", "layers_key")),
+        ("recipes.move.by=layers", ("sources", "layers_key", "edit_key", "pair_key", "verdict_key")),
         ("recipes.delete.max_area=0.3", ("sources", "layers_key", "edit_key", "pair_key", "verdict_key")),
         ("filters.min_width=200", ("layers_key", "edit_key", "pair_key", "verdict_key")),
         ("max_megapixels=2", ()),
@@ -107,3 +110,8 @@ def test_a_scene_changes_where_samples_go_and_no_edit() -> None:
         assert after[name].scene == "park"
         assert (after[name].edit_key, after[name].pair_key) == (slot.edit_key, slot.pair_key)
         assert after[name].verdict_key != slot.verdict_key
+
+
+def test_who_makes_a_move_is_in_its_keys_only_where_that_is_a_model() -> None:
+    assert "by" not in Recipes().in_keys("move")
+    assert Recipes(move=Move(by="model")).in_keys("move")["by"] == "model"

@@ -23,6 +23,8 @@ if importlib.util.find_spec("torch") is None:
 # So small that a CPU makes a picture in a fraction of a second.
 SMALL = ModelSettings(steps=2, dtype="float32", device="cpu", canvas_megapixels=0.03, captions=False)
 SIZE = (220, 150)
+# Of the thing in the photo: x, y, width and height, pixels; its colour, and the grey behind it.
+BOX, GREEN, BEHIND = (60, 40, 100, 70), (20, 200, 30), 90
 
 
 def made(backend: Any, request: EditRequest, folder: Path) -> tuple[dict[str, Any], np.ndarray]:
@@ -52,6 +54,25 @@ def showing(request: EditRequest) -> EditRequest:
     shown = {"path": request.path, "source_id": request.source_id, "object": one,
              "layers_folder": request.layers_folder}  # fmt: skip
     return replace(request, reference=shown)
+
+
+def moving(request: EditRequest, dx: int, seed: int = 1) -> EditRequest:
+    """The request as one for a model to move the box that the photo shows."""
+    folder, (x, y, width, height) = Path(request.layers_folder), BOX
+    layer = np.full((height, width, 4), 255, np.uint8)
+    layer[..., :3] = GREEN
+    Image.fromarray(layer).save(folder / "layer.png")
+    Image.fromarray(np.full((height, width, 3), BEHIND, np.uint8)).save(folder / "behind.png")
+    place = {"x": x, "y": y, "width": width, "height": height}
+    one: dict[str, Any] = {"number": 1, "mask": "mask.png", "confidence": None, **place}
+    one |= {"layer": {"file": "layer.png", **place}, "background": {"file": "behind.png", **place}}
+    recipe = {"task": "structural_edit", "subtype": "move", "dx": dx, "dy": 0, "by": "model"}
+    if seed > 1:
+        recipe["try"] = seed
+    return replace(
+        request, recipe=recipe, object=one, seed=seed, key=f"k{seed} {dx}",
+        instruction="move the box a little to the right", shown=", as in the second picture",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -90,9 +111,10 @@ def photo(tmp_path: Path) -> Path:
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[..., 0] = np.linspace(20, 230, width)[None]
     pixels[..., 2] = np.linspace(0, 120, height)[:, None]
-    pixels[40:110, 60:160] = (20, 200, 30)
+    x, y, across, down = BOX
+    pixels[y : y + down, x : x + across] = GREEN
     mask = np.zeros((height, width), np.uint8)
-    mask[40:110, 60:160] = 255
+    mask[y : y + down, x : x + across] = 255
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     Image.fromarray(mask).save(tmp_path / "mask.png")
     return tmp_path / "photo.png"

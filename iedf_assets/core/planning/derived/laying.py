@@ -8,6 +8,7 @@ from iedf_assets.core.pictures.layers import moved_by, moved_object, object_of
 from iedf_assets.core.pictures.masks import JPEG_BLOCK, margin_px
 from iedf_assets.core.planning.drawing import subject_of
 from iedf_assets.core.profile.schema import Category
+from iedf_assets.core.profile.subtypes import as_made, is_by_model
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import Slot
 
@@ -43,6 +44,9 @@ def follows(category: Category, layers: Row, edit: Edit, done: Sequence[Edit]) -
     """
     slot, recipe = edit
     own = [before for before in done if _is_of_one(before, edit)]
+    # What a model has drawn anew has another outline and other colours than mask and layer know.
+    if any(is_by_model(before[1]) for before in own):
+        return False
     others = [before for before in done if before not in own]
     if not all(before[0].subtype.name in _GOES_ON.get(slot.subtype.name, ()) for before in own):
         return False
@@ -105,7 +109,8 @@ def _shown(category: Category, layers: Row, slot: Slot, recipe: Recipe) -> _Span
     one = subject_of(slot, object_of(layers["objects"], recipe))
     there = inverted(recipe, one) if slot.subtype.relocates else None
     boxes = [one] if there is None or isinstance(there, Unplannable) else [one, there[1]]
-    reach = margin_px(category.encoding, layers["width"], layers["height"], slot.subtype) + JPEG_BLOCK
+    subtype = as_made(slot.subtype, recipe)
+    reach = margin_px(category.encoding, layers["width"], layers["height"], subtype) + JPEG_BLOCK
     return (
         min(box["x"] for box in boxes) - reach,
         min(box["y"] for box in boxes) - reach,

@@ -73,6 +73,12 @@ def of(subtype: str, number: int, **told: Any) -> tuple[Slot, dict[str, Any]]:
         # It is beside the other one by then, or partly outside.
         ([of("move", 1, dx=160), of("recolor", 2)], of("recolor", 1), False),
         ([of("move", 1, dx=-60)], of("recolor", 1), False),
+        # A model has drawn it anew, with an outline that nobody knows.
+        ([of("move", 1, by="model")], of("recolor", 1), False),
+        ([of("move", 1, by="model")], of("identity", 2), True),
+        # What a model draws shows further around it.
+        ([of("move", 1, dx=140)], of("identity", 2), True),
+        ([of("move", 1, dx=140, by="model")], of("identity", 2), False),
     ],
 )
 def test_an_object_is_edited_again_where_its_mask_and_layer_go_along(

@@ -1,24 +1,33 @@
 """Milliseconds per denoising step of the full-size transformers with random weights, beside the GPU's rate.
 
     .venvs/iedf-edit/bin/python -m benchmarks.gpu_denoise [--cases edit2511,layered640] [--compile]
+    .venvs/iedf-edit/bin/python -m benchmarks.gpu_denoise --context-parallel 4
     .venvs/iedf-edit/bin/python -m benchmarks.gpu_denoise --cases smoke --device cpu
 
-The second line tries it without a GPU. The baseline is the rate of one large bf16 matrix product, measured in
-the same run. A forward's work is counted from the transformer's shape: per layer and token
-2 * (4 * d² + 2 * d * 4d) operations, and 4 * d for each pair of tokens, d = 3072. A step with guidance is two
-forwards. Timing with random weights is valid, quality is not looked at.
+The second line has four GPUs work on one picture, the third tries it without a GPU. The baseline is the rate
+of one large bf16 matrix product, measured in the same run. A forward's work is counted from the transformer's
+shape: per layer and token 2 * (4 * d² + 2 * d * 4d) operations, and 4 * d for each pair of tokens, d = 3072.
+A step with guidance is two forwards. Timing with random weights is valid, quality is not looked at.
 """
 
 import argparse
 import gc
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from diffusers import QwenImageTransformer2DModel
 from torchao.quantization import Float8DynamicActivationFloat8WeightConfig, PerRow, quantize_
+
+from model_envs.qwen.splitting import meet, split
 
 WIDTH, HEADS_WIDTH, JOINT = 3072, 128, 3584
 ATTENTIONS = ("native", "_native_cudnn", "_native_flash")
@@ -59,13 +68,31 @@ def main() -> None:
     if device.type == "cuda" and not torch.cuda.is_available():
         print("no GPU here: not measured (--cases smoke --device cpu tries the benchmark itself)")
         return
+    if arguments.context_parallel == 1:
+        _table(arguments, device)
+        return
+    with TemporaryDirectory() as folder:
+        given = (arguments, Path(folder) / "meeting")
+        torch.multiprocessing.spawn(_together, given, arguments.context_parallel)
+
+
+def _together(rank: int, arguments: argparse.Namespace, meeting: Path) -> None:
+    """Measure together with other ranks, each in a process and on a GPU of its own; the first one prints."""
+    device = torch.device("cuda", rank) if arguments.device == "cuda" else torch.device(arguments.device)
+    meet(rank, arguments.context_parallel, meeting, device)
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere if rank else sys.stdout):
+        _table(arguments, device)
+
+
+def _table(arguments: argparse.Namespace, device: torch.device) -> None:
     rate = matrix_rate(device)
     print(heading(device, rate))
     print("| case | tokens | attention | compiled | ms per CFG step | TFLOP/s | of the matrix rate | GiB |")
     print("|---|---|---|---|---|---|---|---|")
     for name in arguments.cases.split(","):
         attentions = arguments.attentions.split(",")
-        measured(name, CASES[name], attentions, device, rate, compiled=arguments.compile)
+        together = rate * arguments.context_parallel
+        measured(name, CASES[name], attentions, device, together, compiled=arguments.compile)
 
 
 def heading(device: torch.device, rate: float) -> str:
@@ -86,6 +113,8 @@ def measured(
 ) -> None:
     """Print a row for each attention backend, and for the fastest compiled, in bf16 and in fp8."""
     model = transformer(case, device)
+    if dist.is_initialized():
+        split(model, device)
     times: dict[str, float] = {}
     for attention in attentions:
         try:
@@ -98,7 +127,7 @@ def measured(
     if compiled and times:
         fastest = min(times, key=lambda attention: times[attention])
         model.set_attention_backend(fastest)
-        model.compile_repeated_blocks(fullgraph=True)
+        compiled_by_block(model)
         report(name, case, fastest, timed(model, case, device), rate, compiled=True)
         try:
             in_fp8(model)
@@ -129,6 +158,11 @@ def transformer(case: Case, device: torch.device) -> Any:
     return model
 
 
+def compiled_by_block(model: Any) -> None:
+    """Has the blocks compiled, each to one graph where nothing is exchanged in it."""
+    model.compile_repeated_blocks(fullgraph=not dist.is_initialized())
+
+
 def in_fp8(model: Any) -> None:
     """Has the blocks' products done in 8 bits, each row of weights and of what comes in scaled by its own."""
     quantize_(
@@ -136,7 +170,7 @@ def in_fp8(model: Any) -> None:
         Float8DynamicActivationFloat8WeightConfig(granularity=PerRow(), set_inductor_config=False),
         lambda part, _: isinstance(part, torch.nn.Linear) and part.in_features >= WIDTH,
     )
-    model.compile_repeated_blocks(fullgraph=True)
+    compiled_by_block(model)
 
 
 def timed(model: Any, case: Case, device: torch.device) -> float:
@@ -195,6 +229,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", default="edit2511,layered640", help=f"of {', '.join(CASES)}")
     parser.add_argument("--attentions", default=",".join(ATTENTIONS), help="of these")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--context-parallel", type=int, default=1, help="GPUs that work on one picture")
     parser.add_argument(
         "--compile", action="store_true", help="also with regional compilation, and that in fp8"
     )

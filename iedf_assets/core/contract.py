@@ -111,6 +111,7 @@ class ModelSettings:
         dtype: `bfloat16`, `float16` or `float32`.
         device: `cuda`, `cpu`, or `auto`: a GPU when there is one.
         device_map: `balanced` spreads whole parts over several GPUs.
+        context_parallel: over how many GPUs of its group a picture's sequence is split.
         offload: `none`; `model` moves whole parts to the GPU when they are needed, `group` their blocks.
         quantization: `none`, or `int8` weights of the transformer (torchao), or `fp8` storage of them.
         attention: attention backend by diffusers' name; None is its default.
@@ -139,6 +140,7 @@ class ModelSettings:
     dtype: str = "bfloat16"
     device: str = "auto"
     device_map: str | None = None
+    context_parallel: int = 1
     offload: str = "none"
     quantization: str = "none"
     attention: str | None = None

@@ -1,1 +1,1 @@
-"""What the Qwen backends of both environments share: loading, canvases, prompts, vision, memory."""
+"""What the Qwen backends of both environments share: loading, canvases, prompts, vision, memory, peers."""

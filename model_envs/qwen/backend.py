@@ -10,8 +10,9 @@ from iedf_assets.core.contract import ModelSettings
 from iedf_assets.core.pictures.canvas import Canvas
 from iedf_assets.core.profile.editors import Editor, editor_of
 from model_envs.qwen.denoising import Memory, WorkingArea, stop_before, stop_between_steps
-from model_envs.qwen.loading import denoiser_of, device_of, load_pipeline, loaded_in, made_with, peak_gib
+from model_envs.qwen.loading import denoiser_of, device_of, loaded_in, made_with, peak_gib
 from model_envs.qwen.modular import images, takes
+from model_envs.qwen.parallel import load_together
 from model_envs.qwen.prompts import Reused
 
 # Photos read ahead and results written behind, beside the one at the model.
@@ -32,13 +33,14 @@ class PipelineBackend:
     def __init__(self, stage: str, settings: ModelSettings, own_area: int) -> None:
         begun = time.perf_counter()
         self._settings, self._own_area = settings, own_area
-        self._pipe = load_pipeline(stage, settings)
+        self._pipe, self._peers = load_together(stage, settings)
         self._takes = takes(self._pipe)
         self._kind = _known(self._pipe, stage)
         if "callback_on_step_end" not in self._takes:
             denoiser_of(self._pipe).register_forward_pre_hook(stop_before)
         reused = Reused(self._pipe)
-        self._memory = Memory(self._pipe, device_of(settings), settings.offload, reused.forget)
+        whole = settings.offload == "none" and self._peers is None
+        self._memory = Memory(self._pipe, device_of(settings), reused.forget, may_offload=whole)
         self._whole_area = settings.canvas_megapixels * 1e6 if settings.canvas_megapixels else own_area
         self._made_with = made_with(self._pipe, settings)
         self.revision: str | None = settings.revision

@@ -94,17 +94,20 @@ class Memory:
 
     Args:
         free: gives back memory that is only there for speed.
+        may_offload: whether parts of the model may leave the GPU.
 
     Attributes:
         fallbacks: the rungs taken so far.
         canvas_share: of the canvas's area that is left.
     """
 
-    def __init__(self, pipe: Any, device: torch.device, offload: str, free: Callable[[], None]) -> None:
+    def __init__(
+        self, pipe: Any, device: torch.device, free: Callable[[], None], *, may_offload: bool
+    ) -> None:
         self._pipe, self._device, self._free = pipe, device, free
         self.fallbacks: list[str] = []
         self.canvas_share = 1.0
-        self._rungs = ["tiling", *(["offload"] if offload == "none" else []), "smaller_canvas"]
+        self._rungs = ["tiling", *(["offload"] if may_offload else []), "smaller_canvas"]
 
     def within(self, batch: int, attempt: Callable[[], Any]) -> Any:
         """What `attempt` returns; after an out of memory it is tried again a rung lower.

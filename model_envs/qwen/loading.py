@@ -28,6 +28,8 @@ from iedf_assets.core.profile.checkpoints import Checkpoint, checkpoint
 from model_envs.qwen.modular import load_modular, offload_groups
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate")
+# The parts of a pipeline that its denoising takes; a LoRA brings a scheduler.
+DENOISING = frozenset({"transformer", "scheduler"})
 FIRST_BLOCK_THRESHOLD = 0.08
 # Lightning LoRAs are distilled for this shift (their model card): exponential, the same at every size.
 LIGHTNING_SHIFT = math.log(3)
@@ -50,8 +52,20 @@ class _Processor3(Qwen3VLProcessor):  # type: ignore[misc]  # transformers is no
 _WITHOUT_VIDEO: dict[str, Any] = {"Qwen2VLProcessor": _Processor2, "Qwen3VLProcessor": _Processor3}
 
 
-def load_pipeline(stage: str, settings: ModelSettings) -> Any:
+def load_denoiser(stage: str, settings: ModelSettings) -> Any:
+    """The part of a checkpoint's pipeline that denoises, and nothing else of it, as it is in the whole.
+
+    Raises:
+        WorkerError: see `load_pipeline`.
+    """
+    return denoiser_of(load_pipeline(stage, settings, parts=DENOISING))
+
+
+def load_pipeline(stage: str, settings: ModelSettings, parts: frozenset[str] | None = None) -> Any:
     """The pipeline of a checkpoint, on its device and ready to run.
+
+    Args:
+        parts: names of those that are loaded, the others being None; None is all.
 
     Raises:
         WorkerError: the folder is missing, incomplete or of another class, an option does not work with it,
@@ -66,8 +80,10 @@ def load_pipeline(stage: str, settings: ModelSettings) -> Any:
         given = {
             name: _WITHOUT_VIDEO[kind].from_pretrained(folder / name, local_files_only=True)
             for name, kind in found.components.items()
-            if kind in _WITHOUT_VIDEO
+            if kind in _WITHOUT_VIDEO and (parts is None or name in parts)
         }
+        if parts is not None:
+            given |= dict.fromkeys(found.components.keys() - parts)
         pipe = (load_modular if found.modular else _load_whole)(found, settings, given)
         _prepare(pipe, settings, device)
     except (OSError, ValueError, RuntimeError, ImportError, TypeError, KeyError, AttributeError) as error:
@@ -178,8 +194,9 @@ def _prepare(pipe: Any, settings: ModelSettings, device: torch.device) -> None:
     elif not settings.device_map:
         pipe.to(device)
     if settings.compile:
-        # What skips steps, and what keeps weights in 8 bits, hooks into the blocks: a graph ends there.
-        hooked = cache is not None or settings.quantization == "fp8"
+        # What skips steps, keeps weights in 8 bits or splits the sequence hooks into the blocks: a graph ends
+        # there.
+        hooked = cache is not None or settings.quantization == "fp8" or settings.context_parallel > 1
         transformer.compile_repeated_blocks(fullgraph=not hooked)
 
 

@@ -21,7 +21,7 @@ def load_modular(found: Checkpoint, settings: ModelSettings, given: dict[str, An
     """The pipeline of a checkpoint, its parts from there and from nowhere else; its own code is not run.
 
     Args:
-        given: parts that are loaded already.
+        given: parts that are loaded already, or None for those that are not wanted.
 
     Raises:
         WorkerError: a part cannot be loaded, or an option does not work with such a pipeline.
@@ -35,16 +35,18 @@ def load_modular(found: Checkpoint, settings: ModelSettings, given: dict[str, An
             "use offload: group or quantization: fp8 instead, or the form with model_index.json",
         )
     pipe = ModularPipeline.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    pipe.update_components(**given)
+    pipe.update_components(**{name: part for name, part in given.items() if part is not None})
+    wanted = [name for name in pipe.pretrained_component_names if name not in given]
     # Its index names repositories; only the folder counts.
     pipe.load_components(
+        wanted,
         pretrained_model_name_or_path=str(folder),
         dtype=getattr(torch, settings.dtype),
         local_files_only=True,
         use_safetensors=True,
     )
     # What fails there is logged alone.
-    absent = sorted(name for name in pipe.pretrained_component_names if getattr(pipe, name, None) is None)
+    absent = sorted(name for name in wanted if getattr(pipe, name, None) is None)
     missing = [name for name in absent if name in found.components]
     if absent and not missing:
         _log.warning("%s has no %s, which its blocks may ask for", folder, ", ".join(absent))

@@ -344,9 +344,12 @@ def fits(stage: Stage, worker: Worker, weights: int, gpus: list[tuple[str, int]]
     missing = [name for group in wanted for name in group if name.isdigit() and int(name) >= len(gpus)]
     if missing:
         return Finding(subject, f"there is no GPU {', '.join(missing)}", "correct workers.*.devices")
-    spread = worker.model.device_map is not None
+    spread, ranks = worker.model.device_map is not None, worker.model.context_parallel
     for group in wanted:
-        memory = [gpus[int(name)][1] for name in group if name.isdigit()]
+        if len(group) < ranks:
+            few = f"context_parallel asks for {ranks} GPUs, {len(group)} are there ({','.join(group)})"
+            return Finding(subject, few, "name more in each group of workers.*.devices, or lower it")
+        memory = [gpus[int(name)][1] for name in (group[:1] if ranks > 1 else group) if name.isdigit()]
         have = sum(memory) if spread else max(memory, default=0)
         if worker.model.offload == "none" and have < need:
             sizes = f"{need / 2**30:.0f} GiB are needed, {have / 2**30:.0f} GiB are there ({','.join(group)})"

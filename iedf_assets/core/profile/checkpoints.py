@@ -9,7 +9,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,6 +42,7 @@ _NOT_IDENTITY = {
     "revision",
     "device",
     "device_map",
+    "context_parallel",
     "offload",
     "compile",
     "batch_size",
@@ -186,6 +187,15 @@ def fingerprint(path: Path) -> str:
         WorkerError: there is nothing at that path.
     """
     return _looked_up(path, int(time.monotonic() / FRESH_S))
+
+
+def against_splitting(told: Mapping[str, Any]) -> list[str]:
+    """What of a model's options does not go with `context_parallel` above 1; `told` has them by name."""
+    without = {"device_map": None, "offload": "none", "step_cache": "none", "batch_size": 1}
+    found = [f"{name}: {told[name]}" for name, other in without.items() if told[name] != other]
+    # Each rank takes the GPU of its number.
+    own = told["device"] in ("auto", "cpu", "cuda", "cuda:0")
+    return found if own else [*found, f"device: {told['device']}"]
 
 
 def identity(backend: str, settings: ModelSettings) -> list[Any]:

@@ -1,11 +1,11 @@
-"""The sections of a profile that stand alone: folders, limits, reading, filters, encoding."""
+"""The sections of a profile that stand alone: folders, limits, reading, filters, encoding, Ray."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iedf_assets.core.profile.fields import Share, Strict
+from iedf_assets.core.profile.fields import Positive, Share, Strict
 from iedf_assets.core.profile.subtypes import KNOWN
 
 
@@ -136,3 +136,24 @@ class Encoding(Strict):
     def identity(self) -> dict[str, Any]:
         """What of it changes a pair; what is not asked for is as if it could not be."""
         return self.model_dump(exclude=None if self.digital_source_type else {"digital_source_type"})
+
+
+class RayCluster(Strict):
+    """How a stage's work reaches a Ray cluster.
+
+    Attributes:
+        address: of the cluster's dashboard, which takes the jobs.
+        jobs: how many are on the cluster at once.
+        share: how many requests a job gets; what is left of it when its node dies is handed on.
+        num_gpus, num_cpus: what a job takes of a node.
+        wait_sec: how long a job may wait for room on the cluster, seconds.
+        alive_sec: a job ends by itself when it has heard nothing of this run for so long, seconds.
+    """
+
+    address: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] = "http://127.0.0.1:8265"
+    jobs: Annotated[int, Field(ge=1, le=4096)] = 1
+    share: Annotated[int, Field(ge=1)] = 64
+    num_gpus: Annotated[float, Field(ge=0)] = 0
+    num_cpus: Annotated[float, Field(gt=0)] = 1
+    wait_sec: Positive = 600.0
+    alive_sec: Annotated[float, Field(ge=2)] = 60.0

@@ -12,6 +12,7 @@ from iedf_assets.core.profile.asked import Judge, Namer
 from iedf_assets.core.profile.checkpoints import (
     OLDER_NAME,
     PIPELINES,
+    against_splitting,
     class_of,
     fingerprint,
     identity,
@@ -19,6 +20,7 @@ from iedf_assets.core.profile.checkpoints import (
 )
 from iedf_assets.core.profile.editors import Editor, editor_of
 from iedf_assets.core.profile.fields import Plugin, Positive, Strict, absolute
+from iedf_assets.core.profile.sections import RayCluster
 
 # Keys of older profiles, and what took their place.
 _MOVED = {"captions": "workers.layered.namer.by", "judge": "workers.edit.judge.by"}
@@ -39,6 +41,8 @@ class ModelOptions(Strict):
         dtype: of the weights.
         device: `cpu`, `cuda`, `cuda:1` and so on, or `auto`: a GPU when there is one.
         device_map: `balanced` spreads whole parts over the GPUs of a group; null is one GPU.
+        context_parallel: over how many GPUs of a group one picture's sequence is split while it is denoised,
+            from the first on; 1 is one GPU.
         offload: `model` moves whole parts to the GPU when they are needed, `group` their blocks.
         quantization: of the transformer: `int8` weights (torchao) or `fp8` storage.
         attention: attention backend by diffusers' name; null is its default.
@@ -58,6 +62,7 @@ class ModelOptions(Strict):
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     device_map: Literal["balanced"] | None = None
+    context_parallel: Annotated[int, Field(ge=1, le=8)] = 1
     offload: Literal["none", "model", "group"] = "none"
     quantization: Literal["none", "int8", "fp8"] = "none"
     attention: str | None = None
@@ -74,6 +79,13 @@ class ModelOptions(Strict):
             if isinstance(raw, dict) and old in raw:
                 raise ValueError(f"the key {old} is gone: set {new} to own, endpoint or none")
         return raw
+
+    @model_validator(mode="after")
+    def _may_be_split(self) -> Self:
+        why = against_splitting(self.model_dump()) if self.context_parallel > 1 else []
+        if why:
+            raise ValueError(f"context_parallel: {self.context_parallel} does not go with {', '.join(why)}")
+        return self
 
 
 class ServiceClient(Strict):
@@ -101,27 +113,6 @@ class ServiceClient(Strict):
     token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_SERVICE_TOKEN"  # noqa: S105
     fallback: Literal["classical", "mock"] | None = None
     foreign: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-
-
-class RayCluster(Strict):
-    """How a stage's work reaches a Ray cluster.
-
-    Attributes:
-        address: of the cluster's dashboard, which takes the jobs.
-        jobs: how many are on the cluster at once.
-        share: how many requests a job gets; what is left of it when its node dies is handed on.
-        num_gpus, num_cpus: what a job takes of a node.
-        wait_sec: how long a job may wait for room on the cluster, seconds.
-        alive_sec: a job ends by itself when it has heard nothing of this run for so long, seconds.
-    """
-
-    address: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")] = "http://127.0.0.1:8265"
-    jobs: Annotated[int, Field(ge=1, le=4096)] = 1
-    share: Annotated[int, Field(ge=1)] = 64
-    num_gpus: Annotated[float, Field(ge=0)] = 0
-    num_cpus: Annotated[float, Field(gt=0)] = 1
-    wait_sec: Positive = 600.0
-    alive_sec: Annotated[float, Field(ge=2)] = 60.0
 
 
 # Other names of backends.
@@ -185,6 +176,11 @@ class Worker(Strict):
             )
         if self.launcher == "ray" and self.devices:
             raise ValueError("devices is for subprocesses: jobs on a ray cluster take ray.num_gpus each")
+        ranks = self.model.context_parallel
+        if any(group.count(",") + 1 < ranks for group in self.devices):
+            raise ValueError(f"model.context_parallel is {ranks}: each group of devices needs so many GPUs")
+        if self.launcher == "ray" and self.runs_pipeline and self.ray.num_gpus < ranks > 1:
+            raise ValueError(f"model.context_parallel is {ranks}: ray.num_gpus is to be no less")
         if self.launcher == "service" and not self.endpoints:
             raise ValueError('the launcher service needs endpoints, such as ["http://127.0.0.1:8102"]')
         return self
@@ -250,7 +246,7 @@ class Worker(Strict):
     @property
     def gpus_together(self) -> int:
         """How many GPUs work on one item."""
-        return max((group.count(",") + 1 for group in self.devices), default=1)
+        return max((group.count(",") + 1 for group in self.devices), default=self.model.context_parallel)
 
     @property
     def editor(self) -> Editor | None:

@@ -28,6 +28,7 @@ def worker(model: dict[str, Any] | None = None, **settings: Any) -> Worker:
         ([RTX] * 4, {}, {"device_map": "balanced"}),
         ([RTX], {}, {"offload": "group"}),
         ([H200, H200], {"devices": ("0", "1")}, {}),
+        ([H200, RTX], {}, {"context_parallel": 2}),
         ([], {}, {"device": "cpu"}),
         ([], {}, {}),
     ],
@@ -44,6 +45,8 @@ def test_what_fits_needs_no_remedy(gpus: list[Any], settings: dict[str, Any], mo
         ([H200, RTX], {"devices": ("0", "1")}, {}, "(1)"),
         ([RTX], {}, {"quantization": "int8"}, "46 GiB are needed"),
         ([H200], {"devices": ("0,1",)}, {}, "there is no GPU 1"),
+        ([H200], {}, {"context_parallel": 2}, "context_parallel asks for 2 GPUs, 1 are there (0)"),
+        ([RTX, H200], {}, {"context_parallel": 2}, "66 GiB are needed, 24 GiB are there (0,1)"),
         ([], {}, {"device": "cuda"}, "torch sees none"),
     ],
 )

@@ -200,6 +200,13 @@ def test_both_names_of_the_backend_give_the_identity_that_older_rows_have(name: 
     }  # fmt: skip
 
 
+def test_over_how_many_gpus_a_picture_is_split_changes_no_identity(model: Path) -> None:
+    told = {"backend": "diffusers", "model_dir": model, "devices": ["0,1"]}
+    alone, split = (Worker.model_validate({**told, "model": {"context_parallel": ranks}}) for ranks in (1, 2))
+    assert split.model_settings().context_parallel == 2
+    assert alone.identity() == split.identity()
+
+
 def test_what_the_profile_leaves_open_is_as_the_classes_makers_run_it(model: Path) -> None:
     index = json.loads((model / "model_index.json").read_text("utf-8"))
     (model / "model_index.json").write_text(json.dumps({**index, "_class_name": "Flux2KleinPipeline"}))

@@ -1,6 +1,7 @@
 """The profiles in `configs/`: the default one explains every key, the others hold what differs from it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -144,3 +145,26 @@ def test_an_endpoint_needs_a_model_and_a_model_of_its_own_a_pipeline() -> None:
         load_profile(settings=["workers.edit.judge.by=endpoint"])
     with pytest.raises(ProfileError, match="has no vision model"):
         load_profile(settings=["workers.edit.judge.by=own"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["model={context_parallel: 2, device_map: balanced}"], "does not go with device_map: balanced"),
+        (["model={context_parallel: 2, offload: group}"], "does not go with offload: group"),
+        (["model={context_parallel: 2, step_cache: magcache}"], "does not go with step_cache: magcache"),
+        (["model={context_parallel: 2, batch_size: 4}"], "does not go with batch_size: 4"),
+        (["model={context_parallel: 2, device: 'cuda:1'}"], "does not go with device: cuda:1"),
+        (
+            ["model.context_parallel=3", "devices=['0,1,2', '3,4']"],
+            "each group of devices needs so many GPUs",
+        ),
+        (["model.context_parallel=2", "launcher=ray", "ray.num_gpus=1"], "ray.num_gpus is to be no less"),
+        (["model.context_parallel=9"], "context_parallel"),
+    ],
+)
+def test_a_picture_is_not_split_where_that_cannot_be(settings: list[str], said: str, tmp_path: Path) -> None:
+    given = ["backend=diffusers", f"model_dir={tmp_path}", *settings]
+    with pytest.raises(ProfileError, match="context_parallel") as caught:
+        load_profile(settings=[f"workers.edit.{setting}" for setting in given])
+    assert said in str(caught.value)

@@ -35,7 +35,7 @@ from iedf_assets.core.pictures.rims import fitted_rim
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
-from model_envs.edit.toning import around, contrasted, defocused, recoloured, relit, toned
+from model_envs.edit.toning import around, contrasted, defocused, recoloured, relit, tinted, toned
 
 # What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
 # own; and what a function of the published source makes when the pair is finished.
@@ -73,6 +73,10 @@ class Scene:
     def is_found(self) -> bool:
         """Whether a network found the object, whose rim nobody knows for certain."""
         return self.request.object.get("confidence") is not None
+
+    def toned(self, rgb: Pixels, kind: str, strength: float) -> Pixels:
+        """Pixels in other tones."""
+        return (tinted if self.is_found else toned)(rgb, kind, strength)
 
     def toned_alpha(self, rgb: Pixels, alpha: Pixels) -> Pixels:
         """The alpha by which other tones show on a network's object: as soft as it ends in hair or blur.
@@ -257,7 +261,7 @@ def _identity(scene: Scene) -> tuple[Pixels, Box]:
             return relit(rgb, kind, strength * (CLEARLY if scene.is_found else 1.0), subject)
         if kind == "contrast":
             return contrasted(rgb, alpha, strength)
-        return toned(rgb, kind, strength)
+        return scene.toned(rgb, kind, strength)
 
     return _on_subject(scene, edit)
 
@@ -290,9 +294,10 @@ def _background(scene: Scene) -> tuple[Pixels, Box]:
     height, width = scene.rgb.shape[:2]
     whole = np.zeros((height, width), np.uint8)
     whole[place] = alpha
-    edited = defocused(scene.rgb, whole, strength) if kind == "defocus" else toned(scene.rgb, kind, strength)
+    blurs = kind == "defocus"
+    edited = defocused(scene.rgb, whole, strength) if blurs else scene.toned(scene.rgb, kind, strength)
     # Only the object's box holds anything but the edit itself.
-    if scene.is_found and kind != "defocus":
+    if scene.is_found and not blurs:
         place = scene.widened(place)
         alpha = scene.toned_alpha(scene.rgb[place], whole[place])
         edited[place] = around(scene.rgb[place], edited[place], alpha)

@@ -17,6 +17,10 @@ from iedf_assets.core.pictures.codecs import Pixels
 # Gains in linear light of red, green and blue, in stops at strength 1; the luminance stays about the same.
 _WARM = (0.75, 0.0, -1.5)
 _COOL = (-1.0, 0.0, 1.2)
+# The same in OKLab's a and b per lightness at strength 1, and the chroma of a colour that is as warm, or as
+# cool, as it gets.
+_TINTS = {"warm": (0.015, 0.135), "cool": (-0.015, -0.135)}
+_WARMEST = 0.12
 # Gamma of the codes, in stops at strength 1: 2 ** -1 lifts 64 to 128.
 _BRIGHTEN_STOPS = 1.1
 _DARKEN_STOPS = 1.5
@@ -54,6 +58,18 @@ def toned(rgb: Pixels, kind: str, strength: float) -> Pixels:
         return np.asarray(cv2.addWeighted(rgb, 1 - strength, grey, strength, 0), np.uint8)
     table = {"warm": _gains, "cool": _gains, "brighten": _gamma, "darken": _exposure}[kind](kind, strength)
     return np.asarray(cv2.LUT(rgb, table), np.uint8)
+
+
+def tinted(rgb: Pixels, kind: str, strength: float) -> Pixels:
+    """`toned`, but vivid colours become warmer and cooler as others do: blue and orange not green."""
+    if kind not in _TINTS:
+        return toned(rgb, kind, strength)
+    lab = colour_names.to_oklab(rgb)
+    tint = np.array(_TINTS[kind], np.float32)
+    along = lab[..., 1:] @ (tint / np.linalg.norm(tint))
+    left = lab[..., 0] * np.clip(1 - along / _WARMEST, 0, 1)
+    lab[..., 1:] += left[..., None] * (strength * tint)
+    return colour_names.from_oklab(lab)
 
 
 def relit(rgb: Pixels, kind: str, strength: float, subject: tuple[int, int, int, int]) -> Pixels:

@@ -17,7 +17,7 @@ from iedf_assets.core.pictures.masks import edit_masks, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets.core.storage.files import content_hash
 from model_envs.edit.classical import Backend
-from model_envs.edit.toning import contrasted, defocused, recoloured, relit
+from model_envs.edit.toning import contrasted, defocused, recoloured, relit, tinted, toned
 
 MARGIN = 4
 RED = (200, 30, 40)
@@ -188,6 +188,26 @@ def test_a_recoloured_grey_subject_has_the_colour_that_was_asked_for(tmp_path: P
     mean = cv2.mean(result, cv2.erode(mask, np.ones((9, 9), np.uint8)))[:3]
     assert colour_names.name_of(mean).key == key
     assert colour_names.lch_of(mean)[0] == pytest.approx(colour_names.lch_of([110] * 3)[0], abs=0.03)
+
+
+@pytest.mark.parametrize("kind", ["warm", "cool"])
+@pytest.mark.parametrize(
+    "colour",
+    [(120, 170, 220), (40, 110, 160), (30, 60, 200), (240, 140, 20), (200, 180, 140), (225, 225, 225)],
+)
+def test_a_tint_makes_no_blue_and_no_orange_green(kind: str, colour: tuple[int, int, int]) -> None:
+    (after,) = tinted(np.full((1, 1, 3), colour, np.uint8), kind, 0.8)[0]
+    *_, chroma, hue = colour_names.lch_of(after)
+    assert chroma < 0.03 or not 115 < hue < 195
+    before, after_lab = (colour_names.to_oklab(np.array([[one]], np.uint8))[0, 0] for one in (colour, after))
+    change = after_lab - before
+    assert (change[2] > 0.0) == (kind == "warm") or abs(change[2]) < 0.01
+    assert abs(change[0]) < 0.05
+
+
+def test_a_tint_leaves_what_is_not_tinted_as_toning_has_it() -> None:
+    rgb = data.chelsea()
+    assert np.array_equal(tinted(rgb, "brighten", 0.7), toned(rgb, "brighten", 0.7))
 
 
 def test_recolouring_keeps_the_texture() -> None:

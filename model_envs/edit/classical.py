@@ -35,7 +35,7 @@ from iedf_assets.core.pictures.rims import fitted_rim
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
-from model_envs.edit.toning import around, contrasted, defocused, recoloured, relit, tinted, toned
+from model_envs.edit.toning import around, contrasted, defocused, graded, recoloured, relit, toned
 
 # What every backend does so: no model moves a thing by so many pixels as a layer is moved, which keeps its
 # own; and what a function of the published source makes when the pair is finished.
@@ -76,7 +76,7 @@ class Scene:
 
     def toned(self, rgb: Pixels, kind: str, strength: float) -> Pixels:
         """Pixels in other tones."""
-        return (tinted if self.is_found else toned)(rgb, kind, strength)
+        return (graded if self.is_found else toned)(rgb, kind, strength)
 
     def toned_alpha(self, rgb: Pixels, alpha: Pixels) -> Pixels:
         """The alpha by which other tones show on a network's object: as soft as it ends in hair or blur.

@@ -23,6 +23,8 @@ _TINTS = {"warm": (0.015, 0.135), "cool": (-0.015, -0.135)}
 _WARMEST = 0.12
 # Gamma of the codes, in stops at strength 1: 2 ** -1 lifts 64 to 128.
 _BRIGHTEN_STOPS = 1.1
+# Light of what is brightened without its darkest becoming grey, in stops at strength 1.
+_BRIGHTER_STOPS = 1.4
 _DARKEN_STOPS = 1.5
 _RELIGHT_STOPS = 2.0
 # Share of the subject's box at either end that is fully in the light or in the dark.
@@ -60,8 +62,13 @@ def toned(rgb: Pixels, kind: str, strength: float) -> Pixels:
     return np.asarray(cv2.LUT(rgb, table), np.uint8)
 
 
-def tinted(rgb: Pixels, kind: str, strength: float) -> Pixels:
-    """`toned`, but vivid colours become warmer and cooler as others do: blue and orange not green."""
+def graded(rgb: Pixels, kind: str, strength: float) -> Pixels:
+    """`toned`, but vivid colours become warmer and cooler as others do, not green; and black stays black."""
+    if kind == "brighten":
+        light = _rolled_off(
+            colour_names.LINEAR[None, :], np.array(2 ** (_BRIGHTER_STOPS * strength), np.float32)
+        )
+        return np.asarray(cv2.LUT(rgb, colour_names.encoded(light)), np.uint8)
     if kind not in _TINTS:
         return toned(rgb, kind, strength)
     lab = colour_names.to_oklab(rgb)

@@ -17,7 +17,7 @@ from iedf_assets.core.pictures.masks import edit_masks, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets.core.storage.files import content_hash
 from model_envs.edit.classical import Backend
-from model_envs.edit.toning import contrasted, defocused, recoloured, relit, tinted, toned
+from model_envs.edit.toning import contrasted, defocused, graded, recoloured, relit, toned
 
 MARGIN = 4
 RED = (200, 30, 40)
@@ -196,7 +196,7 @@ def test_a_recoloured_grey_subject_has_the_colour_that_was_asked_for(tmp_path: P
     [(120, 170, 220), (40, 110, 160), (30, 60, 200), (240, 140, 20), (200, 180, 140), (225, 225, 225)],
 )
 def test_a_tint_makes_no_blue_and_no_orange_green(kind: str, colour: tuple[int, int, int]) -> None:
-    (after,) = tinted(np.full((1, 1, 3), colour, np.uint8), kind, 0.8)[0]
+    (after,) = graded(np.full((1, 1, 3), colour, np.uint8), kind, 0.8)[0]
     *_, chroma, hue = colour_names.lch_of(after)
     assert chroma < 0.03 or not 115 < hue < 195
     before, after_lab = (colour_names.to_oklab(np.array([[one]], np.uint8))[0, 0] for one in (colour, after))
@@ -205,9 +205,18 @@ def test_a_tint_makes_no_blue_and_no_orange_green(kind: str, colour: tuple[int, 
     assert abs(change[0]) < 0.05
 
 
-def test_a_tint_leaves_what_is_not_tinted_as_toning_has_it() -> None:
+def test_what_is_brightened_gets_more_light_and_its_black_no_grey() -> None:
+    codes = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
+    after = graded(codes, "brighten", 0.8)[0, :, 0].astype(int)
+    assert (np.diff(after) >= 0).all()
+    assert after[10] < 24 < toned(codes, "brighten", 0.8)[0, 10, 0]
+    assert after[128] > 160
+    assert (after[0], after[255]) == (0, 255)
+
+
+def test_other_tones_are_graded_as_they_are_toned() -> None:
     rgb = data.chelsea()
-    assert np.array_equal(tinted(rgb, "brighten", 0.7), toned(rgb, "brighten", 0.7))
+    assert np.array_equal(graded(rgb, "darken", 0.7), toned(rgb, "darken", 0.7))
 
 
 def test_recolouring_keeps_the_texture() -> None:

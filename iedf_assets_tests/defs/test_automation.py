@@ -1,6 +1,7 @@
 """What follows by itself, evaluated as the daemon does, tick by tick."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -10,6 +11,7 @@ from iedf_assets.defs.build import build_defs
 from iedf_assets_tests.helpers.runs import OBJECTS, PHYSICAL
 
 FOLLOWERS = ("dataset_index", "report", "canaries")
+AFTER = {"dataset_index": "dataset", "report": "dataset_index", "canaries": "dataset_index"}
 
 
 class Ticks:
@@ -27,8 +29,21 @@ class Ticks:
         self.cursor = result.cursor
         return {name for name in FOLLOWERS if result.get_num_requested(dg.AssetKey(name))}
 
-    def made(self, asset: str, partition: str | None = None) -> None:
-        self.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=partition))
+    def made(self, *names: str, partition: str | None = None) -> None:
+        """Assets made in one run that was asked for these."""
+        categories = dg.StaticPartitionsDefinition([PHYSICAL, OBJECTS])
+
+        def made_of(name: str) -> dg.AssetsDefinition:
+            above = AFTER.get(name)
+            options: dict[str, Any] = {"partitions_def": categories} if name == "dataset" else {}
+            made: dg.AssetsDefinition = dg.asset(
+                name=name, deps=[above] if above in names else [], **options
+            )(lambda: None)
+            return made
+
+        job = dg.Definitions([made_of(name) for name in names]).resolve_implicit_global_asset_job_def()
+        keys = [dg.AssetKey(name) for name in names]
+        job.execute_in_process(instance=self.instance, partition_key=partition, asset_selection=keys)
 
 
 @pytest.fixture
@@ -51,16 +66,14 @@ def test_index_report_and_canaries_follow_one_category_though_others_have_never_
     tick: Ticks,
 ) -> None:
     tick()
-    tick.made("dataset", PHYSICAL)
+    tick.made("dataset", partition=PHYSICAL)
     assert tick() == set(FOLLOWERS)
-    for asset in FOLLOWERS:
-        tick.made(asset)
+    tick.made(*FOLLOWERS)
     assert tick() == set()
 
 
 def test_what_is_missing_at_the_daemons_first_look_is_made_and_nothing_else(tick: Ticks) -> None:
-    for asset, partition in (("dataset", PHYSICAL), ("dataset_index", None)):
-        tick.made(asset, partition)
+    tick.made("dataset", "dataset_index", partition=PHYSICAL)
     assert tick() == {"report", "canaries"}
     assert tick() == set()
     tick.made("report")
@@ -71,12 +84,32 @@ def test_what_is_missing_at_the_daemons_first_look_is_made_and_nothing_else(tick
 def test_an_index_that_its_run_has_made_is_not_made_again(tick: Ticks) -> None:
     tick()
     for category in (PHYSICAL, OBJECTS):
-        tick.made("dataset", category)
-        tick.made("dataset_index")
+        tick.made("dataset", "dataset_index", partition=category)
         assert tick() == {"report", "canaries"}
         tick.made("report")
         tick.made("canaries")
         assert tick() == set()
+
+
+def test_an_index_that_is_made_right_after_the_report_gets_one_too_though_nobody_looked_between(
+    tick: Ticks,
+) -> None:
+    tick()
+    tick.made("dataset", "dataset_index", partition=PHYSICAL)
+    assert tick() == {"report", "canaries"}
+    tick.made("report", "canaries")
+    tick.made("dataset", "dataset_index", partition=OBJECTS)
+    assert tick() == {"report", "canaries"}
+
+
+def test_an_index_that_is_made_while_the_report_is_being_made_gets_one_too(tick: Ticks) -> None:
+    tick()
+    tick.made("dataset", "dataset_index", partition=PHYSICAL)
+    assert tick() == {"report", "canaries"}
+    tick.made("dataset", "dataset_index", partition=OBJECTS)
+    asked = tick()
+    tick.made("report", "canaries")
+    assert asked | tick() == {"report", "canaries"}
 
 
 def test_an_index_that_a_run_is_about_to_make_is_left_to_it(

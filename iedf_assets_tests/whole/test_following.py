@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +65,9 @@ def test_neither_the_daemon_nor_the_command_makes_the_others_work_twice_nor_meet
     assert "is being worked on" not in factory.log()
     by_hand = [run for run in runs if run.dagster_run.job_name == FACTORY]
     assert len(by_hand) == RUNS
-    # The index is made by each run itself, the report by the daemon alone, for an index once at most.
+    # The index is made by each run itself, the report by the daemon alone, once at most for each index.
     assert [run_id for key, run_id in found if key == INDEX] == [run.dagster_run.run_id for run in by_hand]
-    assert all(len(list(same)) == 1 for key, same in groupby(key for key, _ in found) if key == REPORT)
+    assert sum(key == REPORT for key, _ in found) <= RUNS
     spans = [(run.start_time or 0.0, run.end_time or 0.0) for run in by_hand]
     # A fast run may lie between two looks, but not all of them.
     assert any(begun < look < ended for look in looks for begun, ended in spans)

@@ -7,7 +7,7 @@ import dagster as dg
 
 from iedf_assets.core.exporting.export import export
 from iedf_assets.core.profile.exports import Export
-from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.automation import FOLLOWS_INDEX
 from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.failures import told_plainly
@@ -36,7 +36,7 @@ def export_asset(name: str, asked: Export) -> dg.AssetsDefinition:
         kinds={asked.format},
         owners=OWNERS,
         code_version=str(EXPORT_VERSION),
-        automation_condition=FOLLOWS,
+        automation_condition=FOLLOWS_INDEX,
         metadata=source_of(export_asset),
         description=f"The dataset as {asked.format} in `{asked.target}`, brought in line with the index: "
         "what is there already is not made again, and withdrawn samples leave.",

@@ -4,7 +4,7 @@ import dagster as dg
 
 from iedf_assets.core.report.building import build_report
 from iedf_assets.defs.assets.merging import made_unless_others_are_broken
-from iedf_assets.defs.automation import FOLLOWS
+from iedf_assets.defs.automation import FOLLOWS_INDEX
 from iedf_assets.defs.metadata import GROUP, OWNERS, source_of
 from iedf_assets.defs.resources import Factory
 from iedf_assets.defs.telling.links import report_link
@@ -20,7 +20,7 @@ def report_asset() -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"html"},
         owners=OWNERS,
-        automation_condition=FOLLOWS,
+        automation_condition=FOLLOWS_INDEX,
         metadata=source_of(report_asset),
         code_version=str(REPORT_VERSION),
         description="A static page that opens from disk: all pairs, published and rejected, with before and "

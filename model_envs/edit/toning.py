@@ -19,8 +19,8 @@ _WARM = (0.75, 0.0, -1.5)
 _COOL = (-1.0, 0.0, 1.2)
 # The same in OKLab's a and b per lightness at strength 1, and the chroma of a colour that is as warm, or as
 # cool, as it gets.
-_TINTS = {"warm": (0.015, 0.135), "cool": (-0.015, -0.135)}
-_WARMEST = 0.12
+_TINTS = {"warm": (0.015, 0.14), "cool": (-0.015, -0.14)}
+_WARMEST = 0.14
 # Gamma of the codes, in stops at strength 1: 2 ** -1 lifts 64 to 128.
 _BRIGHTEN_STOPS = 1.1
 # Light of what is brightened without its darkest becoming grey, in stops at strength 1.

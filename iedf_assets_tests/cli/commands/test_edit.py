@@ -97,7 +97,7 @@ def test_every_intermediate_is_on_disk_with_a_contact_sheet(tmp_path: Path) -> N
 def test_a_photo_of_any_name_is_edited_and_its_files_are_named_whole(tmp_path: Path, name: str) -> None:
     photo = tmp_path / name
     photo.write_bytes(encode_jpeg(data.coffee(), 95))
-    arguments = ["edit", str(photo), "--output", str(tmp_path / "out"), "--subtype", "identity"]
+    arguments = ["edit", str(photo), "--output", str(tmp_path / "out"), "--subtype", "background"]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
     result = tmp_path / "out" / f"{stem_of(photo)}_result.jpg"

@@ -202,7 +202,8 @@ class Relocating(Strict):
             what the layers make of it.
     """
 
-    by: Maker = "layers"
+    # Reasons spell limits out, and this is none.
+    by: Annotated[Maker, Field(repr=False)] = "layers"
 
     @property
     def maker(self) -> dict[str, str]:

@@ -129,6 +129,7 @@ def test_an_object_that_fills_the_picture_has_no_room(subtype: str) -> None:
     refused = recipes.draw(subtype, 1, subject(0, 0, 600, 400, 600, 400), 600, 400, limits)
     assert isinstance(refused, recipes.Unplannable)
     assert refused.reason == "no_room"
+    assert "layers" not in refused.detail
 
 
 @given(scenes(), SEEDS)

@@ -21,6 +21,7 @@ _COOL = (-1.0, 0.0, 1.2)
 # cool, as it gets.
 _TINTS = {"warm": (0.015, 0.14), "cool": (-0.015, -0.14)}
 _WARMEST = 0.14
+_STRIP = 256  # rows
 # Gamma of the codes, in stops at strength 1: 2 ** -1 lifts 64 to 128.
 _BRIGHTEN_STOPS = 1.1
 # Light of what is brightened without its darkest becoming grey, in stops at strength 1.
@@ -65,18 +66,15 @@ def toned(rgb: Pixels, kind: str, strength: float) -> Pixels:
 def graded(rgb: Pixels, kind: str, strength: float) -> Pixels:
     """`toned`, but vivid colours become warmer and cooler as others do, not green; and black stays black."""
     if kind == "brighten":
-        light = _rolled_off(
-            colour_names.LINEAR[None, :], np.array(2 ** (_BRIGHTER_STOPS * strength), np.float32)
-        )
-        return np.asarray(cv2.LUT(rgb, colour_names.encoded(light)), np.uint8)
+        return np.asarray(cv2.LUT(rgb, _more_light(strength)), np.uint8)
     if kind not in _TINTS:
         return toned(rgb, kind, strength)
-    lab = colour_names.to_oklab(rgb)
-    tint = np.array(_TINTS[kind], np.float32)
-    along = lab[..., 1:] @ (tint / np.linalg.norm(tint))
-    left = lab[..., 0] * np.clip(1 - along / _WARMEST, 0, 1)
-    lab[..., 1:] += left[..., None] * (strength * tint)
-    return colour_names.from_oklab(lab)
+    result = np.empty_like(rgb)
+    # A strip at a time: OKLab takes many times the memory of the codes, and backgrounds are whole pictures.
+    for top in range(0, len(rgb), _STRIP):
+        strip = np.s_[top : top + _STRIP]
+        result[strip] = _tinted(rgb[strip], np.array(_TINTS[kind], np.float32), strength)
+    return result
 
 
 def relit(rgb: Pixels, kind: str, strength: float, subject: tuple[int, int, int, int]) -> Pixels:
@@ -182,12 +180,8 @@ def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
     """Opened, closed and softened: specks and highlights belong to their surroundings, rims to the colour."""
     side = math.sqrt(share.size)
     speck, highlight, rim = (max(1, round(side * part)) for part in (_SPECK, _HIGHLIGHT, _RIM))
-
-    def square(half: int) -> Pixels:
-        return np.ones((2 * half + 1,) * 2, np.uint8)
-
-    codes = cv2.dilate(cv2.erode(np.rint(share * 255).astype(np.uint8), square(speck)), square(speck))
-    codes = cv2.erode(cv2.dilate(codes, square(highlight + rim)), square(highlight))
+    codes = cv2.dilate(cv2.erode(np.rint(share * 255).astype(np.uint8), _square(speck)), _square(speck))
+    codes = cv2.erode(cv2.dilate(codes, _square(highlight + rim)), _square(highlight))
     return np.asarray(cv2.GaussianBlur(codes, (0, 0), rim / 2).astype(np.float32) / 255, np.float32)
 
 
@@ -204,7 +198,20 @@ def _of_its_light(lab: NDArray[np.float32], colour: Sequence[float]) -> NDArray[
 def _with_rim(share: NDArray[np.float32]) -> NDArray[np.float32]:
     """Grown by as much as two colours mix where they meet."""
     half = max(1, round(math.sqrt(share.size) * _MIXED))
-    return np.asarray(cv2.dilate(share, np.ones((2 * half + 1,) * 2, np.uint8)), np.float32)
+    return np.asarray(cv2.dilate(share, _square(half)), np.float32)
+
+
+def _square(half: int) -> Pixels:
+    return np.ones((2 * half + 1,) * 2, np.uint8)
+
+
+def _tinted(rgb: Pixels, tint: NDArray[np.float32], strength: float) -> Pixels:
+    """The more shifted towards a tint, OKLab's a and b, the less a colour is it already."""
+    lab = colour_names.to_oklab(rgb)
+    along = lab[..., 1:] @ (tint / np.linalg.norm(tint))
+    left = lab[..., 0] * np.clip(1 - along / _WARMEST, 0, 1)
+    lab[..., 1:] += left[..., None] * (strength * tint)
+    return colour_names.from_oklab(lab)
 
 
 def _gains(kind: str, strength: float) -> Pixels:
@@ -215,6 +222,11 @@ def _gains(kind: str, strength: float) -> Pixels:
 def _gamma(_kind: str, strength: float) -> Pixels:
     codes = (np.arange(256) / 255) ** (2 ** (-_BRIGHTEN_STOPS * strength)) * 255
     return np.rint(codes).astype(np.uint8)
+
+
+def _more_light(strength: float) -> Pixels:
+    gain = np.array(2 ** (_BRIGHTER_STOPS * strength), np.float32)
+    return colour_names.encoded(_rolled_off(colour_names.LINEAR[None, :], gain))
 
 
 def _exposure(_kind: str, strength: float) -> Pixels:

@@ -66,8 +66,10 @@ def phrased(
     neighbour = _neighbour(recipe, subject, objects, size) if phrasing == "plain" and seed % 2 else None
     if neighbour is None:
         return found
-    nouns = {language: _noun(neighbour, recipe, language) for language in LANGUAGES}
-    names = {language: object_name(neighbour, *size, language, nouns[language]) for language in LANGUAGES}
+    names = {
+        language: object_name(neighbour, *size, language, _noun(neighbour, recipe, language))
+        for language in LANGUAGES
+    }
     return {**found, "beside": names}
 
 

@@ -245,8 +245,7 @@ def _recolor(scene: Scene) -> tuple[Pixels, Box]:
     recipe, old = scene.request.recipe, scene.request.object["colour"]
 
     def edit(rgb: Pixels, _alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
-        how = recipe["hue"], recipe["chroma"], recipe["gamma"]
-        return recoloured(rgb, old, *how, sparing=scene.is_found)
+        return recoloured(rgb, old, recipe["hue"], recipe["chroma"], recipe["gamma"])
 
     return _on_subject(scene, edit)
 

@@ -40,9 +40,6 @@ _DEFOCUS_AT = 4.0
 # Half sizes of specks of the subject's colour and of highlights on it, and the rim of mixed colours around
 # it; as shares of the geometric mean of the picture's sides.
 _SPECK, _HIGHLIGHT, _RIM = 0.005, 0.022, 0.004
-# A highlight has at most so much of its colour's chroma, or about its hue, as a cosine; deep shade has at
-# most such a lightness; how far two colours mix where they meet, a share of those sides.
-_WASHED_OUT, _ABOUT_ITS_HUE, _DEEP, _MIXED = 0.5, 0.7, 0.2, 0.001
 # An alpha up to which a pixel is background; how far its change is carried on below a rim, pixels.
 _FAINT, _CARRIED_PX = 0.2, 2.5
 # How far an object's edge is drawn in, a share of those sides, so that no old background is left at it; and
@@ -118,9 +115,7 @@ def contrasted(rgb: Pixels, mask: Pixels, strength: float) -> Pixels:
     return np.asarray(cv2.LUT(rgb, table), np.uint8)
 
 
-def recoloured(
-    rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gamma: float, *, sparing: bool = False
-) -> Pixels:
+def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gamma: float) -> Pixels:
     """The picture with one of its colours replaced: lightness and shading stay, and so do other colours.
 
     Args:
@@ -128,7 +123,6 @@ def recoloured(
         hue: degrees in OKLCh.
         chroma: that `old` gets, OKLCh; fainter shades of it get less.
         gamma: exponent of the lightness.
-        sparing: whether small parts of other colours stay too, unless they may be highlights or deep shade.
     """
     lab = colour_names.to_oklab(rgb)
     lightness = cv2.pow(lab[..., 0], gamma)
@@ -141,11 +135,8 @@ def recoloured(
     shown = np.minimum(wanted, np.take(greatest, np.clip(lightness * 255, 0, 255).astype(np.uint8)))
     angle = math.radians(hue)
     painted = cv2.merge([lightness, shown * math.cos(angle), shown * math.sin(angle)])
-    alike = likeness(lab, old)
-    share = _without_specks(alike)
-    if sparing:
-        share = np.where(_of_its_light(lab, old), share, np.minimum(share, _with_rim(alike)))
-    return colour_names.from_oklab(np.asarray(lab + (painted - lab) * share[..., None], np.float32))
+    share = _without_specks(likeness(lab, old))[..., None]
+    return colour_names.from_oklab(np.asarray(lab + (painted - lab) * share, np.float32))
 
 
 def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
@@ -180,29 +171,12 @@ def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
     """Opened, closed and softened: specks and highlights belong to their surroundings, rims to the colour."""
     side = math.sqrt(share.size)
     speck, highlight, rim = (max(1, round(side * part)) for part in (_SPECK, _HIGHLIGHT, _RIM))
-    codes = cv2.dilate(cv2.erode(np.rint(share * 255).astype(np.uint8), _square(speck)), _square(speck))
-    codes = cv2.erode(cv2.dilate(codes, _square(highlight + rim)), _square(highlight))
+    def square(half: int) -> Pixels:
+        return np.ones((2 * half + 1,) * 2, np.uint8)
+
+    codes = cv2.dilate(cv2.erode(np.rint(share * 255).astype(np.uint8), square(speck)), square(speck))
+    codes = cv2.erode(cv2.dilate(codes, square(highlight + rim)), square(highlight))
     return np.asarray(cv2.GaussianBlur(codes, (0, 0), rim / 2).astype(np.float32) / 255, np.float32)
-
-
-def _of_its_light(lab: NDArray[np.float32], colour: Sequence[float]) -> NDArray[np.bool_]:
-    """Which pixels (H, W) may be highlights on a colour, washed out or about of its hue, or deep shade."""
-    lightness, chroma, hue = colour_names.lch_of(colour)
-    angle = math.radians(hue)
-    along = lab[..., 1] * math.cos(angle) + lab[..., 2] * math.sin(angle)
-    own = cv2.magnitude(lab[..., 1], lab[..., 2])
-    pale = (own <= _WASHED_OUT * chroma) | (along >= _ABOUT_ITS_HUE * own)
-    return np.asarray((lab[..., 0] <= _DEEP) | ((lab[..., 0] >= lightness) & pale), np.bool_)
-
-
-def _with_rim(share: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Grown by as much as two colours mix where they meet."""
-    half = max(1, round(math.sqrt(share.size) * _MIXED))
-    return np.asarray(cv2.dilate(share, _square(half)), np.float32)
-
-
-def _square(half: int) -> Pixels:
-    return np.ones((2 * half + 1,) * 2, np.uint8)
 
 
 def _tinted(rgb: Pixels, tint: NDArray[np.float32], strength: float) -> Pixels:

@@ -239,24 +239,13 @@ def test_recolouring_replaces_one_colour_in_light_and_shade_and_leaves_the_other
         assert np.abs(painted[part].astype(int) - rgb[part]).max() <= 1
 
 
-@pytest.mark.parametrize("sparing", [False, True])
-def test_recolouring_takes_highlights_along(sparing: bool) -> None:
+def test_recolouring_takes_highlights_along() -> None:
     rgb = np.full((400, 400, 3), (168, 42, 15), np.uint8)
     rgb[200:206, 100:300] = (230, 190, 180)
-    painted = recoloured(rgb, (168, 42, 15), hue=258, chroma=0.16, gamma=1.0, sparing=sparing)
+    painted = recoloured(rgb, (168, 42, 15), hue=258, chroma=0.16, gamma=1.0)
     lightness, _, hue = colour_names.lch_of(painted[203, 200])
     assert lightness > 0.75
     assert colour_names.hue_distance(hue, 258) < 10
-
-
-def test_sparing_recolouring_leaves_what_shines_through_between_leaves() -> None:
-    leaf, wood, wall = (104, 169, 85), (150, 110, 80), (90, 90, 90)
-    rgb = np.full((400, 400, 3), leaf, np.uint8)
-    rgb[100:112, 50:350], rgb[300:312, 50:350] = wood, wall
-    painted = recoloured(rgb, leaf, hue=258, chroma=0.12, gamma=1.0, sparing=True)
-    for row in (106, 306):
-        assert np.abs(painted[row, 60:340].astype(int) - rgb[row, 60:340]).max() <= 2
-    assert colour_names.hue_distance(colour_names.lch_of(painted[200, 200])[2], 258) < 5
 
 
 @pytest.mark.parametrize("kind", recipes.IDENTITY_KINDS)

@@ -171,6 +171,7 @@ def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
     """Opened, closed and softened: specks and highlights belong to their surroundings, rims to the colour."""
     side = math.sqrt(share.size)
     speck, highlight, rim = (max(1, round(side * part)) for part in (_SPECK, _HIGHLIGHT, _RIM))
+
     def square(half: int) -> Pixels:
         return np.ones((2 * half + 1,) * 2, np.uint8)
 

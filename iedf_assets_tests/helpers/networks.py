@@ -6,6 +6,9 @@ from pathlib import Path
 
 from iedf_assets.core.profile.checkpoints import small_network
 
+# Kinds of numbers in onnx.proto.
+_SINGLE, _HALF = 1, 10
+
 
 def real_network() -> Path:
     """The small network; set-up brings it, so that its absence is a failure, not a reason to skip."""
@@ -21,6 +24,7 @@ def put_network(
     gain: float = 8.0,
     squashed: bool = True,
     attends: bool = False,
+    halved: bool = False,
     inputs: int = 1,
     channels: int = 3,
 ) -> Path:
@@ -29,6 +33,7 @@ def put_network(
     Args:
         squashed: whether it ends with the sigmoid.
         attends: whether a softmax is among its nodes; such a network answers the same everywhere.
+        halved: whether what it says is cast from half precision.
     """
     nodes = [_node("Conv", ["pixels", "weights"], ["summed"])]
     last = "summed"
@@ -38,6 +43,9 @@ def put_network(
     if squashed:
         nodes.append(_node("Sigmoid", [last], ["map"]))
         last = "map"
+    if halved:
+        nodes += [_cast(last, "half", to=_HALF), _cast("half", "whole", to=_SINGLE)]
+        last = "whole"
     weights = [gain] * channels
     shape = (1, channels, side, side)
     graph = [
@@ -52,6 +60,11 @@ def put_network(
     opset = _number(2, 13)
     path.write_bytes(_number(1, 8) + _field(7, b"".join(graph)) + _field(8, opset))
     return path
+
+
+def _cast(name: str, output: str, to: int) -> bytes:
+    attribute = _field(1, b"to") + _number(3, to) + _number(20, 2)
+    return _node("Cast", [name], [output]) + _field(5, attribute)
 
 
 def _node(kind: str, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:

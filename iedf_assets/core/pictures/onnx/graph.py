@@ -13,7 +13,7 @@ from iedf_assets.core.errors import WorkerError
 # Field numbers of onnx.proto.
 _GRAPH = 7
 _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
-_NODE_OUTPUT, _NODE_KIND = 2, 4
+_NODE_INPUT, _NODE_OUTPUT, _NODE_KIND = 1, 2, 4
 _TENSOR_NAME = 8
 _VALUE_NAME, _VALUE_TYPE, _TENSOR_TYPE, _SHAPE, _DIMENSION, _LENGTH = 1, 2, 1, 2, 1, 1
 
@@ -28,7 +28,8 @@ class Graph:
         inputs: name → shape of what it is given; 0 stands for a length that is not fixed.
         outputs: names, in order.
         kinds: the operators that it uses.
-        last: the operator that makes the first output; empty when none does.
+        last: the operator that makes the first output, or what is cast to it, as in files with weights of
+            half precision; empty when none does.
     """
 
     inputs: dict[str, tuple[int, ...]]
@@ -65,10 +66,13 @@ def _graph(content: mmap.mmap) -> Graph:
         weights: set[str] = set()
         outputs: list[str] = []
         made_by: dict[str, str] = {}
+        cast_from: dict[str, str] = {}
         for number, value in _fields(_one(whole, _GRAPH)):
             if number == _NODE:
                 kind = _text(_one(value, _NODE_KIND))
                 made_by.update({_text(name): kind for name in _all(value, _NODE_OUTPUT)})
+                if kind == "Cast":
+                    cast_from[_text(_one(value, _NODE_OUTPUT))] = _text(_one(value, _NODE_INPUT))
             elif number == _INITIALIZER:
                 weights.update(_text(name) for name in _all(value, _TENSOR_NAME))
             elif number == _INPUT:
@@ -79,7 +83,10 @@ def _graph(content: mmap.mmap) -> Graph:
         raise ValueError("its graph has no output")
     # Older files list their weights among the inputs.
     given = {name: shape for name, shape in inputs.items() if name not in weights}
-    return Graph(given, tuple(outputs), frozenset(made_by.values()), made_by.get(outputs[0], ""))
+    last = outputs[0]
+    while last in cast_from:
+        last = cast_from.pop(last)
+    return Graph(given, tuple(outputs), frozenset(made_by.values()), made_by.get(last, ""))
 
 
 def _shape(value: int | memoryview) -> tuple[int, ...]:

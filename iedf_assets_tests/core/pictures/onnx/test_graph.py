@@ -27,6 +27,11 @@ def test_weights_among_the_inputs_are_none(tmp_path: Path) -> None:
     assert (graph.outputs, graph.last) == (("summed",), "Conv")
 
 
+def test_what_is_cast_is_made_by_what_is_cast(tmp_path: Path) -> None:
+    graph = read_graph(put_network(tmp_path / "n.onnx", halved=True))
+    assert (graph.outputs, graph.last) == (("whole",), "Sigmoid")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not an onnx file", b"\x3a\x7fcut off"])
 def test_what_is_no_network_is_told_as_such(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "n.onnx"

@@ -244,8 +244,9 @@ def _prompted(scene: Scene) -> tuple[Pixels, Box]:
 def _recolor(scene: Scene) -> tuple[Pixels, Box]:
     recipe, old = scene.request.recipe, scene.request.object["colour"]
 
-    def edit(rgb: Pixels, _alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
-        return recoloured(rgb, old, recipe["hue"], recipe["chroma"], recipe["gamma"])
+    def edit(rgb: Pixels, alpha: Pixels, _subject: tuple[int, int, int, int]) -> Pixels:
+        whole = alpha if scene.is_found else None
+        return recoloured(rgb, old, recipe["hue"], recipe["chroma"], recipe["gamma"], whole)
 
     return _on_subject(scene, edit)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import likeness
 from iedf_assets.core.pictures.codecs import Pixels
+from model_envs.edit.shades import with_shades
 
 # Gains in linear light of red, green and blue, in stops at strength 1; the luminance stays about the same.
 _WARM = (0.75, 0.0, -1.5)
@@ -115,7 +116,14 @@ def contrasted(rgb: Pixels, mask: Pixels, strength: float) -> Pixels:
     return np.asarray(cv2.LUT(rgb, table), np.uint8)
 
 
-def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gamma: float) -> Pixels:
+def recoloured(
+    rgb: Pixels,
+    old: Sequence[float],
+    hue: float,
+    chroma: float,
+    gamma: float,
+    alpha: Pixels | None = None,
+) -> Pixels:
     """The picture with one of its colours replaced: lightness and shading stay, and so do other colours.
 
     Args:
@@ -123,6 +131,7 @@ def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gam
         hue: degrees in OKLCh.
         chroma: that `old` gets, OKLCh; fainter shades of it get less.
         gamma: exponent of the lightness.
+        alpha: of the object, uint8 (H, W), whose shades of other hues are taken along; None: they are not.
     """
     lab = colour_names.to_oklab(rgb)
     lightness = cv2.pow(lab[..., 0], gamma)
@@ -135,8 +144,11 @@ def recoloured(rgb: Pixels, old: Sequence[float], hue: float, chroma: float, gam
     shown = np.minimum(wanted, np.take(greatest, np.clip(lightness * 255, 0, 255).astype(np.uint8)))
     angle = math.radians(hue)
     painted = cv2.merge([lightness, shown * math.cos(angle), shown * math.sin(angle)])
-    share = _without_specks(likeness(lab, old))[..., None]
-    return colour_names.from_oklab(np.asarray(lab + (painted - lab) * share, np.float32))
+    share = likeness(lab, old)
+    if alpha is not None:
+        share = with_shades(lab, alpha, old, share)
+    mixed = lab + (painted - lab) * _without_specks(share)[..., None]
+    return colour_names.from_oklab(np.asarray(mixed, np.float32))
 
 
 def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:

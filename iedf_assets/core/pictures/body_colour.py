@@ -168,6 +168,11 @@ def likeness(lab: Floats, colour: Sequence[float]) -> Floats:
     return np.asarray(found.reshape(lab.shape[:2]), np.float32)
 
 
+def could_be_skin(lab: Floats) -> NDArray[np.bool_]:
+    """Where OKLab, float32 (H, W, 3), could be skin's: bool (H, W)."""
+    return np.asarray(_is_skin(lab.reshape(-1, 3)).reshape(lab.shape[:2]), np.bool_)
+
+
 def looks_like_skin(rgb: Sequence[float]) -> bool:
     """Whether a colour, RGB 0-255, could be skin; wood, sand and fur often could."""
     pixel = np.clip(np.rint(rgb), 0, 255).astype(np.uint8).reshape(1, 1, 3)

@@ -23,7 +23,7 @@ from iedf_assets.core.storage.slots.derived import children, is_rendered
 SOURCES_VERSION = 1
 LAYERS_VERSION = 2
 # The same of what a network or a model sees in a photo, beside the former.
-OBJECTS_VERSION = 7
+OBJECTS_VERSION = 8
 PLAN_VERSION = 1
 EDITS_VERSION = 1
 PAIRS_VERSION = 4

@@ -6,7 +6,9 @@
 3. An object that takes a part of the photo only is looked at again, alone: there the network's grid is finer.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -55,7 +57,7 @@ class Opinions:
     sees_subject: bool
     cell: float
 
-    @property
+    @cached_property
     def mean(self) -> Floats:
         """Of all three, float32 (H, W)."""
         return np.asarray((self.first + self.others[0] + self.others[1]) / 3, np.float32)
@@ -68,9 +70,11 @@ class Opinions:
             others: where other objects are, bool (H, W); that does not count, nor what is far from the mask.
         """
         reach = NEAR * float(np.sqrt(np.count_nonzero(mask)))
-        near = within(mask, reach) & ~others
-        answers = [(opinion > 0.5) & near for opinion in (self.first, *self.others)]
-        return float(np.mean([iou(mask, answer) for answer in answers]))
+        box = grown_box(mask.astype(np.uint8), math.ceil(reach) + 1)
+        inside = mask[box]
+        near = within(inside, reach) & ~others[box]
+        answers = [(opinion[box] > 0.5) & near for opinion in (self.first, *self.others)]
+        return float(np.mean([iou(inside, answer) for answer in answers]))
 
 
 @dataclass(frozen=True)

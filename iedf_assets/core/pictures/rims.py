@@ -14,7 +14,8 @@ def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float, inwards: int
     """An alpha whose rim follows the photo: hair and blur become soft, what is sharp stays sharp.
 
     A guided filter with the photo as the colour guide (K. He, J. Sun, X. Tang, "Guided Image Filtering",
-    TPAMI 2013), in the rim alone: what lies further than `reach` from any edge of the alpha stays as it is.
+    TPAMI 2013), in the rim alone: what lies further than `reach` from the object's outline stays as it is. In
+    the outer half of that way it passes over, since where the photo shows no edge, the filter is half sure.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -31,12 +32,10 @@ def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float, inwards: int
     scale = SUBSAMPLING if reach >= WIDE else 1.0
     guide = np.ascontiguousarray(rgb[box])
     fitted = cv2.ximgproc.guidedFilter(guide, share, reach, (edge * 255) ** 2, scale=scale)
-    within, beyond = (
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * far + 1,) * 2)
-        for far in (reach if inwards is None else inwards, reach)
-    )
-    solid, reachable = cv2.erode(part, within, borderValue=255), cv2.dilate(part, beyond)
-    codes = np.rint(np.clip(fitted, 0, 1) * 255).astype(np.uint8)
+    core = (part >= 128).astype(np.uint8)
+    depth, away = (cv2.distanceTransform(mask, cv2.DIST_L2, 5) for mask in (core, 1 - core))
+    least = np.minimum(share, 2 * depth / max(1, reach if inwards is None else inwards) - 1)
+    most = np.maximum(share, 2 - 2 * away / reach)
     result = np.zeros_like(alpha)
-    result[box] = np.minimum(np.maximum(codes, solid), reachable)
+    result[box] = np.rint(np.clip(np.clip(fitted, 0, 1), least, most) * 255).astype(np.uint8)
     return result

@@ -59,3 +59,16 @@ def test_what_looks_like_the_background_within_an_object_stays_its_own() -> None
     alpha[:, :60] = 255
     assert (fitted_rim(rgb, alpha, 8, 0.02, inwards=3)[:, :56] == 255).all()
     assert not (fitted_rim(rgb, alpha, 8, 0.02)[:, :56] == 255).all()
+
+
+@pytest.mark.parametrize("inwards", [None, 8])
+def test_where_the_photo_shows_no_edge_no_band_ends_abruptly(inwards: int | None) -> None:
+    rgb = np.full((SIDE, SIDE, 3), 230, np.uint8)
+    rgb[::2, ::2] = 240
+    alpha = np.zeros((SIDE, SIDE), np.uint8)
+    alpha[:, :60] = 255
+    reach = 16
+    fitted = fitted_rim(rgb, alpha, reach, 0.02, inwards=inwards)[20:100].astype(int)
+    steps = np.abs(np.diff(fitted, axis=1))
+    steps[:, 58:61] = 0  # the outline itself
+    assert steps.max() <= 2 * 255 / (inwards or reach) + 8

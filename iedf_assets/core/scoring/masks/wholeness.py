@@ -104,8 +104,12 @@ def _piece(mask: Bools) -> Pixels:
 
 def _all_missing(mask: Bools, others: Bools, opinions: Opinions) -> list[int]:
     """Pixels of the largest piece that each opinion sees and the mask lacks."""
-    near = within(mask, NEAR * np.count_nonzero(mask) ** 0.5) & ~others & ~mask
-    return [_missing(answer & near, mask, _piece(mask)) for answer in _answers(opinions)]
+    piece, reach = _piece(mask), NEAR * np.count_nonzero(mask) ** 0.5
+    # Wide enough for what is looked at beside a piece at the end of the reach.
+    box = grown_box(mask.astype(np.uint8), int(reach) + 3 * len(piece) + 10)
+    inside = mask[box]
+    near = within(inside, reach) & ~others[box] & ~inside
+    return [_missing(answer[box] & near, inside, piece) for answer in _answers(opinions)]
 
 
 def _pieces(which: Bools, piece: Pixels) -> tuple[Labels, list[int]]:

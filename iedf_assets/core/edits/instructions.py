@@ -135,8 +135,21 @@ def is_told_apart(subject: Subject, others: Iterable[Subject], width: int, heigh
 
 
 def place_of(subject: Subject, width: int, height: int) -> tuple[int, int]:
-    """Row and column, 0 to 2, of the place that an object is said to be at."""
-    return _third(subject["y"], subject["height"], height), _third(subject["x"], subject["width"], width)
+    """Row and column, 0 to 2, of the place that an object is said to be at.
+
+    The leftmost or rightmost of several things is not the one in the centre, unless beyond the middle.
+    """
+    row, column = (
+        _third(subject["y"], subject["height"], height),
+        _third(subject["x"], subject["width"], width),
+    )
+    centre = subject["x"] + subject["width"] / 2
+    middles = [left + extent / 2 for left, _, extent, _ in subject.get("others") or ()]
+    if column != 1 or not middles or _spans(subject["x"], subject["width"], width):
+        return row, column
+    if centre < min(*middles, width / 2):
+        return row, 0
+    return row, 2 if centre > max(*middles, width / 2) else 1
 
 
 def colour_of(subject: Subject) -> str | None:
@@ -241,10 +254,15 @@ def _gap(start: float, extent: float, other: Subject, shift: float) -> float:
 
 def _third(start: float, extent: float, length: int) -> int:
     """0, 1 or 2: in which third of a side something is, in the middle one only where it truly is."""
-    if start <= length / 3 and start + extent >= 2 * length / 3:
+    if _spans(start, extent, length):
         return 1
     centre = (start + extent / 2) / length
     return 0 if centre < _MIDDLE[0] else 2 if centre > _MIDDLE[1] else 1
+
+
+def _spans(start: float, extent: float, length: int) -> bool:
+    """Whether something covers the middle third of a side."""
+    return start <= length / 3 and start + extent >= 2 * length / 3
 
 
 def _indefinite(name: str, subject: Subject) -> str:

@@ -142,7 +142,7 @@ class Thresholds(Strict):
     min_effect: Annotated[float, Field(ge=-1, le=1)] = 0.45
     max_instruction_faults: Annotated[int, Field(ge=0)] = 0
     min_visible_change: Annotated[float, Field(ge=0)] | None = 5.0
-    min_object_confidence: Share | None = 0.96
+    min_object_confidence: Share | None = 0.975
     min_object_agreement: Share | None = 0.93
     max_neck_step: Annotated[float, Field(ge=0)] | None = 70.0
     max_outline_unseen: Share | None = 0.1

@@ -279,6 +279,17 @@ def test_only_what_is_in_the_middle_is_in_the_centre(x: int, width: int, column:
     assert instructions.place_of(SUBJECT | {"x": x, "width": width}, *SIZE) == (1, column)
 
 
+@pytest.mark.parametrize(
+    ("x", "others", "column"),
+    [(250, [350], 0), (250, [150], 1), (290, [100], 2), (290, [500], 1), (250, [100, 500], 1), (250, [], 1)],
+)
+def test_the_outermost_of_several_is_on_its_side(x: int, others: list[int], column: int) -> None:
+    beside = [[left, 100, 60, 80] for left in others]
+    assert instructions.place_of(SUBJECT | {"x": x, "width": 60, "others": beside}, *SIZE) == (1, column)
+    spanning = SUBJECT | {"x": 150, "width": 300, "others": beside}
+    assert instructions.place_of(spanning, *SIZE) == (1, 1)
+
+
 def test_an_object_of_no_one_colour_is_called_by_none() -> None:
     plain = SUBJECT | {"colour_name": None}
     assert instructions.object_name(plain, *SIZE, "en", "object") == "the object in the centre"

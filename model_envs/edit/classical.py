@@ -31,7 +31,7 @@ from iedf_assets.core.pictures.layers import (
     paste,
 )
 from iedf_assets.core.pictures.masks import Box, grown_box
-from iedf_assets.core.pictures.rims import fitted_rim
+from iedf_assets.core.pictures.rims import fitted_rim, without_haze
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of, silhouette_of
@@ -47,6 +47,8 @@ SPARE = 6
 # Tones may change slowly where an object ends in hair or blur: the rim, a share of the short side, and the
 # least contrast of an edge there.
 RIM, RIM_EDGE = 0.01, 0.02
+# What of that alpha would glow around the object, and what is the object's own.
+HAZE, CORE = 0.15, 0.9
 # Light on what may have any colour and any shape has to be so much stronger to be seen by everybody.
 CLEARLY = 1.4
 # Edits of one photo follow each other, so few fillings are wanted again.
@@ -87,7 +89,7 @@ class Scene:
         height, width = self.rgb.shape[:2]
         reach = max(2, int(RIM * min(height, width)))
         # What is as light as the background within the object is the object's all the same.
-        return fitted_rim(rgb, alpha, reach, RIM_EDGE, inwards=reach // 2)
+        return without_haze(fitted_rim(rgb, alpha, reach, RIM_EDGE, inwards=reach // 2), HAZE, CORE)
 
     @property
     def folder(self) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.objects import Bools, Found
-from iedf_assets.core.pictures.rims import fitted_rim
+from iedf_assets.core.pictures.rims import fitted_rim, without_haze
 from iedf_assets.core.scoring.pair_views import Around
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.outgrowths import outgrowths
@@ -39,7 +39,7 @@ def alpha_of(rgb: Pixels, small: Pixels, found: Found, others: Bools) -> Pixels:
     solid[added] = 1
     alpha = full_alpha(rgb, np.rint(solid * 255).astype(np.uint8), rim=found.cell)
     reach = max(2, round(RIM * min(alpha.shape)))
-    return _without_dust(_without_haze(fitted_rim(rgb, alpha, reach, EDGE)))
+    return _without_dust(without_haze(fitted_rim(rgb, alpha, reach, EDGE), HAZE, CORE))
 
 
 def thin_parts(small: Pixels, found: Found) -> Bools:
@@ -60,11 +60,6 @@ def thin_parts(small: Pixels, found: Found) -> Bools:
     _, labels = cv2.connectedComponents(candidates.astype(np.uint8))
     own = np.unique(labels[found.mask])
     return np.asarray(np.isin(labels, own[own > 0]) & ~found.mask)
-
-
-def _without_haze(alpha: Pixels) -> Pixels:
-    codes = (np.clip((np.arange(256) / 255 - HAZE) / (CORE - HAZE), 0, 1) * 255 + 0.5).astype(np.uint8)
-    return np.asarray(cv2.LUT(alpha, codes), np.uint8)
 
 
 def _without_dust(alpha: Pixels) -> Pixels:

@@ -39,3 +39,9 @@ def fitted_rim(rgb: Pixels, alpha: Pixels, reach: int, edge: float, inwards: int
     result = np.zeros_like(alpha)
     result[box] = np.rint(np.clip(np.clip(fitted, 0, 1), least, most) * 255).astype(np.uint8)
     return result
+
+
+def without_haze(alpha: Pixels, haze: float, core: float) -> Pixels:
+    """An alpha, uint8: up to `haze` nothing is left of it, and from `core` on, shares of 1, it is solid."""
+    codes = (np.clip((np.arange(256) / 255 - haze) / (core - haze), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(cv2.LUT(alpha, codes), np.uint8)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from skimage import data
 
 from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.rims import fitted_rim
+from iedf_assets.core.pictures.rims import fitted_rim, without_haze
 
 SIDE = 120
 
@@ -72,3 +72,11 @@ def test_where_the_photo_shows_no_edge_no_band_ends_abruptly(inwards: int | None
     steps = np.abs(np.diff(fitted, axis=1))
     steps[:, 58:61] = 0  # the outline itself
     assert steps.max() <= 2 * 255 / (inwards or reach) + 8
+
+
+def test_haze_goes_and_what_is_nearly_solid_is_solid() -> None:
+    codes = without_haze(np.arange(256, dtype=np.uint8)[None], 0.15, 0.9)[0].astype(int)
+    assert (codes[:38] == 0).all()
+    assert (codes[230:] == 255).all()
+    assert (np.diff(codes) >= 0).all()
+    assert codes[134] == pytest.approx(128, abs=2)

@@ -5,7 +5,9 @@ There is no container engine here: what a container would run, runs in a folder 
 
 import fnmatch
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -98,14 +100,25 @@ def assert_starts_healthy(container: Container, name: str, its_port: str) -> Non
         for told in (entry, service["healthcheck"]["test"][1:])
     )
     with ExitStack() as stack, (container.root / "log").open("wb") as log:
-        process = subprocess.Popen(start, cwd=container.work, env=variables, stdout=log, stderr=log)
-        stack.callback(process.wait, 60)
-        stack.callback(process.terminate)
+        process = subprocess.Popen(
+            start, cwd=container.work, env=variables, stdout=log, stderr=log, start_new_session=True
+        )
+        stack.callback(_end, process)
         deadline = time.monotonic() + START_S
         while subprocess.run(check, capture_output=True, env=variables, check=False).returncode:
             assert process.poll() is None, (container.root / "log").read_text()
             assert time.monotonic() < deadline, "not healthy"
             time.sleep(0.5)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """As Docker does: a signal, and later an end. Dagster's code server may wait for itself forever."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.slow

@@ -145,11 +145,13 @@ def place_of(subject: Subject, width: int, height: int) -> tuple[int, int]:
     )
     centre = subject["x"] + subject["width"] / 2
     middles = [left + extent / 2 for left, _, extent, _ in subject.get("others") or ()]
-    if column != 1 or not middles or _spans(subject["x"], subject["width"], width):
+    if column != 1 or not middles:
         return row, column
-    if centre < min(*middles, width / 2):
+    # What covers the middle is at a side only where its own middle is.
+    most, least = _MIDDLE if _spans(subject["x"], subject["width"], width) else (0.5, 0.5)
+    if centre < min(*middles, most * width):
         return row, 0
-    return row, 2 if centre > max(*middles, width / 2) else 1
+    return row, 2 if centre > max(*middles, least * width) else 1
 
 
 def colour_of(subject: Subject) -> str | None:

@@ -286,8 +286,17 @@ def test_only_what_is_in_the_middle_is_in_the_centre(x: int, width: int, column:
 def test_the_outermost_of_several_is_on_its_side(x: int, others: list[int], column: int) -> None:
     beside = [[left, 100, 60, 80] for left in others]
     assert instructions.place_of(SUBJECT | {"x": x, "width": 60, "others": beside}, *SIZE) == (1, column)
-    spanning = SUBJECT | {"x": 150, "width": 300, "others": beside}
-    assert instructions.place_of(spanning, *SIZE) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "width", "other", "column"),
+    [(150, 300, 50, 1), (190, 390, 50, 2), (190, 390, 500, 1), (20, 390, 500, 0)],
+)
+def test_what_covers_the_middle_is_at_a_side_where_its_middle_is(
+    x: int, width: int, other: int, column: int
+) -> None:
+    subject = SUBJECT | {"x": x, "width": width, "others": [[other, 100, 60, 80]]}
+    assert instructions.place_of(subject, *SIZE) == (1, column)
 
 
 def test_an_object_of_no_one_colour_is_called_by_none() -> None:

@@ -39,6 +39,8 @@ FAMILIES: tuple[dict[str, tuple[str, ...]], ...] = (
 )
 _PURE, _OF_ALL = ("black", "white"), 0.35
 _SKIN_WORDS = ("brown", "orange", "beige", "dark_brown")
+# OKLCh chroma from which what is named brown may be orange in little light; wood, fur and leather have less.
+_VIVID_BROWN = 0.12
 # Distances in chromaticity, chroma over lightness, up to which a pixel has a colour, and from which it has
 # another; in units of the colour's own, or of `_PLAIN` where that is fainter.
 _SAME, _OTHER, _PLAIN = 0.3, 0.6, 0.16
@@ -92,9 +94,18 @@ def word_of(rgb: Pixels, mask: Pixels) -> str | None:
     if shares[key] < ENOUGH:
         borne = dict(_called(family, shares) for family in FAMILIES)
     word = max(borne, key=lambda name: borne[name])
+    if word == "brown" and _is_orange_in_the_dark(rgb, mask):
+        return None
     doubtful = word in _SKIN_WORDS and skin_share(rgb, mask) >= SOME_SKIN
     family_share = sum(shares[name] for name in _SKIN_WORDS) if doubtful else borne[word]
     return word if family_share >= (ENOUGH_OF_SKIN if doubtful else ENOUGH) else None
+
+
+def _is_orange_in_the_dark(rgb: Pixels, mask: Pixels) -> bool:
+    """Whether what is called brown is as vivid as an orange in little light, which nobody calls brown."""
+    counts, lab = _histogram(rgb, mask), _bin_lab()
+    brown = np.where(_names() == list(colour_names.COLOURS).index("brown"), counts, 0)
+    return bool(brown @ (np.hypot(lab[:, 1], lab[:, 2]) >= _VIVID_BROWN) > brown.sum() / 2)
 
 
 def _called(family: Mapping[str, tuple[str, ...]], shares: Mapping[str, float]) -> tuple[str, float]:

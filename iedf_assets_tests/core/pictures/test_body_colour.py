@@ -43,6 +43,9 @@ def striped(*parts: tuple[tuple[int, int, int], int]) -> tuple[Pixels, Pixels]:
         # Skin and a shirt: nobody is called brown for that.
         ([((205, 160, 130), 45), ((150, 100, 75), 20), (BLUE, 35)], None),
         ([((150, 100, 75), 45), ((205, 160, 130), 45), (GREEN, 10)], "brown"),
+        # Oranges in a dim room are not brown, leather is.
+        ([((173, 75, 10), 60), ((190, 103, 8), 40)], None),
+        ([((139, 69, 19), 60), ((160, 82, 45), 40)], "brown"),
     ],
 )  # fmt: skip
 def test_a_word_is_one_that_half_of_the_object_bears(

@@ -8,6 +8,7 @@ from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.objects import Bools, Found
 from iedf_assets.core.pictures.rims import fitted_rim, without_haze
 from iedf_assets.core.scoring.pair_views import Around
+from model_envs.layered.gaps import gaps
 from model_envs.layered.matting import full_alpha
 from model_envs.layered.outgrowths import outgrowths
 
@@ -37,6 +38,7 @@ def alpha_of(rgb: Pixels, small: Pixels, found: Found, others: Bools) -> Pixels:
     added |= outgrowths(small, found.mask | added, found, others)
     solid = np.clip((found.probability - 0.5) * STEEPNESS + 0.5, 0, 1)
     solid[added] = 1
+    solid[gaps(small, found, solid >= 0.5)] = 0
     alpha = full_alpha(rgb, np.rint(solid * 255).astype(np.uint8), rim=found.cell)
     reach = max(2, round(RIM * min(alpha.shape)))
     return _without_dust(without_haze(fitted_rim(rgb, alpha, reach, EDGE), HAZE, CORE))

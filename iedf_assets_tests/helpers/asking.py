@@ -13,7 +13,7 @@ from iedf_assets_tests.helpers.serving import Running
 
 COFFEE = data.coffee()
 # What the classical backend is busy with for seconds.
-LARGE = np.asarray(cv2.resize(COFFEE, (4200, 2800), interpolation=cv2.INTER_CUBIC), np.uint8)
+LARGE = np.asarray(cv2.resize(COFFEE, (4800, 3200), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def packed(pixels: Pixels) -> str:

@@ -15,7 +15,7 @@ from iedf_assets.core.storage.files import write_bytes
 from iedf_assets.core.storage.naming import Layout
 
 SAMPLES = {
-    "人物物体一致性": ("astronaut", "motorcycle"),
+    "人物物体一致性": ("astronaut", "coffee"),
     "物体一致性": ("coffee", "motorcycle"),
     "物理变化": ("coffee", "rocket"),
 }

@@ -62,8 +62,8 @@ def _morphed(mask: Bools, how: int, side: int) -> Bools:
 def _of_like_hue(lab: Floats, colour: Sequence[float]) -> Bools:
     _, usual, hue = colour_names.lch_of(colour)
     chroma = np.hypot(lab[..., 1], lab[..., 2])
-    off = np.abs((np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) - hue + 180) % 360 - 180)
-    alike = (off <= HUES) & (chroma >= max(FAINT, FAINTER * usual))
+    hues = np.asarray(np.degrees(np.arctan2(lab[..., 2], lab[..., 1])), np.float32)
+    alike = (colour_names.hue_distance(hues, hue) <= HUES) & (chroma >= max(FAINT, FAINTER * usual))
     return np.asarray(alike if looks_like_skin(colour) else alike & ~could_be_skin(lab), np.bool_)
 
 

@@ -14,14 +14,12 @@ from iedf_assets.core.profile.bank import Language, bank
 from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES
 
 LANGUAGES: dict[str, Language] = {"instruction_ch": "ch", "instruction_en": "en"}
-# A size is wrong when it is off by more than this factor of the area.
-SIZE_SLACK = 1.25
+# A place or a size is wrong when it is off by more than this: shares of a side, and a factor of the area.
+PLACE_SLACK, SIZE_SLACK = 0.08, 1.25
+_THIRDS = tuple((third / 3 - PLACE_SLACK, (third + 1) / 3 + PLACE_SLACK) for third in range(3))
 # From where to where an object's middle may be, by the row or column that is told, shares of a side. Of
 # things side by side the leftmost is the one on the left, if it is left of the middle.
-PLACES = {
-    "row": ((0.0, 0.41), (0.25, 0.75), (0.59, 1.0)),
-    "column": ((0.0, 0.53), (0.25, 0.75), (0.47, 1.0)),
-}
+PLACES = {"row": _THIRDS, "column": ((0.0, 0.53), _THIRDS[1], (0.47, 1.0))}
 
 
 def readings(texts: Mapping[str, str]) -> dict[str, Reading]:
@@ -124,7 +122,8 @@ def _misplaced(reading: Reading, silhouette: Pixels) -> list[str]:
     if reading.place is not None:
         centres = (y + height / 2) / silhouette.shape[0], (x + width / 2) / silhouette.shape[1]
         for third, centre, axis in zip(reading.place, centres, ("row", "column"), strict=True):
-            if not PLACES[axis][third][0] <= centre <= PLACES[axis][third][1]:
+            least, most = PLACES[axis][third]
+            if not least <= centre <= most:
                 found.append(f"place: the text says {axis} {third + 1} of 3, the mask is at {centre:.2f}")
     share = np.count_nonzero(silhouette) / silhouette.size
     if (reading.size == "large" and share * SIZE_SLACK < LARGE) or (

@@ -6,7 +6,7 @@ OKLab (Ottosson 2020) has lightness 0 to 1 and, unlike CIE Lab, keeps blue apart
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from iedf_assets.core.pictures.codecs import Pixels
 
 Floats = NDArray[np.floating[Any]]
+Hues = TypeVar("Hues", float, NDArray[np.float32])
 
 # Below this chroma a colour is black, white or grey.
 ACHROMATIC = 0.030
@@ -133,8 +134,8 @@ def lch_of(rgb: Sequence[float]) -> tuple[float, float, float]:
     return lightness, math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360
 
 
-def hue_distance(one: float, other: float) -> float:
-    """Distance of two hues around the circle, 0-180 degrees."""
+def hue_distance(one: Hues, other: float) -> Hues:
+    """Distance of a hue, or of many, from another one around the circle, 0-180 degrees."""
     return abs((one - other + 180) % 360 - 180)
 
 

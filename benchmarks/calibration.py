@@ -21,10 +21,11 @@ import polars as pl
 from matplotlib import pyplot as plt
 
 from benchmarks.photos import CATEGORIES, varied
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.judging.canaries import CANARIES, injected
 from iedf_assets.core.judging.pair_checks import bounds_of, judge
 from iedf_assets.core.judging.specimens import Specimen
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import edit_masks
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile

@@ -10,7 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.arrays import Pixels
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.effects import effect
 from iedf_assets.core.scoring.raw_pictures import GRAIN, look_at

@@ -23,23 +23,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from skimage import data
 
 from benchmarks.objects import PHOTOS, given_mask
+from iedf_assets.core.arrays import AnyFloats, Bools, Pixels
 from iedf_assets.core.filling.behind import fill_behind
 from iedf_assets.core.filling.filling import contrast_ratio, fill
 from iedf_assets.core.filling.lines import segments_of
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.storage.files import content_hash
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
 
 SUBJECTS = (
     "astronaut",
@@ -74,7 +70,7 @@ class Planted:
     name: str
     rgb: Pixels
     hole: Pixels
-    edges: Floats
+    edges: AnyFloats
 
 
 @dataclass(frozen=True)
@@ -184,9 +180,9 @@ def _figures() -> list[Pixels]:
     return [horse[y : y + h, x : x + w], disc, figure]
 
 
-def straight_edges(rgb: Pixels) -> Floats:
+def straight_edges(rgb: Pixels) -> AnyFloats:
     """The photo's own, (n, 2, 2); segments that continue one another are one."""
-    left: Floats = segments_of(rgb)
+    left: AnyFloats = segments_of(rgb)
     left = left[np.argsort(-np.linalg.norm(left[:, 0] - left[:, 1], axis=1))]
     edges = []
     while len(left):
@@ -196,7 +192,7 @@ def straight_edges(rgb: Pixels) -> Floats:
     return np.asarray(long, np.float32).reshape(-1, 2, 2)
 
 
-def _lengthened(edge: Floats, others: Floats) -> tuple[Floats, Floats]:
+def _lengthened(edge: AnyFloats, others: AnyFloats) -> tuple[AnyFloats, AnyFloats]:
     """An edge with those of the others, (n, 2, 2), that continue it, and the rest of them."""
     while len(others):
         along = edge[1] - edge[0]
@@ -240,12 +236,12 @@ def measured(one: Planted, filled: Pixels, seconds: float) -> Measured:
     )
 
 
-def _difference(rgb: Pixels, filled: Pixels, sigma: float) -> Floats:
+def _difference(rgb: Pixels, filled: Pixels, sigma: float) -> AnyFloats:
     difference = cv2.GaussianBlur(filled.astype(np.float32) - rgb, (0, 0), sigma)
     return np.asarray(np.abs(difference).mean(2), np.float32)
 
 
-def _followed(one: Planted, filled: Pixels, edge: Floats) -> tuple[float, float]:
+def _followed(one: Planted, filled: Pixels, edge: AnyFloats) -> tuple[float, float]:
     """The length of an edge within the hole, and what of it the fill does not show, pixels."""
     along = edge[1] - edge[0]
     size = float(np.linalg.norm(along))
@@ -264,7 +260,7 @@ def _followed(one: Planted, filled: Pixels, edge: Floats) -> tuple[float, float]
     return float(there.sum()), float((there & (best < np.abs(truth) / 2)).sum())
 
 
-def _steps(picture: Pixels, points: Floats, normal: Floats) -> Floats:
+def _steps(picture: Pixels, points: AnyFloats, normal: AnyFloats) -> AnyFloats:
     """The step in brightness across an edge, (n, 2 SHIFT + 1): at some points, -SHIFT to SHIFT pixels off."""
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7)
     offsets = np.arange(-SHIFT - 2, SHIFT + 3)

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pairs.finishing import PairRequest, finish
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import edit_masks, grown_box, margin_px
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.sections import Encoding

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 
 from benchmarks.objects import PHOTOS, given_mask
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.masks.mask_scores import Company, Measures, mask_scores

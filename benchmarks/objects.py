@@ -17,9 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.contract import LayerRequest, ModelSettings
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.objects import Bools, iou
+from iedf_assets.core.pictures.codecs import decode, encode_png
+from iedf_assets.core.pictures.objects import iou
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.storage.files import content_hash

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
+from iedf_assets.core.arrays import Pixels
+from iedf_assets.core.pictures.codecs import encode_jpeg
 
 CATEGORIES = ("人物物体一致性", "物体一致性", "物理变化")
 SUBJECTS = ("astronaut", "coffee", "rocket", "chelsea")

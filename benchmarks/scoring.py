@@ -18,10 +18,11 @@ import cv2
 import numpy as np
 
 from benchmarks.photos import varied
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.judging.dataset_check import check_dataset
 from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.parallel import thread_count
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, moved, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.scoring.scores import measure

@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.masks import LEAST
 from benchmarks.objects import PHOTOS, given_mask
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
-from iedf_assets.core.pictures.objects import Bools
+from iedf_assets.core.arrays import Bools, Pixels
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from model_envs.layered.side_by_side import SEVERAL, side_by_side
 
 # The root of a thing's area, pixels; by how much two of them differ; what of the narrower's width overlaps.

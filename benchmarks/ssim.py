@@ -13,7 +13,7 @@ import numpy as np
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.scoring.ssim import ssim
 
 SIZES = ((512, 512), (1024, 683), (2048, 1366), (4096, 2731))

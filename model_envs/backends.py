@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
-from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.pictures.layers import moved_by, silhouette_file
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.pictures.photos import read_photo

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.asking.asker import asker_of
 from iedf_assets.core.asking.endpoint import UNREADABLE, Answer
 from iedf_assets.core.asking.questions import NAME, READ, Lettering, Naming
@@ -14,7 +15,7 @@ from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.edits.lettering import quotable
 from iedf_assets.core.edits.names import believed, read_name
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode, encode_jpeg
 from iedf_assets.core.profile.asked import Namer
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import Backend, photo_of

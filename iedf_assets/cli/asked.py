@@ -5,9 +5,10 @@ import time
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.asking.asker import asker_of, judge_of, judgement_on
 from iedf_assets.core.asking.questions import NAME, Naming
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
+from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.profile.asked import REWARDS, Asked, Judge
 
 

@@ -10,8 +10,8 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.thumbnails import data_uri, load_small, strip
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.subtypes import KNOWN

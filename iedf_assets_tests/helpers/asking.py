@@ -8,7 +8,8 @@ import httpx
 import numpy as np
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.arrays import Pixels
+from iedf_assets.core.pictures.codecs import encode_jpeg, encode_png
 from iedf_assets_tests.helpers.serving import Running
 
 COFFEE = data.coffee()

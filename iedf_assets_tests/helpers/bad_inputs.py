@@ -19,6 +19,7 @@ from PIL import Image
 from skimage import data
 
 from iedf_assets.core import reasons
+from iedf_assets.core.arrays import Pixels
 
 ACCEPTED = "accepted"
 Entry = tuple[str, bytes]
@@ -27,7 +28,7 @@ Entry = tuple[str, bytes]
 _WINDOW = 176
 
 
-def photos() -> Iterator[NDArray[np.uint8]]:
+def photos() -> Iterator[Pixels]:
     """Pieces of real colour photos, (176, 176, 3), no two of them alike."""
     motorcycle = data.stereo_motorcycle()[0]
     for photo in (data.coffee(), data.astronaut(), data.hubble_deep_field(), data.chelsea(), motorcycle):
@@ -119,7 +120,7 @@ def _foreign() -> dict[str, Entry]:
     }
 
 
-def _cut(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
+def _cut(rgb: Pixels) -> dict[str, Entry]:
     jpeg, png = encoded(rgb, "JPEG", quality=92), encoded(rgb, "PNG")
     progressive, gif = encoded(rgb, "JPEG", progressive=True), encoded(rgb, "GIF")
     webp, avif, bmp = encoded(rgb, "WEBP"), encoded(rgb, "AVIF"), encoded(rgb, "BMP")
@@ -142,7 +143,7 @@ def _cut(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
     return {name: (reasons.TRUNCATED, content) for name, content in contents.items()}
 
 
-def _damaged(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
+def _damaged(rgb: Pixels) -> dict[str, Entry]:
     jpeg, png = encoded(rgb, "JPEG", quality=92), encoded(rgb, "PNG")
     noise = np.random.default_rng(8).bytes(2000)
     middle = len(jpeg) // 2
@@ -162,7 +163,7 @@ def _huge() -> dict[str, Entry]:
     }
 
 
-def _filtered(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
+def _filtered(rgb: Pixels) -> dict[str, Entry]:
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     framed = cv2.copyMakeBorder(rgb, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=(200, 30, 60))
     return {
@@ -181,7 +182,7 @@ def _filtered(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
     }
 
 
-def _alike(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
+def _alike(rgb: Pixels) -> dict[str, Entry]:
     original = encoded(rgb, "PNG")
     larger = cv2.resize(rgb, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
     return {
@@ -194,7 +195,7 @@ def _alike(rgb: NDArray[np.uint8]) -> dict[str, Entry]:
     }
 
 
-def _odd_pixels(pieces: Iterator[NDArray[np.uint8]]) -> dict[str, Entry]:
+def _odd_pixels(pieces: Iterator[Pixels]) -> dict[str, Entry]:
     deep = next(pieces)[..., ::-1].astype(np.uint16) * 257
     clear = np.dstack([next(pieces), np.full((_WINDOW, _WINDOW), 250, np.uint8)])
     moving = [Image.fromarray(next(pieces)) for _ in range(2)]
@@ -217,7 +218,7 @@ def _odd_pixels(pieces: Iterator[NDArray[np.uint8]]) -> dict[str, Entry]:
     return {name: (ACCEPTED, content) for name, content in contents.items()}
 
 
-def _odd_metadata(pieces: Iterator[NDArray[np.uint8]]) -> dict[str, Entry]:
+def _odd_metadata(pieces: Iterator[Pixels]) -> dict[str, Entry]:
     turned = Image.Exif()
     turned[0x0112] = 6
     noise = np.random.default_rng(9).bytes(300)
@@ -234,7 +235,7 @@ def _odd_metadata(pieces: Iterator[NDArray[np.uint8]]) -> dict[str, Entry]:
     return {name: (ACCEPTED, content) for name, content in contents.items()}
 
 
-def _odd_names(pieces: Iterator[NDArray[np.uint8]]) -> dict[str, Entry]:
+def _odd_names(pieces: Iterator[Pixels]) -> dict[str, Entry]:
     names = (
         "with spaces (1).jpg",
         "😀 笑顔.jpg",

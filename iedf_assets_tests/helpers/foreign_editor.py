@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets_tests.helpers.asking import packed, unpacked
 
 NAME = "their-editor"

@@ -12,7 +12,7 @@ import pillow_heif
 from PIL import Image
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 SIDES = (420, 320)
 NAMES = ("astronaut", "coffee", "chelsea", "rocket")

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.parallel import silent
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES

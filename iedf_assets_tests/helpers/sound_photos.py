@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 _PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
 _QUALITIES = (1, 20, 50, 75, 90, 95, 100)

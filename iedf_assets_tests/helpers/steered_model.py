@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 # How far from where it should be a disobedient model puts the object, a share of the picture's width.
 ASTRAY = -0.09

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 HEIGHT, WIDTH = 360, 480
 

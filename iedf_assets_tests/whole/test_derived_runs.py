@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.judging.dataset_check import check_dataset
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode, encode_jpeg
 from iedf_assets.core.planning.accounts import slots_of
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.profile.schema import Profile

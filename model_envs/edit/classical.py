@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import PROMPTED, EditRequest
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.edits.stated import KINDS
@@ -21,8 +22,9 @@ from iedf_assets.core.errors import SourceError, UnknownEditError
 from iedf_assets.core.filling.behind import CLEAR_GROWTH, Part, fill_behind, hole_of, staying_ground
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.parallel import Latest
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.pictures.layers import (
+    is_found,
     load_alpha,
     load_background,
     load_object,
@@ -73,8 +75,8 @@ class Scene:
 
     @property
     def is_found(self) -> bool:
-        """Whether a network found the object, whose rim nobody knows for certain."""
-        return self.request.object.get("confidence") is not None
+        """See `is_found`."""
+        return is_found(self.request.object)
 
     def toned(self, rgb: Pixels, kind: str, strength: float) -> Pixels:
         """Pixels in other tones."""

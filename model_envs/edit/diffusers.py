@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.profile.subtypes import is_by_model
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of, silhouette_of

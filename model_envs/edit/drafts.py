@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import EditRequest
 from iedf_assets.core.pairs.blending import composite
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import edit_masks, region_alpha
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import SUBTYPES

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import could_be_skin, looks_like_skin
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.scoring.pair_views import reduced_size
-
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 
 # The root of the area at which shades are looked for, pixels.
 SIDE = 560

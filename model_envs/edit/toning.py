@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import likeness
-from iedf_assets.core.pictures.codecs import Pixels
 from model_envs.edit.shades import with_shades
 
 # Gains in linear light of red, green and blue, in stops at strength 1; the luminance stays about the same.
@@ -179,7 +178,7 @@ def defocused(rgb: Pixels, alpha: Pixels, strength: float) -> Pixels:
     return np.asarray(cv2.resize(codes, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
+def _without_specks(share: Floats) -> Floats:
     """Opened, closed and softened: specks and highlights belong to their surroundings, rims to the colour."""
     side = math.sqrt(share.size)
     speck, highlight, rim = (max(1, round(side * part)) for part in (_SPECK, _HIGHLIGHT, _RIM))
@@ -192,7 +191,7 @@ def _without_specks(share: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(codes, (0, 0), rim / 2).astype(np.float32) / 255, np.float32)
 
 
-def _tinted(rgb: Pixels, tint: NDArray[np.float32], strength: float) -> Pixels:
+def _tinted(rgb: Pixels, tint: Floats, strength: float) -> Pixels:
     """The more shifted towards a tint, OKLab's a and b, the less a colour is it already."""
     lab = colour_names.to_oklab(rgb)
     along = lab[..., 1:] @ (tint / np.linalg.norm(tint))
@@ -226,7 +225,7 @@ def _light_table(strength: float) -> Pixels:
     return colour_names.encoded(_rolled_off(colour_names.LINEAR[None, :], 2.0 ** stops[:, None]))
 
 
-def _rolled_off(light: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:
+def _rolled_off(light: Floats, gain: Floats) -> Floats:
     """Linear light times gain; a gain above 1 bends towards white instead of clipping there."""
     return np.asarray(light * gain / (1 + light * np.maximum(gain - 1, 0)), np.float32)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.filling.behind import hole_of
 from iedf_assets.core.pictures.body_colour import body_of, word_of
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error, recompose
 from iedf_assets.core.storage.journal import Row
 from model_envs.layered.choosing import SOLID, Candidate, fitted, flattened, largest_piece
@@ -30,10 +30,10 @@ def without_subject(detail: str) -> Row:
     return {"status": "filtered", "reason": NO_SUBJECT, "detail": detail}
 
 
-def far_from(mask: Pixels) -> NDArray[np.bool_]:
+def far_from(mask: Pixels) -> Bools:
     """Where alpha has nothing to say: further from the mask than its soft rim reaches."""
     reach = max(3, round(min(mask.shape) * 0.02)) * 2 + 1
-    far: NDArray[np.bool_] = cv2.dilate(mask, np.ones((reach, reach), np.uint8)) == 0
+    far: Bools = cv2.dilate(mask, np.ones((reach, reach), np.uint8)) == 0
     return far
 
 

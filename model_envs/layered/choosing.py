@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.filling.membrane import Links, even_out
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import over
 from iedf_assets.core.pictures.objects import iou
 
@@ -52,7 +51,7 @@ def candidates(layers: list[Pixels]) -> list[Candidate]:
 
 def distinct_objects(layers: list[Pixels], ranked: list[Candidate]) -> list[Candidate]:
     """Those candidates that are objects, the likeliest first, each thing once: a model may draw one twice."""
-    kept: list[tuple[Candidate, NDArray[np.bool_]]] = []
+    kept: list[tuple[Candidate, Bools]] = []
     for candidate in ranked:
         mask = largest_piece(layers[candidate.number][..., 3]) > 0
         if candidate.is_object and all(iou(mask, other) < SAME for _, other in kept):

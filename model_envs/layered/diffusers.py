@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import LayerRequest, ModelSettings
 from iedf_assets.core.edits.names import believed
 from iedf_assets.core.pictures.canvas import Canvas, fit_canvas
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.pictures.layers import mean_absolute_error
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import photo_of

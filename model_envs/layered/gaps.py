@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.colour_difference import lengths
-from iedf_assets.core.pictures.objects import Bools, Found, within
-from iedf_assets.core.pictures.onnx.runtimes import Floats
+from iedf_assets.core.arrays import Bools, Floats, Pixels
+from iedf_assets.core.pictures.colour_difference import lengths, steepness
+from iedf_assets.core.pictures.objects import Found, within
 from iedf_assets.core.scoring.pair_views import Around
 
 # From so far beyond the object on there is background; how far around it is looked at, and how much of it has
@@ -32,20 +31,19 @@ STEP, EDGED, UNLIKE = 6.0, 0.5, 12.0
 OUTLIERS = 2.5
 
 
-def gaps(small: Pixels, found: Found, mask: Bools) -> Bools:
+def gaps(lab: Floats, found: Found, mask: Bools) -> Bools:
     """What of an object's mask is background, bool (h, w).
 
     Args:
-        small: the photo as it was looked at, uint8 (h, w, 3).
+        lab: L*a*b* of the photo as it was looked at, float32 (h, w, 3).
         found: the object.
         mask: of it, bool (h, w).
     """
-    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     none = np.zeros_like(mask)
     away, deviation = _from_background(lab, ~within(mask, BEYOND * min(mask.shape)))
     like = mask & (away < DEVIATIONS * deviation + VISIBLE) & (deviation < EVEN)
     opened = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    edges = _edges(lab)
+    edges = steepness(lab) > STEP
     for part in _parts(np.asarray(opened, np.uint8), int(np.count_nonzero(mask))):
         beside = (cv2.dilate(part.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & mask & ~part
         rim = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
@@ -69,12 +67,6 @@ def _from_background(lab: Floats, beyond: Bools) -> tuple[Floats, Floats]:
         weight = np.where(beyond & (away < OUTLIERS * deviation + 1), np.float32(1), np.float32(0))
     seen = Around(np.ones_like(weight), sigma).mean(weight)
     return np.where(seen > ENOUGH, away, np.float32(np.inf)), np.asarray(deviation, np.float32)
-
-
-def _edges(lab: Floats) -> Bools:
-    soft = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1.0), np.float32)
-    across, down = (lengths(np.roll(soft, 1, axis) - np.roll(soft, -1, axis)) for axis in (0, 1))
-    return np.asarray(np.maximum(across, down) > STEP)
 
 
 def _parts(opened: Pixels, area: int) -> Iterator[Bools]:

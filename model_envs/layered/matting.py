@@ -2,11 +2,8 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
-
-Floats = NDArray[np.float32]
+from iedf_assets.core.arrays import Floats, Pixels
 
 # The rim in which alpha is decided, in pixels of the small mask, and what is certain beyond it.
 RIM = 2.0

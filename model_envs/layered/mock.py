@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import LayerRequest
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.storage.journal import Row
 from model_envs.backends import WithoutModel, photo_of
 from model_envs.layered.assembling import Cutout, assembled, measured

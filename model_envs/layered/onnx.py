@@ -5,9 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.contract import LayerRequest, ModelSettings
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
-from iedf_assets.core.pictures.objects import Bools, Found, Opinions, find_objects, looked_at, opinions_of
+from iedf_assets.core.pictures.codecs import encode_png
+from iedf_assets.core.pictures.objects import Found, Opinions, find_objects, looked_at, opinions_of
 from iedf_assets.core.pictures.subjects import Network
 from iedf_assets.core.scoring.masks.wholeness import lacking
 from iedf_assets.core.storage.journal import Row

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Floats
 from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.pictures.masks import Box
-from iedf_assets.core.pictures.objects import Bools, Found, within
-from iedf_assets.core.pictures.onnx.runtimes import Floats
+from iedf_assets.core.pictures.objects import Found, within
 
 # The widest line, a share of the root of the object's area, and its bounds in pixels.
 WIDEST, BOUNDS = 0.015, (7, 11)
@@ -58,17 +57,17 @@ class _Ground:
     width: int
 
 
-def outgrowths(small: Pixels, mask: Bools, found: Found, others: Bools) -> Bools:
+def outgrowths(lab: Floats, mask: Bools, found: Found, others: Bools) -> Bools:
     """Thin parts that lead away from an object, bool (h, w).
 
     Args:
-        small: the photo as it was looked at, uint8 (h, w, 3).
+        lab: L*a*b* of the photo as it was looked at, float32 (h, w, 3).
         mask: what of it is the object for certain, bool (h, w).
         found: the object.
         others: where other objects are, bool (h, w).
     """
     kept = np.zeros_like(mask)
-    ground = _ground(small, mask, found.possible, others)
+    ground = _ground(lab, mask, found.possible, others)
     distance = np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     for box, line in _lines(ground):
         far = float(distance[box][line].max())
@@ -120,11 +119,10 @@ def _is_told(ground: _Ground, box: Box, line: Bools) -> bool:
     return bool(clearness >= VISIBLE and ground.possible[box][line].mean() >= LIKELY)
 
 
-def _ground(small: Pixels, mask: Bools, possible: Floats, others: Bools) -> _Ground:
+def _ground(lab: Floats, mask: Bools, possible: Floats, others: Bools) -> _Ground:
     root = float(np.sqrt(np.count_nonzero(mask)))
     width = int(np.clip(WIDEST * root, *BOUNDS)) | 1
-    colours = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = np.asarray(cv2.GaussianBlur(colours, (0, 0), 0.7), np.float32)
+    lab = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.7), np.float32)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     bright, dark = (cv2.morphologyEx(lab, how, kernel) for how in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT))
     contrast = lengths(np.maximum(bright, dark))

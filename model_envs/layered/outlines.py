@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.colour_difference import lengths
-from iedf_assets.core.pictures.objects import Bools, Found
+from iedf_assets.core.arrays import Bools, Floats, Pixels
+from iedf_assets.core.pictures.colour_difference import lengths, quick_lab
+from iedf_assets.core.pictures.objects import Found
 from iedf_assets.core.pictures.rims import fitted_rim, without_haze
 from iedf_assets.core.scoring.pair_views import Around
 from model_envs.layered.gaps import gaps
@@ -34,28 +34,32 @@ def alpha_of(rgb: Pixels, small: Pixels, found: Found, others: Bools) -> Pixels:
         small: as it was looked at, uint8 (h, w, 3).
         others: where other objects are, bool (h, w); nothing of them is taken.
     """
-    added = thin_parts(small, found) & ~others
-    added |= outgrowths(small, found.mask | added, found, others)
+    lab = quick_lab(small)
+    added = thin_parts(lab, found) & ~others
+    added |= outgrowths(lab, found.mask | added, found, others)
     solid = np.clip((found.probability - 0.5) * STEEPNESS + 0.5, 0, 1)
     solid[added] = 1
-    solid[gaps(small, found, solid >= 0.5)] = 0
+    solid[gaps(lab, found, solid >= 0.5)] = 0
     alpha = full_alpha(rgb, np.rint(solid * 255).astype(np.uint8), rim=found.cell)
     reach = max(2, round(RIM * min(alpha.shape)))
     return _without_dust(without_haze(fitted_rim(rgb, alpha, reach, EDGE), HAZE, CORE))
 
 
-def thin_parts(small: Pixels, found: Found) -> Bools:
+def thin_parts(lab: Floats, found: Found) -> Bools:
     """What hangs together with the object, is held possible by the network, and is clearly not background.
 
     Background is what lies around each pixel and is not held likely to be the object: its mean colour in Lab,
     and the deviation from it.
+
+    Args:
+        lab: L*a*b* of the photo as it was looked at, float32 (h, w, 3).
+        found: the object.
     """
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     # Beyond a few cells everything is impossible, whatever its colour.
     outside = np.where(found.probability < 0.3, np.float32(1), np.float32(0))
     outside = np.asarray(cv2.erode(outside, np.ones((3, 3), np.uint8)), np.float32)
     around = Around(outside, AROUND * found.cell)
-    distance = lengths(lab - around.mean(np.asarray(lab, np.float32)))
+    distance = lengths(lab - around.mean(lab))
     deviation = np.sqrt(np.maximum(around.mean(distance**2), 0))
     foreign = distance > DEVIATIONS * deviation + VISIBLE
     candidates = (foreign & (found.probability > POSSIBLE)) | found.mask

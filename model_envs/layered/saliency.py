@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Floats, Labels, Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
 from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.pictures.thumbnails import shrunk
 
-Floats = NDArray[np.float32]
 Value = TypeVar("Value", bound=np.generic)
 
 WORKING_SIDE = 288
@@ -67,7 +67,7 @@ def reduced(rgb: Pixels) -> Pixels:
 
 def saliency(rgb: Pixels) -> Floats:
     """How much each pixel of a small photo stands out from its background, 0 to 1, float32 (h, w)."""
-    lab = _lab(rgb)
+    lab = quick_lab(rgb)
     labels, count = _superpixels(lab)
     sizes = np.bincount(labels.ravel(), minlength=count).astype(np.float32)
     colours = _means(lab, labels, sizes)
@@ -102,7 +102,7 @@ def find_subject(rgb: Pixels, seed: int) -> Subject:
     if min(rgb.shape[:2]) < 2:  # a line has no superpixels
         return Subject(np.zeros(rgb.shape[:2], np.uint8), 0.0, 0.0, 0.0)
     salient = saliency(rgb)
-    lab = _lab(rgb)
+    lab = quick_lab(rgb)
     threshold = _otsu(salient)
     focus = sharpness(rgb)
     best = _judged(lab, salient, focus, _cut(rgb, salient, threshold, seed))
@@ -192,7 +192,7 @@ def refined(rgb: Pixels, mask: Pixels, seed: int) -> Pixels:
     result = np.zeros_like(larger)
     reach = max(2, round(GROWTH * zoom * float(np.sqrt(w * h)) / COMPLETIONS))
     for _ in range(COMPLETIONS):
-        refined_box = _completed(_lab(photo), refined_box, reach)
+        refined_box = _completed(quick_lab(photo), refined_box, reach)
     result[box] = refined_box
     return result if refined_box.any() else mask
 
@@ -249,12 +249,7 @@ def separation(lab: Floats, mask: Pixels) -> float:
     return float(1 - np.minimum(*histograms).sum())
 
 
-def _lab(rgb: Pixels) -> Floats:
-    lab: Floats = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)
-    return lab
-
-
-def _superpixels(lab: Floats) -> tuple[NDArray[np.int32], int]:
+def _superpixels(lab: Floats) -> tuple[Labels, int]:
     # OpenCV crashes on a picture that is too thin for one superpixel.
     side = min(max(4, round(max(lab.shape[:2]) / SUPERPIXELS_PER_SIDE)), *lab.shape[:2])
     segments = cv2.ximgproc.createSuperpixelSLIC(
@@ -265,7 +260,7 @@ def _superpixels(lab: Floats) -> tuple[NDArray[np.int32], int]:
     return segments.getLabels().astype(np.int32, copy=False), segments.getNumberOfSuperpixels()
 
 
-def _means(values: Floats, labels: NDArray[np.int32], sizes: Floats) -> Floats:
+def _means(values: Floats, labels: Labels, sizes: Floats) -> Floats:
     flat = labels.ravel()
     sums = [np.bincount(flat, values[..., n].ravel(), len(sizes)) for n in range(values.shape[2])]
     return (np.stack(sums, axis=1) / np.maximum(sizes, 1)[:, None]).astype(np.float32)
@@ -276,7 +271,7 @@ def _grid(height: int, width: int) -> Floats:
     return np.stack([columns, rows], axis=2)
 
 
-def _geodesic(appearance: Floats, labels: NDArray[np.int32], count: int) -> Floats:
+def _geodesic(appearance: Floats, labels: Labels, count: int) -> Floats:
     """Shortest paths over neighbouring superpixels, those on the border being neighbours of one another."""
     steps = np.full((count, count), np.inf, np.float32)
     for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
@@ -290,7 +285,7 @@ def _geodesic(appearance: Floats, labels: NDArray[np.int32], count: int) -> Floa
     return paths
 
 
-def _background_probability(geodesic: Floats, labels: NDArray[np.int32], count: int) -> Floats:
+def _background_probability(geodesic: Floats, labels: Labels, count: int) -> Floats:
     """From boundary connectivity: length on the border over the square root of the spanned area."""
     spanning = np.exp(-(geodesic**2) / (2 * GEODESIC_SIGMA**2))
     on_border = np.zeros(count, bool)

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+from iedf_assets.core.arrays import Bools, Floats, Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
 
 # What lies so near the object is looked at, as a share of the square root of its area.
 REACH = 0.6
@@ -89,7 +86,7 @@ def _shadow(rgb: Pixels, mask: Pixels, around: Bools, eligible: Bools, look: Loo
     """What of `around` is dark, hangs together with the object and hugs it, and its soft rim."""
     nothing = np.zeros(mask.shape, np.bool_)
     extent = _extent(mask)
-    light = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 0]
+    light = quick_lab(rgb)[..., 0]
     distance = cv2.distanceTransform(255 - mask, cv2.DIST_L2, 5)
     if not around.any():
         return nothing

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.objects import Bools
+from iedf_assets.core.arrays import Bools, Doubles, Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
 
 # From here on a mask is taken for several things; of masks of one thing 5 % reach -0.16.
 SEVERAL = -0.1
@@ -27,16 +27,14 @@ SIDEWAYS = 0.4
 # Bins of L*, a* and b*, their least value and their width.
 BINS, LEAST, WIDTH = (8, 10, 10), (0, -60, -60), (12.5, 12, 12)
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class _Side:
     """What lies on one side of a cut: its area, its middle, its share of each colour, its hull's area."""
 
     area: int
-    middle: Floats
-    colours: Floats
+    middle: Doubles
+    colours: Doubles
     hull: float
 
 
@@ -90,13 +88,13 @@ def _reduced(rgb: Pixels, mask: Bools) -> tuple[Pixels, Bools]:
 
 
 def _bins(rgb: Pixels) -> NDArray[np.intp]:
-    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = quick_lab(rgb)
     places = ((np.asarray(lab) - np.array(LEAST)) / np.array(WIDTH)).astype(np.intp)
     places = np.clip(places, 0, np.array(BINS) - 1)
     return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(places, -1, 0)), BINS), np.intp)
 
 
-def _counts(bins: NDArray[np.intp]) -> Floats:
+def _counts(bins: NDArray[np.intp]) -> Doubles:
     """How many pixels have each colour, those beside it counted in part; exact, so that parts add up."""
     counts = np.bincount(bins, minlength=int(np.prod(BINS))).reshape(BINS).astype(np.float64)
     for axis in range(3):
@@ -104,7 +102,7 @@ def _counts(bins: NDArray[np.intp]) -> Floats:
     return counts
 
 
-def _side(points: NDArray[np.intp], counts: Floats) -> _Side:
+def _side(points: NDArray[np.intp], counts: Doubles) -> _Side:
     return _Side(len(points), points.mean(axis=0), counts / len(points), _hull_area(points))
 
 

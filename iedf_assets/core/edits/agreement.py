@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.instructions import LARGE, SMALL
 from iedf_assets.core.edits.readings import Reading, contradictions, disagreements, read
 from iedf_assets.core.edits.recipes import Recipe
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.profile.bank import Language, bank
 from iedf_assets.core.profile.subtypes import COMPOSED, SUBTYPES
 

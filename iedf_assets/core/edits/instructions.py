@@ -16,6 +16,7 @@ from iedf_assets.core.edits.phrases import (
 )
 from iedf_assets.core.edits.recipes import Recipe, Subject
 from iedf_assets.core.pictures import colour_names
+from iedf_assets.core.pictures.layers import is_found
 from iedf_assets.core.profile.bank import LANGUAGES, Language, Phrasing, Words, bank
 
 # Shares of the picture from which an object is called large, and up to which it is called small.
@@ -159,7 +160,7 @@ def colour_of(subject: Subject) -> str | None:
     if "colour_name" in subject:
         found: str | None = subject["colour_name"]
         # White in the shade looks grey, and so does navy; of objects of a network nothing doubtful is said.
-        return None if found in GREYS and "others" in subject else found
+        return None if found in GREYS and is_found(subject) else found
     return colour_names.name_of(subject["colour"]).key
 
 
@@ -199,12 +200,12 @@ def _called(recipe: Recipe, subject: Subject, size: tuple[int, int], language: L
 def _noun(subject: Subject, recipe: Recipe, language: Language) -> str:
     """What a thing without a name is; what a network found may be a person, whom nobody calls an object."""
     words = bank().words[language]
-    return words.subject if "others" in subject or recipe["task"] in _OF_SUBJECTS else words.object
+    return words.subject if is_found(subject) or recipe["task"] in _OF_SUBJECTS else words.object
 
 
 def _is_sole(subject: Subject) -> bool:
     """Whether others were looked for, and none was found: it is all there is, be it one thing or not."""
-    return "others" in subject and not subject["others"] and not subject.get("parts")
+    return is_found(subject) and not subject["others"] and not subject.get("parts")
 
 
 def _may_be_several(subject: Subject) -> bool:

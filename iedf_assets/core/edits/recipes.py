@@ -24,6 +24,7 @@ from iedf_assets.core.edits.paints import paints_for
 from iedf_assets.core.edits.stated import KINDS
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import looks_like_skin
+from iedf_assets.core.pictures.layers import is_found
 from iedf_assets.core.profile.bank import bank
 from iedf_assets.core.profile.subtypes import (
     SUBTYPES,
@@ -145,7 +146,7 @@ def _move(
     )
     # What a border cuts off may not come into view, so the subject only moves along that border. Where the
     # other things of the photo are known, it is not lifted off the ground, nor put onto one of them.
-    for extent, length, rooms, crosses_border in axes[: 1 if "others" in subject else 2]:
+    for extent, length, rooms, crosses_border in axes[: 1 if is_found(subject) else 2]:
         spans = {
             name: _clear(_percents(room, length, limits), name, length, subject)
             for name, room in rooms.items()
@@ -153,7 +154,7 @@ def _move(
         feasible = {name: span for name, span in spans.items() if span and not crosses_border}
         if feasible:
             away = math.ceil(100 * subject[extent] / length)
-            direction, percent = _step(rng, feasible) if "others" in subject else _shift(rng, feasible, away)
+            direction, percent = _step(rng, feasible) if is_found(subject) else _shift(rng, feasible, away)
             shift = _shift_px(direction, percent, length)
             return {
                 "direction": direction,
@@ -253,14 +254,13 @@ def _scale(
 
     smaller = _steps(limits.min_smaller, limits.max_smaller, FACTOR_STEP)
     larger = [factor for factor in _steps(limits.min_larger, limits.max_larger, FACTOR_STEP) if fits(factor)]
-    if "others" in subject:
+    if is_found(subject):
         # What has grown covers its old place, and what has shrunk a little most of it: little is made up.
         smaller = [] if larger or subject["area_share"] > MADE_UP else smaller[-1:]
     choices = [factors for factors in (smaller, larger) if factors]
     if not choices:
         return Unplannable("no_room", f"no factor within {limits} keeps the object in the picture")
-    factor = rng.choice(rng.choice(choices))
-    return {"factor": factor, **anchor}
+    return {"factor": rng.choice(rng.choice(choices)), **anchor}
 
 
 def _anchor(subject: Subject, width: int, height: int) -> dict[str, float]:
@@ -300,7 +300,7 @@ def _recolor(
         return Unplannable("no_body_colour", "its commonest colour goes from dark to light, as fur does")
     lightness, _, hue = colour_names.lch_of(subject["colour"])
     levels = tuple(body["lightness"]) if body else (lightness,) * 3
-    paints = paints_for(subject["colour"], levels, limits.min_hue_distance, mild="others" in subject)
+    paints = paints_for(subject["colour"], levels, limits.min_hue_distance, mild=is_found(subject))
     if not paints:
         return Unplannable("no_colour", f"no colour is {limits.min_hue_distance} degrees from hue {hue:.0f}")
     return rng.choice(paints)
@@ -376,7 +376,7 @@ def _stated(subtype: str) -> "_Drawer":
 
 def _strength(rng: random.Random, subject: Subject, limits: Identity | Background) -> float:
     # On what a network found, which is any thing of any colour, people call no tint slight that they see.
-    clear = min(CLEAR, limits.max_strength) if "others" in subject else 0.0
+    clear = min(CLEAR, limits.max_strength) if is_found(subject) else 0.0
     steps = _steps(max(limits.min_strength, clear), limits.max_strength, STRENGTH_STEP)
     return rng.choice(steps or [limits.max_strength])
 

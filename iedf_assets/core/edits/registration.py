@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Doubles, Pixels
 
 # Sizes at which the alignment is looked for, pixels in all; the last one settles it.
 LEVELS = (60_000, 1_000_000)
@@ -32,7 +31,7 @@ class Motion:
         pixels: the shift in pixels.
     """
 
-    matrix: NDArray[np.float64]
+    matrix: Doubles
     shift: float
     zoom: float
     pixels: float
@@ -88,9 +87,9 @@ def _aligned(
     picture: Pixels,
     outside: Pixels,
     size: tuple[int, int],
-    start: NDArray[np.float64],
+    start: Doubles,
     kind: int,
-) -> NDArray[np.float64] | None:
+) -> Doubles | None:
     grey = [
         cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
         for image in (source, picture)
@@ -109,7 +108,7 @@ def _aligned(
     return found if np.isfinite(found).all() else None
 
 
-def _scaled(matrix: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+def _scaled(matrix: Doubles, scale: Doubles) -> Doubles:
     """The same motion between pictures that are `scale` (x, y) times as large; pixel centres stay centres."""
     linear = np.diag(scale) @ matrix[:, :2] @ np.diag(1 / scale)
     # In coordinates of pixel centres: u = scale * (p + 0.5) - 0.5.

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 KINDS = {
     "brightness": ("brighter", "darker"),

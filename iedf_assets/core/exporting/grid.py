@@ -13,8 +13,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import JPEG_BLOCK, grown
 
 _LANDSCAPE = (

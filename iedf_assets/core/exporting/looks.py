@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import Sizing, fitted
 from iedf_assets.core.exporting.units import Facts, Plan, Raw
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.storage.files import read_quickly
 
 JPEG_ROLES = ("source", "target")

@@ -12,10 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.judging.canaries import injected
 from iedf_assets.core.judging.specimens import Specimen
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.storage.keys import seed_from

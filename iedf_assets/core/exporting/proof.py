@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.seen import Read, Seen
 from iedf_assets.core.exporting.grid import STEP
 from iedf_assets.core.exporting.looks import pixels_of, white_mask
 from iedf_assets.core.exporting.samples import Head
 from iedf_assets.core.exporting.units import Plan
-from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.exports import Export
 
 LOOKED_AT = 48

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.samples import Samples
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.profile.exports import Export
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout

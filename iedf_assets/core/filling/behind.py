@@ -5,16 +5,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.filling.lines import find_lines
 from iedf_assets.core.filling.strips import paint_strips
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.layers import Object, load_background, load_object, paste
 from iedf_assets.core.pictures.masks import grown, grown_box
-
-Floats = NDArray[np.float32]
 
 # How far the hole reaches beyond the object, as a share of the short side: behind one that comes with its
 # background, and behind one that is filled for an edit, whose hair and halo must not be continued.

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
+from iedf_assets.core.arrays import Bools, Floats
+
 Integers = NDArray[np.intp]
 
 PATCH = 7

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from iedf_assets.core.filling.completion import Bools, complete, spread
+from iedf_assets.core.arrays import Bools, Pixels
+from iedf_assets.core.filling.completion import complete, spread
 from iedf_assets.core.filling.pasting import paste
 from iedf_assets.core.filling.shifts import find_pieces, fit
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown, grown_box
 
 # The surroundings reach this share of the hole's longer side beyond it, at least so many pixels, and hold at

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.filling.completion import Bools, Floats, spread
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Doubles, Floats, Pixels
+from iedf_assets.core.filling.completion import spread
 
-Points = NDArray[np.float64]
+Points = Doubles
 Kind = TypeVar("Kind", bound=np.generic)
 Tried = tuple[Points, Points, Points, Bools]
 """Where an edge may leave a hole, (n, 2), which way it then runs, how far that is, and if an end is there."""

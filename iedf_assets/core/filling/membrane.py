@@ -7,9 +7,8 @@ between pieces, solved from coarse to fine by conjugate gradients.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.filling.completion import Bools, Floats
+from iedf_assets.core.arrays import Bools, Floats
 
 SMALLEST, TOLERANCE = 12, 1e-3
 ROUNDS, FIRST_ROUNDS = 25, 120
@@ -91,7 +90,7 @@ def _conjugate_gradients(unknown: Bools, links: tuple[Links, Links], start: Floa
     return np.asarray(field, np.float32)
 
 
-def _pull(field: Floats, links: tuple[Links, Links], *, wanted: bool) -> NDArray[np.float32]:
+def _pull(field: Floats, links: tuple[Links, Links], *, wanted: bool) -> Floats:
     """What the links pull each pixel by: towards their steps, or (not `wanted`) only towards each other."""
     pull = np.zeros_like(field)
     down, right = links

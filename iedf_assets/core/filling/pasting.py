@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.filling.completion import Bools, Floats, spread
+from iedf_assets.core.arrays import Bools, Doubles, Floats, Labels, Pixels
+from iedf_assets.core.filling.completion import spread
 from iedf_assets.core.filling.membrane import Links, even_out
 from iedf_assets.core.filling.shifts import Pieces
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
 
 # Jumps of this many levels are edges rather than shades; they count half, greater ones less.
@@ -20,7 +20,7 @@ SPREAD = 4
 SEAM_POWER, SEAM_BLUR = 8, (5, 5)
 SOLID, FAINT, NOTHING, LAST_RESORT = 0.85, 1e-5, 0.01, 1e-6
 
-Shifts = NDArray[np.float64]
+Shifts = Doubles
 
 
 def paste(
@@ -113,7 +113,7 @@ def _blend(filled: Pixels, painted: Floats, colours: Pixels, weight: Floats, sol
     filled[rows, columns] = np.rint(before + (colours[rows, columns] - before) * part)
 
 
-def _shades(pieces: Pieces, middle: Pixels, unknown: Bools) -> tuple[Floats, NDArray[np.int32]]:
+def _shades(pieces: Pieces, middle: Pixels, unknown: Bools) -> tuple[Floats, Labels]:
     """How much lighter each pixel of the middle size must become, float32 (h, w, 3), and its piece."""
     size = unknown.shape[::-1]
     owners = np.asarray(cv2.resize(pieces.index, size, interpolation=cv2.INTER_NEAREST), np.int32)
@@ -131,9 +131,7 @@ def _shades(pieces: Pieces, middle: Pixels, unknown: Bools) -> tuple[Floats, NDA
     return shades, owners
 
 
-def _links(
-    owners: NDArray[np.int32], moves: NDArray[np.intp], colours: Floats, unknown: Bools, axis: int
-) -> Links:
+def _links(owners: Labels, moves: NDArray[np.intp], colours: Floats, unknown: Bools, axis: int) -> Links:
     """What neighbours along `axis` want: no step within a piece, at a seam the one that both sides show."""
     steps = np.zeros_like(colours)
     weights = np.ones((*owners.shape, 1), np.float32)

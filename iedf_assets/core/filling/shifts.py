@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.filling.completion import PATCH, REACH, Bools, Completion, Floats, Integers
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Doubles, Floats, Labels, Pixels
+from iedf_assets.core.filling.completion import PATCH, REACH, Completion, Integers
 from iedf_assets.core.pictures.masks import grown_box
 
 MAX_SHIFTS = 48
@@ -41,8 +40,8 @@ class Pieces:
         shifts: each piece's source minus its place, rows and columns, float (n, 2), in pixels of `index`.
     """
 
-    index: NDArray[np.int32]
-    shifts: NDArray[np.float64]
+    index: Labels
+    shifts: Doubles
 
 
 def find_pieces(found: Completion, unknown: Bools, hole: Bools) -> Pieces:
@@ -182,19 +181,19 @@ def fit(
     return Pieces(pieces.index, shifts)
 
 
-def _border(index: NDArray[np.int32], piece: int) -> Integers:
+def _border(index: Labels, piece: int) -> Integers:
     """The pixels around a piece, int (n, 2)."""
     own = (index == piece).astype(np.uint8)
     return np.argwhere(cv2.dilate(own, np.ones((3, 3), np.uint8)) > own)
 
 
 def _best_of(
-    tried: NDArray[np.float64],
-    places: NDArray[np.float64],
+    tried: Doubles,
+    places: Doubles,
     wanted: tuple[Floats, Bools],
     picture: Pixels,
     hole: Bools,
-) -> NDArray[np.float64]:
+) -> Doubles:
     """Of the shifts tried, (n, 2), the one that brings to `places` what is most like what is wanted there."""
     there, known = wanted
     own, valid = _look(places[:, None] + tried, picture, hole)
@@ -205,7 +204,7 @@ def _best_of(
     return np.asarray(tried[costs.argmin()])
 
 
-def _look(points: NDArray[np.float64], picture: Pixels, hole: Bools) -> tuple[Floats, Bools]:
+def _look(points: Doubles, picture: Pixels, hole: Bools) -> tuple[Floats, Bools]:
     """The picture at `points`, float32 (..., 3), and where it is known."""
     whole = points.astype(np.intp)
     clipped = np.clip(whole, 0, np.array(hole.shape) - 1)

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.filling.completion import Bools, Floats
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.filling.lines import End, Line, Points
-from iedf_assets.core.pictures.codecs import Pixels
 
 # A strip reaches so far to either side of its edge, as a share of the hole's longer side, at least so many
 # pixels, and no further than the two ends' profiles are so near to each other, levels.

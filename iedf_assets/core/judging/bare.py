@@ -9,8 +9,8 @@ measured outside a structural edit.
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.recipes import Recipe, in_pixels
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import edit_masks, grown, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
 from iedf_assets.core.profile.subtypes import KNOWN, Subtype, relocates

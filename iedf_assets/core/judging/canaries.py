@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.agreement import LANGUAGES
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.edits.stated import applied, is_complete
@@ -25,7 +26,7 @@ from iedf_assets.core.judging.specimens import (
     spoilt,
 )
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
+from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.pictures.masks import edit_masks
 from iedf_assets.core.profile.subtypes import SUBTYPES
 

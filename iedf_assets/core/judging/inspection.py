@@ -14,6 +14,7 @@ import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.agreement import composed_readings, faults, readings, stated_recipe, text_faults
 from iedf_assets.core.edits.recipes import Recipe
 from iedf_assets.core.edits.stated import KINDS
@@ -21,7 +22,7 @@ from iedf_assets.core.errors import SourceError
 from iedf_assets.core.judging.bare import measured_by_the_mask
 from iedf_assets.core.judging.lint import Code, Issue
 from iedf_assets.core.judging.mask_forms import odd_form, seen
-from iedf_assets.core.pictures.codecs import Pixels, quality_of
+from iedf_assets.core.pictures.codecs import quality_of
 from iedf_assets.core.pictures.containers import take_apart
 from iedf_assets.core.profile.subtypes import COMPOSED, KNOWN, relocates
 from iedf_assets.core.scoring.masks.mask_scores import Company

@@ -7,10 +7,10 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.judging.specimens import Canary, Fault, Specimen, masks, pictures, retold, spoilt
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
 from iedf_assets.core.pictures.masks import (
     allowed_region,
     edit_masks,
@@ -144,8 +144,8 @@ def _left_open(silhouette: Pixels, there: Pixels | None) -> Pixels | None:
     return place if np.count_nonzero(place) > UNCOVERED * np.count_nonzero(silhouette) else None
 
 
-def _blurred_lab(picture: Pixels, sigma: float) -> NDArray[np.float32]:
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+def _blurred_lab(picture: Pixels, sigma: float) -> Floats:
+    lab = quick_lab(picture)
     return np.asarray(cv2.GaussianBlur(lab, (0, 0), sigma), np.float32)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 _PLAIN = "store it as 8-bit grey, 0 and 255"
 _MODES = {

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.agreement import LANGUAGES
 from iedf_assets.core.edits.instructions import worded
 from iedf_assets.core.edits.phrases import key_of, phrases_of
 from iedf_assets.core.edits.readings import read
 from iedf_assets.core.edits.recipes import Recipe
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import encode_jpeg, encode_png
 
 QUALITY = 95
 # Files that change the copy: role → content.

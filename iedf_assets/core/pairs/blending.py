@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.pairs.finishing import (
     UNKNOWN_MAKING,
@@ -19,7 +20,7 @@ from iedf_assets.core.pairs.finishing import (
     write_pair,
 )
 from iedf_assets.core.pairs.source_type import packet
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.profile.subtypes import COMPOSED, COMPOSED_AROUND, SUBTYPES, Subtype, kind_of
 from iedf_assets.core.scoring.masks.mask_scores import Company

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pairs.source_type import packet
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.layers import moved_by
 from iedf_assets.core.pictures.masks import (
     allowed_region,

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.agreement import LANGUAGES, instruction_faults
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.pairs.finishing import UNKNOWN_MAKING, company_of
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import edit_masks
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.reasons import STAGED_FILES_DAMAGED

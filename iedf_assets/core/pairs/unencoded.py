@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from iedf_assets.core.apart.children import Apart
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pairs.composing import ComposedRequest, composed, steps_of
 from iedf_assets.core.pairs.finishing import PairRequest, edited_so_far, read_source
-from iedf_assets.core.pictures.codecs import Pixels
 
 _KINDS: dict[str, type[PairRequest | ComposedRequest]] = {
     kind.__name__: kind for kind in (PairRequest, ComposedRequest)

@@ -13,10 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import AnyFloats, Bools, Doubles, Floats, Pixels
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels
-
-Floats = NDArray[np.float32]
 
 # The share of an object's pixels that must bear a word. Colours that skin has tell little, and need more.
 ENOUGH, ENOUGH_OF_SKIN = 0.5, 0.8
@@ -179,7 +177,7 @@ def likeness(lab: Floats, colour: Sequence[float]) -> Floats:
     return np.asarray(found.reshape(lab.shape[:2]), np.float32)
 
 
-def could_be_skin(lab: Floats) -> NDArray[np.bool_]:
+def could_be_skin(lab: Floats) -> Bools:
     """Where OKLab, float32 (H, W, 3), could be skin's: bool (H, W)."""
     return np.asarray(_is_skin(lab.reshape(-1, 3)).reshape(lab.shape[:2]), np.bool_)
 
@@ -212,12 +210,12 @@ def _likeness(lab: Floats, middle: NDArray[Any]) -> Floats:
     return np.asarray(found * (1 - greyish + greyish * near), np.float32)
 
 
-def _smooth(values: NDArray[np.floating[Any]]) -> Floats:
+def _smooth(values: AnyFloats) -> Floats:
     step = np.clip(values, 0, 1)
     return np.asarray(step * step * (3 - 2 * step), np.float32)
 
 
-def _is_skin(lab: Floats) -> NDArray[np.bool_]:
+def _is_skin(lab: Floats) -> Bools:
     """Of OKLab pixels (N, 3)."""
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
@@ -226,7 +224,7 @@ def _is_skin(lab: Floats) -> NDArray[np.bool_]:
     return np.asarray(within[0] & within[1] & within[2], np.bool_)
 
 
-def _histogram(rgb: Pixels, mask: Pixels | None) -> NDArray[np.float64]:
+def _histogram(rgb: Pixels, mask: Pixels | None) -> Doubles:
     """How many pixels lie in each of the bins of 8 x 8 x 8 codes: float64 (32768,)."""
     bins = [_BINS] * 3
     counts = cv2.calcHist([np.ascontiguousarray(rgb)], [0, 1, 2], mask, bins, [0, 256] * 3)
@@ -252,11 +250,11 @@ def _names() -> NDArray[np.intp]:
     ])  # fmt: skip
 
 
-def _median(lab: Floats, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _median(lab: Floats, weights: Doubles) -> Doubles:
     return np.array([_quantile(lab[:, axis], weights, 0.5) for axis in range(3)])
 
 
-def _quantile(values: Floats, weights: NDArray[np.float64], part: float) -> float:
+def _quantile(values: Floats, weights: Doubles, part: float) -> float:
     order = np.argsort(values, kind="stable")
     sums = np.cumsum(weights[order])
     return float(values[order][min(int(np.searchsorted(sums, part * sums[-1])), len(order) - 1)])

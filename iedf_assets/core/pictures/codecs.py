@@ -7,19 +7,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
 
 # No file of the factory is larger; a tree that others made is not trusted to be sensible.
 MAX_PIXELS = 250_000_000
 # Of the bytes that the encoder of Pillow's wheels makes of a known picture.
 _REFERENCE = "e8cd94350a07c6e6"
-
-Pixels = NDArray[np.uint8]
-"""uint8 pixels: RGB (H, W, 3), RGBA (H, W, 4) or a mask (H, W)."""
 
 
 def encode_jpeg(rgb: Pixels, quality: int, xmp: bytes = b"") -> bytes:

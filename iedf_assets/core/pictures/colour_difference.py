@@ -1,11 +1,10 @@
 """Colour differences in CIE L*a*b* (D65, 2°): the colours, and the difference formula CIEDE2000."""
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Doubles, Floats, Pixels
 
-Floats = NDArray[np.float64]
 _POW7 = 25.0**7
 # sRGB (IEC 61966-2-1): what each code is of full light, and the colours' primaries over the white point.
 _CODES = np.arange(256) / 255
@@ -14,10 +13,11 @@ _TO_XYZ = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
+_ACROSS = np.array([[-1, 0, 1]], np.float32)
 _TO_WHITE_XYZ = (_TO_XYZ / _WHITE[:, None]).T
 
 
-def to_lab(rgb: Pixels) -> Floats:
+def to_lab(rgb: Pixels) -> Doubles:
     """L* (0 to 100), a* and b* of sRGB colours: uint8 (..., 3) to float64 (..., 3).
 
     Exact, where OpenCV's conversion interpolates in a table and is up to 0.4 off.
@@ -28,12 +28,24 @@ def to_lab(rgb: Pixels) -> Floats:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
-def lengths(differences: NDArray[np.float32]) -> NDArray[np.float32]:
+def quick_lab(rgb: Pixels) -> Floats:
+    """The same by OpenCV, float32 (H, W, 3): up to 0.4 off, in a fraction of the time."""
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def steepness(lab: Floats) -> Floats:
+    """How far colours differ on both sides of a pixel, across or down, a little smoothed: float32 (H, W)."""
+    soft = cv2.GaussianBlur(lab, (0, 0), 1.0)
+    across, down = (cv2.filter2D(soft, -1, kernel) for kernel in (_ACROSS, _ACROSS.T))
+    return np.maximum(lengths(np.asarray(across, np.float32)), lengths(np.asarray(down, np.float32)))
+
+
+def lengths(differences: Floats) -> Floats:
     """The lengths of vectors of colour, (H, W, 3): ΔE*ab of differences in L*a*b*."""
     return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", differences, differences)), np.float32)
 
 
-def ciede2000(one: Floats, other: Floats) -> Floats:
+def ciede2000(one: Doubles, other: Doubles) -> Doubles:
     """ΔE2000 of colours in L*a*b*, (..., 3) each; float64 (...), 1 is about a just noticeable difference.
 
     G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 Color-Difference Formula: Implementation Notes" (2005), with
@@ -70,11 +82,11 @@ def ciede2000(one: Floats, other: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(total, 0)), np.float64)
 
 
-def _mean_hue(one: Floats, other: Floats) -> Floats:
+def _mean_hue(one: Doubles, other: Doubles) -> Doubles:
     mean = (one + other) / 2
     far = np.abs(one - other) > 180
     return np.asarray(np.where(far, np.where(one + other < 360, mean + 180, mean - 180), mean))
 
 
-def _cos(degrees: Floats) -> Floats:
+def _cos(degrees: Doubles) -> Doubles:
     return np.asarray(np.cos(np.radians(degrees)))

@@ -6,16 +6,14 @@ OKLab (Ottosson 2020) has lightness 0 to 1 and, unlike CIE Lab, keeps blue apart
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Floats, Pixels
 
-Floats = NDArray[np.floating[Any]]
-Hues = TypeVar("Hues", float, NDArray[np.float32])
+Hues = TypeVar("Hues", float, Floats)
 
 # Below this chroma a colour is black, white or grey.
 ACHROMATIC = 0.030
@@ -139,26 +137,26 @@ def hue_distance(one: Hues, other: float) -> Hues:
     return abs((one - other + 180) % 360 - 180)
 
 
-def to_oklab(rgb: Pixels) -> NDArray[np.float32]:
+def to_oklab(rgb: Pixels) -> Floats:
     """From sRGB uint8 (H, W, 3) to OKLab float32 (H, W, 3)."""
     cones = cv2.transform(cv2.LUT(rgb, LINEAR), _TO_CONES)
     return np.asarray(cv2.transform(cv2.pow(cones, 1 / 3), _TO_LAB), np.float32)
 
 
-def from_oklab(lab: NDArray[np.float32]) -> Pixels:
+def from_oklab(lab: Floats) -> Pixels:
     """From OKLab float32 (H, W, 3) to sRGB uint8; what sRGB cannot show is clipped by channel."""
     cones = cv2.transform(lab, _FROM_LAB)
     return encoded(np.asarray(cv2.transform(cones * cones * cones, _FROM_CONES), np.float32))
 
 
-def encoded(linear: NDArray[np.float32]) -> Pixels:
+def encoded(linear: Floats) -> Pixels:
     """Linear light (0-1, clipped) to sRGB codes, uint8."""
     steps = np.clip(linear * (_ENCODE_STEPS - 1) + 0.5, 0, _ENCODE_STEPS - 1).astype(np.uint16)
     codes: Pixels = np.take(_ENCODED, steps)
     return codes
 
 
-def greatest_chroma(hue: float, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+def greatest_chroma(hue: float, lightness: Floats) -> Floats:
     """The greatest chroma that sRGB can show of a hue, to 0.002.
 
     Args:
@@ -174,7 +172,7 @@ def greatest_chroma(hue: float, lightness: NDArray[np.float32]) -> NDArray[np.fl
     lab = cv2.merge([grid, chroma * math.cos(angle), chroma * math.sin(angle)])
     linear = np.asarray(cv2.transform(cv2.transform(lab, _FROM_LAB) ** 3, _FROM_CONES))
     shown = ((linear > -1e-3) & (linear < 1 + 1e-3)).all(axis=2)
-    greatest: NDArray[np.float32] = chromas[np.maximum(np.argmin(shown, axis=1) - 1, 0)]
+    greatest: Floats = chromas[np.maximum(np.argmin(shown, axis=1) - 1, 0)]
     return greatest
 
 

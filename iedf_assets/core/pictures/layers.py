@@ -34,8 +34,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.profile.subtypes import Subtype
 from iedf_assets.core.storage.journal import Row
 
@@ -48,6 +49,11 @@ def object_of(objects: list[Row], recipe: Mapping[str, Any]) -> Row:
     """The object that a recipe is for: the one that it names, else the first; empty where there is none."""
     number = recipe.get("object", 1)
     return next((one for one in objects if one["number"] == number), {})
+
+
+def is_found(one: Object) -> bool:
+    """Whether a network found it, whose rim nobody knows for certain, and which may be a person."""
+    return "others" in one
 
 
 def moved_object(one: Row, dx: int, dy: int) -> Row:

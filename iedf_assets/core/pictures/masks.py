@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.profile.subtypes import Subtype
 
 JPEG_BLOCK = 8
@@ -180,12 +180,12 @@ def _scaled_span(start: int, length: int, factor: float, anchor: float, limit: i
     return slice(min(max(math.floor(first), 0), limit), min(max(math.ceil(last) + 1, 0), limit))
 
 
-def _distance(mask: Pixels) -> NDArray[np.float32]:
+def _distance(mask: Pixels) -> Floats:
     """Distance in pixels to the nearest nonzero pixel of `mask`: the true one to 4 % more, never less."""
     distance = cv2.distanceTransform(~mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     return np.multiply(distance, _CHAMFER_REACH, dtype=np.float32)
 
 
-def _smoothstep(values: NDArray[np.float32], slope: float) -> Pixels:
+def _smoothstep(values: Floats, slope: float) -> Pixels:
     """255 * (3t² - 2t³) for t = values * slope / 255, at most 1; values are not negative."""
     return np.asarray(cv2.LUT(cv2.convertScaleAbs(values, alpha=slope), _SMOOTHSTEP), np.uint8)

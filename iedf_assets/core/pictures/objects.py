@@ -12,15 +12,11 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Floats, Labels, Pixels
 from iedf_assets.core.pictures.masks import Box, grown_box
-from iedf_assets.core.pictures.onnx.runtimes import Floats
 from iedf_assets.core.pictures.subjects import Network
 from iedf_assets.core.pictures.thumbnails import shrunk
-
-Bools = NDArray[np.bool_]
 
 # Objects are found at this size; their edges are decided at the photo's own, by whoever cuts them out.
 LOOKED_AT = 1280
@@ -190,7 +186,7 @@ def parts(mask: Bools) -> list[Bools]:
     return [labels == n for n in large]
 
 
-def _adopt(labels: NDArray[np.int32], large: list[int], crumbs: list[int]) -> None:
+def _adopt(labels: Labels, large: list[int], crumbs: list[int]) -> None:
     """Give crumbs the label of the large part beside them, in place."""
     away = np.where(np.isin(labels, large), np.uint8(0), np.uint8(1))
     distance, owner = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)

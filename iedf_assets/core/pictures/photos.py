@@ -20,9 +20,9 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.memory import claim_pixels
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.containers import Container, orientation, take_apart
 from iedf_assets.core.pictures.formats.colour_spaces import of_exif, profile_of
 from iedf_assets.core.pictures.srgb import to_srgb

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 
 # From so many pixels on a rim is decided at a fourth of its size.

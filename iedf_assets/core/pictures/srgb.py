@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.reasons import UNREADABLE
 
 _MODE_OF_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}

@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.onnx.graph import Graph, read_graph
-from iedf_assets.core.pictures.onnx.runtimes import Floats, by_onnxruntime, by_opencv
+from iedf_assets.core.pictures.onnx.runtimes import by_onnxruntime, by_opencv
 
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _EXPECTED = (

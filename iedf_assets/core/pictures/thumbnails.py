@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
+from iedf_assets.core.pictures.codecs import encode_jpeg
 
 GAP = 2
 GREY = 128

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels, decode
+from iedf_assets.core.arrays import Pixels
+from iedf_assets.core.pictures.codecs import decode
 from iedf_assets.core.storage.journal import Row
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.pair_checks import bounds_of
 from iedf_assets.core.parallel import Report, silent, stream_map, thread_count
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg
+from iedf_assets.core.pictures.codecs import encode_jpeg
 from iedf_assets.core.pictures.thumbnails import load_small
 from iedf_assets.core.planning.accounts import accounts_of, survival_of
 from iedf_assets.core.planning.book import Book

@@ -2,11 +2,11 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.colour_difference import lengths
+from iedf_assets.core.arrays import Floats, Pixels
+from iedf_assets.core.pictures.colour_difference import steepness
 from iedf_assets.core.pictures.masks import Box, grown, grown_box
+from iedf_assets.core.scoring.pair_views import reduced_lab
 
 # Fewer pixels than this tell nothing.
 ENOUGH_PIXELS = 400
@@ -18,7 +18,6 @@ _FINEST = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 # Its mean over windows of this side is taken; the quietest quarter of them tells of grain alone.
 WINDOW, QUIET = 9, 25
 _FLAT = 0.05
-_ACROSS = np.array([[-1, 0, 1]], np.float32)
 REACH = 3
 # Levels from black and from white where grain is cut off.
 CLIPPED = 6
@@ -153,12 +152,9 @@ def new_edges(source: Pixels, result: Pixels, edited: Pixels) -> float | None:
     return float((after > STEEPER * before + VISIBLE)[within].mean())
 
 
-def _steepness(picture: Pixels, size: tuple[int, int]) -> NDArray[np.float32]:
+def _steepness(picture: Pixels, size: tuple[int, int]) -> Floats:
     """How far colours differ on both sides of each pixel, across or down, in L*a*b*; smoothed a little."""
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    lab = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), (0, 0), 1.0)
-    across, down = (cv2.filter2D(lab, -1, kernel) for kernel in (_ACROSS, _ACROSS.T))
-    return np.maximum(lengths(np.asarray(across, np.float32)), lengths(np.asarray(down, np.float32)))
+    return steepness(reduced_lab(picture, size))
 
 
 def _compared_size(box: Box) -> tuple[int, int]:
@@ -168,7 +164,7 @@ def _compared_size(box: Box) -> tuple[int, int]:
     return max(1, round(columns * factor)), max(1, round(rows * factor))
 
 
-def _luminance(picture: Pixels, box: Box) -> NDArray[np.float32]:
+def _luminance(picture: Pixels, box: Box) -> Floats:
     return cv2.cvtColor(np.ascontiguousarray(picture[box]), cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
@@ -179,7 +175,7 @@ def _grain_within(picture: Pixels, where: Pixels) -> float | None:
     return _grain(_luminance(picture, box), np.asarray(within, np.uint8)) if where.any() else None
 
 
-def _grain(luminance: NDArray[np.float32], where: Pixels) -> float | None:
+def _grain(luminance: Floats, where: Pixels) -> float | None:
     """The finest detail of a region's quietest quarter, in levels of 255; None when there is too little."""
     square = np.ones((WINDOW, WINDOW), np.uint8)
     centres = cv2.erode(where, square, borderValue=0) > 0
@@ -189,7 +185,7 @@ def _grain(luminance: NDArray[np.float32], where: Pixels) -> float | None:
     return float(np.percentile(finest[centres], QUIET)) + _FLAT
 
 
-def _gradients(luminance: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def _gradients(luminance: Floats, size: tuple[int, int]) -> Floats:
     """At that width and height, across and down side by side; smoothed a little, for noise has gradients."""
     smooth = cv2.GaussianBlur(cv2.resize(luminance, size, interpolation=cv2.INTER_AREA), (0, 0), 1.0)
     gradients = [cv2.Sobel(smooth, cv2.CV_32F, across, 1 - across) for across in (1, 0)]

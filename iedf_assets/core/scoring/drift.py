@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 
 # The alignment is looked for at no more pixels than this: it stays exact to a few hundredths of a pixel.
 MAX_PIXELS = 500_000

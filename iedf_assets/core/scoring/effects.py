@@ -22,10 +22,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import bears, name_shares
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.profile.subtypes import is_by_model
 from iedf_assets.core.scoring.pair_views import (

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
 from iedf_assets.core.pictures.masks import Box, grown, grown_box
 
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 # To which the long side of the mask's box is reduced for tones, which need less than structure; pixels.
 TONE_SIDE = 128
 # A Gaussian of so many pixels is blurred as well as any.
@@ -43,14 +41,14 @@ class PairView:
         """Width and height."""
         return self.mask.shape[1], self.mask.shape[0]
 
-    def reduced(self, box: Box, scale: float) -> tuple[Pixels, Pixels, Flags]:
+    def reduced(self, box: Box, scale: float) -> tuple[Pixels, Pixels, Bools]:
         """Source, result and what the mask shows, in a box and reduced; they are never enlarged."""
         _, shown = cv2.threshold(self.mask[box], 0, 255, cv2.THRESH_BINARY)
         parts = self.source[box], self.result[box], np.asarray(shown, np.uint8)
         one, other, inside = (_resized(part, scale) for part in parts)
         return one, other, inside > 127
 
-    def toned(self) -> tuple[Pixels, Pixels, Flags]:
+    def toned(self) -> tuple[Pixels, Pixels, Bools]:
         """The mask's box, as far reduced as tones allow."""
         box = grown_box(self.mask, 0)
         return self.reduced(box, TONE_SIDE / long_side(box))
@@ -65,11 +63,10 @@ def reduced_size(shape: tuple[int, ...], side: int) -> tuple[int, int]:
 
 def reduced_lab(picture: Pixels, size: tuple[int, int]) -> Floats:
     """L*a*b* of a picture, uint8 (H, W, 3), at a smaller size, width and height; float32 (h, w, 3)."""
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32)
+    return quick_lab(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8))
 
 
-def reduced_mask(mask: Pixels, size: tuple[int, int]) -> Flags:
+def reduced_mask(mask: Pixels, size: tuple[int, int]) -> Bools:
     """What a mask, uint8 (H, W), shows of most of each pixel at a smaller size, width and height."""
     shown = np.where(mask > 0, np.uint8(255), np.uint8(0))
     return np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA) > 127)
@@ -112,7 +109,7 @@ class Around:
         return smooth(np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA)), self._sigma)
 
 
-def grown_by(mask: Flags, by: int) -> Flags:
+def grown_by(mask: Bools, by: int) -> Bools:
     """A mask, (h, w), and so many pixels more to each side."""
     return grown(mask.astype(np.uint8), by) > 0
 

@@ -8,11 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.pictures.masks import Box, grown, grown_box
 from iedf_assets.core.scoring.pair_views import (
     ENOUGH_PIXELS,
-    Floats,
     PairView,
     averaged,
     cosine,

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.registration import find_motion, undone
-from iedf_assets.core.pictures.codecs import Pixels
 
 # A shift in pixels, a zoom, a cast in ΔE, and shares of the outside and the inside that are worth a word.
 SHIFT_PX, ZOOM, CAST, TOUCHED, CHANGED = 0.5, 0.002, 2.0, 0.10, 0.05

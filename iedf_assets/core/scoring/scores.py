@@ -81,9 +81,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Doubles, Pixels
 from iedf_assets.core.pictures.colour_difference import ciede2000, to_lab
 from iedf_assets.core.pictures.masks import difference_box, grown_box, margin_px
 from iedf_assets.core.profile.sections import Encoding
@@ -312,16 +311,16 @@ def _consistency(source: Pixels, result: Pixels, outside: Pixels, stray: Pixels)
     }
 
 
-def _cast(pair: _Pair, where: NDArray[np.bool_]) -> float:
+def _cast(pair: _Pair, where: Bools) -> float:
     one, other = _sampled_lab(pair, where)
     return float(np.linalg.norm((other - one).mean(axis=0)))
 
 
-def _delta_e(pair: _Pair, where: NDArray[np.bool_]) -> float:
+def _delta_e(pair: _Pair, where: Bools) -> float:
     return float(ciede2000(*_sampled_lab(pair, where)).mean())
 
 
-def _sampled_lab(pair: _Pair, where: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+def _sampled_lab(pair: _Pair, where: Bools) -> list[Doubles]:
     """L*a*b* of source and result, (N, 3) each, at pixels spread evenly over a region."""
     places = np.flatnonzero(where)
     places = places[:: math.ceil(len(places) / COLOUR_SAMPLES)]
@@ -364,7 +363,7 @@ def _largest_parts(mask: Pixels, number: int = 1) -> int:
     return int(np.sort(stats[1:, cv2.CC_STAT_AREA])[::-1][:number].sum())
 
 
-def _count(which: NDArray[np.bool_]) -> int:
+def _count(which: Bools) -> int:
     return int(np.count_nonzero(which))
 
 

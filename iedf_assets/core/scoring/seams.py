@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Doubles, Pixels
 from iedf_assets.core.pictures.colour_difference import to_lab
 from iedf_assets.core.pictures.masks import grown_box
 
@@ -38,7 +38,7 @@ SHOWN, ENOUGH_PLACES = 0.4, 2
 # are no texture.
 QUIET_PLACES, MOST_TEXTURE = 25, 2.5
 
-Lines = NDArray[np.float64]
+Lines = Doubles
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Edge:
     pieces: int
     lines: int
 
-    def means(self, picture: Pixels, down: int, across: int, seen: NDArray[np.bool_]) -> tuple[Lines, Lines]:
+    def means(self, picture: Pixels, down: int, across: int, seen: Bools) -> tuple[Lines, Lines]:
         """The mean L*a*b* of each line so far aside, (pieces, lines, 3), and how many pixels it has."""
         lab = to_lab(picture[self.rows[seen] + down, self.columns[seen] + across])
         counts = np.bincount(self.cell[seen], minlength=self.pieces * self.lines)
@@ -143,12 +143,12 @@ def _edge(edited: Pixels, reach: int) -> _Edge | None:
     return _Edge(rows + box[0].start, columns + box[1].start, cell, pieces, lines)
 
 
-def _enough(counts: Lines) -> NDArray[np.bool_]:
+def _enough(counts: Lines) -> Bools:
     """Which steps are of lines with enough pixels."""
     return np.asarray(np.minimum(counts[:, STEP:], counts[:, :-STEP]) >= ENOUGH_PIXELS)
 
 
-def _means(values: NDArray[np.float64], cell: NDArray[np.intp], counts: NDArray[np.intp]) -> Lines:
+def _means(values: Doubles, cell: NDArray[np.intp], counts: NDArray[np.intp]) -> Lines:
     """The mean L*a*b* of each line of each piece: (pieces, lines, 3)."""
     sums = [np.bincount(cell, weights=part, minlength=counts.size) for part in values.T]
     return np.stack(sums, -1).reshape(*counts.shape, 3) / np.maximum(counts, 1)[..., None]
@@ -165,7 +165,7 @@ def _nearer(steps: Lines) -> Lines:
     return np.concatenate([least[:, :1], least[:, :-1]], axis=1)
 
 
-def _along(excess: Lines, enough: NDArray[np.bool_], share: float) -> float:
+def _along(excess: Lines, enough: Bools, share: float) -> float:
     """The worst step that a share of the pieces stay below."""
     worst = np.where(enough, excess, -np.inf).max(axis=1)[enough.any(axis=1)]
     return float(np.percentile(worst, share))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Doubles, Pixels
 from iedf_assets.core.pictures.masks import Box, difference_box, grown_box
 
 WINDOW = 7
@@ -61,7 +61,7 @@ def ssim_within(a: Pixels, b: Pixels, region: Pixels) -> float | None:
     return float(1 - sum(loss[counted[windows]].sum() for windows, loss in losses) / number)
 
 
-def _losses(a: Pixels, b: Pixels, difference: Pixels, box: Box) -> Iterator[tuple[Box, NDArray[np.float64]]]:
+def _losses(a: Pixels, b: Pixels, difference: Pixels, box: Box) -> Iterator[tuple[Box, Doubles]]:
     """1 - index, the mean of the channels, of all windows that touch a difference: tile by tile.
 
     A window is named by its upper left pixel.
@@ -84,7 +84,7 @@ def _tiles(span: slice, windows: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + TILE, last) + WINDOW - 1
 
 
-def _loss(a: Pixels, b: Pixels) -> NDArray[np.float64]:
+def _loss(a: Pixels, b: Pixels) -> Doubles:
     """1 - index of all windows inside a tile, the mean of its channels."""
     x, y = a.astype(np.int32), b.astype(np.int32)
     # Sums of integers stay exact in int32: 49 * 49 * 2 * 255 ** 2 < 2 ** 31. Only the quotient is rounded.

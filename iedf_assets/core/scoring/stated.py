@@ -13,9 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.inverses import MOST_PERCENT, percent_back, perhaps_undone, undone
 from iedf_assets.core.edits.stated import applied, is_complete, table_of
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, is_reference_encoder
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg, is_reference_encoder
 from iedf_assets.core.profile.bank import bank, level_name
 from iedf_assets.core.scoring.scores import CHANGED_INSIDE, OUTSIDE_SCORES, Scores
 

@@ -7,19 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.scoring.pair_views import (
-    NOISE,
-    Flags,
-    Floats,
-    PairView,
-    cosine,
-    smooth,
-    stretched_oklab,
-)
+from iedf_assets.core.scoring.pair_views import NOISE, PairView, cosine, smooth, stretched_oklab
 
-_Edits = Callable[[Pixels, Flags], list[Pixels]]
+_Edits = Callable[[Pixels, Bools], list[Pixels]]
 """From a picture and what the mask shows of it to what an edit may make of it."""
 # How many times the lead of another kind is taken off.
 _LEAD = 2.0
@@ -74,16 +66,16 @@ def _exposed(gain: float, exponent: float) -> _Edits:
     return lambda rgb, _inside: [np.asarray(cv2.LUT(rgb, table), np.uint8) for table in tables]
 
 
-def _greyed(rgb: Pixels, _inside: Flags) -> list[Pixels]:
+def _greyed(rgb: Pixels, _inside: Bools) -> list[Pixels]:
     return [np.asarray(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)]
 
 
-def _contrasted(rgb: Pixels, inside: Flags) -> list[Pixels]:
+def _contrasted(rgb: Pixels, inside: Bools) -> list[Pixels]:
     level = float(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[inside].mean())
     return [np.asarray(cv2.convertScaleAbs(np.maximum(level + 1.4 * (rgb - level), 0)), np.uint8)]
 
 
-def _defocused(rgb: Pixels, inside: Flags) -> list[Pixels]:
+def _defocused(rgb: Pixels, inside: Bools) -> list[Pixels]:
     weight = inside.astype(np.float32)
     return [
         np.clip(
@@ -98,7 +90,7 @@ def _defocused(rgb: Pixels, inside: Flags) -> list[Pixels]:
 def _lit_from(x: int, y: int) -> _Edits:
     """Light from a side, -1 or 1 on one of the axes: with a dark side opposite, and without."""
 
-    def edits(rgb: Pixels, _inside: Flags) -> list[Pixels]:
+    def edits(rgb: Pixels, _inside: Bools) -> list[Pixels]:
         height, width = rgb.shape[:2]
         across, down = (np.sin(np.linspace(-0.5, 0.5, n) * math.pi) for n in (width, height))
         stops = (x * across[None, :] + y * down[:, None]).astype(np.float32)[..., None]

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.profile.sections import Filters
 from iedf_assets.core.reasons import GRAYSCALE, RESOLUTION_TOO_SMALL, UNIFORM_BORDER
 

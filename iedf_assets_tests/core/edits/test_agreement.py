@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits import instructions, recipes
 from iedf_assets.core.edits.agreement import faults, instruction_faults, readings, stated_recipe
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets_tests.helpers.subjects import SUBJECT, subjects
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.registration import find_motion, undone
 from iedf_assets.core.pairs.finishing import registered
-from iedf_assets.core.pictures.codecs import Pixels
 
 NAMES = ("coffee", "chelsea", "astronaut", "rocket")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.stated import KINDS, applied, is_complete
-from iedf_assets.core.pictures.codecs import Pixels
 
 EVERY_KIND = [(subtype, kind) for subtype, kinds in KINDS.items() for kind in kinds]
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.exporting.grid import MAX_ENLARGEMENT, SIZES, STEP, fitted
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg
 
 
 def pair(width: int, height: int, box: tuple[int, int, int, int]) -> dict[str, Pixels]:

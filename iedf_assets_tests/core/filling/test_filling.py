@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.filling.filling import contrast_ratio, fill
-from iedf_assets.core.pictures.codecs import Pixels
 
 MAGENTA = (255, 0, 255)
 CUP = [(150, 30), (170, 8), (270, 0), (400, 2), (450, 60), (470, 150), (500, 240), (480, 330), (420, 399),

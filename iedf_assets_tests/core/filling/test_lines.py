@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.filling.behind import fill_behind
 from iedf_assets.core.filling.filling import fill
 from iedf_assets.core.filling.lines import find_lines
 from iedf_assets.core.filling.strips import paint_strips
-from iedf_assets.core.pictures.codecs import Pixels
 
 MAGENTA = (255, 0, 255)
 

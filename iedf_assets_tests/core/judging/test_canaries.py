@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits import instructions
 from iedf_assets.core.edits.readings import disagreements, read
 from iedf_assets.core.edits.stated import applied
 from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected, opposite
 from iedf_assets.core.judging.specimens import Fault, Specimen
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region
 from iedf_assets.core.scoring.drift import find_drift
 from iedf_assets_tests.helpers.subjects import SUBJECT

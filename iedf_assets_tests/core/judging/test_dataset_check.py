@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.judging.bare import widest_region
 from iedf_assets.core.judging.dataset_check import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, check_dataset
@@ -16,7 +17,7 @@ from iedf_assets.core.judging.inspection import Inspection, Known, inspect_sampl
 from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import lint_tree
 from iedf_assets.core.judging.pair_checks import MAKING, outside_checks
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile

@@ -5,11 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits import instructions
 from iedf_assets.core.judging.canaries import injected
 from iedf_assets.core.judging.mask_canaries import MASK_CANARIES
 from iedf_assets.core.judging.specimens import Fault, Specimen
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, moved, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds

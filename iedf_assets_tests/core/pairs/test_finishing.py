@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError, StorageError, WorkerError
 from iedf_assets.core.judging.pair_checks import OUTSIDE_BOUNDS, judge
 from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pairs.finishing import OUTLINE, PairRequest, finish, outline_share
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import allowed_region, edit_masks, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.profile.thresholds import Thresholds

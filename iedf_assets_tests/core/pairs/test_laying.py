@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
 from iedf_assets.core.judging.pair_checks import judge
 from iedf_assets.core.pairs.composing import ComposedRequest, compose
 from iedf_assets.core.pairs.finishing import UNKNOWN_MAKING, PairRequest, finish
 from iedf_assets.core.pairs.making import make
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_png
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.files import content_hash
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import (
     ENOUGH,
@@ -19,7 +20,6 @@ from iedf_assets.core.pictures.body_colour import (
     skin_share,
     word_of,
 )
-from iedf_assets.core.pictures.codecs import Pixels
 
 BLUE, DARK_BLUE, RED, GREEN = (60, 100, 200), (10, 20, 90), (200, 30, 40), (40, 140, 60)
 

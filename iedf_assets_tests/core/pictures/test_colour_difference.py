@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import color, data
 
-from iedf_assets.core.pictures.colour_difference import ciede2000, lengths, to_lab
+from iedf_assets.core.pictures.colour_difference import ciede2000, lengths, quick_lab, steepness, to_lab
 
 
 def test_lab_is_that_of_scikit_image() -> None:
@@ -43,3 +43,17 @@ def test_a_colour_does_not_differ_from_itself_and_order_does_not_matter() -> Non
 def test_lengths_are_those_of_the_vectors() -> None:
     vectors = np.random.default_rng(0).normal(0, 40, (30, 40, 3)).astype(np.float32)
     np.testing.assert_allclose(lengths(vectors), np.linalg.norm(vectors, axis=2), rtol=1e-6)
+
+
+def test_the_quick_conversion_is_hardly_off() -> None:
+    photo = data.coffee()[::7, ::7]
+    assert np.abs(quick_lab(photo) - to_lab(photo)).max() < 0.4
+
+
+def test_an_edge_is_steep_on_both_sides_of_it_and_the_frame_is_none() -> None:
+    lab = np.zeros((20, 30, 3), np.float32)
+    lab[:, 15:, 0] = 50
+    steep = steepness(lab)
+    assert (steep[:, 14:16] > 25).all()
+    assert not steep[:, :10].any()
+    assert not steep[:, 20:].any()

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.pictures.layers import (
     load_alpha,
     load_background,

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.pictures.masks import (
     allowed_region,
     drawn_in,
@@ -41,7 +40,7 @@ def disc(width: int = 100, height: int = 80) -> Pixels:
     return mask
 
 
-def true_distance(mask: Pixels) -> NDArray[np.float32]:
+def true_distance(mask: Pixels) -> Floats:
     """Euclidean distance of every pixel to the nearest white one."""
     return np.asarray(cv2.distanceTransform(255 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.pictures.objects import (
     LOOKED_AT,
-    Bools,
     Found,
     Opinions,
     find_objects,

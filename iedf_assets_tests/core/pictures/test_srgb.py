@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.srgb import to_srgb
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.subjects import Network, family_of
 from iedf_assets_tests.helpers.networks import put_network, real_network
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import encode_jpeg, encode_png
 from iedf_assets.core.pictures.thumbnails import data_uri, load_small, strip
 
 

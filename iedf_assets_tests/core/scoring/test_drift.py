@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.scoring.drift import find_drift
 
 PHOTO = data.coffee()

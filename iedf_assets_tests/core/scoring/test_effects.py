@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.recipes import BACKGROUND_KINDS, IDENTITY_KINDS
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.masks import moved, scaled
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.effects import effect

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from skimage import data
 from skimage.metrics import structural_similarity
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.judging.pair_checks import judge, outside_checks
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import grown
 from iedf_assets.core.profile.thresholds import RawTier, Thresholds
 from iedf_assets.core.scoring.masks.mask_scores import Company

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.scoring.seams import MOST_TEXTURE, seam, texture_step
 
 PHOTOS = {name: getattr(data, name)() for name in ("coffee", "astronaut", "chelsea", "rocket")}

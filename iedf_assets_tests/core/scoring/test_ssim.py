@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.scoring.ssim import TILE, ssim
 
 

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.inverses import inverted
 from iedf_assets.core.edits.stated import KINDS, applied
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg, is_reference_encoder
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg, is_reference_encoder
 from iedf_assets.core.profile.bank import bank, level_name
 from iedf_assets.core.scoring import stated
 from iedf_assets.core.scoring.stated import measure_stated, stated_error

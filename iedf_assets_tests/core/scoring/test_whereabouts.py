@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.edits.phrases import level_of
 from iedf_assets.core.edits.recipes import in_pixels
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.masks import moved
 from iedf_assets.core.scoring.pair_views import PairView
 from iedf_assets.core.scoring.whereabouts import located

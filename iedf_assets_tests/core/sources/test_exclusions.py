@@ -8,9 +8,10 @@ from click.testing import CliRunner
 from skimage import data
 
 from iedf_assets.cli.main import cli
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.parallel import silent
-from iedf_assets.core.pictures.codecs import Pixels, encode_jpeg, encode_png
+from iedf_assets.core.pictures.codecs import encode_jpeg, encode_png
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.sources.exclusions import Exclusions, hashed
 from iedf_assets.core.sources.fingerprints import Candidate, look_of, perceptual_hash

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.sources.fingerprints import (
     Candidate,
     HashIndex,

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import EditRequest, ModelSettings
 from iedf_assets.core.edits import recipes
 from iedf_assets.core.errors import SourceError, WorkerError
 from iedf_assets.core.pairs.blending import composite
 from iedf_assets.core.pictures import colour_names
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.pictures.masks import edit_masks, region_alpha
 from iedf_assets.core.profile.subtypes import SUBTYPES, Recipes
 from iedf_assets.core.storage.files import content_hash

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures import colour_names
 from iedf_assets.core.pictures.body_colour import likeness
-from iedf_assets.core.pictures.codecs import Pixels
 from model_envs.edit.shades import with_shades
 from model_envs.edit.toning import recoloured
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
 from iedf_assets.core.pictures.objects import Found
 from model_envs.layered.gaps import gaps
 
@@ -36,7 +37,7 @@ def carved(rgb: Pixels, found: Found) -> float:
     mask[LEGS] = True
     gap = np.zeros_like(mask)
     gap[GAP] = True
-    result = gaps(rgb, found, mask)
+    result = gaps(quick_lab(rgb), found, mask)
     assert not (result & ~gap).any()
     return float(result[gap].mean())
 
@@ -69,4 +70,4 @@ def test_a_thing_of_the_walls_colour_all_over_is_kept() -> None:
 
 def test_an_object_that_fills_its_picture_has_no_background_to_be_like() -> None:
     found = seen(0.65)
-    assert not gaps(standing(), found, np.ones((HEIGHT, WIDTH), np.bool_)).any()
+    assert not gaps(quick_lab(standing()), found, np.ones((HEIGHT, WIDTH), np.bool_)).any()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import LayerRequest, ModelSettings
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.pictures.layers import load_alpha, load_background, load_object, recompose
 from iedf_assets.core.storage.files import content_hash
 from model_envs.layered.classical import Backend

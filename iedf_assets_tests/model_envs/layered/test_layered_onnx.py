@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import LayerRequest
 from iedf_assets.core.errors import WorkerError
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.pictures.layers import files_of
 from iedf_assets.core.pictures.objects import Found
 from iedf_assets.core.profile.checkpoints import network_settings

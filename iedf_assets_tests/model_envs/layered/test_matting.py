@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from model_envs.layered.matting import full_alpha, own_colours
 
 

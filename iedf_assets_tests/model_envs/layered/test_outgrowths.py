@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.objects import Bools, Found
+from iedf_assets.core.arrays import Bools, Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
+from iedf_assets.core.pictures.objects import Found
 from model_envs.layered.outgrowths import outgrowths
 
 SIZE = (400, 600)
@@ -38,7 +39,7 @@ def nothing() -> Bools:
 
 
 def added(photo: Pixels, found: Found, others: Bools | None = None) -> Bools:
-    return outgrowths(photo, found.mask, found, nothing() if others is None else others)
+    return outgrowths(quick_lab(photo), found.mask, found, nothing() if others is None else others)
 
 
 @pytest.mark.parametrize("end", [(340, 200), (250, 90), (120, 380)])

@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
-from iedf_assets.core.pictures.objects import Bools, Found
+from iedf_assets.core.arrays import Bools, Pixels
+from iedf_assets.core.pictures.colour_difference import quick_lab
+from iedf_assets.core.pictures.objects import Found
 from model_envs.layered.outlines import alpha_of, thin_parts
 
 SIZE = (240, 320)
@@ -36,7 +37,7 @@ def test_a_pole_that_the_network_hardly_sees_is_kept() -> None:
     found = as_seen(thing)
     pole = thing & (np.arange(SIZE[0])[:, None] < 90)
     assert np.count_nonzero(found.mask & pole) < 0.5 * np.count_nonzero(pole)
-    added = thin_parts(rgb, found)
+    added = thin_parts(quick_lab(rgb), found)
     assert np.count_nonzero((added | found.mask) & pole) > 0.9 * np.count_nonzero(pole)
     alpha = alpha_of(rgb, rgb, found, nothing())
     assert np.count_nonzero((alpha >= 128) & pole) > 0.8 * np.count_nonzero(pole)

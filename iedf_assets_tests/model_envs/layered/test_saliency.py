@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Floats, Pixels
 from model_envs.layered.saliency import find_subject, reduced, refined, separation
 
 
@@ -76,7 +75,7 @@ def test_threads_and_other_draws_do_not_change_the_mask() -> None:
         assert list(pool.map(masked, range(3))) == [alone] * 3
 
 
-def lab_of(values: NDArray[np.uint8]) -> NDArray[np.float32]:
+def lab_of(values: Pixels) -> Floats:
     return np.asarray(cv2.cvtColor(values.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.pictures.subjects import Network
 from iedf_assets_tests.helpers.networks import real_network
 from model_envs.layered.saliency import find_subject, reduced
-from model_envs.layered.shadows import Bools, ground_shadow, with_shadow
+from model_envs.layered.shadows import ground_shadow, with_shadow
 
 SIZE = (200, 300)
 

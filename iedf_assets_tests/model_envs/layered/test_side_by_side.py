@@ -3,13 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Pixels
 from model_envs.layered.side_by_side import SEVERAL, side_by_side
-
-Bools = NDArray[np.bool_]
 
 
 def cup() -> tuple[Pixels, Bools]:

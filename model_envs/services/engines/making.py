@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import PROMPTED, EditRequest, LayerRequest
 from iedf_assets.core.errors import StorageError, UnknownEditError, own_words
 from iedf_assets.core.filling.behind import without_objects
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.pictures.layers import load_object
 from iedf_assets.core.pictures.photos import Photo, read_photo
 from iedf_assets.core.storage.files import content_hash

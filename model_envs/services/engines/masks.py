@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures.photos import Photo, read_photo, upright
 
 # A request without a mask edits this part of the sides, in the middle.

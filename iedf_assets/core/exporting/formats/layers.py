@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import polars as pl
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.formats.loose import found_in, json_line, read_list
@@ -26,7 +27,7 @@ from iedf_assets.core.exporting.looks import pixels_of
 from iedf_assets.core.exporting.proof import LOOKED_AT, Proof
 from iedf_assets.core.exporting.units import Facts, Make, Plan, Unit, lines_unit
 from iedf_assets.core.filling.behind import without_objects
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.pictures.layers import load_object, over
 from iedf_assets.core.sources.rights import from_text
 from iedf_assets.core.storage.journal import Row

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.containers import Container
 from iedf_assets.core.pictures.formats import code_ends
 from iedf_assets.core.pictures.formats.stairs import require_no_stair

@@ -8,8 +8,8 @@ that place. Edges of things lie otherwise.
 import numpy as np
 from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Floats, Pixels
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.reasons import CORRUPTED
 
 _FRAMES = (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2")
@@ -19,7 +19,6 @@ _HIGH = 20
 _ABOVE = 2.0
 # Both parts of the edge shift the same way, as cosine, and are so many blocks long at least.
 _SAME_WAY, _SHORT = 0.8, 4
-_Edges = NDArray[np.float32]
 
 
 def require_no_stair(data: bytes, pixels: Pixels) -> None:
@@ -62,15 +61,15 @@ def _block(data: bytes) -> tuple[int, int, int] | None:
     return 8 * max(each & 15 for each in sampling), 8 * max(each >> 4 for each in sampling), height
 
 
-def _steps(pixels: Pixels, places: NDArray[np.intp], blocks: int, wide: int) -> _Edges:
+def _steps(pixels: Pixels, places: NDArray[np.intp], blocks: int, wide: int) -> Floats:
     """How far each block's colours step at its top: float32 (rows, blocks, 3), levels."""
     below = pixels[places, : blocks * wide].astype(np.float32)
     steps = below - pixels[places - 1, : blocks * wide]
-    middle: _Edges = np.median(steps.reshape(len(places), blocks, wide, 3), axis=2)
+    middle: Floats = np.median(steps.reshape(len(places), blocks, wide, 3), axis=2)
     return middle
 
 
-def _highest_stair(steps: _Edges) -> int | None:
+def _highest_stair(steps: Floats) -> int | None:
     """The row in which a stair begins, where there is one."""
     count = np.arange(1, steps.shape[1])[:, None]
     sums = np.cumsum(steps, axis=1)

@@ -10,11 +10,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from iedf_assets.core.arrays import Floats
 from iedf_assets.core.errors import WorkerError
 
-Floats = NDArray[np.float32]
 Forward = Callable[[Floats], Floats]
 """From the input, float32 (1, 3, side, side), to the first output, float32. Threads may share it."""
 

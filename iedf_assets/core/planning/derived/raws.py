@@ -10,9 +10,10 @@ from typing import Self
 
 import numpy as np
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import StorageError
 from iedf_assets.core.pairs.unencoded import Remaking, unencoded_apart
-from iedf_assets.core.pictures.codecs import Pixels, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode_jpeg, encode_jpeg
 from iedf_assets.core.pictures.decoders import decoders
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.derived.remaking import remakings

@@ -11,10 +11,8 @@ hang in the air when their owner has gone.
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.scoring.pair_views import (
-    Flags,
-    Floats,
     grown_by,
     reduced_lab,
     reduced_mask,
@@ -99,7 +97,7 @@ def fringe(result: Pixels, mask: Pixels, result_mask: Pixels | None) -> float | 
     return most[0] / (most[1] + NOTHING)
 
 
-def _distance(mask: Flags) -> Floats:
+def _distance(mask: Bools) -> Floats:
     """Of each pixel from a mask, pixels; endless where there is no mask."""
     if not mask.any():
         return np.full(mask.shape, np.inf, np.float32)

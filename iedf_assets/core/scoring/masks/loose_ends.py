@@ -15,11 +15,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Doubles, Floats, Pixels
 from iedf_assets.core.pictures.masks import grown
-from iedf_assets.core.scoring.pair_views import Flags, Floats, reduced_lab, reduced_mask, reduced_size, smooth
+from iedf_assets.core.scoring.pair_views import reduced_lab, reduced_mask, reduced_size, smooth
 
 # The root of the picture's area is reduced to this many pixels, which all lengths below are of.
 SIZE = 900
@@ -61,7 +60,7 @@ class _Outline:
 
     points: Floats
     normals: Floats
-    inner: Flags
+    inner: Bools
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,11 @@ class _Ends:
         seen, shown: whether outside, or inside, there is something to look at.
     """
 
-    excess: NDArray[np.float64]
-    gap: NDArray[np.float64]
-    covered: Flags
-    seen: Flags
-    shown: Flags
+    excess: Doubles
+    gap: Doubles
+    covered: Bools
+    seen: Bools
+    shown: Bools
 
 
 def find_loose_ends(
@@ -160,7 +159,7 @@ def _ends(outline: _Outline, before: Floats, after: Floats, away: Floats, covere
 
 def _line(
     outline: _Outline, picture: Floats, away: Floats, distances: tuple[int, ...]
-) -> tuple[NDArray[np.float64], Flags]:
+) -> tuple[Doubles, Bools]:
     """The mean colour at some distances from each point, (N, 3), and whether it is seen at all of them.
 
     In a bay the way from the outline leads on to its other side; nothing is seen there.
@@ -176,14 +175,14 @@ def _line(
     return np.mean(colours, axis=0, dtype=np.float64), seen
 
 
-def _beyond_sides(line: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+def _beyond_sides(line: Doubles, width: int) -> Doubles:
     """By how much each stretch of a line differs from both of those beside it, ΔE."""
     own, sides = _along(line, width), _along(line, 2 * width)
     away = [np.linalg.norm(own - np.roll(sides, shift, 0), axis=1) for shift in (2 * width, -2 * width)]
     return np.asarray(np.minimum(*away))
 
 
-def _gap(near: NDArray[np.float64], within: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+def _gap(near: Doubles, within: Doubles, width: int) -> Doubles:
     """How much each stretch differs from what comes nearest to it inside, ΔE."""
     own, inside = _along(near, width), _along(within, width)
     shifts = range(-ASLANT - width, ASLANT + width + 1, 2)
@@ -192,7 +191,7 @@ def _gap(near: NDArray[np.float64], within: NDArray[np.float64], width: int) -> 
     )
 
 
-def _along(line: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+def _along(line: Doubles, width: int) -> Doubles:
     """The mean of each so many points of a closed line, (N, 3)."""
     before = width // 2
     closed = np.concatenate([line[len(line) - before :], line, line[: width - 1 - before]])

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures.masks import grown_box
 from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.profile.subtypes import Subtype

@@ -13,12 +13,10 @@ import math
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.pictures.colour_difference import lengths
 from iedf_assets.core.scoring.pair_views import (
     Around,
-    Flags,
-    Floats,
     grown_by,
     reduced_lab,
     reduced_mask,
@@ -110,7 +108,7 @@ def _is_piece(stats: np.ndarray, distance: np.ndarray, area: int, size: tuple[in
     return not at_frame and ends and float(distance.min()) <= BEGINS and LEAST <= pixels < LARGEST * area
 
 
-def _standing_out(lab: Floats, free: Flags, root: float) -> tuple[Floats, Floats]:
+def _standing_out(lab: Floats, free: Bools, root: float) -> tuple[Floats, Floats]:
     """How far each pixel is from its background, and how much that deviates there, ΔE; both (h, w)."""
     sigma = float(np.clip(AROUND * root, *BOUNDS))
     every = free.astype(np.float32)

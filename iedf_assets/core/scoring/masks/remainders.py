@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Floats, Pixels
 from iedf_assets.core.pictures.masks import grown_box
-from iedf_assets.core.pictures.objects import Bools
-from iedf_assets.core.scoring.pair_views import Floats, averaged, reduced_mask
+from iedf_assets.core.scoring.pair_views import averaged, reduced_lab, reduced_mask
 
 # The root of the object's area is reduced to this many pixels; all shares below are of it.
 SIZE = 96
@@ -68,8 +67,7 @@ def find_remainders(source: Pixels, mask: Pixels, others: Pixels | None = None) 
     box = grown_box(mask, math.ceil(FAR * root) + 2)
     factor = min(1.0, SIZE / root)
     rows, columns = (max(1, round((part.stop - part.start) * factor)) for part in box)
-    small = cv2.resize(np.ascontiguousarray(source[box]), (columns, rows), interpolation=cv2.INTER_AREA)
-    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+    lab = reduced_lab(np.ascontiguousarray(source[box]), (columns, rows))
     inside = reduced_mask(mask[box], (columns, rows))
     taken = np.zeros_like(inside) if others is None else reduced_mask(others[box], (columns, rows))
     area = float(np.count_nonzero(inside))

@@ -3,8 +3,8 @@
 from functools import cache
 from pathlib import Path
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.parallel import Latest
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.objects import Opinions, opinions_of
 from iedf_assets.core.pictures.subjects import Network
 from iedf_assets.core.pictures.thumbnails import shrunk

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Pixels
 from iedf_assets.core.pictures.masks import grown_box
-from iedf_assets.core.pictures.objects import Bools
+from iedf_assets.core.scoring.pair_views import reduced_lab
 
 # A border is touched by what reaches its outermost two pixels over so many others.
 AT_BORDER, TOUCHING = 2, 3
@@ -74,9 +74,8 @@ def touches_ground(source: Pixels, mask: Pixels) -> bool:
     box = grown_box(mask, reach)
     factor = min(1.0, SIDE / max(part.stop - part.start for part in box))
     size = tuple(max(1, round((part.stop - part.start) * factor)) for part in box[::-1])
-    small = cv2.resize(np.ascontiguousarray(source[box]), (size[0], size[1]), interpolation=cv2.INTER_AREA)
     shown = cv2.resize(np.where(mask[box] > 0, np.uint8(255), np.uint8(0)), (size[0], size[1]))
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = reduced_lab(np.ascontiguousarray(source[box]), (size[0], size[1]))
     # The rim holds mixed colours, and a thin shadow.
     free = cv2.dilate(shown, np.ones((5, 5), np.uint8)) == 0
     top, bottom = ((edge - box[0].start) * factor for edge in (rows.start, rows.stop))

@@ -9,14 +9,11 @@ the colours' step across the neck tells them; things that touch broadly, or in o
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Bools, Floats, Labels, Pixels
 from iedf_assets.core.pictures.masks import grown_box
-from iedf_assets.core.pictures.objects import Bools, Opinions, parts, within
-from iedf_assets.core.scoring.pair_views import Floats, reduced_mask
-
-Labels = NDArray[np.int32]
+from iedf_assets.core.pictures.objects import Opinions, parts, within
+from iedf_assets.core.scoring.pair_views import reduced_lab, reduced_mask
 
 # How far from the mask the opinions are looked at, and how wide a piece is; shares of the root of its area.
 NEAR, PIECE = 0.6, 0.02
@@ -83,14 +80,13 @@ def neck_step(source: Pixels, mask: Pixels) -> float:
         return 0.0
     factor = min(1.0, NECK_SIDE / max(rows, columns))
     size = max(1, round(columns * factor)), max(1, round(rows * factor))
-    small = cv2.resize(source[box], size, interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = reduced_lab(source[box], size)
     inside = reduced_mask(mask[box], size)
     # Beyond the picture's border nobody knows; there an object is cut, and thin.
     framed = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     depth = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
     widths = np.geomspace(1, max(1.1, 0.9 * float(depth.max())), NECKS)
-    return max(_step_at(np.asarray(lab, np.float32), inside, depth, width) for width in widths)
+    return max(_step_at(lab, inside, depth, width) for width in widths)
 
 
 def _answers(opinions: Opinions) -> list[Bools]:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.exporting.formats import layers
 from iedf_assets.core.exporting.formats.layers import open_raster
-from iedf_assets.core.pictures.codecs import Pixels, encode_png
+from iedf_assets.core.pictures.codecs import encode_png
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.exports import exported

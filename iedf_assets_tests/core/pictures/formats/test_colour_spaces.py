@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels
 from iedf_assets.core.pictures.formats.colour_spaces import Space, of_code_points, of_png, of_tiff, profile_of
 from iedf_assets.core.pictures.photos import read_photo
 from iedf_assets_tests.helpers.bad_inputs import encoded, png_chunk

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.exporting.grid import SIZES
-from iedf_assets.core.pictures.codecs import Pixels, decode, decode_jpeg, encode_jpeg
+from iedf_assets.core.pictures.codecs import decode, decode_jpeg, encode_jpeg
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.naming import Layout

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures.masks import moved, scaled
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.masks.fills import fringe, misplaced_fill

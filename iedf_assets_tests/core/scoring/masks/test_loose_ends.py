@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures.masks import moved, scaled
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.masks.loose_ends import LooseEnds, find_loose_ends

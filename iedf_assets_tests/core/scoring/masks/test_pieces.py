@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.scoring.masks.pieces import left_pieces, strays
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from iedf_assets.core.pictures.objects import Bools, Opinions
+from iedf_assets.core.arrays import Bools
+from iedf_assets.core.pictures.objects import Opinions
 from iedf_assets.core.scoring.masks.wholeness import lacking, neck_step, object_agreement, other_objects
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 

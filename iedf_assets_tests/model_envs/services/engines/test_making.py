@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from skimage import data
 
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.contract import EditRequest, LayerRequest, ModelSettings
 from iedf_assets.core.errors import SourceError
-from iedf_assets.core.pictures.codecs import Pixels, decode, encode_png
+from iedf_assets.core.pictures.codecs import decode, encode_png
 from iedf_assets.core.storage.files import content_hash
 from model_envs.edit import classical as classical_edit
 from model_envs.edit import mock as mock_edit

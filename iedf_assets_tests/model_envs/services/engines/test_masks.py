@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from iedf_assets.core.pictures.codecs import Pixels
+from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.pictures.photos import Photo, read_photo, upright
 from iedf_assets_tests.helpers.bad_inputs import encoded
 from model_envs.services.engines.masks import RefusedError, central, mask_of

@@ -20,7 +20,7 @@ _TO_WHITE_XYZ = (_TO_XYZ / _WHITE[:, None]).T
 def to_lab(rgb: Pixels) -> Doubles:
     """L* (0 to 100), a* and b* of sRGB colours: uint8 (..., 3) to float64 (..., 3).
 
-    Exact, where OpenCV's conversion interpolates in a table and is up to 0.4 off.
+    Exact, where OpenCV's conversion interpolates in a table and is up to 0.5 off.
     """
     xyz = _LIGHT[rgb] @ _TO_WHITE_XYZ
     root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
@@ -29,7 +29,7 @@ def to_lab(rgb: Pixels) -> Doubles:
 
 
 def quick_lab(rgb: Pixels) -> Floats:
-    """The same by OpenCV, float32 (H, W, 3): up to 0.4 off, in a fraction of the time."""
+    """The same by OpenCV, float32 (H, W, 3): up to 0.5 off, in a fraction of the time."""
     return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 

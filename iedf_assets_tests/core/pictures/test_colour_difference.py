@@ -47,7 +47,7 @@ def test_lengths_are_those_of_the_vectors() -> None:
 
 def test_the_quick_conversion_is_hardly_off() -> None:
     photo = data.coffee()[::7, ::7]
-    assert np.abs(quick_lab(photo) - to_lab(photo)).max() < 0.4
+    assert np.abs(quick_lab(photo) - to_lab(photo)).max() < 0.5
 
 
 def test_an_edge_is_steep_on_both_sides_of_it_and_the_frame_is_none() -> None:

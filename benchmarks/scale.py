@@ -94,8 +94,8 @@ def profile_in(base: Path, wave: int) -> Path:
     profile = yaml.safe_load(DEFAULT_PROFILE.read_text("utf-8")) | {"wave": wave}
     profile["paths"] |= {name: str(base / name) for name in ("data", "outputs", "logs")}
     profile["filters"] |= {"min_width": 64, "min_height": 64}
-    for worker in profile["workers"].values():
-        worker["backend"] = "mock"
+    for stage in ("layered", "edit"):
+        profile["workers"][stage]["backend"] = "mock"
     profile["categories"][CATEGORY] |= {"subtypes": {"move": 1}, "thresholds": LENIENT}
     path = base / "profile.yaml"
     path.write_text(yaml.safe_dump(profile, allow_unicode=True), "utf-8")

@@ -1,12 +1,16 @@
 """What is said of an error of whatever kind, at the end of a command or of a category."""
 
+import socket
 import sqlite3
 import tempfile
 import traceback
+import urllib.error
 from contextlib import suppress
 from pathlib import Path
 
 from iedf_assets.core.errors import FactoryError, of_system
+
+_OF_THE_NETWORK = (ConnectionError, socket.gaierror, urllib.error.URLError)
 
 
 def last_words(error: Exception, records: Path | None = None) -> str:
@@ -18,10 +22,11 @@ def last_words(error: Exception, records: Path | None = None) -> str:
     if isinstance(error, FactoryError):
         return str(error)
     causes: list[BaseException] = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+    # Only what it was raised from: what was being handled meanwhile may be another matter.
+    while (cause := causes[-1].__cause__) is not None and cause not in causes:
         causes.append(cause)
     for cause in causes:
-        if isinstance(cause, OSError):
+        if isinstance(cause, OSError) and not isinstance(cause, _OF_THE_NETWORK):
             return str(of_system(cause))
         if isinstance(cause, sqlite3.Error):
             place = f"in {records}" if records else "below the outputs"

@@ -3,7 +3,7 @@
 import dagster as dg
 from tzlocal import get_localzone_name
 
-from iedf_assets.core.errors import FactoryError, of_system
+from iedf_assets.core.errors import FactoryError, ProfileError, of_system
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
 from iedf_assets.core.planning.withdrawals import require_few_withdrawals
@@ -116,6 +116,8 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
     layout = Layout.of(profile)
     try:
         found = scan.find_files(layout, category, profile.sources)
+    except ProfileError as error:
+        return Observation(None, asks=error.problem)
     except (FactoryError, OSError):
         found = None
     if found is None:

@@ -22,12 +22,17 @@ GOOD: dict[str, Any] = {
 
 @dataclass
 class Reply:
-    """What is answered: a status, and a body; what is no text is the JSON content of a message."""
+    """What is answered: a status, and a body; what is no text is the JSON content of a message.
+
+    Attributes:
+        broken: what is sent instead, as it is, and the connection closed.
+    """
 
     content: Any = None
     status: int = 200
     wait_s: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    broken: bytes = b""
 
 
 @dataclass
@@ -87,6 +92,10 @@ def vision_server(reply: Callable[[int], Reply] = lambda _: Reply(GOOD)) -> Iter
             self._send(told, {"choices": [{"message": {"role": "assistant", "content": text}}]})
 
         def _send(self, told: Reply, content: dict[str, Any]) -> None:
+            if told.broken:
+                self.wfile.write(told.broken)
+                self.close_connection = True
+                return
             data = json.dumps(content).encode()
             self.send_response(told.status)
             for name, value in {"Content-Length": str(len(data)), **told.headers}.items():

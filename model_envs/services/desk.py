@@ -159,12 +159,12 @@ class Desk:
             await self._make_room(error)
             raise ServiceError("infer_failed", f"the cache cannot be written: {error.strerror}") from error
         finally:
-            if not brief:
-                shutil.rmtree(work, ignore_errors=True)
             if waits:
                 self.waiting -= 1
             else:
                 self.running -= 1
+            if not brief:
+                await _undisturbed(shutil.rmtree, work, True)  # noqa: FBT003  # errors are ignored
 
     async def _make_room(self, error: OSError) -> None:
         """Let go of all kept answers when the disk is full: it may be they that fill it."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 import psutil
 
+from iedf_assets.cli.options import profile_path
 from iedf_assets.cli.reviewing import serve_report
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.profile.fields import PROJECT_ROOT, absolute
@@ -43,8 +44,8 @@ def serve_ui(profile: Profile, config: Path | None, port: int) -> int:
 
     layout = Layout.of(profile)
     prepare_home(layout, absolute(profile.paths.instance))
-    if config is not None:
-        os.environ["IEDF_CONFIG"] = str(config.absolute())
+    # Its processes work in the project's folder.
+    os.environ["IEDF_CONFIG"] = str(profile_path(config).absolute())
     remedy = "use that one, or stop it"
     with exclusive(layout.dagster_home / "dev.lock", subject="the UI of these outputs", remedy=remedy):
         _require_free(port)

@@ -15,7 +15,7 @@ from rich.table import Table
 from iedf_assets.cli.asked import tried
 from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.contract import Stage
-from iedf_assets.core.errors import FactoryError, SourceError
+from iedf_assets.core.errors import FactoryError, SourceError, of_system
 from iedf_assets.core.pictures.subjects import family_of
 from iedf_assets.core.profile.asked import Asked
 from iedf_assets.core.profile.checkpoints import PIPELINES, checkpoint, small_network
@@ -227,8 +227,10 @@ def _probe(stage: str, environment: str | None, backend: str) -> Finding:
     except FactoryError as error:
         return Finding(subject, error.problem, error.remedy)
     except subprocess.CalledProcessError as error:
-        last_line = error.stderr.strip().splitlines()[-1]
+        last_line = (error.stderr.strip().splitlines() or [f"its python ended with {error.returncode}"])[-1]
         return Finding(subject, last_line, "install what is missing in its environment")
+    except OSError as error:
+        return Finding(subject, of_system(error).problem, "make its environment anew")
     except subprocess.TimeoutExpired:
         return Finding(subject, "did not start within 120 s", "look at its environment")
     versions = pins(ENVIRONMENTS[stage]) if backend == PIPELINES else {}

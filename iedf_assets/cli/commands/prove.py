@@ -73,6 +73,7 @@ def prove_judge(profile: Profile, per_class: int) -> bool:
             Path(work),
             per_class=per_class,
             seed=profile.seed,
+            thresholds=profile.thresholds,
             threads=thread_count(profile.threads),
             report=lambda done, total: progress("prove", "canaries", done, total),
         )

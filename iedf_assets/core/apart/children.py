@@ -177,6 +177,9 @@ class _Child:
             start_new_session=True,
         )  # fmt: skip
         self._rest = b""
+        # Not `select`, which takes no descriptor above 1,023.
+        self._talks = select.poll()
+        self._talks.register(self._process.stdout or -1, select.POLLIN)
         self._ending = threading.Lock()
 
     @property
@@ -218,7 +221,7 @@ class _Child:
         while b"\n" not in self._rest:
             left = max(deadline - time.monotonic(), 0)
             try:
-                if not select.select([self._process.stdout], [], [], left)[0]:
+                if not self._talks.poll(1000 * left):
                     raise SourceError(TIMED_OUT, f"not done within {timeout_s:g} s")
                 data = os.read(self._process.stdout.fileno(), _READ)
             except (OSError, ValueError):  # `kill` closed it

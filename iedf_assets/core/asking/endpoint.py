@@ -4,6 +4,7 @@ Workers ask too, in environments that have no HTTP client of their own: hence th
 """
 
 import base64
+import http.client
 import json
 import os
 import random
@@ -23,6 +24,8 @@ UNREACHABLE, UNREADABLE = "endpoint_unreachable", "endpoint_unreadable"
 # Answers are a few lines; waits between tries grow to this, seconds; how long a list of models may take.
 MAX_ANSWER, MAX_TOKENS, MAX_WAIT_S, LOOK_S = 1 << 20, 512, 60.0, 5.0
 _CHUNK = 1 << 14
+# Timeouts and broken connections, and what is no HTTP.
+_BROKEN = (OSError, ValueError, http.client.HTTPException)
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -154,8 +157,8 @@ class Endpoint:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error) from error
-        except (OSError, ValueError) as error:  # timeouts and broken connections, and what is no HTTP
-            why = f"no answer within {patience_s:g} s" if isinstance(error, TimeoutError) else str(error)
+        except _BROKEN as error:
+            why = f"no answer within {patience_s:g} s" if isinstance(error, TimeoutError) else _told(error)
             raise _AgainError(UNREACHABLE, f"{request.full_url}: {why}") from error
         try:
             told = json.loads(content)
@@ -165,7 +168,10 @@ class Endpoint:
 
     def _refused(self, error: urllib.error.HTTPError) -> Exception:
         """What an answer that is no success means."""
-        text = error.read(300).decode("utf-8", "replace")
+        try:
+            text = error.read(300).decode("utf-8", "replace")
+        except _BROKEN as broken:
+            text = _told(broken)
         problem = f"{error.url} answered {error.code}: {text}"
         if error.code in _AGAIN:
             told = error.headers.get("Retry-After", "")
@@ -176,6 +182,10 @@ class Endpoint:
             else f"correct {self._key}: the endpoint, and the model's name there"
         )
         return SystematicError(f"{self._key}: {problem}", remedy)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _read(told: dict[str, Any], form: type[Answer]) -> Answer:

@@ -10,10 +10,9 @@ from pydantic_core import from_json
 from iedf_assets.core.exporting.examples import Example
 from iedf_assets.core.exporting.grid import is_kept
 from iedf_assets.core.exporting.samples import Head
+from iedf_assets.core.publishing.coverage import size_of
 from iedf_assets.core.sources.licences import AND, UNKNOWN, allowed_by
 
-# Up to which share of the picture an object is of a size.
-_SIZES = ((0.05, "small"), (0.2, "medium"), (1.0, "large"))
 # Which of the licences that are known here are on the list of the Hub.
 _ON_THE_HUB = re.compile(
     r"cc0-1\.0|cc-by-(2\.0|2\.5|3\.0|4\.0)|cc-by-sa-[34]\.0|cc-by-nc(-sa)?-[234]\.0|mit|apache-2\.0|"
@@ -72,7 +71,8 @@ class Counts:
         metadata = example.entry["metadata"]
         self.splits[example.split] += 1
         self.kinds[f"{example.sample.task}/{example.sample.subtype}"] += 1
-        self.sizes[_size_of(from_json(example.scores).get("mask_share"))] += 1
+        share = from_json(example.scores).get("mask_share")
+        self.sizes["unknown" if share is None else size_of(share)] += 1
         self.tiers[example.entry["tier"]] += 1
         self.makers[" ".join(filter(None, (metadata["backend"], metadata["model_revision"])))] += 1
         self.licences[example.licences] += 1
@@ -85,9 +85,3 @@ class Counts:
             self.chains[chain.split] += 1
             self.chain_bytes[chain.split] += chain.bytes
             self.turns.setdefault(len(chain.places), set()).add(chain.split)
-
-
-def _size_of(share: float | None) -> str:
-    if share is None:
-        return "unknown"
-    return next(name for bound, name in _SIZES if share <= bound)

@@ -1,8 +1,9 @@
 """Proving the judge: canaries in copies of a dataset's samples, and what share of them it finds."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,15 @@ def prove(
 
 def specimens(outputs: Path, per_class: int) -> list[Row]:
     """Index entries of at most so many samples, spread evenly over a dataset."""
-    # What is composed has the faults of its edits.
-    listed = read_journal(outputs / "reports" / "index.jsonl")
-    entries = [entry for entry in listed if entry["subtype"] in SUBTYPES]
-    return entries[:: max(1, -(-len(entries) // per_class))]
+
+    def usable() -> Iterator[Row]:
+        # What is composed has the faults of its edits.
+        listed = read_journal(outputs / "reports" / "index.jsonl")
+        return (entry for entry in listed if entry["subtype"] in SUBTYPES)
+
+    # Counted first: an index of hundreds of thousands of samples takes gigabytes.
+    count = sum(1 for _ in usable())
+    return list(islice(usable(), 0, None, max(1, -(-count // per_class))))
 
 
 def worst_rates(found: Iterable[Detection]) -> dict[str, float]:

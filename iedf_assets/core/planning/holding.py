@@ -9,7 +9,7 @@ from iedf_assets.core.storage.keys import Slot
 def is_held(book: Book, slot: Slot) -> bool:
     """Whether a limit keeps a planned edit from being made now; for most derived ones nothing is rendered."""
     if not slot.is_rendered:
-        return book.allowance.is_full(slot.subtype.task, book.category.scene)
+        return book.allowance.is_full(slot.subtype.task, slot.scene)
     if not book.profile.limits.any or slot.edit_key in book.rendered:
         return False
     workers = book.category.workers

@@ -13,8 +13,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 # What comes in by an entry point of a package in the environment where it runs, see docs/plugins.md.
 Plugin = Annotated[str, Field(pattern=r"^plugin:[A-Za-z0-9_.-]{1,64}$")]
-# A folder of samples below task and subtype.
+# A folder of samples below task and subtype; and the end of its name where it goes on after a full one.
 SCENE = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+NO_SCENE = (
+    "is no name of a folder: at most 64 of a-z, 0-9, - and _, the first a letter or digit, and no -2 or the "
+    "like at its end, which is what follows a full folder"
+)
+CONTINUED = re.compile(r"-\d+$", re.ASCII)
 # libyaml's parser, where PyYAML was built with it: ten times as fast, and the same values and lines.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # In a docstring: names, a colon and a text, whose further lines are indented more.
@@ -52,5 +57,17 @@ def absolute(path: Path) -> Path:
 
 
 def is_scene(name: str) -> bool:
-    """Whether a folder of samples may have a name."""
-    return re.fullmatch(SCENE, name, re.ASCII) is not None and not name.endswith("\n")
+    """Whether a folder of samples may have a name; `park-2` is what follows when `park` is full."""
+    fits = re.fullmatch(SCENE, name, re.ASCII) is not None and not name.endswith("\n")
+    return fits and not CONTINUED.search(name)
+
+
+def require_scene(name: str) -> str:
+    """The name, if `is_scene`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not is_scene(name):
+        raise ValueError(f"{name!r} {NO_SCENE}")
+    return name

@@ -18,7 +18,7 @@ from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.automation import Automation
 from iedf_assets.core.profile.derive import Derive
 from iedf_assets.core.profile.exports import Export
-from iedf_assets.core.profile.fields import SCENE, Positive, Share, Strict, absolute
+from iedf_assets.core.profile.fields import SCENE, Positive, Share, Strict, absolute, require_scene
 from iedf_assets.core.profile.sections import Encoding, Filters, Limits, Paths, Sources
 from iedf_assets.core.profile.subtypes import DEFAULT_SUBTYPE, SUBTYPES, Recipes, Subtype, Task
 from iedf_assets.core.profile.thresholds import Thresholds
@@ -72,7 +72,7 @@ class Category(Strict):
 
     task: Task
     subtypes: dict[str, Annotated[int, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    scene: Annotated[str, Field(pattern=SCENE)] = "mixed"
+    scene: Annotated[str, Field(pattern=SCENE), AfterValidator(require_scene)] = "mixed"
     tries: Tries = 1
     choose: Choose = "first"
     plain_share: Share = PLAIN_SHARE

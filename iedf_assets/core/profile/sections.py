@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iedf_assets.core.profile.fields import Positive, Share, Strict
+from iedf_assets.core.profile.fields import Positive, Share, Strict, require_scene
 from iedf_assets.core.profile.subtypes import KNOWN
 
 
@@ -62,6 +62,8 @@ class Limits(Strict):
             raise ValueError(
                 f"quotas of no task, task/scene or task/subtype/size/place/colour: {', '.join(odd)}"
             )
+        for _, _, scene in (place.partition("/") for place in self.quotas if place.count("/") == 1):
+            require_scene(scene)
         return self
 
     @property

@@ -29,6 +29,7 @@ from iedf_assets.core.publishing.joined import verdicts_of_all
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import Layout
 
+# Up to which share of the picture an object is of a size.
 _SIZES = ((0.05, "small"), (0.2, "medium"), (1.0, "large"))
 SIZES = tuple(name for _, name in _SIZES)
 _PLACES = (
@@ -124,6 +125,11 @@ def covered(cells: Mapping[Cell, int]) -> list[Covered]:
     return lines
 
 
+def size_of(share: float) -> str:
+    """What an object is called that takes such a share of its picture."""
+    return next(name for bound, name in _SIZES if min(share, 1) <= bound)
+
+
 def cells_of(row: Row) -> Iterator[Cell]:
     """The cells of a published sample.
 
@@ -143,7 +149,7 @@ def cells_of(row: Row) -> Iterator[Cell]:
             continue
         seen = _as_inverse_finds(edit, one) if is_inverse else one
         down, across = place_of(seen, row["width"], row["height"])
-        size = next(name for bound, name in _SIZES if min(seen["area_share"], 1) <= bound)
+        size = size_of(seen["area_share"])
         colour = (colour_of(seen) or MIXED).rpartition("_")[2]
         yield Cell(row["task"], row["subtype"], size, _PLACES[down][across], colour)
 

@@ -40,6 +40,9 @@ class _State(NamedTuple):
     ctime_ns: int
 
 
+_tables: dict[str, tuple[_State, tuple[Table, list[Finding]]]] = {}
+
+
 def told_of(files: list[Found], category: str) -> Told:
     """The photos among a category's files, with what is told of them.
 
@@ -152,8 +155,15 @@ def _one(state: _State) -> tuple[list[Said], list[Finding]]:
         return [], [Finding(state.name, 1, f"it cannot be read: {error.strerror}")]
 
 
-@lru_cache(maxsize=16)
 def _table(state: _State) -> tuple[Table, list[Finding]]:
+    """A table as it is; only its newest state is kept, since it may be large."""
+    kept = _tables.get(state.location)
+    if kept is None or kept[0] != state:
+        kept = _tables[state.location] = state, _read_table(state)
+    return kept[1]
+
+
+def _read_table(state: _State) -> tuple[Table, list[Finding]]:
     try:
         with Path(state.location).open("rb") as file:
             return read_table(state.name, _lines(file))

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from iedf_assets.core.profile.fields import is_scene
+from iedf_assets.core.profile.fields import NO_SCENE, is_scene
 
 Facts = dict[str, Any]
 
@@ -131,9 +131,7 @@ def _same_place(one: Facts, other: Facts) -> bool:
 
 def _scene(value: Any, _find: Find) -> str:
     if not isinstance(value, str) or not is_scene(value):
-        raise UnusableError(
-            "is no name of a folder: at most 64 of a-z, 0-9, - and _, the first a letter or digit"
-        )
+        raise UnusableError(NO_SCENE)
     return value
 
 

@@ -28,7 +28,7 @@ class Observation:
     """One look at a category.
 
     Attributes:
-        fingerprint: of its files' names, sizes and times; None when its folder cannot be read.
+        fingerprint: of its files' names, sizes and times; None when they cannot be listed.
         settings: of all settings that its rows depend on.
         unfinished: its files that still have to go through the stages.
         attempts: how many attempts its failed rows have had, so that a retry counts as getting on.
@@ -155,8 +155,8 @@ def decide(memory: Memory, looks: dict[str, Observation]) -> tuple[list[Ask], li
 
 def _reason_to_wait(memory: Memory, category: str, look: Observation) -> str | None:
     reasons = (
-        (look.fingerprint is None, "its folder cannot be read"),
         (look.asks is not None, look.asks),
+        (look.fingerprint is None, "its folder cannot be read"),
         (look.work is None, "nothing to do"),
         (look.running is not None, f"the run {look.running} is under way"),
         (memory.seen.get(category) != look.fingerprint, "its files are still changing"),

@@ -2,8 +2,8 @@
 
 One append-only file for all categories, written under one lock. A row is `edit_id`, `task`, `subtype`,
 `scene`, `number` and `owner`, the category that publishes the edit; a later row of the same edit changes the
-owner or, after the category's scene was changed, adds a number in the new one. An edit has one owner at a
-time, so that a photo that lies in two categories is not published twice under one number.
+owner or, after the scene was changed, the number in use, which is a new one where it has none there. An edit
+has one owner at a time, so that a photo that lies in two categories is not published twice under one number.
 """
 
 import os
@@ -29,15 +29,20 @@ _COLUMNS = frozenset({"edit_id", "number", *_SHARED})
 
 @dataclass
 class _Entries:
-    """What the ledger's rows say."""
+    """What the ledger's rows say.
 
+    Attributes:
+        current: of each edit, the one of its numbers that its newest row has.
+    """
+
+    current: dict[str, SampleKey] = field(default_factory=dict)
     numbers: dict[str, list[SampleKey]] = field(default_factory=lambda: defaultdict(list))
     owners: dict[str, str | None] = field(default_factory=dict)
     taken: set[SampleKey] = field(default_factory=set)
     highest: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, edit_id: str, sample: SampleKey, owner: str | None) -> None:
-        self.owners[edit_id] = owner
+        self.owners[edit_id], self.current[edit_id] = owner, sample
         if sample not in self.taken:
             self.taken.add(sample)
             self.numbers[edit_id].append(sample)
@@ -104,7 +109,7 @@ class Ledger:
                     continue
                 had = next((key for key in entries.numbers.get(edit_id, []) if _lies_in(key, place)), None)
                 sample = had or self._next(entries, heights, place)
-                if had is None or entries.owners[edit_id] is None:
+                if entries.current.get(edit_id) != sample or entries.owners[edit_id] is None:
                     note(edit_id, sample, owner)
                 given[edit_id] = sample
             self._append(rows)
@@ -123,7 +128,8 @@ class Ledger:
             return 0
         with self._locked():
             entries = self._read()
-            lost = [one for one in told if one[1] not in entries.taken]
+            # What is published last: it is the number in use.
+            lost = sorted((one for one in told if one[1] not in entries.taken), key=lambda one: one[2])
             self._append(
                 [
                     _row(edit, sample, entries.owners.get(edit, owner if published else None))
@@ -140,7 +146,7 @@ class Ledger:
         with self._locked():
             entries = self._read()
             held = [edit_id for edit_id in wanted if entries.owners.get(edit_id) == owner]
-            self._append([_row(edit_id, entries.numbers[edit_id][0], None) for edit_id in held])
+            self._append([_row(edit_id, entries.current[edit_id], None) for edit_id in held])
 
     def owned(self, owner: str) -> dict[str, list[SampleKey]]:
         """The edits that a category publishes, each with all numbers that it ever had."""
@@ -191,7 +197,7 @@ class _Room:
         self._left = dict(quotas)
         for edit_id in entries.owners if quotas else ():
             if entries.owners[edit_id] is not None:
-                self._use(_place(entries.numbers[edit_id][-1]))
+                self._use(_place(entries.current[edit_id]))
 
     def take(self, place: Place) -> bool:
         """Use up one, if there is room."""

@@ -12,6 +12,7 @@ from iedf_assets.core.errors import LockedError, of_system
 
 # Bytes that a lock file has, and how often it is looked at for who holds it.
 _LINE, _LOOKS = 64, 4
+_LOOK_S = 0.2
 WAIT = "wait until it is done, or stop it"
 
 
@@ -33,20 +34,22 @@ def exclusive(path: Path, *, subject: str, wait_s: float = 0.0, remedy: str = WA
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
     except OSError as error:
         raise of_system(error) from error
-    deadline = time.monotonic() + wait_s
+    # Who only looks, see `is_held`, has it for a moment.
+    deadline = time.monotonic() + max(wait_s, _LOOK_S)
     with file:
         while not _try_lock(file.fileno()):
             if time.monotonic() >= deadline:
                 raise LockedError(f"{subject} is being worked on by {_holder(path)}", remedy)
-            time.sleep(0.1)
+            time.sleep(0.02 if wait_s < _LOOK_S else 0.1)
         _say_who(file.fileno())
         yield
 
 
 def is_held(path: Path) -> bool:
     """Whether a live process, this one included, holds the lock file at `path`."""
+    # Shared, so that two who look are not in each other's way.
     with suppress(FileNotFoundError), path.open("rb") as file:
-        return not _try_lock(file.fileno())
+        return not _try_lock(file.fileno(), fcntl.LOCK_SH)
     return False
 
 
@@ -58,9 +61,9 @@ def _say_who(descriptor: int) -> None:
         os.ftruncate(descriptor, _LINE)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from iedf_assets.core.profile.fields import CONTINUED
 from iedf_assets.core.profile.nesting import SERVICES
 from iedf_assets.core.profile.schema import Profile
 
@@ -16,7 +17,6 @@ STAGED = ("image_layers", "edited_images", "edit_pairs")
 # What the factory keeps in its staging folder; whatever else lies there is not ours.
 STAGING_ROOMS = (*STAGED, "jobs", SERVICES)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CONTINUED = re.compile(r"-\d+$")
 # role of a file → what follows the five-digit number
 SUFFIXES = {
     "source": ".jpg",
@@ -59,7 +59,7 @@ def printable(text: str, kept: str = "") -> str:
 
 def base_scene(scene: str) -> str:
     """The scene that a folder continues: `mixed` for `mixed-2`."""
-    return _CONTINUED.sub("", scene)
+    return CONTINUED.sub("", scene)
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -1,11 +1,13 @@
 """Children that hang, crash, or are told to end."""
 
 import os
+import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,21 @@ def test_what_takes_too_long_is_ended(apart: Apart) -> None:
     assert caught.value.reason == TIMED_OUT
     assert time.monotonic() - begun < 10
     assert call(apart, "echoed", 1)[0] == 1
+
+
+def test_many_open_files_are_no_hindrance() -> None:
+    """`select` takes no descriptor above 1,023."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    own = Apart(100, MEMORY)
+    try:
+        with ExitStack() as files:
+            for _ in range(1100):
+                files.enter_context(Path(os.devnull).open("rb"))
+            assert call(own, "echoed", 3)[0] == 3
+    finally:
+        own.give_up()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_no_child_takes_more_memory_than_it_may(apart: Apart) -> None:

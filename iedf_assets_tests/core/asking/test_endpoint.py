@@ -11,6 +11,8 @@ from iedf_assets.core.profile.asked import Asked
 from iedf_assets_tests.helpers.vision_server import GOOD, MODEL, Reply, VisionServer, vision_server
 
 PICTURES = [b"first", b"second"]
+# An answer whose connection breaks within a chunk.
+CUT = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80\r\nhalf"
 
 
 def endpoint_at(address: str, **more: Any) -> Endpoint:
@@ -41,8 +43,12 @@ def test_a_question_goes_with_its_pictures_and_the_form_of_its_answer() -> None:
         Reply("x", status=429, headers={"Retry-After": "0"}), Reply("x", status=500), Reply("x", status=503),
         Reply("no json"), Reply(GOOD | {"instruction": 6}), Reply(GOOD | {"changed": "yes"}),
         Reply(GOOD | {"more": 1}), Reply(["a list"]), Reply(GOOD, wait_s=0.6),
+        Reply(broken=b"no HTTP\r\n"), Reply(broken=CUT), Reply(broken=b"HTTP/1.1 503 busy\r\n" + CUT[17:]),
     ],
-    ids=["429", "500", "503", "broken", "out-of-range", "no-boolean", "unknown-key", "list", "slow"],
+    ids=[
+        "429", "500", "503", "broken", "out-of-range", "no-boolean", "unknown-key", "list", "slow", "no-http",
+        "cut-off", "cut-off-503",
+    ],
 )  # fmt: skip
 def test_what_goes_wrong_once_is_asked_again(first: Reply) -> None:
     with vision_server(lambda number: first if number == 1 else Reply(GOOD)) as server:

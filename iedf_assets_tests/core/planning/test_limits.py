@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.planning.holding import is_held
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.pending import unfinished
 from iedf_assets.core.profile.loading import load_profile
@@ -96,3 +97,14 @@ def test_a_new_photo_of_a_scene_with_room_is_not_held_back(tmp_path: Path) -> No
     files = [Found("", f"{CATEGORY}/{name}", 1, 1, 1) for name in ("a.jpg", "b.jpg")]
     files[1] = replace(files[1], facts='{"scene": "park"}')
     assert unfinished(Book.open(profile, layout, CATEGORY), files) == [files[1].name]
+
+
+def test_what_is_derived_is_held_back_where_its_own_scene_is_full(tmp_path: Path) -> None:
+    profile, layout = profile_with(tmp_path, "limits.quotas={structural_edit/mixed: 1}")
+    (row,) = verdicts("published", ["mixed"])
+    write(layout, "dataset", [{**row, "sample_key": "structural_edit/move/mixed/00001"}])
+    book = Book.open(profile, layout, CATEGORY)
+    parent = next(slot for slot in book.keys.slots("") if slot.subtype.name == "move")
+    derived = replace(parent, role="inverse", parents=(parent,))
+    assert is_held(book, derived)
+    assert not is_held(book, replace(derived, scene="park"))

@@ -31,6 +31,8 @@ def test_unknown_keys_are_named_with_line_and_likely_meaning(tmp_path: Path) -> 
         ("seed=abc", "seed"),
         ("categories.物理变化.subtypes={fly: 1}", "unknown subtype fly"),
         ("categories.物理变化.scene=../up", "scene"),
+        ("categories.物理变化.scene=trip-2024", "trip-2024"),
+        ("limits.quotas={style_edit/room-12: 1}", "room-12"),
         ("categories={'../up': {task: semantic_edit}}", "categories"),
         ("seed.deeper=1", "goes below 'seed'"),
         ("no_equals_sign", "key.sub=value"),

@@ -44,6 +44,7 @@ def test_a_whole_entry_is_taken_as_it_is_with_its_blanks_single() -> None:
         ({"mood": "calm"}, "unknown key 'mood'"),
         ({"scene": "Park Lane"}, "scene is no name of a folder"),
         ({"scene": "../up"}, "scene is no name of a folder"),
+        ({"scene": "trip-2024"}, "scene is no name of a folder"),  # what follows a full `trip`
         ({"scene": "park\n"}, "scene is no name of a folder"),
         ({"licence": 4}, "licence is no text but 4"),
         ({"author": "x" * 1000}, "author is empty or longer"),

@@ -67,6 +67,15 @@ def test_another_scene_gives_another_number_and_the_old_scene_the_old_one(layout
     assert [str(sample)[21:] for sample in ledger.owned("x")["b"]] == ["mixed/00002", "city/00001"]
 
 
+def test_a_quota_counts_an_edit_where_it_is_now(layout: Layout) -> None:
+    ledger = Ledger(layout)
+    for scene in ("mixed", "city", "mixed"):
+        ledger.assign(placed("a", scene=scene), "x")
+    full = {"semantic_edit/mixed": 1, "semantic_edit/city": 1}
+    assert ledger.assign(placed("b"), "x", quotas=full).over_quota == {"b"}
+    assert numbers(ledger.assign(placed("b", scene="city"), "x", quotas=full).numbers) == {"b": "city/00002"}
+
+
 def test_a_full_folder_goes_on_in_the_next(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_module, "FULL_FOLDER", 2)
     ledger = Ledger(layout)

@@ -2,12 +2,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from iedf_assets.core.errors import LockedError
-from iedf_assets.core.storage.locks import exclusive
+from iedf_assets.core.storage.locks import exclusive, is_held
 
 HOLD = """
 import sys, pathlib, time
@@ -40,3 +42,22 @@ def test_a_lock_is_free_again_after_its_block_failed(tmp_path: Path) -> None:
         raise RuntimeError
     with exclusive(path, subject="x"):
         pass
+
+
+def test_who_looks_whether_it_is_held_keeps_nobody_out(tmp_path: Path) -> None:
+    path, done = tmp_path / "a.lock", threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            is_held(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        looks = [pool.submit(look) for _ in range(2)]
+        try:
+            for _ in range(200):
+                with exclusive(path, subject="x"):
+                    assert is_held(path)
+        finally:
+            done.set()
+        assert [one.result() for one in looks] == [None, None]
+    assert not is_held(path)

@@ -68,7 +68,8 @@ def members(path: Path) -> Iterator[Member]:
 def _read(block: bytes) -> tuple[str, int] | None:
     """Name and size, if it is what `_head` makes of them."""
     name, digits = block[:_LONGEST].rstrip(b"\0"), block[124:135]
-    if name.isascii() and digits.isdigit() and block == _head(name, size := int(digits, 8)):
+    octal = bool(digits) and not digits.strip(b"01234567")
+    if name.isascii() and octal and block == _head(name, size := int(digits, 8)):
         return name.decode("ascii"), size
     return None
 

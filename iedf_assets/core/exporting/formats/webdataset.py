@@ -4,6 +4,7 @@ Those of chains of N turns lie in `chains_N/`, with the pictures and masks of al
 """
 
 import json
+import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -89,9 +90,16 @@ def read_chains(folder: Path, asked: Export) -> Iterator[Seen]:
 
 
 def _samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
-    """Stem, and field → member, of what lies side by side."""
-    for stem, group in groupby(tars.members(path), key=lambda member: member.name.split(".", 1)[0]):
-        yield stem, {member.name.split(".", 1)[1]: member for member in group}
+    """Stem, and field → member, of what lies side by side.
+
+    Raises:
+        StorageError: the shard is damaged.
+    """
+    try:
+        for stem, group in groupby(tars.members(path), key=lambda member: member.name.split(".", 1)[0]):
+            yield stem, {member.name.partition(".")[2]: member for member in group}
+    except tarfile.TarError as error:
+        raise StorageError(f"{path} is damaged: {error}", "export it anew") from error
 
 
 def _chain_loader(path: Path, found: Mapping[str, Member]) -> Load:

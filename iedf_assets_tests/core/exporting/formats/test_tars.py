@@ -3,6 +3,7 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,3 +63,13 @@ def test_a_block_that_was_changed_is_not_taken_for_a_member(tmp_path: Path) -> N
     written[1024 + 130] ^= 1
     path.write_bytes(written)
     assert [member.name for member in tars.members(path)] == ["a.txt"]
+
+
+@pytest.mark.parametrize("size", [b"00000000089", b"           ", b"-0000000001"])
+def test_a_size_that_is_no_number_is_damage(tmp_path: Path, size: bytes) -> None:
+    path = tmp_path / "some.tar"
+    written = bytearray(by_us({"a.txt": b"one"}))
+    written[124:135] = size
+    path.write_bytes(written)
+    with pytest.raises(tarfile.TarError):
+        list(tars.members(path))

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from iedf_assets.core.contract import EditRequest, LayerRequest
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.pairs.making import AnyPair
+from iedf_assets.core.reasons import TIMED_OUT
 from iedf_assets.core.storage.journal import Row
 
 # Why a worker died, as its rows say it.
-WORKER_DIED, TIMED_OUT = "worker_died", "timed_out"
+WORKER_DIED = "worker_died"
 # Workers that die so often without finishing anything in between are not started again.
 MAX_DEATHS = 3
 ModelRequest = LayerRequest | EditRequest

@@ -23,7 +23,8 @@ from iedf_assets.core.contract import EXIT_SYSTEMATIC
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import Report
 from iedf_assets.core.profile.fields import PROJECT_ROOT
-from iedf_assets.launching.deaths import TIMED_OUT, WORKER_DIED, WorkerDiedError
+from iedf_assets.core.reasons import TIMED_OUT
+from iedf_assets.launching.deaths import WORKER_DIED, WorkerDiedError
 from iedf_assets.launching.messages import LineMessageReader
 
 POLL_S = 0.02

@@ -122,7 +122,7 @@ class ServiceSettings(BaseModel):
             settings.model_settings()
         except (ValidationError, TypeError) as error:
             raise ProfileError(
-                f"the {kind} service cannot be set up: {_exown_words(error, prefix)}",
+                f"the {kind} service cannot be set up: {_explained(error, prefix)}",
                 f"correct the variables {prefix}...; iedf serve --help lists their flags",
             ) from error
         return settings
@@ -146,7 +146,7 @@ class ServiceSettings(BaseModel):
         return ModelSettings(**told)
 
 
-def _exown_words(error: ValidationError | TypeError, prefix: str) -> str:
+def _explained(error: ValidationError | TypeError, prefix: str) -> str:
     if not isinstance(error, ValidationError):
         return f"{prefix}MODEL: {error}"
     return "; ".join(

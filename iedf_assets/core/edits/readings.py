@@ -42,7 +42,7 @@ class Reading:
         colour: the new one of a recolouring, a key of `COLOURS`.
         level: how much in words, such as `strength/slight`: see the levels of `configs/edits.yaml`.
         beside: what another object is called that this one is moved next to.
-    lettering: the text on the object that is replaced or removed.
+        lettering: the text on the object that is replaced or removed.
         given: what an object of another photo is called that takes its place.
         place: row and column of the thirds of the picture, 0 to 2, that the object lies in.
         size: of the object: `large` or `small`.

@@ -106,7 +106,7 @@ def inspect_sample(
     *,
     afresh: bool = False,
 ) -> Inspection:
-    """Read all files of a sample once. Whatever is wrong with them is a finding, never an exception.
+    """Look at all files of a sample. Whatever is wrong with them is a finding, never an exception.
 
     What was measured of its mask is taken over where the files are still those; of other files it is measured
     anew.

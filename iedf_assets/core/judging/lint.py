@@ -89,11 +89,6 @@ def list_tree(dataset: Path) -> Listing:
     return listing
 
 
-def lint_tree(dataset: Path) -> list[Issue]:
-    """Findings by names alone: unknown and stray files, wrong depth, leftovers, no dataset at all."""
-    return list_tree(dataset).issues
-
-
 def _scene_folders(
     dataset: Path, above: tuple[str, ...], issues: list[Issue]
 ) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """Published pairs as they were before they were encoded: made again from the photo and the raw edit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,10 +13,8 @@ from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import FactoryError
 from iedf_assets.core.pairs.composing import ComposedRequest, composed, steps_of
 from iedf_assets.core.pairs.finishing import PairRequest, edited_so_far, read_source
-
-_KINDS: dict[str, type[PairRequest | ComposedRequest]] = {
-    kind.__name__: kind for kind in (PairRequest, ComposedRequest)
-}
+from iedf_assets.core.pairs.inverses import InverseRequest
+from iedf_assets.core.pairs.making import asked, told
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,14 @@ class Remaking:
 
     def told(self) -> list[Any]:
         """It as JSON can hold it; `of` is the inverse."""
-        return [type(self.request).__name__, asdict(self.request), self.is_back]
+        return [told(self.request), self.is_back]
 
     @classmethod
     def of(cls, told: Sequence[Any]) -> "Remaking":
         """From what `told` gave."""
-        kind, values, is_back = told
-        return cls(_KINDS[kind](**values), is_back)
+        request, is_back = asked(told[0]), told[1]
+        assert not isinstance(request, InverseRequest)
+        return cls(request, is_back)
 
 
 def unencoded(remaking: Remaking) -> tuple[Pixels, Pixels]:
@@ -70,10 +69,10 @@ def unencoded_apart(remaking: Remaking, apart: Apart, timeout_s: float) -> tuple
     return source, result
 
 
-def put_unencoded(asked: list[Any]) -> None:
+def put_unencoded(wanted: list[Any]) -> None:
     """Write the two pictures into a folder; what `unencoded_apart` calls."""
-    *told, folder = asked
-    for path, picture in zip(_files(folder), unencoded(Remaking.of(told)), strict=True):
+    *remaking, folder = wanted
+    for path, picture in zip(_files(folder), unencoded(Remaking.of(remaking)), strict=True):
         np.save(path, picture)
 
 

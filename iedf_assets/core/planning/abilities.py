@@ -1,18 +1,16 @@
 """What can be asked of a model, by the table of classes: nothing else is."""
 
-import re
 from dataclasses import dataclass
 from typing import Any, Self
 
 from iedf_assets.core.edits.recipes import Unplannable
-from iedf_assets.core.profile.bank import Language, bank
+from iedf_assets.core.profile.bank import CHINESE, Language, bank
 from iedf_assets.core.profile.subtypes import Kinds, Subtype, made_by
 from iedf_assets.core.profile.workers import Worker
 
 BEYOND_MODEL = "beyond_model"
 # The kind of `replace` that shows the model an object of another photo.
 REFERENCE = "reference"
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -67,4 +65,4 @@ class Abilities:
         if kind == REFERENCE:
             return self.references
         text = bank().edits[subtype.name].kinds[kind].en[0]
-        return not subtype.writes or ("zh" if _CHINESE.search(text) else "en") in self.writes
+        return not subtype.writes or ("zh" if CHINESE.search(text) else "en") in self.writes

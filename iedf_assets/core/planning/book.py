@@ -37,7 +37,6 @@ _STANDING = {
     "dataset": ("slot", "key", "edit_id", "status", "reason", "detail", "attempts", "task", "scene", "review",
                 "sample_key", "pair_key", "edit_key"),
 }  # fmt: skip
-_FAILED = pl.col("status") == "failed"
 
 
 class Source(NamedTuple):

@@ -49,7 +49,7 @@ _QUOTING = ("write", "replace_text")
 # Subtypes whose kinds share phrases: a direction or a number in the text tells them apart.
 _SHARING = ("move", "scale")
 _FIELD = re.compile(r"\{(\w*)\}")
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 _Row = tuple[str, str, str]
 
@@ -271,9 +271,9 @@ def _faults(whole: Bank, name: str) -> Iterator[str]:
             yield f"{place} has a field that it cannot have: {', '.join(sorted(fields - known))}"
         if _FIELD.sub("", phrase).count("{") + _FIELD.sub("", phrase).count("}"):
             yield f"{place} has a brace that stands alone"
-        if language == "en" and _CHINESE.search(phrase) and name not in _QUOTING:
+        if language == "en" and CHINESE.search(phrase) and name not in _QUOTING:
             yield f"{place} is not English"
-        if language == "ch" and not _CHINESE.search(phrase) and "{given}" not in phrase:
+        if language == "ch" and not CHINESE.search(phrase) and "{given}" not in phrase:
             yield f"{place} is not Chinese"
         if level and not fields & {*words, *_NUMBERS}:
             yield f"{place} does not say how much"

@@ -91,7 +91,7 @@ _BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 # Characters of what it says that are told.
 _TOLD = 300
 _REMEDY = "restore it, or delete it: what its journal and the staged files still show is found again"
-# The stages whose rows have files of their own.
+# What identifies a row, where it is not `key`.
 KEY_COLUMN = {"source_images": "path", "dataset": "slot"}
 
 

@@ -11,9 +11,10 @@ import dagster as dg
 from iedf_assets.core.contract import EXIT_SYSTEMATIC
 from iedf_assets.core.errors import WorkerError
 from iedf_assets.core.parallel import silent
+from iedf_assets.core.reasons import TIMED_OUT
 from iedf_assets.core.storage.files import write_text
 from iedf_assets.core.storage.journal import Row
-from iedf_assets.launching.deaths import TIMED_OUT, WORKER_DIED, Deaths, Request, WorkerDiedError
+from iedf_assets.launching.deaths import WORKER_DIED, Deaths, Request, WorkerDiedError
 from iedf_assets.launching.environments import Environment
 from iedf_assets.launching.messages import LineMessageReader
 from iedf_assets.launching.ray.files import JobFiles

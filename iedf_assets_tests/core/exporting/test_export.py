@@ -22,7 +22,6 @@ from iedf_assets_tests.helpers.pair_making import tree
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import put, run
 
-LOOSE: tuple[Format, ...] = ("imagefolder", "diffsynth", "musubi", "folders", "original")
 PLAIN = tuple(name for name in get_args(Format) if name in FORMATS)
 
 

@@ -15,7 +15,7 @@ from iedf_assets.core.judging.bare import widest_region
 from iedf_assets.core.judging.dataset_check import CONSISTENCY_CHECKS, OPTIONAL, CheckReport, check_dataset
 from iedf_assets.core.judging.inspection import Inspection, Known, inspect_sample
 from iedf_assets.core.judging.inspection_cache import inspect_published
-from iedf_assets.core.judging.lint import lint_tree
+from iedf_assets.core.judging.lint import list_tree
 from iedf_assets.core.judging.pair_checks import MAKING, outside_checks
 from iedf_assets.core.pictures.codecs import decode, encode_jpeg, encode_png
 from iedf_assets.core.pictures.masks import grown
@@ -284,7 +284,7 @@ def test_what_lies_at_the_wrong_depth_or_in_a_misnamed_folder_is_found(outputs: 
     (dataset / "semantic_edit/删除").mkdir()
     (dataset / DELETE / "00001_result.jpeg").touch()
     (dataset / DELETE / "000001.jpg").touch()
-    assert [(issue.path, issue.code) for issue in lint_tree(dataset)] == [
+    assert [(issue.path, issue.code) for issue in list_tree(dataset).issues] == [
         (path, "bad_name")
         for path in (
             "Semantic Edit",

@@ -11,7 +11,6 @@ from iedf_assets.core.exporting.looks import Look
 from iedf_assets.core.exporting.units import Plan, Unit, lines_unit
 from iedf_assets.core.profile.exports import Export
 
-SPLITS = ("train", "validation")
 _FILES = {role: f"{role}_file_name" for role in PAIR}
 
 

@@ -1,6 +1,7 @@
 """Real services in processes of their own, for tests."""
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ import httpx
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 START_S = 60
+# Tests run in several processes at once.
+_PORTS = itertools.count(10_000 + os.getpid() % 200 * 100)
 
 
 @dataclass
@@ -50,9 +53,15 @@ class Running:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nothing listens on and no other test is given.
+
+    It is none of those that the system hands out by itself, to whoever asks in the meantime.
+    """
+    for port in _PORTS:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def start(

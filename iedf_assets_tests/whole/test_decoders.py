@@ -19,6 +19,7 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.bad_inputs import encoded, photos
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import PHYSICAL, put
+from iedf_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 # Python runs this module at every start.
@@ -75,11 +76,8 @@ def test_an_interrupt_ends_a_run_within_two_seconds_whatever_a_decoder_does(
 ) -> None:
     put_a_bitmap(layout)
     process = started(profile, tmp_path, HANG)
-    deadline = time.monotonic() + 60
-    journal = layout.journal("source_images", PHYSICAL)
-    while not journal.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(2)
+    wait_for(layout.journal("source_images", PHYSICAL).exists)
+    time.sleep(2)  # the others are read by then
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)

@@ -2,10 +2,9 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import psutil
@@ -13,13 +12,13 @@ import pytest
 
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets_tests.helpers.factories import RUN_S, Factory, put_photos
+from iedf_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
 DAEMON = ("-m", "iedf_assets_tests.helpers.eager_follower")
 INDEX, REPORT = dg.AssetKey("dataset_index"), dg.AssetKey("report")
 RUNS = 2
-FOLLOWED_S = 90.0
 
 
 @contextmanager
@@ -31,14 +30,6 @@ def following(factory: Factory) -> Iterator[None]:
     finally:
         daemon.terminate()
         daemon.wait(60)
-
-
-def wait_for(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + FOLLOWED_S
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return seen
 
 
 def made(instance: dg.DagsterInstance) -> list[tuple[dg.AssetKey, str]]:
@@ -65,7 +56,7 @@ def meet_a_look(factory: Factory, instance: dg.DagsterInstance) -> subprocess.Po
         return any(look.timestamp > stood for look in looks)
 
     run = factory.start()
-    worker = wait_for(lambda: workers(run))[0]
+    worker = wait_for(lambda: workers(run), every_s=0.02)[0]
     worker.suspend()
     stood = time.time()
     try:

@@ -33,6 +33,7 @@ from iedf_assets_tests.helpers.shared import made_once
 from iedf_assets_tests.helpers.steered_model import MANNERS, installed, told
 from iedf_assets_tests.helpers.things import before, ellipse, ground
 from iedf_assets_tests.helpers.vision_server import MODEL, Reply, vision_server
+from iedf_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -246,12 +247,8 @@ def test_an_interrupted_run_stops_within_a_step_and_leaves_no_process(
     command = [sys.executable, "-m", "iedf_assets.cli", "run", "--config", str(QWEN), "--category", PERSONS]
     command += [part for setting in settings for part in ("--set", setting)]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not any(
-            "loaded" in text for text in logs(layout, "edited_images")
-        ):
-            time.sleep(0.1)
-        time.sleep(1.0)
+        wait_for(lambda: any("loaded" in text for text in logs(layout, "edited_images")))
+        time.sleep(1.0)  # it is denoising then, most likely; what is promised holds before, too
         children = psutil.Process(process.pid).children(recursive=True)
         assert any("model_envs.worker" in child.cmdline() for child in children)
         process.send_signal(signal.SIGINT)

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from iedf_assets.core.storage.naming import Layout
 from iedf_assets.launching.ray.head import connect
 from iedf_assets_tests.helpers.factories import CATEGORY, RUN_S, Factory, left_alone
 from iedf_assets_tests.helpers.serving import free_port
+from iedf_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 PHOTOS = 8
@@ -99,14 +99,6 @@ class Ray:
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # on loopback
             summary = json.load(answer)["data"]["summary"]
         return sum(node["raylet"].get("state") == "ALIVE" for node in summary)
-
-
-def wait_for(look: Callable[[], Any], patience_s: float) -> Any:
-    deadline = time.monotonic() + patience_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="module")

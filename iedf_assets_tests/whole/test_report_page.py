@@ -2,9 +2,7 @@
 
 import json
 import shutil
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +19,8 @@ from iedf_assets.core.storage.reviews import read_reviews
 from iedf_assets_tests.helpers.browser import Browser
 from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.profiles import CLASSICAL
+from iedf_assets_tests.helpers.serving import free_port
+from iedf_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 CARDS = "document.querySelectorAll('.card').length"
@@ -178,15 +178,12 @@ def test_reviews_are_given_from_the_served_page(
     browser: Browser, outputs: tuple[Profile, Layout, Path]
 ) -> None:
     _, layout, _ = outputs
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(review_app(layout), host=HOST, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not server.started:
-            time.sleep(0.02)
+        wait_for(lambda: server.started)
         opened(browser, f"http://{HOST}:{port}/")
         browser.wait("reviews !== null")
         browser.press("Enter")

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,8 @@ from iedf_assets.defs.jobs import FACTORY
 from iedf_assets_tests.helpers.browser import Browser
 from iedf_assets_tests.helpers.factories import prepared
 from iedf_assets_tests.helpers.profiles import CLASSICAL
+from iedf_assets_tests.helpers.serving import free_port
+from iedf_assets_tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -107,15 +108,6 @@ def started(command: list[str], log: Path, **environment: str) -> Iterator[subpr
                 child.kill()
 
 
-def wait_for(look: Callable[[], Any], patience_s: float) -> Any:
-    """What `look` returns as soon as it is true."""
-    deadline = time.monotonic() + patience_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return found
-
-
 def still_running(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
@@ -138,12 +130,6 @@ class Ui:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
         return any(node["location"]["name"] == "image_edit_dataset_factory" for node in nodes)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Page:

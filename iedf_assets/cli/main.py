@@ -154,7 +154,9 @@ def edit(
 @click.option("--edit-model-dir", type=FOLDER, help="A local editing model; else the profile's.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
 @click.option("--most", default=30, show_default=True, help="At most so many photos.")
-@click.option("--kind", "kinds", multiple=True, metavar="NAME", help="This kind of edit alone (repeatable).")
+@click.option(
+    "--subtype", "subtypes", multiple=True, metavar="NAME", help="This kind of edit alone (repeatable)."
+)
 @config_option
 @settings_option
 def trial(
@@ -162,7 +164,7 @@ def trial(
     photos: tuple[Path, ...],
     output: Path,
     most: int,
-    kinds: tuple[str, ...],
+    subtypes: tuple[str, ...],
     config: Path | None,
     settings: tuple[str, ...],
     **models: Any,
@@ -176,7 +178,7 @@ def trial(
 
     chosen = Trial(subtype=None, instruction=None, backend=None, skip_layered=False, **models)
     changes = chosen.settings() if any(models.values()) else []
-    asked = Asked(photos, output, most, kinds)
+    asked = Asked(photos, output, most, subtypes)
     if not try_models(load(config, None, None, (*changes, *settings)), asked):
         sys.exit(EXIT_FAILED)
 

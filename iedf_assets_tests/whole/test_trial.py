@@ -34,7 +34,9 @@ def test_each_manner_of_an_editor_shows_in_the_folder_as_what_it_is(tmp_path: Pa
         ]  # fmt: skip
         command = ["trial", str(photos), "--output", str(output)]
         command += [
-            part for kind in ("replace", "add", "physical", "portrait", "write") for part in ("--kind", kind)
+            part
+            for name in ("replace", "add", "physical", "portrait", "write")
+            for part in ("--subtype", name)
         ]
         command += [part for setting in settings for part in ("--set", setting)]
         done = CliRunner().invoke(cli, command)

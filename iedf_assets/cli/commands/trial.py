@@ -1,4 +1,4 @@
-"""`iedf trial`: the first hour with a model: checked, tried on photos in every kind, told in a folder."""
+"""`iedf trial`: the first hour with a model: checked, tried on photos in every subtype, told in a folder."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -34,13 +34,13 @@ class Asked:
     Attributes:
         photos: files and folders; empty for scikit-image's own.
         most: photos, at most.
-        kinds: subtypes; empty for all that the profile's backend can do.
+        subtypes: of edits; empty for all that the profile's backend can do.
     """
 
     photos: tuple[Path, ...]
     output: Path
     most: int
-    kinds: tuple[str, ...]
+    subtypes: tuple[str, ...]
 
 
 def try_models(profile: Profile, asked: Asked) -> bool:
@@ -50,13 +50,13 @@ def try_models(profile: Profile, asked: Asked) -> bool:
         Whether all went through.
 
     Raises:
-        ProfileError: an unknown kind, or no photo.
+        ProfileError: an unknown subtype, or no photo.
         StorageError: the output folder is somebody else's.
     """
     console = PlainConsole(soft_wrap=True)
     output = asked.output.absolute()
     claim(output, "trial", REMEDY)
-    tried = _profile_of(profile, output, asked.kinds)
+    tried = _profile_of(profile, output, asked.subtypes)
     _put_photos(Layout.of(tried), asked)
     write_bytes(output / PROFILE, _as_yaml(tried).encode())
     wrong = [finding for finding in must_haves(tried) if finding.remedy]
@@ -76,11 +76,11 @@ def try_models(profile: Profile, asked: Asked) -> bool:
     return went_through
 
 
-def _profile_of(profile: Profile, output: Path, kinds: Sequence[str]) -> Profile:
-    """The profile of a trial: one category, every kind once, a factory of its own below the output."""
-    unknown = sorted(set(kinds) - set(SUBTYPES))
+def _profile_of(profile: Profile, output: Path, subtypes: Sequence[str]) -> Profile:
+    """The profile of a trial: one category, every subtype once, a factory of its own below the output."""
+    unknown = sorted(set(subtypes) - set(SUBTYPES))
     if unknown:
-        raise ProfileError(f"unknown kind {', '.join(unknown)}", f"use some of {', '.join(SUBTYPES)}")
+        raise ProfileError(f"unknown subtype {', '.join(unknown)}", f"use some of {', '.join(SUBTYPES)}")
     by_model = profile.workers.edit.follows_words
     # What an object bears is known where somebody reads it.
     reads = profile.workers.layered.namer.elsewhere
@@ -91,7 +91,7 @@ def _profile_of(profile: Profile, output: Path, kinds: Sequence[str]) -> Profile
     ]
     category = Category(
         task="semantic_edit",
-        subtypes=dict.fromkeys(kinds or possible, 1),
+        subtypes=dict.fromkeys(subtypes or possible, 1),
         filters=profile.filters,
         recipes=profile.recipes,
         workers=profile.workers,

@@ -101,7 +101,7 @@ def page_of(book: Book, rows: Sequence[Row]) -> str:
     parts = [
         "# Trial\n",
         f"{len(rows)} edits finished, {len(made)} of them a model's; {_published(rows)} published.\n",
-        "## By kind\n", _by_kind(rows),
+        "## By subtype\n", _by_subtype(rows),
         "## What the raw pictures are like\n", _counted(words),
         "## Drift before registration\n", _quantiles(made),
         "## Rejects by check\n", _counted(reasons),
@@ -168,13 +168,13 @@ def _sheet(book: Book, rows: Sequence[Row]) -> bytes:
     return strip(lines, SHEET_HEIGHT, SHEET_BYTES)
 
 
-def _by_kind(rows: Sequence[Row]) -> str:
-    lines = ["| kind | edits | published | seconds an edit | GPU memory, GiB |", "|---|---|---|---|---|"]
-    for kind in sorted({row["subtype"] for row in rows}):
-        own = [row for row in rows if row["subtype"] == kind]
+def _by_subtype(rows: Sequence[Row]) -> str:
+    lines = ["| subtype | edits | published | seconds an edit | GPU memory, GiB |", "|---|---|---|---|---|"]
+    for name in sorted({row["subtype"] for row in rows}):
+        own = [row for row in rows if row["subtype"] == name]
         peaks = [row["peak_gib"] for row in own if row["peak_gib"] is not None]
         lines.append(
-            f"| {kind} | {len(own)} | {_published(own)} "
+            f"| {name} | {len(own)} | {_published(own)} "
             f"| {np.mean([row['seconds'] or 0.0 for row in own]):.1f} "
             f"| {f'{max(peaks):.1f}' if peaks else 'not measured'} |"
         )

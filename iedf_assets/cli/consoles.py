@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from shutil import get_terminal_size
 from typing import Any
 
 from rich.cells import cell_len
@@ -14,6 +15,7 @@ from iedf_assets.core.storage.naming import printable
 
 # Without a terminal there is no width to respect, and a cut name helps nobody.
 PLAIN_WIDTH = 120
+NARROW = 100
 
 
 def named_table(columns: Mapping[str, Iterable[str]], numbers: Iterable[str]) -> Table:
@@ -23,7 +25,8 @@ def named_table(columns: Mapping[str, Iterable[str]], numbers: Iterable[str]) ->
         columns: heading → the names below it.
         numbers: headings of the columns after them.
     """
-    table = Table()
+    # Without the blanks beside the lines seven numbers fit a terminal of 80 columns.
+    table = Table(padding=0) if get_terminal_size((PLAIN_WIDTH, 0)).columns < NARROW else Table()
     for heading, names in columns.items():
         table.add_column(heading, no_wrap=True, min_width=max(map(cell_len, names), default=0))
     for heading in numbers:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from iedf_assets.cli.listening import PORT
 from iedf_assets.cli.options import (
     config_option,
     folder_settings,
@@ -17,6 +18,7 @@ from iedf_assets.cli.options import (
     profile_path,
     service_options,
     settings_option,
+    stopped,
 )
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.exports import Export, Format
@@ -25,8 +27,7 @@ from iedf_assets.core.profile.subtypes import Tier
 from iedf_assets.core.storage.naming import printable
 from iedf_assets.core.unforeseen import last_words
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+EXIT_FAILED, EXIT_USAGE = 1, 2
 BACKENDS = ("classical", "diffusers", "qwen")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 STAGES = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
@@ -277,7 +278,7 @@ def hashes(*, folder: Path, config: Path | None, settings: tuple[str, ...]) -> N
 @cli.command()
 @profile_options
 @click.option("--serve", is_flag=True, help="Serve it on 127.0.0.1, with buttons to accept and reject pairs.")
-@click.option("--port", default=8100, show_default=True, help="With --serve.")
+@click.option("--port", type=PORT, default=8100, show_default=True, help="With --serve.")
 @click.option("--browse", is_flag=True, help="With --serve: open it in the browser.")
 def report(*, profile: Profile, serve: bool, port: int, browse: bool) -> None:
     """Build the HTML report of all pairs: pictures, scores, reasons, accounts. It opens from disk."""
@@ -355,7 +356,7 @@ def doctor(profile: Profile, *, classes: bool) -> None:
 
 @cli.command()
 @config_option
-@click.option("--port", default=3000, show_default=True, help="Of the UI, on 127.0.0.1.")
+@click.option("--port", type=PORT, default=3000, show_default=True, help="Of the UI, on 127.0.0.1.")
 def dev(*, config: Path | None, port: int) -> None:
     """Open the Dagster UI, with its daemon, on the outputs of the profile. Ctrl-C ends it."""
     from iedf_assets.cli.commands.dev import serve_ui  # noqa: PLC0415
@@ -389,7 +390,7 @@ def main() -> None:
         error.show()
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; what is finished is kept, and the next run goes on from there", err=True)
+        click.echo(stopped(*sys.argv[1:2]), err=True)
         sys.exit(130)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

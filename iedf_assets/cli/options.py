@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from iedf_assets.cli.listening import PORT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
 
@@ -26,6 +27,13 @@ def load(config: Path | None, data: Path | None, outputs: Path | None, settings:
 def profile_path(config: Path | None) -> Path:
     """The file of the profile: `--config`, else `IEDF_CONFIG`, else the default."""
     return config or Path(os.environ.get("IEDF_CONFIG") or DEFAULT_PROFILE)
+
+
+def stopped(command: str = "") -> str:
+    """What to say after an interrupt."""
+    # Of other commands nothing is kept that the next call could go on from.
+    goes_on = command in {"run", "demo", "trial", "export"}
+    return f"stopped{'; what is finished is kept, and the next run goes on from there' if goes_on else ''}"
 
 
 def folder_settings(data: Path | None, outputs: Path | None) -> list[str]:
@@ -80,6 +88,7 @@ def service_options(command: Command) -> Command:
 
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_ROOT = click.Path(exists=True, file_okay=False, path_type=Path)
 _OF_A_SERVICE = (
     click.option(
         "--backend",
@@ -89,14 +98,12 @@ _OF_A_SERVICE = (
     click.option("--model-dir", type=_FOLDER, help="A local checkpoint, for the backend diffusers."),
     click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1."),
     click.option("--host", metavar="ADDRESS", help="Where to listen; else 127.0.0.1."),
-    click.option(
-        "--port", type=click.IntRange(1, 65535), help="Else the profile's endpoint, or 8101 and 8102."
-    ),
+    click.option("--port", type=PORT, help="Else the profile's endpoint, or 8101 and 8102."),
     click.option(
         "--cache-dir", type=_FOLDER, help="Where answers are kept; a folder of its own for each service."
     ),
     click.option(
-        "--root", "roots", type=_FOLDER, multiple=True, help="Requests may name paths below it (repeatable)."
+        "--root", "roots", type=_ROOT, multiple=True, help="Requests may name paths below it (repeatable)."
     ),
     click.option(
         "--preload/--no-preload", default=None, help="Load at the start, or with the first request."

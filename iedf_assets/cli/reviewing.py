@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from iedf_assets.cli.listening import HOST
 from iedf_assets.core.errors import FactoryError, ProfileError
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.storage.reviews import add_review, read_reviews
 
-HOST = "127.0.0.1"
 PAGE = "/reports/html/index.html"
 NO_PAGE = (
     "There is no report yet. Beside the UI it follows within a minute or two of a run; `iedf report` "

@@ -148,7 +148,7 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
 def _require_few_withdrawals(profile: Profile, layout: Layout, category: str) -> None:
     book = Book.open(profile, layout, category)
     found = scan.find_files(book.layout, book.name, profile.sources)
-    found = require_inputs(book.name, found, book.sources, profile.sources.max_loss_share)
+    found = require_inputs(layout.data / category, found, book.sources, profile.sources.max_loss_share)
     require_few_withdrawals(book, found)
 
 
@@ -176,7 +176,9 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
     """What is to be done now. The book is let go of here: a wave opens its own."""
     book = Book.open(profile, layout, outcome.category)
     told = scan.look_around(layout, book.name, profile.sources)
-    found = require_inputs(book.name, told and told.photos, book.sources, profile.sources.max_loss_share)
+    found = require_inputs(
+        layout.data / book.name, told and told.photos, book.sources, profile.sources.max_loss_share
+    )
     outcome.findings = told.findings if told else []
     tries = failed_attempts(book)
     untried = frozenset(

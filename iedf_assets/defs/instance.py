@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.fields import PROJECT_ROOT
@@ -21,6 +22,7 @@ from iedf_assets.core.storage.ownership import claim_outputs
 # Of which each runs one stage at a time, in whichever run.
 POOLS = {"image_layers": "gpu_layered", "edited_images": "gpu_edit"}
 OPENING_S = 60.0
+_QUIET, _NO_LOGS = "command.yaml", NoOpComputeLogManager
 WATCH_S = 5.0
 CLOCK_S = 10.0
 PROCESS_TAG = "iedf/process"
@@ -59,13 +61,25 @@ def open_instance(layout: Layout, settings_file: Path) -> dg.DagsterInstance:
     prepare_home(layout, settings_file)
     # Two that open an empty database both make its tables, and one would meet half of them.
     with exclusive(layout.dagster_home / "opening.lock", subject="the Dagster instance", wait_s=OPENING_S):
-        instance = dg.DagsterInstance.get()
+        instance = _quiet_instance(layout.dagster_home)
         clear_dead_runs(instance)
         # On PostgreSQL, Dagster's own first use of a pool fails when two runs meet in it.
         storage = instance.event_log_storage
         for pool in set(POOLS.values()) - storage.get_concurrency_keys():
             storage.initialize_concurrency_limit_to_default(pool)
     return instance
+
+
+def _quiet_instance(home: Path) -> dg.DagsterInstance:
+    """The instance, for runs in this process: what they print is printed, and not gathered beside it.
+
+    For that Dagster would start four processes for each step, which an interrupt has print tracebacks.
+    """
+    settings = (home / "dagster.yaml").read_text("utf-8")
+    if "compute_logs:" not in settings:
+        settings += f"\ncompute_logs: {{module: {_NO_LOGS.__module__}, class: {_NO_LOGS.__name__}}}\n"
+    write_text(home / _QUIET, settings)
+    return dg.DagsterInstance.from_config(str(home), _QUIET)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def build_sensor(profile: Profile) -> dg.SensorDefinition:
         looks = {name: look_at(profile, name, context.instance) for name in profile.categories}
         asks, waiting = decide(memory, looks)
         waiting += [
-            f"data/{folder} is in no category of the profile; its photos are left alone"
+            f"{Layout.of(profile).data / folder} is in no category of the profile; its photos are left alone"
             for folder in scan.unmapped_folders(Layout.of(profile), profile)
         ]
         for line in [*(f"{ask.category}: a run is asked for: {ask.why}" for ask in asks), *waiting]:
@@ -128,7 +128,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         waiting, leaving = unfinished(book, found), is_left_over(book, found)
         settings = digest(settings_digests(profile, book.category))
         if waiting or leaving:
-            require_inputs(category, found, book.sources, profile.sources.max_loss_share)
+            require_inputs(layout.data / category, found, book.sources, profile.sources.max_loss_share)
             require_few_withdrawals(book, found)
         attempts, verdicts = sum(failed_attempts(book).values()), verdicts_state(book)
     except FactoryError as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from iedf_assets.cli.reviewing import HOST, review_app
+from iedf_assets.cli.listening import HOST
+from iedf_assets.cli.reviewing import review_app
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index

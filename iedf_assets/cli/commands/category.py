@@ -29,7 +29,11 @@ def add_category(path: Path, name: str, like: str) -> None:
     with tempfile.TemporaryDirectory(prefix="iedf-profile-") as folder:
         trial = Path(folder) / path.name
         write_text(trial, text)
-        layout = Layout.of(load_profile(trial))
+        try:
+            layout = Layout.of(load_profile(trial))
+        except ProfileError as error:
+            problem = f"{name!r} can be no category: {error.problem.replace(str(trial), str(path))}"
+            raise ProfileError(problem, "give another name") from None
     write_text(path, text)
     folder_there = layout.category_folder(name) is not None
     then = "`iedf run` makes it" if folder_there else f"put photos into {layout.data / name}"

@@ -64,10 +64,11 @@ def _print_tables(found: CheckReport) -> None:
         for pair in bad[:SHOWN]:
             table.add_row(str(pair.sample), ", ".join(pair.failed_checks), ", ".join(pair.not_run))
         console.print(table)
-    hidden = max(0, len(found.lint) - SHOWN) + max(0, len(bad) - SHOWN)
     summary = found.as_json()["summary"]
+    hidden = max(0, len(found.lint) - SHOWN) + max(0, len(bad) - SHOWN)
     console.print(
         f"{summary['samples']} samples: {summary['passed']} passed, {summary['failed']} failed, "
         f"{summary['undecided']} undecided; {len(found.lint)} lint findings"
+        + (f"; {summary['accepted']} are accepted by a person" if summary["accepted"] else "")
         + (f"; {hidden} more lines with --json" if hidden else "")
     )

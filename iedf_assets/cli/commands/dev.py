@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import click
 import psutil
 
+from iedf_assets.cli.listening import HOST, require_free
 from iedf_assets.cli.options import profile_path
 from iedf_assets.cli.reviewing import serve_report
 from iedf_assets.core.errors import FactoryError
@@ -24,7 +24,6 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.locks import exclusive
 from iedf_assets.core.storage.naming import Layout
 
-HOST = "127.0.0.1"
 PATIENCE_S = 30.0
 POLL_S = 0.2
 _PR_SET_PDEATHSIG = 1
@@ -48,7 +47,7 @@ def serve_ui(profile: Profile, config: Path | None, port: int) -> int:
     os.environ["IEDF_CONFIG"] = str(profile_path(config).absolute())
     remedy = "use that one, or stop it"
     with exclusive(layout.dagster_home / "dev.lock", subject="the UI of these outputs", remedy=remedy):
-        _require_free(port)
+        require_free(port)
         return _kept(lambda: _supervise(_command(port), lambda: _serve_report(profile, layout)))
 
 
@@ -59,25 +58,13 @@ def _command(port: int) -> list[str]:
     return [sys.executable, *quiet, "-m", "dagster", "dev", "-w", "workspace.yaml", *listening]
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise FactoryError(
-                f"the port {port} of {HOST} cannot be used: {error.strerror}",
-                "use what runs there, or give another with --port",
-            ) from error
-
-
 def _serve_report(profile: Profile, layout: Layout) -> None:
     """Serve the report in a thread where the profile's links lead, if that is here and free."""
     place = urlsplit(profile.automation.report_url)
     if place.scheme != "http" or place.hostname not in {HOST, "localhost"}:
         return
     try:
-        _require_free(place.port or 80)
+        require_free(place.port or 80)
     except FactoryError as error:
         click.echo(f"the report is not served beside the UI: {error.problem}", err=True)
         return

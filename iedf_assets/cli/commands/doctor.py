@@ -129,17 +129,19 @@ def _packages() -> Iterator[Finding]:
 
 def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
     for name in profile.categories:
+        folder = str(layout.data / name)
         try:
             found = scan.find_files(layout, name, profile.sources)
         except (FactoryError, OSError) as error:
-            yield Finding(f"data/{name}", "unreadable", str(error))
+            yield Finding(folder, "unreadable", str(error))
             continue
         if found is None:
-            yield Finding(f"data/{name}", "no such folder", f"make {layout.data / name}, put photos into it")
+            yield Finding(folder, "no such folder", f"make {folder}, put photos into it")
         else:
-            yield Finding(f"data/{name}", f"{len(found)} files")
-    for folder in scan.unmapped_folders(layout, profile):
-        yield Finding(f"data/{folder}", "in no category", "add it under `categories:`, or move it away")
+            yield Finding(folder, f"{len(found)} files")
+    for other in scan.unmapped_folders(layout, profile):
+        folder = str(layout.data / other)
+        yield Finding(folder, "in no category", "add it under `categories:`, or move it away")
 
 
 def _outputs(layout: Layout) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -19,11 +19,13 @@ from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.orphans import orphans
 from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.scan import unmapped_folders
+from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
 from iedf_assets.launching.run_log import add_line, new_run_log
 
 FAULTS_SHOWN = 10
+REASONS_SHOWN = 4
 
 
 class LazyWaves:
@@ -49,11 +51,15 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
     signal.signal(signal.SIGTERM, _interrupt)
     begun, log = time.monotonic(), new_run_log(Layout.of(profile))
     outcomes = []
+    layout = Layout.of(profile)
     with TerminalProgress() as progress:
-        for folder in unmapped_folders(Layout.of(profile), profile):
-            progress.say(f"data/{folder} is in no category of the profile; its photos are left alone")
+        for folder in unmapped_folders(layout, profile):
+            progress.say(
+                f"{layout.data / folder} is in no category of the profile; its photos are left alone"
+            )
         waves = LazyWaves(profile, progress, log)
         for name in names:
+            before = _published(profile, name)
             outcome = run_category(profile, name, waves, force=force, retry=retry)
             if outcome.asks and progress.ask(f"{name}: {outcome.error}\nTake them away all the same?"):
                 lenient = letting_go(profile)
@@ -63,11 +69,21 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
             for note in outcome.notes:
                 progress.say(note)
             progress.say(_line(outcome))
+            if left := before - _published(profile, name):
+                progress.say(f"{name}: {len(left)} samples left the dataset, such as {min(left)}")
             add_line(log, category=name, waves=outcome.waves, error=outcome.error, counts=outcome.counts)
             outcomes.append(outcome)
     _print_counts(outcomes, time.monotonic() - begun, profile)
     PlainConsole().print(f"log: {log}", soft_wrap=True)
     return all(outcome.went_through for outcome in outcomes)
+
+
+def _published(profile: Profile, category: str) -> set[str]:
+    """The keys of a category's published samples."""
+    with suppress(StorageError):  # of a broken table, of which more is told elsewhere
+        rows = read_rows(Layout.of(profile), "dataset", category)
+        return {key for (key,) in rows.where(pl.col("status") == "published").pick("sample_key")}
+    return set()
 
 
 def letting_go(profile: Profile) -> Profile:
@@ -107,12 +123,25 @@ def _print_counts(outcomes: list[Outcome], seconds: float, profile: Profile) -> 
         console.print(told, soft_wrap=True, markup=False)
     for outcome in outcomes:
         faults = faults_of_facts(outcome.category, outcome.findings)
-        for line in [*_left_out(profile, layout, outcome), *faults]:
+        for line in [*_left_out(profile, layout, outcome), *_rejected(layout, outcome), *faults]:
             console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in nobodys_samples(layout):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     told = f"{seconds:.1f} s; dataset: {layout.dataset}; reports: {layout.reports}"
     console.print(told, soft_wrap=True, markup=False)
+
+
+def _rejected(layout: Layout, outcome: Outcome) -> list[str]:
+    """How many edits of a category were rejected, by what most often, and where each can be looked at."""
+    count = outcome.counts["dataset"].get("rejected", 0)
+    if not count:
+        return []
+    reasons: Counter[str] = Counter()
+    rows = read_rows(layout, "dataset", outcome.category).where(pl.col("status") == "rejected")
+    for failed, reason in rows.pick("failed_checks", "reason"):
+        reasons.update(failed or [reason])
+    told = ", ".join(f"{reason} {times}" for reason, times in reasons.most_common(REASONS_SHOWN))
+    return [f"{outcome.category}: {count} edits rejected, most often by {told}; iedf report shows each"]
 
 
 def faults_of_facts(category: str, findings: list[Finding]) -> list[str]:

@@ -5,9 +5,9 @@ import os
 import sys
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from iedf_assets.cli.commands.run import faults_of_facts, nobodys_samples
@@ -17,17 +17,27 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
+from iedf_assets.core.planning.withdrawals import require_few_withdrawals
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.coverage import SIZES, covered, read_coverage
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.beside import Told
 from iedf_assets.core.sources.facts import Finding
+from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.unforeseen import last_words
 
-Look = tuple[list[Standing], list[Finding]]
-"""Where a category stands by its stages, and what of the facts beside its photos is not used."""
+
+class Look(NamedTuple):
+    """Where a category stands by its stages, what of its facts is not used, and why a run would refuse it."""
+
+    standing: list[Standing]
+    findings: list[Finding]
+    refusal: str | None
+
+
 COLUMNS = ("done", "pending", "stale", "filtered", "rejected", "failed", "parked", "held")
 ALWAYS = ("done", "pending")
 
@@ -36,11 +46,11 @@ def show_status(profile: Profile, names: list[str], *, as_json: bool) -> None:
     """Print where categories stand."""
     looks, broken = _found(profile, names)
     if as_json:
-        told = {name: _as_json(*look) for name, look in looks.items()}
+        told = {name: _as_json(look) for name, look in looks.items()}
         print(json.dumps(told, ensure_ascii=False, indent=1))  # noqa: T201  # for programs
         _raise(broken)
         return
-    found = {name: standing for name, (standing, _) in looks.items()}
+    found = {name: look.standing for name, look in looks.items()}
     console = PlainConsole()
     console.print(_table(found))
     _tell_slots(console, found)
@@ -91,14 +101,16 @@ def _found(profile: Profile, names: list[str]) -> tuple[dict[str, Look], list[Fa
     return looks, broken
 
 
-def _as_json(standing: list[Standing], findings: list[Finding]) -> list[dict[str, Any]]:
-    """A stage after another; what of the facts is not used stands with the photos."""
-    sources, *others = (asdict(one) for one in standing)
-    return [{**sources, "findings": [one._asdict() for one in findings]}, *others]
+def _as_json(look: Look) -> list[dict[str, Any]]:
+    """A stage after another; what of the facts is not used, and a refusal, stand with the photos."""
+    sources, *others = (asdict(one) for one in look.standing)
+    findings = [one._asdict() for one in look.findings]
+    return [{**sources, "findings": findings, "refusal": look.refusal}, *others]
 
 
 def _faults(looks: dict[str, Look]) -> list[str]:
-    return [line for name, (_, findings) in looks.items() for line in faults_of_facts(name, findings)]
+    refusals = [look.refusal for look in looks.values() if look.refusal]
+    return refusals + [line for name, look in looks.items() for line in faults_of_facts(name, look.findings)]
 
 
 def show_rows(profile: Profile, names: list[str], stage: str) -> None:
@@ -123,7 +135,7 @@ def show_plan(profile: Profile, names: list[str]) -> None:
 
 
 def _print_plan(profile: Profile, looks: dict[str, Look]) -> None:
-    found = {name: standing for name, (standing, _) in looks.items()}
+    found = {name: look.standing for name, look in looks.items()}
     numbers = ("to make", "about", "new in staging")
     console, table = PlainConsole(), named_table({"category": found, "stage": STAGES}, numbers)
     layout = Layout.of(profile)
@@ -154,8 +166,19 @@ def _print_plan(profile: Profile, looks: dict[str, Look]) -> None:
 
 def _look(profile: Profile, name: str) -> Look:
     book = Book.open(profile, Layout.of(profile), name)
-    told = scan.look_around(book.layout, name, profile.sources) or Told([], [])
-    return standings(book, told.photos), told.findings
+    told = scan.look_around(book.layout, name, profile.sources)
+    photos, findings = told or Told([], [])
+    return Look(standings(book, photos), findings, _refusal(book, told and told.photos))
+
+
+def _refusal(book: Book, found: list[Found] | None) -> str | None:
+    """Why a run would refuse a category as it is now; None where it would not."""
+    try:
+        most = book.profile.sources.max_loss_share
+        require_few_withdrawals(book, require_inputs(book.layout.data / book.name, found, book.sources, most))
+    except FactoryError as error:
+        return f"{book.name}: a run refuses: {error.problem}; {error.remedy}"
+    return None
 
 
 def _tell_limits(console: Console, profile: Profile) -> None:
@@ -171,7 +194,8 @@ def _tell_coverage(console: Console, profile: Profile) -> None:
         return
     table = Table()
     for heading in ("edit", "samples", *SIZES, "cells empty", "none of"):
-        table.add_column(heading, justify="left" if heading in {"edit", "none of"} else "right")
+        justify: JustifyMethod = "left" if heading in {"edit", "none of"} else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
     for line in lines:
         sizes = [str(line.counts["size"].get(size) or "") for size in SIZES]
         missing = "; ".join(", ".join(values) for values in line.missing.values())

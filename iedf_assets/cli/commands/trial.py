@@ -55,14 +55,16 @@ def try_models(profile: Profile, asked: Asked) -> bool:
     """
     console = PlainConsole(soft_wrap=True)
     output = asked.output.absolute()
-    claim(output, "trial", REMEDY)
     tried = _profile_of(profile, output, asked.subtypes)
-    _put_photos(Layout.of(tried), asked)
-    write_bytes(output / PROFILE, _as_yaml(tried).encode())
     wrong = [finding for finding in must_haves(tried) if finding.remedy]
     for finding in wrong:
         console.print(f"{finding.subject}: {finding.state}: {finding.remedy}", markup=False)
-    if wrong or not _first_step(tried, output, console):
+    if wrong:
+        return False
+    claim(output, "trial", REMEDY)
+    _put_photos(Layout.of(tried), asked)
+    write_bytes(output / PROFILE, _as_yaml(tried).encode())
+    if not _first_step(tried, output, console):
         return False
     went_through = run_all(tried, [CATEGORY])
     book = Book.open(tried, Layout.of(tried), CATEGORY)

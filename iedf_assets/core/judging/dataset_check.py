@@ -29,7 +29,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -60,6 +60,7 @@ from iedf_assets.core.scoring.masks.second_opinion import SecondOpinion, second_
 from iedf_assets.core.scoring.scores import Scores
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.naming import SampleKey
+from iedf_assets.core.storage.reviews import reviews_in
 
 FILES = "files"
 CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
@@ -77,6 +78,7 @@ class PairVerdict:
         failed_checks: checks that ran and failed.
         not_run: checks that its tier requires and that could not run.
         scores: what was measured; empty when nothing could be.
+        accepted: whether a person has, which goes before the checks of what its files show.
     """
 
     sample: SampleKey
@@ -84,10 +86,13 @@ class PairVerdict:
     failed_checks: tuple[str, ...]
     not_run: tuple[str, ...]
     scores: Scores
+    accepted: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether every required check has run and none failed."""
+        """Whether every required check has run and none failed; of what a person accepts, the files'."""
+        if self.accepted:
+            return FILES not in self.failed_checks
         return not self.failed_checks and not set(self.not_run) - set(OPTIONAL)
 
 
@@ -106,7 +111,7 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         """`lint`, `pairs` and `summary`, as `iedf check --json` prints them."""
-        failed = [pair for pair in self.pairs if pair.failed_checks]
+        failed = [pair for pair in self.pairs if pair.failed_checks and not pair.passed]
         passed = sum(pair.passed for pair in self.pairs)
         return {
             "lint": [vars(issue) for issue in self.lint],
@@ -117,6 +122,7 @@ class CheckReport:
                 "passed": passed,
                 "failed": len(failed),
                 "undecided": len(self.pairs) - passed - len(failed),
+                "accepted": sum(pair.accepted for pair in self.pairs),
                 "failed_checks": dict(Counter(check for pair in failed for check in pair.failed_checks)),
                 "not_run": dict(Counter(check for pair in self.pairs for check in pair.not_run)),
                 "lint": dict(Counter(issue.code for issue in self.lint)),
@@ -139,7 +145,7 @@ def check_dataset(
 
     Args:
         index: an `index.jsonl`; None takes `../reports/index.jsonl` when it is there. Paths in it are
-            relative to the folder above the index's own.
+            relative to the folder above the index's own. What people accept stands beside it.
         tier: judges every pair by this tier, whatever the index says.
         thresholds: None for the default ones.
         report: called after each sample.
@@ -153,6 +159,7 @@ def check_dataset(
     index = index or (beside if beside.is_file() else None)
     listing = list_tree(dataset)
     entries = _Index.read(index) if index else None
+    reviews = reviews_in(index.with_name("reviews.jsonl")) if index else {}
     lint, pairs = list(listing.issues), []
     limits = thresholds or Thresholds()
     opinion = second_opinion() if limits.min_object_agreement is not None else None
@@ -161,7 +168,9 @@ def check_dataset(
     for done, (sample, (inspection, issues)) in enumerate(work, 1):
         lint += issues
         entry = entries.rows.get(sample) if entries else None
-        pairs.append(judge_sample(inspection, tier or _tier(sample, entry), limits, issues))
+        verdict = judge_sample(inspection, tier or _tier(sample, entry), limits, issues)
+        accepted = entry is not None and reviews.get(entry.get("edit_id", "")) == "accept"
+        pairs.append(replace(verdict, accepted=accepted))
         report(done, len(listing.samples))
     if entries:
         lint += _absent(entries.rows.keys() - set(listing.samples))
@@ -329,6 +338,7 @@ def _pair_json(pair: PairVerdict) -> dict[str, Any]:
     return {
         "sample": str(pair.sample),
         "passed": pair.passed,
+        "accepted": pair.accepted,
         "tier": pair.tier,
         "failed_checks": list(pair.failed_checks),
         "not_run": list(pair.not_run),

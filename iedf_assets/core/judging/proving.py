@@ -19,6 +19,7 @@ from iedf_assets.core.profile.thresholds import Thresholds
 from iedf_assets.core.storage.journal import Row, read_journal
 from iedf_assets.core.storage.keys import seed_from
 from iedf_assets.core.storage.naming import SUFFIXES, SampleKey
+from iedf_assets.core.storage.reviews import reviews_in
 
 # Masks that only an index names: role → its key.
 REGIONS = {"allowed": "allowed_region_mask_path", "result_mask": "result_mask_path"}
@@ -103,7 +104,13 @@ def specimens(outputs: Path, per_class: int) -> list[Row]:
     def usable() -> Iterator[Row]:
         # What is composed has the faults of its edits.
         listed = read_journal(outputs / "reports" / "index.jsonl")
-        return (entry for entry in listed if entry["subtype"] in SUBTYPES)
+        return (entry for entry in listed if entry["subtype"] in SUBTYPES and not is_accepted(entry))
+
+    reviews = reviews_in(outputs / "reports" / "reviews.jsonl")
+
+    def is_accepted(entry: Row) -> bool:
+        # It may fail checks, and is no fault of theirs.
+        return reviews.get(entry["edit_id"]) == "accept"
 
     # Counted first: an index of hundreds of thousands of samples takes gigabytes.
     count = sum(1 for _ in usable())

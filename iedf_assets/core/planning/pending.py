@@ -55,8 +55,8 @@ def is_left_over(book: Book, found: Iterable[Found]) -> bool:
     """Whether something listed or published has to go: its file is gone, or its slot left the plan."""
     if book.sources.others(file.name for file in found):
         return True
-    published = book.verdicts.where(pl.col("status") == "published")
-    return bool(published.others(slot.name for slot in book.slots_of(book.editable)))
+    listed = book.verdicts.where(pl.col("status") != "withdrawn")
+    return bool(listed.others(slot.name for slot in book.slots_of(book.editable)))
 
 
 def wave_for(book: Book, found: list[Found]) -> list[str]:

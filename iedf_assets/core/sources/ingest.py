@@ -59,12 +59,13 @@ def is_same_file(one_key: str, other_key: str) -> bool:
 
 
 def require_inputs(
-    category: str, found: list[Found] | None, known: Rows, max_loss_share: float
+    folder: Path, found: list[Found] | None, known: Rows, max_loss_share: float
 ) -> list[Found]:
     """The files found, unless too many of the accepted photos are gone.
 
     Args:
-        found: None when the category's folder does not exist.
+        folder: of the category.
+        found: None when it does not exist.
         known: rows of source_images.
         max_loss_share: how large a share may go at once; 1 accepts even a folder that vanished.
 
@@ -72,7 +73,7 @@ def require_inputs(
         InputsLostError: the folder does not exist, or more than that share of at least four is gone.
     """
     remedy = (
-        f"bring data/{category} back (a mount?); if its photos are meant to go, run once with "
+        f"bring {folder} back (a mount?); if its photos are meant to go, run once with "
         "--set sources.max_loss_share=1, which withdraws their samples"
     )
     accepted = known.where(pl.col("status") == "accepted")
@@ -81,13 +82,13 @@ def require_inputs(
         if count and max_loss_share >= 1:
             return []
         if count:
-            raise InputsLostError(f"the folder data/{category} with {count} known photos is gone", remedy)
+            raise InputsLostError(f"the folder {folder} with {count} known photos is gone", remedy)
         raise InputsLostError(
-            f"there is no folder data/{category}", "make it and put photos there, or remove the category"
+            f"there is no folder {folder}", "make it and put photos there, or remove the category"
         )
     lost = len(accepted.others(file.name for file in found))
     if count >= _FEW and lost > max_loss_share * count:
-        raise InputsLostError(f"{lost} of the {count} known photos of data/{category} are gone", remedy)
+        raise InputsLostError(f"{lost} of the {count} known photos of {folder} are gone", remedy)
     return found
 
 

@@ -6,6 +6,7 @@ publishes a pair that failed checks, `reject` keeps one out that passed them all
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, get_args
 
 from iedf_assets.core.errors import ProfileError
@@ -50,7 +51,12 @@ def add_review(layout: Layout, edit_id: str, verdict: str, note: str = "") -> No
 
 def read_reviews(layout: Layout) -> dict[str, str]:
     """`accept` or `reject` by edit id."""
-    last = {row["edit_id"]: row["verdict"] for row in read_journal(layout.reviews, fits=_is_review)}
+    return reviews_in(layout.reviews)
+
+
+def reviews_in(file: Path) -> dict[str, str]:
+    """The same of a file, which need not be there."""
+    last = {row["edit_id"]: row["verdict"] for row in read_journal(file, fits=_is_review)}
     return {edit_id: verdict for edit_id, verdict in last.items() if verdict in {"accept", "reject"}}
 
 

@@ -20,7 +20,7 @@ SHOWN = 20
 def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> tuple[Book, Metadata]:
     told = scan.look_around(factory.layout, book.name, factory.profile.sources)
     most = factory.profile.sources.max_loss_share
-    found = require_inputs(book.name, told and told.photos, book.sources, most)
+    found = require_inputs(book.layout.data / book.name, told and told.photos, book.sources, most)
     findings = told.findings if told else []
     for finding in findings[:SHOWN]:
         context.log.warning("a fact is not used: %s", finding)
@@ -32,7 +32,9 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
         )
     unmapped = scan.unmapped_folders(factory.layout, factory.profile)
     for folder in unmapped:
-        context.log.warning("data/%s is in no category of the profile; its photos are left alone", folder)
+        context.log.warning(
+            "%s is in no category of the profile; its photos are left alone", book.layout.data / folder
+        )
     metadata: Metadata = {"wave": len(wave), "unmapped_folders": unmapped, "facts_not_used": len(findings)}
     return book.with_rows("source_images", rows), metadata
 

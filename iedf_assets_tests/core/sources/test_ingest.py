@@ -345,24 +345,24 @@ def test_losing_most_photos_at_once_stops(kept: int, *, stops: bool) -> None:
     found = files(*range(kept))
     if stops:
         with pytest.raises(InputsLostError, match=r"10 known photos.*\n.*max_loss_share=1"):
-            require_inputs("c", found, accepted_photos(10), 0.5)
+            require_inputs(Path("data/c"), found, accepted_photos(10), 0.5)
     else:
-        assert require_inputs("c", found, accepted_photos(10), 0.5) is found
-    assert require_inputs("c", found, accepted_photos(10), 1.0) is found
+        assert require_inputs(Path("data/c"), found, accepted_photos(10), 0.5) is found
+    assert require_inputs(Path("data/c"), found, accepted_photos(10), 1.0) is found
 
 
 def test_a_few_photos_may_go() -> None:
-    assert require_inputs("c", [], accepted_photos(3), 0.5) == []
-    assert require_inputs("c", files(90, 91), accepted_photos(0), 0.5) == files(90, 91)
+    assert require_inputs(Path("data/c"), [], accepted_photos(3), 0.5) == []
+    assert require_inputs(Path("data/c"), files(90, 91), accepted_photos(0), 0.5) == files(90, 91)
 
 
 def test_a_vanished_folder_stops_unless_it_is_meant() -> None:
     with pytest.raises(InputsLostError, match="data/c with 1 known photos is gone"):
-        require_inputs("c", None, accepted_photos(1), 0.99)
-    assert require_inputs("c", None, accepted_photos(1), 1.0) == []
+        require_inputs(Path("data/c"), None, accepted_photos(1), 0.99)
+    assert require_inputs(Path("data/c"), None, accepted_photos(1), 1.0) == []
     for share in (0.5, 1.0):
         with pytest.raises(InputsLostError, match="no folder data/c"):
-            require_inputs("c", None, accepted_photos(0), share)
+            require_inputs(Path("data/c"), None, accepted_photos(0), share)
 
 
 def test_memory_stays_flat(

@@ -61,11 +61,11 @@ def test_a_category_that_another_run_holds_is_told_by_the_first_step(
 
 
 def test_a_folder_that_is_not_there_is_told_with_its_remedy_and_not_tried_again(
-    profile: Profile, instance: dg.DagsterInstance
+    profile: Profile, layout: Layout, instance: dg.DagsterInstance
 ) -> None:
     result = execute(profile, instance)
     told = failure_of(result)
-    assert told.description == f"there is no folder data/{OBJECTS}"
+    assert told.description == f"there is no folder {layout.data / OBJECTS}"
     assert "put photos there" in str(told.metadata["remedy"].value)
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 

@@ -113,7 +113,8 @@ def _by_tifffile(rgb: Pixels, chance: random.Random) -> Made:
     deep, planes = chance.random() < 0.3, chance.random() < 0.3
     pixels = rgb.astype(np.uint16) * 257 if deep else rgb
     pixels = np.moveaxis(pixels, 2, 0) if planes else pixels
-    compression = chance.choice((None, "zlib"))
+    # Planes of 16 bits are read only when they are compressed.
+    compression = chance.choice((None, "zlib")) if not (deep and planes) else chance.choice(("zlib", "zlib"))
     options: dict[str, Any] = {
         "photometric": "rgb", "planarconfig": "separate" if planes else "contig", "compression": compression,
         "tile": chance.choice((None, (64, 64), (128, 32))), "rowsperstrip": chance.choice((None, 1, 33)),

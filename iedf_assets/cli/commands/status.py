@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.table import Table
 
 from iedf_assets.cli.commands.run import faults_of_facts, nobodys_samples
@@ -192,15 +192,14 @@ def _tell_coverage(console: Console, profile: Profile) -> None:
     lines = covered(read_coverage(Layout.of(profile)))
     if not any(line.samples for line in lines):
         return
-    table = Table()
-    for heading in ("edit", "samples", *SIZES, "cells empty", "none of"):
-        justify: JustifyMethod = "left" if heading in {"edit", "none of"} else "right"
-        table.add_column(heading, justify=justify, overflow="fold")
+    table = named_table({"edit": [line.kind for line in lines]}, ("samples", *SIZES, "cells empty"))
     for line in lines:
         sizes = [str(line.counts["size"].get(size) or "") for size in SIZES]
-        missing = "; ".join(", ".join(values) for values in line.missing.values())
-        table.add_row(line.kind, str(line.samples), *sizes, f"{line.empty} of {line.cells}", missing)
+        table.add_row(line.kind, str(line.samples), *sizes, f"{line.empty} of {line.cells}")
     console.print(table)
+    for line in lines:
+        if line.samples and (missing := "; ".join(", ".join(values) for values in line.missing.values())):
+            console.print(f"{line.kind}: none of {missing}", soft_wrap=True)
 
 
 def _threads(profile: Profile, name: str, stage: str) -> int:

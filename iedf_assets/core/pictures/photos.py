@@ -41,6 +41,8 @@ from iedf_assets.core.storage.files import content_hash
 MAX_FILE_BYTES = 2 << 30
 # No JPEG has longer sides, and a pair is written as JPEG.
 MAX_SIDE = 65_500
+# Tags of TIFF.
+_BITS, _COMPRESSION, _PLANES = 258, 259, 284
 # Sizes are checked here, against the profile's own bound and before anything is decoded. Pillow's bound is
 # fixed, and between one and two times of it a warning, so it is switched off for good.
 Image.MAX_IMAGE_PIXELS = None
@@ -58,12 +60,23 @@ def _heif(file: io.BytesIO) -> Image.Image:
     return picture
 
 
+def _tiff(file: io.BytesIO) -> Image.Image:
+    picture = TiffImageFile(file)
+    told = picture.tag_v2
+    # Pillow decodes them as if they were of 8 bits.
+    if told.get(_PLANES) == 2 and np.max(told.get(_BITS, 1)) > 8 and told.get(_COMPRESSION, 1) == 1:
+        raise SourceError(
+            UNREADABLE, "uncompressed planes of 16 bits", "save it compressed, or with interleaved channels"
+        )
+    return picture
+
+
 # The decoders are called directly: `Image.open` would guess anew, and warn where it need not.
 _DECODERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
     "WEBP": WebPImageFile,
-    "TIFF": TiffImageFile,
+    "TIFF": _tiff,
     "GIF": GifImageFile,
     "BMP": BmpImageFile,
     "AVIF": AvifImageFile,

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
 
 from iedf_assets.core.arrays import Pixels
 from iedf_assets.core.errors import SourceError
@@ -13,6 +14,8 @@ _MODE_OF_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 # A profile that moves no colour by more than so many levels (of 255) is sRGB in other words.
 _SAME_COLOUR = 1
 # No agreed white: the same numbers mean black to one writer and white to another.
+# A tag of TIFF.
+_PHOTOMETRIC = 262
 _UNSCALED = frozenset({"I", "F"})
 
 
@@ -43,7 +46,10 @@ def to_srgb(picture: Image.Image, icc: bytes) -> Pixels:
 def _separated(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Colour (RGB, L, CMYK or LAB) and alpha (L) of a picture in any mode."""
     if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)), None
+        grey = (np.asarray(picture) >> 8).astype(np.uint8)
+        # Pillow minds which end is white at 8 bits alone.
+        zero_is_white = isinstance(picture, TiffImageFile) and picture.tag_v2.get(_PHOTOMETRIC) == 0
+        return Image.fromarray(255 - grey if zero_is_white else grey), None
     if "transparency" in picture.info or picture.mode in {"PA", "RGBa"}:
         picture = picture.convert("RGBA")
     elif picture.mode == "La":

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
@@ -342,3 +343,31 @@ def test_a_side_longer_than_any_jpeg_is_too_large(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="a side of more than") as caught:
         read_photo(path, max_pixels=200_000_000, max_megapixels=10)
     assert caught.value.reason == "too_large"
+
+
+def wide_tiff(**how: Any) -> bytes:
+    """The sample with 16 bits a channel."""
+    file, picture = io.BytesIO(), np.asarray(SAMPLE).astype(np.uint16) * 257
+    planes = how.get("planarconfig") == "separate"
+    tifffile.imwrite(file, np.moveaxis(picture, -1, 0) if planes else picture, photometric="rgb", **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_a_tiff_of_16_bits_is_read_as_it_is_or_not_at_all(
+    tmp_path: Path, compression: str | None, planes: str
+) -> None:
+    content = wide_tiff(compression=compression, planarconfig=planes)
+    if compression is None and planes == "separate":
+        assert reason_of(tmp_path / "a", content) == "unreadable"
+    else:
+        assert np.array_equal(read(tmp_path / "a", content).rgb, np.asarray(SAMPLE))
+
+
+def test_grey_of_16_bits_is_no_negative_whichever_end_is_white(tmp_path: Path) -> None:
+    grey = np.asarray(SAMPLE.convert("L"))
+    for photometric, values in (("minisblack", grey), ("miniswhite", 255 - grey)):
+        file = io.BytesIO()
+        tifffile.imwrite(file, values.astype(np.uint16) * 257, photometric=photometric)
+        assert np.array_equal(read(tmp_path / "a", file.getvalue()).rgb[..., 0], grey)

@@ -10,6 +10,7 @@ import click
 
 from iedf_assets.cli.listening import PORT
 from iedf_assets.cli.options import (
+    COUNT,
     config_option,
     folder_settings,
     load,
@@ -120,9 +121,7 @@ def demo(profile: Profile) -> None:
 @click.option("--subtype", metavar="NAME", help="The kind of edit; else move, or replace for --instruction.")
 @click.option("--instruction", metavar="TEXT", help="What to do, in words; for backends that follow words.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="What does the work; else the profile's.")
-@click.option(
-    "--layered-model-dir", type=FOLDER, help="A local Qwen-Image-Layered, for the backend diffusers."
-)
+@click.option("--layered-model-dir", type=FOLDER, help="A local layered model, for the backend diffusers.")
 @click.option("--edit-model-dir", type=FOLDER, help="A local editing model, for the backend diffusers.")
 @click.option("--skip-layered", is_flag=True, help="Find the object without a layered model.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
@@ -154,10 +153,8 @@ def edit(
 @click.option("--layered-model-dir", type=FOLDER, help="A local Qwen-Image-Layered; else the profile's.")
 @click.option("--edit-model-dir", type=FOLDER, help="A local editing model; else the profile's.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")
-@click.option("--most", default=30, show_default=True, help="At most so many photos.")
-@click.option(
-    "--subtype", "subtypes", multiple=True, metavar="NAME", help="This kind of edit alone (repeatable)."
-)
+@click.option("--most", type=COUNT, default=30, show_default=True, help="At most so many photos.")
+@click.option("--subtype", "subtypes", multiple=True, metavar="NAME", help="This one alone (repeatable).")
 @config_option
 @settings_option
 def trial(
@@ -211,7 +208,7 @@ def check(
 
 @cli.command()
 @profile_options
-@click.option("--per-class", default=8, show_default=True, help="At most so many samples get each fault.")
+@click.option("--per-class", type=COUNT, default=8, show_default=True, help="So many get each fault.")
 @click.option("--judge", is_flag=True, help="Ask workers.edit.judge instead: how often is it right?")
 def prove(*, profile: Profile, per_class: int, judge: bool) -> None:
     """Put known faults into copies of the dataset's samples and say what share of them the judge finds.

@@ -87,6 +87,7 @@ def service_options(command: Command) -> Command:
     return command
 
 
+COUNT = click.IntRange(1)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _ROOT = click.Path(exists=True, file_okay=False, path_type=Path)
 _OF_A_SERVICE = (

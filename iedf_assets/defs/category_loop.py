@@ -185,6 +185,8 @@ def _look(profile: Profile, layout: Layout, outcome: Outcome, tries_before: Mapp
         path for path in unfinished(book, found) if tries.get(path, 0) <= tries_before.get(path, 0)
     )
     tidy = outcome.waves > 0 or not (
-        is_left_over(book, found) or not layout.index.exists() or is_behind(layout, outcome.category)
+        is_left_over(book, found)
+        or not layout.index.exists()
+        or is_behind(layout, outcome.category, profile.sources)
     )
     return _Look(untried, len(found) - len(untried), verdicts_state(book), tidy)

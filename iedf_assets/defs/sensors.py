@@ -143,7 +143,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         verdicts,
         settings=settings,
         leaving=leaving,
-        behind=is_behind(layout, category),
+        behind=is_behind(layout, category, profile.sources),
         running=running.run_id[:8] if running else None,
         last=_ended(_newest_run(instance, category, ENDED)),
     )

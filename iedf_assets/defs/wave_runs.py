@@ -81,9 +81,10 @@ def _root_of(error: Any) -> str:
         return ""
     while error.cause is not None:
         error = error.cause
-    said, ours = str(error.message).strip(), f"iedf_assets.core.errors.{error.cls_name}: "
-    if said.startswith(ours):
-        return said.removeprefix(ours)
+    said = str(error.message).strip()
+    # Errors of ours say all by themselves; Dagster puts the class before it.
+    if ours := re.match(rf"iedf_assets\.[\w.]+\.{error.cls_name}: ", said):
+        return said[ours.end() :]
     if system := _OF_SYSTEM.search(said):
         return str(of_system(OSError(int(system[1]), system[2], system[3])))
     full = "database or disk is full" in said

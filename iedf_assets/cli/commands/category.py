@@ -25,7 +25,7 @@ def add_category(path: Path, name: str, like: str) -> None:
     name, like = nfc(name), profile.category_name(like)
     if name in profile.categories:
         raise ProfileError(f"the profile {path} has the category {name} already", "give another name")
-    text = _with_entry(path.read_text("utf-8"), name, like)
+    text = _with_entry(path.read_bytes().decode("utf-8"), name, like)
     with tempfile.TemporaryDirectory(prefix="iedf-profile-") as folder:
         trial = Path(folder) / path.name
         write_text(trial, text)

@@ -17,9 +17,11 @@ from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.cli.progress import TerminalProgress
 from iedf_assets.core.errors import ProfileError, StorageError, own_words
 from iedf_assets.core.memory import importing
+from iedf_assets.core.pictures.photos import MAX_FILE_BYTES
 from iedf_assets.core.pictures.thumbnails import load_small, strip
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.profile.checkpoints import OLDER_NAME, PIPELINES
+from iedf_assets.core.profile.nesting import require_outside
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES, Task
 from iedf_assets.core.sources.beside import MAX_ONE, facts_files_of
@@ -86,6 +88,8 @@ class Trial:
         if given:
             # What the model works at: of a larger photo it would make a soft patch.
             changes["max_megapixels"] = "1.04"
+        if self.instruction is not None and not self.instruction.strip():
+            raise ProfileError("--instruction is empty", "say what is to be done, or leave it out")
         if self.instruction:
             if not SUBTYPES[self.kind].needs_model:
                 free = ", ".join(name for name, subtype in SUBTYPES.items() if subtype.needs_model)
@@ -95,6 +99,13 @@ class Trial:
                 )
             changes[f"recipes.{self.kind}.instruction"] = json.dumps(self.instruction, ensure_ascii=False)
         return [f"{key}={value}" for key, value in changes.items()]
+
+
+def _require_photo(image: Path) -> None:
+    size = image.stat().st_size
+    if not image.is_file() or size > MAX_FILE_BYTES:
+        told = f"of {size} bytes" if image.is_file() else "none that can be read as a whole"
+        raise ProfileError(f"{image} is no photo but a file {told}", "give a picture's file")
 
 
 def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
@@ -111,6 +122,8 @@ def edit_one(profile: Profile, image: Path, output: Path, trial: Trial) -> bool:
         from iedf_assets.defs.wave_runs import InProcessWaves  # noqa: PLC0415
 
     console = PlainConsole()
+    require_outside(output, profile.folders, profile.categories)
+    _require_photo(image)
     folder, sheet = output / f"{stem_of(image)}_steps", output / f"{stem_of(image)}_sheet.jpg"
     remedy = "choose another folder with --output, or move what is there elsewhere"
     own = OwnFiles(output, folder, "steps", remedy)

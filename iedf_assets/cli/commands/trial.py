@@ -14,6 +14,7 @@ from iedf_assets.cli.commands.run import run_all
 from iedf_assets.cli.consoles import PlainConsole
 from iedf_assets.core.errors import ProfileError, StorageError
 from iedf_assets.core.planning.book import Book
+from iedf_assets.core.profile.nesting import require_outside
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.subtypes import SUBTYPES
 from iedf_assets.core.report.trial import write_trial
@@ -55,6 +56,7 @@ def try_models(profile: Profile, asked: Asked) -> bool:
     """
     console = PlainConsole(soft_wrap=True)
     output = asked.output.absolute()
+    require_outside(output, profile.folders, profile.categories)
     tried = _profile_of(profile, output, asked.subtypes)
     wrong = [finding for finding in must_haves(tried) if finding.remedy]
     for finding in wrong:
@@ -136,16 +138,24 @@ def _first_step(profile: Profile, output: Path, console: Console) -> bool:
 
 
 def _put_photos(layout: Layout, asked: Asked) -> None:
-    """Copy the photos into the trial's own data folder; those that are there stay."""
+    """Copy the photos into the trial's own data folder; those that are there stay.
+
+    Raises:
+        ProfileError: there are others, of an earlier trial, or there is no photo in what was given.
+    """
     folder = layout.data / CATEGORY
-    if folder.is_dir() and any(folder.iterdir()):
-        return
-    found = list(_pictures(asked.photos))[: asked.most]
-    if asked.photos and not found:
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    found = {f"{number:03d}_{path.name}": path for number, path in enumerate(_pictures(asked.photos))}
+    wanted = dict(list(found.items())[: asked.most])
+    if asked.photos and not wanted:
         raise ProfileError("there is no photo in what was given", "give files or folders with photos")
-    for number, path in enumerate(found):
-        write_bytes(folder / f"{number:03d}_{path.name}", path.read_bytes())
-    for name in () if asked.photos else SAMPLES[: asked.most]:
+    if wanted and there - wanted.keys():
+        raise ProfileError(
+            f"{folder} has other photos, of an earlier trial", "choose another --output, or give no photos"
+        )
+    for name in wanted.keys() - there:
+        write_bytes(folder / name, wanted[name].read_bytes())
+    for name in () if asked.photos or there else SAMPLES[: asked.most]:
         write_bytes(folder / f"{name}.png", sample(name))
 
 
@@ -154,7 +164,8 @@ def _pictures(given: Sequence[Path]) -> Iterator[Path]:
         if path.is_file():
             yield path
         elif path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in PICTURES)
+            found = (one for one in path.rglob("*") if one.suffix.lower() in PICTURES)
+            yield from sorted(one for one in found if one.is_file())
         else:
             raise StorageError(f"{path} is not there", "give files or folders with photos")
 

@@ -192,8 +192,7 @@ def _bring_up_to_date(profile: Profile, layout: Layout) -> None:
         raise StorageError(
             f"there is no dataset in {layout.outputs}", "name its folder with --outputs; iedf run makes one"
         )
-    indexed = (layout.reports / "index.parquet").exists()
-    if not indexed or any(is_behind(layout, name) for name in categories):
+    if any(is_behind(layout, name, profile.sources) for name in categories):
         claim_outputs(layout)
         write_index(profile, layout)
 

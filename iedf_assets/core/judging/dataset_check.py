@@ -63,6 +63,10 @@ from iedf_assets.core.storage.naming import SampleKey
 from iedf_assets.core.storage.reviews import reviews_in
 
 FILES = "files"
+# Of an index: the key of a mask that it names → what it is.
+_REGIONS = {"allowed_region_mask_path": "allowed", "result_mask_path": "result_mask"}
+# Letters of a name that are told.
+_TOLD = 200
 CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
 # Either of them tells whether a mask is an object.
 OPINIONS = ("object_confidence", "object_agreement")
@@ -251,11 +255,11 @@ class _Index:
         metadata = self.rows[sample]["metadata"]
         found: dict[str, Path | None] = {}
         issues = []
-        for name, key in (("allowed", "allowed_region_mask_path"), ("result_mask", "result_mask_path")):
+        for key, name in _REGIONS.items():
             named = metadata.get(key)
-            path = (self.outputs / named).resolve() if named else None
-            if path and not path.is_relative_to(self.outputs.resolve()):
-                message = f"the index names {named} as {key}, which lies outside {self.outputs}"
+            path = _resolved(self.outputs / named) if named else None
+            if named and not (path and path.is_relative_to(self.outputs.resolve())):
+                message = f"the index names {named[:_TOLD]} as {key}, which does not lie in {self.outputs}"
                 issues.append(Issue(sample.file("source"), "path_outside", message))
                 path = None
             found[name] = path
@@ -274,12 +278,24 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 row = json.loads(line)
                 metadata = row.get("metadata") or {}
                 row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
+                for key in _REGIONS:
+                    if not isinstance(row["metadata"].get(key), str | None):
+                        raise TypeError(f"{key} of {row['sample_id']} is no path")
                 places = (row["edit_task"], row["subtype"], row["scene"])
                 yield SampleKey(*places, int(row["sample_id"])), row
 
 
-def _measured(told: Mapping[str, Any]) -> Measured:
-    """What an index carries of a mask; what could not be told is null there."""
+def _resolved(path: Path) -> Path | None:
+    with suppress(OSError, ValueError):  # a name that no file can have
+        path.exists()
+        return path.resolve()
+    return None
+
+
+def _measured(told: Mapping[str, Any]) -> Measured | None:
+    """What an index carries of a mask; what could not be told is null there. None of what is nothing such."""
+    if not isinstance(told.get("of"), str) or not isinstance(told.get("scores"), dict):
+        return None
     return Measured(told["of"], {name: value for name, value in told["scores"].items() if value is not None})
 
 

@@ -159,8 +159,8 @@ def _sources(book: Book, files: list[Found]) -> Standing:
         elif is_same_file(row["key"], row_key(settings, file)):
             standing.stale["its facts changed: nothing of the photo is read again"] += 1
         else:
-            same = _is_same(book, file)
-            why = "filters, sources, limits.use or max_megapixels changed" if same else "the file changed"
+            settings_changed = "filters, sources, limits.use or max_megapixels changed, or it was touched"
+            why = settings_changed if _is_same(book, file) else "the file changed"
             standing.stale[why] += 1
     gone = book.sources.keys() - {file.name for file in files}
     if gone:

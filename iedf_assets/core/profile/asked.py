@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iedf_assets.core.profile.fields import Plugin, Positive, Strict
+from iedf_assets.core.profile.fields import Patience, Plugin, Strict
 
 # Raised when a question changes: what was answered before is asked again.
 QUESTIONS_VERSION = 1
@@ -32,9 +32,9 @@ class Asked(Strict):
     endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "http://127.0.0.1:8000/v1"
     model: Annotated[str, Field(min_length=1)] | None = None
     token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_ENDPOINT_TOKEN"  # noqa: S105
-    timeout_sec: Positive = 120.0
+    timeout_sec: Patience = 120.0
     max_retries: Annotated[int, Field(ge=0, le=100)] = 3
-    backoff_sec: Positive = 1.0
+    backoff_sec: Patience = 1.0
     parallel: Annotated[int, Field(ge=1, le=256)] = 4
 
     @model_validator(mode="after")

@@ -3,14 +3,17 @@
 import inspect
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Seconds; no longer than a month.
+Patience = Annotated[float, Field(gt=0, le=2_678_400)]
 # What comes in by an entry point of a package in the environment where it runs, see docs/plugins.md.
 Plugin = Annotated[str, Field(pattern=r"^plugin:[A-Za-z0-9_.-]{1,64}$")]
 # A folder of samples below task and subtype; and the end of its name where it goes on after a full one.
@@ -50,6 +53,14 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe)
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in type(self).model_fields:
+            least, most = getattr(self, name), getattr(self, name.replace("min_", "max_", 1), None)
+            if name.startswith("min_") and None not in (least, most) and least > most:
+                raise ValueError(f"{name} {least:g} is more than {name.replace('min_', 'max_', 1)} {most:g}")
+        return self
+
 
 def absolute(path: Path) -> Path:
     """A path of a profile, which starts at the project's folder unless it is absolute."""
@@ -71,3 +82,17 @@ def require_scene(name: str) -> str:
     if not is_scene(name):
         raise ValueError(f"{name!r} {NO_SCENE}")
     return name
+
+
+def _address(text: str) -> str:
+    """An address, if its host and port can be ones."""
+    try:
+        parts = urlsplit(text)
+        if parts.hostname and parts.port != 0:
+            return text
+    except ValueError:  # a port above 65,535, or brackets around no address
+        pass
+    raise ValueError("it is no address such as http://127.0.0.1:8101")
+
+
+Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$"), AfterValidator(_address)]

@@ -35,6 +35,25 @@ def require_apart(folders: Mapping[str, Path], categories: Iterable[str]) -> Non
             _require_apart(name, real[name], other, real[other])
 
 
+def require_outside(folder: Path, folders: Mapping[str, Path], categories: Iterable[str]) -> None:
+    """See that a folder that somebody wants written to lies in none that is read, or that the factory fills.
+
+    Args:
+        folders: as there.
+
+    Raises:
+        ProfileError: it does.
+    """
+    real = {name: _resolved(one) for name, one in folders.items()}
+    real |= {f"the category folder {one}": _resolved(one) for one in _folders_of(real, categories)}
+    outputs = real.pop("paths.outputs")
+    real |= {f"the room {room} of the outputs": outputs / room for room in OUTPUT_ROOMS}
+    target = _resolved(folder)
+    for name, one in real.items():
+        if target.is_relative_to(one):
+            raise ProfileError(f"{folder} lies in {name} ({one})", "choose a folder of its own")
+
+
 def _resolved(folder: Path) -> Path:
     try:
         return folder.resolve()

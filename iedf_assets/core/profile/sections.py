@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iedf_assets.core.profile.fields import Positive, Share, Strict, require_scene
+from iedf_assets.core.profile.fields import Patience, Share, Strict, require_scene
 from iedf_assets.core.profile.subtypes import KNOWN
 
 
@@ -92,7 +92,7 @@ class Sources(Strict):
 
     max_pixels: Annotated[int, Field(gt=0)] = 200_000_000
     near_duplicate_bits: Annotated[int, Field(ge=-1, le=7)] = 4
-    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    timeout_s: Patience = 60.0
     recursive: bool = True
     extensions: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$")], ...] = ()
     files: Path | None = None
@@ -157,5 +157,5 @@ class RayCluster(Strict):
     share: Annotated[int, Field(ge=1)] = 64
     num_gpus: Annotated[float, Field(ge=0)] = 0
     num_cpus: Annotated[float, Field(gt=0)] = 1
-    wait_sec: Positive = 600.0
-    alive_sec: Annotated[float, Field(ge=2)] = 60.0
+    wait_sec: Patience = 600.0
+    alive_sec: Annotated[Patience, Field(ge=2)] = 60.0

@@ -298,12 +298,6 @@ class Stated(Strict):
     min_percent: Percent = 12
     max_percent: Percent = 35
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_percent > self.max_percent:
-            raise ValueError(f"min_percent {self.min_percent} is more than max_percent {self.max_percent}")
-        return self
-
 
 class ColorTone(Stated):
     """Limits of a warmer or cooler picture."""

@@ -19,7 +19,7 @@ from iedf_assets.core.profile.checkpoints import (
     network_settings,
 )
 from iedf_assets.core.profile.editors import Editor, editor_of
-from iedf_assets.core.profile.fields import Plugin, Positive, Strict, absolute
+from iedf_assets.core.profile.fields import Address, Patience, Plugin, Strict, absolute
 from iedf_assets.core.profile.sections import RayCluster
 
 # Keys of older profiles, and what took their place.
@@ -105,10 +105,10 @@ class ServiceClient(Strict):
     """
 
     send_mode: Literal["path", "base64"] = "path"
-    timeout_sec: Positive = 1200.0
+    timeout_sec: Patience = 1200.0
     max_retries: Annotated[int, Field(ge=0, le=100)] = 2
-    backoff_sec: Positive = 1.0
-    wait_sec: Annotated[float, Field(ge=0)] = 300.0
+    backoff_sec: Patience = 1.0
+    wait_sec: Annotated[float, Field(ge=0, le=2_678_400)] = 300.0
     parallel: Annotated[int, Field(ge=0, le=1024)] = 0
     token_variable: Annotated[str, Field(pattern=r"^\w+$")] = "IEDF_SERVICE_TOKEN"  # noqa: S105
     fallback: Literal["classical", "mock"] | None = None
@@ -154,7 +154,7 @@ class Worker(Strict):
     launcher: Literal["subprocess", "service", "ray"] = "subprocess"
     environment: str | None = None
     threads: Annotated[int, Field(ge=0)] = 0
-    item_timeout_s: Positive = 600.0
+    item_timeout_s: Patience = 600.0
     max_failures_in_a_row: Annotated[int, Field(ge=1)] = 20
     model_dir: Path | None = None
     model_file: Path | None = None
@@ -162,7 +162,7 @@ class Worker(Strict):
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     model: ModelOptions = ModelOptions()
     revision: Annotated[str, Field(min_length=1)] | None = None
-    endpoints: tuple[Annotated[str, Field(pattern=r"^https?://[^\s/?#]+$")], ...] = ()
+    endpoints: tuple[Address, ...] = ()
     service: ServiceClient = ServiceClient()
     ray: RayCluster = RayCluster()
 
@@ -357,7 +357,7 @@ class Finishing(Strict):
     """
 
     launcher: Literal["here", "ray"] = "here"
-    item_timeout_s: Positive = 600.0
+    item_timeout_s: Patience = 600.0
     ray: FinishingCluster = FinishingCluster()
 
     def elsewhere(self, edit: EditWorker) -> Finisher | None:

@@ -19,6 +19,7 @@ from iedf_assets.core.judging.inspection_cache import inspect_published
 from iedf_assets.core.judging.lint import Issue, list_tree
 from iedf_assets.core.parallel import Report, silent, thread_count
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.sections import Sources
 from iedf_assets.core.publishing.coverage import Cell, coverage
 from iedf_assets.core.publishing.index_rows import (
     INDEXED,
@@ -40,7 +41,8 @@ _MEASURES = ("mse_outside_region", "ssim_outside_region", "changed_pixel_ratio_o
 QA_COLUMNS = ("sample_id", "passed", *_MEASURES, "details", "edit_id", "sample_key", "dataset_category")
 _WAIT_S = 600.0
 # Beside the categories, none of which is called so.
-_REPORTS = ""
+_REPORTS, _SETTINGS = "", "/settings"
+_ALWAYS = 5
 _SCORED = ("status", "reason", "detail", "failed_checks", "tier", "scores")
 
 
@@ -99,27 +101,43 @@ def write_index(profile: Profile, layout: Layout, report: Report = silent) -> In
         _write_json(layout.reports / "twins.json", [asdict(twin) for twin in found])
         _write_coverage(profile, layout)
         # The last of all: a run that ends before has not written the index.
-        written = {_REPORTS: _reports(layout)}
+        written = {_REPORTS: _reports(layout), _SETTINGS: _settings(profile.sources)}
         write_text(layout.indexed, json.dumps(made_of | written, ensure_ascii=False))
     return summary
 
 
-def is_behind(layout: Layout, category: str) -> bool:
-    """Whether the index, or a report beside it, was not written since the dataset of a category changed."""
+def is_behind(layout: Layout, category: str, sources: Sources) -> bool:
+    """Whether the index, or a report beside it, was not written since a dataset or a setting changed.
+
+    Args:
+        sources: of the profile.
+    """
     state = _state(layout, category)
     if state is None:
         return False
     made_of = read_json(layout.indexed)
     if not isinstance(made_of, dict):
         return True
+    settings = _settings(sources)
+    if made_of.get(category) != state or made_of.get(_SETTINGS, settings) != settings:
+        return True
+    # Earlier versions noted fewer of them, or none.
     reports = _reports(layout)
-    return made_of.get(category) != state or made_of.get(_REPORTS, reports) != reports or None in reports
+    noted = made_of.get(_REPORTS, reports[:_ALWAYS])
+    return not isinstance(noted, list) or reports[: len(noted)] != noted or None in noted
+
+
+def _settings(sources: Sources) -> list[float]:
+    """What of the profile changes the index itself: the split of each sample."""
+    return [sources.validation_share, sources.near_duplicate_bits]
 
 
 def _reports(layout: Layout) -> list[list[int] | None]:
     """What is another one whenever somebody else has written to the index, or to a report beside it."""
     files = [layout.index, layout.reports / "index.csv", layout.qa / "qa_scores.csv"]
     files += [layout.qa / "qa_summary.json", layout.reports / "lint_issues.json"]
+    # Those after the first `_ALWAYS` have not been noted from the beginning.
+    files += [layout.reports / "index.parquet", layout.reports / "twins.json", layout.coverage]
     return [_facts(file) for file in files]
 
 

@@ -52,3 +52,18 @@ def test_what_cannot_be_added_is_refused_and_nothing_is_written(
     with pytest.raises(ProfileError, match=problem):
         add_category(profile, name, like)
     assert profile.read_bytes() == before
+
+
+def test_a_name_that_cannot_be_is_told_with_the_profiles_own_path(tmp_path: Path) -> None:
+    profile = copied(PROJECT_ROOT / "configs" / "default.yaml", tmp_path)
+    with pytest.raises(ProfileError) as caught:
+        add_category(profile, "a,b", "物理变化")
+    assert "iedf-profile-" not in caught.value.problem
+    assert str(profile) in caught.value.problem
+
+
+def test_the_ends_of_lines_stay_as_they_are(tmp_path: Path) -> None:
+    profile = copied(PROJECT_ROOT / "configs" / "default.yaml", tmp_path)
+    profile.write_bytes(profile.read_bytes().replace(b"\n", b"\r\n"))
+    add_category(profile, "new", "物理变化")
+    assert profile.read_bytes().count(b"\n") == profile.read_bytes().count(b"\r\n")

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from iedf_assets.cli.commands.edit import Trial, stem_of
 from iedf_assets.cli.main import cli
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.pictures.codecs import encode_jpeg
+from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 
 NOTHING = {
@@ -151,3 +153,24 @@ def test_what_is_no_photo_ends_with_its_reason(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["edit", str(path), "--output", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "unreadable" in done.output
+
+
+def test_nothing_is_made_among_photos_or_products(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    io.imsave(photo, data.coffee())
+    for folder in (PROJECT_ROOT / "data" / "x", PROJECT_ROOT / "outputs" / "dataset"):
+        done = CliRunner().invoke(cli, ["edit", str(photo), "--output", str(folder)])
+        assert isinstance(done.exception, ProfileError)
+        assert "lies in" in done.exception.problem
+
+
+def test_what_is_no_photo_is_refused_before_it_is_copied(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    done = CliRunner().invoke(cli, ["edit", str(tmp_path / "pipe.jpg"), "--output", str(tmp_path / "out")])
+    assert done.exit_code != 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_instruction_is_none() -> None:
+    with pytest.raises(ProfileError, match="empty"):
+        trial(instruction=" ", subtype="replace").settings()

@@ -35,3 +35,10 @@ def test_facts_that_are_not_used_stand_in_the_json(layout: Layout) -> None:
     assert told.exit_code == 0
     (finding,) = json.loads(told.stdout)[CATEGORY][0]["findings"]
     assert (finding["file"], finding["line"]) == (f"data/{CATEGORY}/a.json", 1)
+
+
+def test_that_a_run_would_refuse_is_told_beforehand(layout: Layout) -> None:
+    options = ["--config", str(CLASSICAL), "--outputs", str(layout.outputs), "--data", str(layout.data)]
+    for command in (["status"], ["run", "--dry-run"]):
+        told = CliRunner().invoke(cli, [*command, "--category", CATEGORY, *options]).output
+        assert f"a run refuses: there is no folder {layout.data / CATEGORY}" in told

@@ -504,3 +504,36 @@ def test_only_files_that_changed_are_opened_again(outputs: Path) -> None:
     assert opened == [(1, 1)]
     (layout.manifests / "inspections/x.parquet").write_bytes(b"rubbish")
     assert inspected() == found
+
+
+def test_what_a_person_accepts_passes_unless_its_files_are_broken(outputs: Path) -> None:
+    sample, folder = f"{DELETE}/00001", outputs / "dataset"
+    edit_id = next(
+        row["edit_id"]
+        for row in map(json.loads, (outputs / "reports/index.jsonl").read_text("utf-8").splitlines())
+        if row["sample_key"] == sample
+    )
+    shutil.copy(folder / f"{sample}.jpg", folder / f"{sample}_result.jpg")
+    assert not verdict(check_dataset(folder), sample)["passed"]
+    said = {"edit_id": edit_id, "verdict": "accept", "note": "", "reviewed_at": "2026-01-01T00:00:00+00:00"}
+    (outputs / "reports/reviews.jsonl").write_text(json.dumps(said) + "\n", "utf-8")
+    report = check_dataset(folder)
+    assert report.clean
+    assert report.as_json()["summary"]["accepted"] == 1
+    assert "no_op" in verdict(report, sample)["failed_checks"]
+    (folder / f"{sample}_mask.png").unlink()
+    assert not verdict(check_dataset(folder), sample)["passed"]
+
+
+@pytest.mark.parametrize("odd", [{}, {"of": 3, "scores": {}}, {"of": "x"}])
+def test_what_an_index_of_others_says_of_masks_is_left_alone(outputs: Path, odd: dict[str, Any]) -> None:
+    edit_index(outputs, f"{MOVE}/00001", lambda row: row["metadata"].update(measured=odd))
+    assert check_dataset(outputs / "dataset").clean
+
+
+def test_a_mask_that_an_index_names_by_no_path_is_told(outputs: Path) -> None:
+    edit_index(outputs, f"{MOVE}/00001", lambda row: row["metadata"].update(result_mask_path="x" * 5000))
+    assert codes(check_dataset(outputs / "dataset")) == [(f"{MOVE}/00001.jpg", "path_outside")]
+    edit_index(outputs, f"{MOVE}/00001", lambda row: row["metadata"].update(result_mask_path=5))
+    with pytest.raises(StorageError, match="result_mask_path of 00001 is no path"):
+        check_dataset(outputs / "dataset")

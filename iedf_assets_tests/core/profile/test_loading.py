@@ -33,6 +33,13 @@ def test_unknown_keys_are_named_with_line_and_likely_meaning(tmp_path: Path) -> 
         ("categories.物理变化.scene=../up", "scene"),
         ("categories.物理变化.scene=trip-2024", "trip-2024"),
         ("limits.quotas={style_edit/room-12: 1}", "room-12"),
+        ("recipes.move={min_shift: 0.4, max_shift: 0.2}", "min_shift 0.4 is more than max_shift 0.2"),
+        ("recipes.identity={min_strength: 0.9, max_strength: 0.1}", "is more than max_strength"),
+        ("sources.timeout_s=.inf", "timeout_s"),
+        ("workers.edit.item_timeout_s=1.0e+300", "item_timeout_s"),
+        ("workers.edit.endpoints=['http://x:port']", "no address"),
+        ("workers.edit.endpoints=['http://127.0.0.1:99999']", "no address"),
+        ("workers.edit.endpoints=['http://[bad']", "no address"),
         ("categories={'../up': {task: semantic_edit}}", "categories"),
         ("seed.deeper=1", "goes below 'seed'"),
         ("no_equals_sign", "key.sub=value"),
@@ -69,6 +76,18 @@ def test_category_names_match_in_any_normal_form(tmp_path: Path) -> None:
     path = written(tmp_path, f"categories: {{'{decomposed}': {{task: semantic_edit}}}}")
     profile = load_profile(path)
     assert profile.category_name(decomposed) == unicodedata.normalize("NFC", decomposed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: 1\nwave: 3\nseed: 2", "categories: {é: {task: style_edit}, e\u0301: {task: style_edit}}",
+        "thresholds: {max_seam: 1, max_seam: 2}",
+    ],
+)  # fmt: skip
+def test_a_key_that_stands_twice_is_told_with_both_lines(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ProfileError, match=r"the key .* stands in line \d and again in line \d"):
+        load_profile(written(tmp_path, text))
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "a: [", "\x00", "seed: 2020-99-99"])

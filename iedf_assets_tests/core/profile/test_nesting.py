@@ -6,6 +6,7 @@ import pytest
 
 from iedf_assets.core.errors import ProfileError
 from iedf_assets.core.profile.loading import load_profile
+from iedf_assets.core.profile.nesting import require_outside
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
@@ -89,3 +90,20 @@ def test_a_link_to_itself_is_told(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(ProfileError, match="loop"):
         load(tmp_path, data="loop", outputs="loop")
+
+
+@pytest.mark.parametrize(
+    "place", ["data/x", f"data/{PHYSICAL}", "outputs/dataset", "outputs/reports", "logs"]
+)
+def test_what_is_asked_for_by_hand_is_not_written_where_photos_or_products_lie(
+    tmp_path: Path, place: str
+) -> None:
+    profile = load(tmp_path)
+    with pytest.raises(ProfileError, match="lies in"):
+        require_outside(tmp_path / place, profile.folders, profile.categories)
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "outputs/tried", "."])
+def test_it_is_written_anywhere_else(tmp_path: Path, place: str) -> None:
+    profile = load(tmp_path)
+    require_outside(tmp_path / place, profile.folders, profile.categories)

@@ -12,6 +12,7 @@ import pytest
 
 from iedf_assets.core.profile.loading import DEFAULT_PROFILE, load_profile
 from iedf_assets.core.profile.schema import Profile
+from iedf_assets.core.profile.sections import Sources
 from iedf_assets.core.publishing.index import QA_COLUMNS, IndexSummary, is_behind, write_index
 from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO
 from iedf_assets.core.publishing.orphans import orphans
@@ -288,11 +289,11 @@ def test_nothing_at_all_gives_empty_lists(profile: Profile, layout: Layout) -> N
 def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_written(
     profile: Profile, layout: Layout
 ) -> None:
-    assert not is_behind(layout, CATEGORIES[0])
+    assert not is_behind(layout, CATEGORIES[0], Sources())
     plants = plants_of(profile, layout)
-    assert all(is_behind(layout, name) for name in CATEGORIES)
+    assert all(is_behind(layout, name, Sources()) for name in CATEGORIES)
     write_index(profile, layout)
-    assert not any(is_behind(layout, name) for name in CATEGORIES)
+    assert not any(is_behind(layout, name, Sources()) for name in CATEGORIES)
     plants[CATEGORIES[2]].save()
     # As a full disk would: the index is written, and one of the reports beside it is not.
     twins = layout.reports / "twins.json"
@@ -300,13 +301,19 @@ def test_the_index_is_behind_from_a_change_of_a_dataset_until_all_of_it_is_writt
     twins.mkdir()
     with pytest.raises(IsADirectoryError):
         write_index(profile, layout)
-    assert all(is_behind(layout, name) for name in CATEGORIES)
+    assert all(is_behind(layout, name, Sources()) for name in CATEGORIES)
     twins.rmdir()
     write_index(profile, layout)
-    assert not any(is_behind(layout, name) for name in CATEGORIES)
+    assert not any(is_behind(layout, name, Sources()) for name in CATEGORIES)
 
 
-@pytest.mark.parametrize("name", ["index.csv", "index.jsonl", "qa/qa_summary.json", "lint_issues.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index.csv", "index.jsonl", "index.parquet", "qa/qa_summary.json", "qa/coverage.csv",
+        "lint_issues.json", "twins.json",
+    ],
+)  # fmt: skip
 def test_the_index_is_behind_when_somebody_else_wrote_to_it_or_took_it_away(
     profile: Profile, layout: Layout, name: str
 ) -> None:
@@ -314,11 +321,11 @@ def test_the_index_is_behind_when_somebody_else_wrote_to_it_or_took_it_away(
     write_index(profile, layout)
     whole = (layout.reports / name).read_bytes()
     (layout.reports / name).write_bytes(b"x")
-    assert is_behind(layout, CATEGORIES[0])
+    assert is_behind(layout, CATEGORIES[0], Sources())
     write_index(profile, layout)
     assert (layout.reports / name).read_bytes() == whole
     (layout.reports / name).unlink()
-    assert is_behind(layout, CATEGORIES[0])
+    assert is_behind(layout, CATEGORIES[0], Sources())
 
 
 @pytest.mark.usefixtures("plants")
@@ -356,3 +363,13 @@ def test_the_index_says_whose_a_photo_is_and_what_it_shows(profile: Profile, lay
     }  # fmt: skip
     assert told[second] == {**nothing, "photo_copyright": "(c) Zoë"}
     assert all(told[name] == nothing for name in plant.photos[2:])
+
+
+def test_the_index_is_behind_when_the_split_is_another(profile: Profile, layout: Layout) -> None:
+    plants_of(profile, layout)
+    write_index(profile, layout)
+    other = profile.sources.model_copy(update={"validation_share": 1.0})
+    assert is_behind(layout, CATEGORIES[0], other)
+    write_index(profile.model_copy(update={"sources": other}), layout)
+    assert not is_behind(layout, CATEGORIES[0], other)
+    assert {row["split"] for row in read_csv(layout.reports / "index.csv")} == {"validation"}

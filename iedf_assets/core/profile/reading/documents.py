@@ -1,5 +1,6 @@
 """YAML as people and programs write it: taken apart within bounds, whatever it holds."""
 
+import unicodedata
 from typing import Any
 
 import yaml
@@ -16,11 +17,16 @@ class BoundsError(yaml.YAMLError):
     """A document that goes beyond all that is written by hand."""
 
 
+class TwiceError(yaml.YAMLError):
+    """A key that stands twice."""
+
+
 def parsed(text: str) -> tuple[Any, yaml.Node | None]:
     """What a document holds, and its syntax tree, which knows the lines; None for an empty one.
 
     Raises:
         YAMLError, ValueError: it is no YAML, or a value is none: a date, for instance.
+        TwiceError: a key stands twice.
         BoundsError: it is too deep or too large, refers to itself, or has a value that nothing takes.
     """
     _require_shallow(text)
@@ -58,6 +64,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     if isinstance(node, yaml.ScalarNode):
         _require_sensible(node)
     elif isinstance(node, yaml.MappingNode):
+        _require_once(node)
         below = [child for pair in node.value for child in pair]
     else:
         below = node.value
@@ -65,6 +72,17 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     if size > NODES:
         raise BoundsError(f"it holds more than {NODES} values, its aliases (*) written out")
     return size
+
+
+def _require_once(node: yaml.MappingNode) -> None:
+    """See that no key stands twice, of which YAML would take the last without a word."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            name, line = unicodedata.normalize("NFC", key.value), key.start_mark.line + 1
+            if name in lines:
+                raise TwiceError(f"the key {name!r} stands in line {lines[name]} and again in line {line}")
+            lines[name] = line
 
 
 def _require_sensible(node: yaml.ScalarNode) -> None:

@@ -49,10 +49,7 @@ def build_sensor(profile: Profile) -> dg.SensorDefinition:
         memory = Memory.load(context.cursor)
         looks = {name: look_at(profile, name, context.instance) for name in profile.categories}
         asks, waiting = decide(memory, looks)
-        waiting += [
-            f"{Layout.of(profile).data / folder} is in no category of the profile; its photos are left alone"
-            for folder in scan.unmapped_folders(Layout.of(profile), profile)
-        ]
+        waiting += scan.left_alone(Layout.of(profile), profile)
         for line in [*(f"{ask.category}: a run is asked for: {ask.why}" for ask in asks), *waiting]:
             context.log.info(line)
         return dg.SensorResult(

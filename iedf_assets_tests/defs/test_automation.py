@@ -1,6 +1,5 @@
 """What follows by itself, evaluated as the daemon does, tick by tick."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -44,12 +43,6 @@ class Ticks:
         job = dg.Definitions([made_of(name) for name in names]).resolve_implicit_global_asset_job_def()
         keys = [dg.AssetKey(name) for name in names]
         job.execute_in_process(instance=self.instance, partition_key=partition, asset_selection=keys)
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 @pytest.fixture

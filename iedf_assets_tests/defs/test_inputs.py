@@ -1,6 +1,6 @@
 """What the UI shows stale: exactly what a changed photo or setting concerns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import dagster as dg
 import pytest
@@ -17,12 +17,6 @@ from iedf_assets.defs.jobs import FACTORY
 from iedf_assets_tests.helpers.runs import OBJECTS, PHYSICAL, put, with_settings
 
 LINE = ("source_images", "image_layers", "edited_images", "edit_pairs", "dataset")
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def stale(profile: Profile, instance: dg.DagsterInstance, category: str) -> set[str]:

@@ -18,8 +18,8 @@ import httpx
 from iedf_assets.core.profile.fields import PROJECT_ROOT
 
 START_S = 60
-# Tests run in several processes at once.
-_PORTS = itertools.count(10_000 + os.getpid() % 200 * 100)
+# Tests run in several processes at once. Below 20,000 are the ports of Ray's workers.
+_PORTS = itertools.count(20_000 + os.getpid() % 120 * 100)
 
 
 @dataclass

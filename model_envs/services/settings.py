@@ -7,7 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from iedf_assets.core.contract import ModelSettings, Stage
 from iedf_assets.core.errors import ProfileError, own_words
@@ -95,6 +103,13 @@ class ServiceSettings(BaseModel):
     model: Annotated[
         dict[str, Any], BeforeValidator(lambda text: json.loads(text) if isinstance(text, str) else text)
     ] = Field(default_factory=dict)
+
+    @field_validator("backend")
+    @classmethod
+    def _makes_what_it_serves(cls, backend: str, told: ValidationInfo) -> str:
+        if (told.data["kind"], backend) == ("edit", "onnx"):
+            raise ValueError("onnx finds objects and makes no edits")
+        return backend
 
     @classmethod
     def from_environment(cls, kind: Kind, variables: Mapping[str, str]) -> Self:

@@ -24,7 +24,7 @@ from iedf_assets.core.profile.fields import PROJECT_ROOT
 from iedf_assets.core.profile.schema import Category, Profile
 from iedf_assets.core.profile.workers import Worker
 from iedf_assets.core.sources import scan
-from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.naming import Layout, from_here
 from iedf_assets.launching.environments import Environment, find_environment
 from iedf_assets.launching.ray.head import connect
 from iedf_assets.launching.services.pool import KINDS, ServicePool
@@ -129,7 +129,7 @@ def _packages() -> Iterator[Finding]:
 
 def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
     for name in profile.categories:
-        folder = str(layout.data / name)
+        folder = from_here(layout.data / name)
         try:
             found = scan.find_files(layout, name, profile.sources)
         except (FactoryError, OSError) as error:
@@ -140,7 +140,7 @@ def _data(profile: Profile, layout: Layout) -> Iterator[Finding]:
         else:
             yield Finding(folder, f"{len(found)} files")
     for other in scan.unmapped_folders(layout, profile):
-        folder = str(layout.data / other)
+        folder = from_here(layout.data / other)
         yield Finding(folder, "in no category", "add it under `categories:`, or move it away")
 
 

@@ -194,7 +194,8 @@ def _profile_of_one(profile: Profile, folder: Path, image: Path, subtype: str) -
 
 def _reasons(book: Book) -> str:
     rows = [row for stage in STAGES for row in book.table(stage).values() if row["reason"]]
-    return "; ".join(f"{row['reason']}: {row['detail']}" for row in rows) or "nothing was made of it"
+    told = dict.fromkeys(f"{row['reason']}: {row['detail']}" for row in rows)
+    return "; ".join(told) or "nothing was made of it"
 
 
 def _given(

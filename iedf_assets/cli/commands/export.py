@@ -58,7 +58,9 @@ def _tell(console: Console, asked: Export, found: Outcome) -> None:
         console.print(f"{validation} are of the split validation: --split train leaves them out")
     if proof.chains:
         console.print(f"{proof.chains} chains of them are records of their own too")
-    field = f"; {proof.by_datasets} by `datasets`" if proof.by_datasets else ""
+    if not proof.rows:
+        console.print("no sample is what --where and --split ask for")
+    field = f"; {proof.by_datasets} by the library datasets too" if proof.by_datasets else ""
     console.print(f"read back: {proof.rows} rows, the pictures of {proof.compared} compared{field}")
     for subject, fault in proof.faults[:SHOWN]:
         console.print(f"{subject}: {fault}", style="red", highlight=False)

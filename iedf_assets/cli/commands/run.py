@@ -18,7 +18,7 @@ from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.orphans import orphans
 from iedf_assets.core.sources.facts import Finding
-from iedf_assets.core.sources.scan import unmapped_folders
+from iedf_assets.core.sources.scan import left_alone
 from iedf_assets.core.storage.manifests import read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.defs.category_loop import Listener, Outcome, run_category
@@ -53,10 +53,8 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
     outcomes = []
     layout = Layout.of(profile)
     with TerminalProgress() as progress:
-        for folder in unmapped_folders(layout, profile):
-            progress.say(
-                f"{layout.data / folder} is in no category of the profile; its photos are left alone"
-            )
+        for line in left_alone(layout, profile):
+            progress.say(line)
         waves = LazyWaves(profile, progress, log)
         for name in names:
             before = _published(profile, name)

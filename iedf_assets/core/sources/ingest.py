@@ -34,6 +34,7 @@ from iedf_assets.core.sources.rights import embedded_rights, held_back
 from iedf_assets.core.storage.journal import Journal, Row
 from iedf_assets.core.storage.keys import digest, sources_settings
 from iedf_assets.core.storage.manifests import Rows, among, collected, merged
+from iedf_assets.core.storage.naming import from_here
 
 # One fsync for so many rows, or for those of so many seconds.
 _BATCH_ROWS = 32
@@ -73,7 +74,7 @@ def require_inputs(
         InputsLostError: the folder does not exist, or more than that share of at least four is gone.
     """
     remedy = (
-        f"bring {folder} back (a mount?); if its photos are meant to go, run once with "
+        f"bring {from_here(folder)} back (a mount?); if its photos are meant to go, run once with "
         "--set sources.max_loss_share=1, which withdraws their samples"
     )
     accepted = known.where(pl.col("status") == "accepted")
@@ -82,13 +83,13 @@ def require_inputs(
         if count and max_loss_share >= 1:
             return []
         if count:
-            raise InputsLostError(f"the folder {folder} with {count} known photos is gone", remedy)
+            raise InputsLostError(f"the folder {from_here(folder)} with {count} known photos is gone", remedy)
         raise InputsLostError(
-            f"there is no folder {folder}", "make it and put photos there, or remove the category"
+            f"there is no folder {from_here(folder)}", "make it and put photos there, or remove the category"
         )
     lost = len(accepted.others(file.name for file in found))
     if count >= _FEW and lost > max_loss_share * count:
-        raise InputsLostError(f"{lost} of the {count} known photos of {folder} are gone", remedy)
+        raise InputsLostError(f"{lost} of the {count} known photos of {from_here(folder)} are gone", remedy)
     return found
 
 

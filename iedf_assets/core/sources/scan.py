@@ -17,7 +17,7 @@ from iedf_assets.core.reasons import HIDDEN, SYMLINK_OUTSIDE, UNREADABLE
 from iedf_assets.core.sources.beside import Told, told_of
 from iedf_assets.core.sources.found import Found, Problem
 from iedf_assets.core.storage.keys import digest
-from iedf_assets.core.storage.naming import Layout, nfc, printable
+from iedf_assets.core.storage.naming import Layout, from_here, nfc, printable
 
 # What galleries, disks and systems keep beside photos, in lower case.
 _PROGRAMS_OWN = frozenset(
@@ -114,6 +114,14 @@ def unmapped_folders(layout: Layout, profile: Profile) -> list[str]:
     return sorted(
         printable(item.name) for item in layout.data.iterdir() if item.is_dir() and item not in read
     )
+
+
+def left_alone(layout: Layout, profile: Profile) -> list[str]:
+    """What to say of each of them."""
+    return [
+        f"{from_here(layout.data / folder)} is in no category of the profile; its photos are left alone"
+        for folder in unmapped_folders(layout, profile)
+    ]
 
 
 def _walk(root: Path, category: str, roots: list[str]) -> Iterator[Found]:

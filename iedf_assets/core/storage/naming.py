@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +56,13 @@ def printable(text: str, kept: str = "") -> str:
         lambda found: found[0] if found[0] in kept else f"\\x{ord(found[0]):02x}",
         spelt.decode("utf-8", "backslashreplace"),
     )
+
+
+def from_here(path: Path) -> str:
+    """A path as one would type it here: without the working directory, where it lies below that."""
+    with suppress(ValueError, OSError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
 
 
 def base_scene(scene: str) -> str:

@@ -31,10 +31,8 @@ def _ingest(context: dg.AssetExecutionContext, factory: Factory, book: Book) -> 
             factory.profile, book.category, found, book.sources, wave, journal, factory.progress(context)
         )
     unmapped = scan.unmapped_folders(factory.layout, factory.profile)
-    for folder in unmapped:
-        context.log.warning(
-            "%s is in no category of the profile; its photos are left alone", book.layout.data / folder
-        )
+    for line in scan.left_alone(factory.layout, factory.profile):
+        context.log.warning(line)
     metadata: Metadata = {"wave": len(wave), "unmapped_folders": unmapped, "facts_not_used": len(findings)}
     return book.with_rows("source_images", rows), metadata
 

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from iedf_assets.cli.main import cli
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.manifests import SCHEMAS
-from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.naming import Layout, from_here
 from iedf_assets_tests.helpers.pair_making import Plant
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 
@@ -41,4 +41,4 @@ def test_that_a_run_would_refuse_is_told_beforehand(layout: Layout) -> None:
     options = ["--config", str(CLASSICAL), "--outputs", str(layout.outputs), "--data", str(layout.data)]
     for command in (["status"], ["run", "--dry-run"]):
         told = CliRunner().invoke(cli, [*command, "--category", CATEGORY, *options]).output
-        assert f"a run refuses: there is no folder {layout.data / CATEGORY}" in told
+        assert f"a run refuses: there is no folder {from_here(layout.data / CATEGORY)}" in told

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -15,18 +14,12 @@ from iedf_assets.core.errors import FactoryError, WorkerError
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.storage.locks import exclusive
-from iedf_assets.core.storage.naming import Layout
+from iedf_assets.core.storage.naming import Layout, from_here
 from iedf_assets.defs.build import build_defs
 from iedf_assets.defs.jobs import FACTORY
 from iedf_assets.defs.telling.failures import retried_when_busy, told_plainly
 from iedf_assets_tests.helpers.profiles import CLASSICAL
 from iedf_assets_tests.helpers.runs import OBJECTS
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def execute(profile: Profile, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -65,7 +58,7 @@ def test_a_folder_that_is_not_there_is_told_with_its_remedy_and_not_tried_again(
 ) -> None:
     result = execute(profile, instance)
     told = failure_of(result)
-    assert told.description == f"there is no folder {layout.data / OBJECTS}"
+    assert told.description == f"there is no folder {from_here(layout.data / OBJECTS)}"
     assert "put photos there" in str(told.metadata["remedy"].value)
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 

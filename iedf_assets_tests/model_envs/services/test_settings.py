@@ -38,7 +38,8 @@ def test_each_service_reads_its_own_variables() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("BACKEND", "magic"), ("PORT", "0"), ("PORT", "http"), ("MAX_CONCURRENCY", "0"), ("MAX_QUEUE", "-1"),
+        ("BACKEND", "magic"), ("BACKEND", "onnx"), ("PORT", "0"), ("PORT", "http"),
+        ("MAX_CONCURRENCY", "0"), ("MAX_QUEUE", "-1"),
         ("INFER_TIMEOUT_SEC", "0"), ("PRELOAD", "perhaps"), ("MODEL", "{"), ("MODEL", '{"unknown": 1}'),
     ],
 )  # fmt: skip

@@ -68,7 +68,7 @@ def run_all(profile: Profile, names: list[str], *, force: str | None = None, ret
                 progress.say(note)
             progress.say(_line(outcome))
             if left := before - _published(profile, name):
-                progress.say(f"{name}: {len(left)} samples left the dataset, such as {min(left)}")
+                progress.say(f"{name}: {_counted(len(left), 'sample')} left the dataset, such as {min(left)}")
             add_line(log, category=name, waves=outcome.waves, error=outcome.error, counts=outcome.counts)
             outcomes.append(outcome)
     _print_counts(outcomes, time.monotonic() - begun, profile)
@@ -94,11 +94,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def _line(outcome: Outcome) -> str:
     if outcome.error:
         return f"{outcome.category}: FAILED\n{outcome.error}"
     published = outcome.counts["dataset"].get("published", 0)
-    done = f"{outcome.waves} wave{'s' * (outcome.waves != 1)}" if outcome.waves else "nothing to do"
+    done = _counted(outcome.waves, "wave") if outcome.waves else "nothing to do"
     return f"{outcome.category}: {done}, {published} published"
 
 
@@ -139,7 +143,8 @@ def _rejected(layout: Layout, outcome: Outcome) -> list[str]:
     for failed, reason in rows.pick("failed_checks", "reason"):
         reasons.update(failed or [reason])
     told = ", ".join(f"{reason} {times}" for reason, times in reasons.most_common(REASONS_SHOWN))
-    return [f"{outcome.category}: {count} edits rejected, most often by {told}; iedf report shows each"]
+    edits = _counted(count, "edit")
+    return [f"{outcome.category}: {edits} rejected, most often by {told}; iedf report shows each"]
 
 
 def faults_of_facts(category: str, findings: list[Finding]) -> list[str]:

@@ -8,6 +8,7 @@ from iedf_assets.core.profile.exports import Export, Format
 from iedf_assets.core.profile.loading import load_profile
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import write_index
+from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import read_journal
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets_tests.helpers.pair_making import Plant
@@ -43,6 +44,9 @@ def planted_with_a_chain(home: Path) -> tuple[Profile, list[str]]:
     before, after = (layout.dataset / f"{keys[0]}_result.jpg", layout.dataset / f"{keys[1]}.jpg")
     after.unlink()
     after.write_bytes(before.read_bytes())
+    pair = plant.pairs[second["pair_key"]]
+    pair["files"] |= {"source.jpg": after.stat().st_size}
+    pair["checksums"] |= {"source.jpg": content_hash(after.read_bytes())}
     plant.save()
     write_index(profile, layout)
     return profile, keys

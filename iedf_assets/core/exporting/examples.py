@@ -18,11 +18,20 @@ from iedf_assets.core.sources.licences import together
 from iedf_assets.core.storage.files import content_hash
 from iedf_assets.core.storage.journal import Row
 from iedf_assets.core.storage.keys import canonical, hashed
-from iedf_assets.core.storage.manifests import batches, scan_table
+from iedf_assets.core.storage.manifests import batches, decode, scan_table
 from iedf_assets.core.storage.naming import Layout, SampleKey
+from iedf_assets.core.storage.staged import are_intact
 
 PAIR = ("source", "target", "mask")
 CAPTIONS: Mapping[Language, str] = {"en": "instruction_en", "zh": "instruction_ch"}
+
+
+# What a row of edit_pairs says of its files, and what they are called there.
+_WRITTEN = ("files", "checksums", "written_ns")
+_STAGED = {
+    "source": "source.jpg", "target": "result.jpg", "mask": "mask.png", "allowed": "allowed.png",
+    "result_mask": "result_mask.png",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -176,22 +185,41 @@ class Examples:
     def __iter__(self) -> Iterator[Example]:
         """Go through them, a batch of the index in memory at a time."""
         outputs = str(self._layout.outputs)
-        scored = iter(verdicts_of_all(self._layout, ("published",), ("scores",)))
-        row: Row | None = next(scored, None)
+        judged = iter(verdicts_of_all(self._layout, ("published",), ("scores", *_WRITTEN)))
+        row: Row | None = next(judged, None)
         for batch in batches(scan_table(self._layout.reports / "index.parquet")):
             for entry in batch.iter_rows(named=True):
                 if not self._is_asked_for(entry):
                     continue
                 key = entry["sample_key"]
                 while row is not None and row["sample_key"] < key:
-                    row = next(scored, None)
-                known = row["scores"] if row is not None and row["sample_key"] == key else None
-                yield Example.seen(outputs, entry, known or "{}")
+                    row = next(judged, None)
+                known = row if row is not None and row["sample_key"] == key else {}
+                example = Example.seen(outputs, entry, known.get("scores") or "{}")
+                _require_as_published(example, known)
+                yield example
 
     def _is_asked_for(self, entry: Row) -> bool:
         if self._asked.split not in {None, entry["split"]}:
             return False
         return all(_said(entry, key) == value for key, value in self._asked.where.items())
+
+
+def _require_as_published(example: Example, row: Row) -> None:
+    """See that a sample's files are those of its pair, of which `row` tells.
+
+    Raises:
+        StorageError: somebody has changed one of them.
+    """
+    told = decode({name: row.get(name) for name in _WRITTEN})
+    if not told["files"]:
+        return
+    paths = {_STAGED[role]: path for role, path in example.paths.items() if _STAGED[role] in told["files"]}
+    if not are_intact(paths, told):
+        raise StorageError(
+            f"the files of {example.key} are not those that were published",
+            "iedf run mends them",
+        )
 
 
 def _paths_of(outputs: str, entry: Row) -> dict[str, str]:

@@ -13,8 +13,8 @@ _JOINED = {
     "edited_images": ("edit_key", ("recipe", "instruction_ch", "instruction_en", "backend", "model_revision",
                                    "made_with", "layers_key", "reference")),
     "image_layers": ("layers_key", ("objects",)),
-    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "checksums", "rewritten_ch",
-                                "rewritten_en")),
+    "edit_pairs": ("pair_key", ("tier", "width", "height", "scores", "files", "checksums", "written_ns",
+                                "rewritten_ch", "rewritten_en")),
     "source_images": ("source_id", ("source_path", "facts", "rights")),
     "shown": ("reference", ("shown_path", "shown_facts", "shown_rights")),
 }  # fmt: skip

@@ -198,6 +198,16 @@ def test_a_sample_whose_file_is_gone_stops_the_export_and_is_named(tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_picture_that_somebody_swapped_stops_the_export_and_is_named(tmp_path: Path) -> None:
+    profile, _ = planted(tmp_path / "factory")
+    key = next(iter(indexed(profile)))
+    source, swapped = (Layout.of(profile).dataset / f"{key}{end}" for end in (".jpg", "_result.jpg"))
+    swapped.unlink()
+    swapped.write_bytes(source.read_bytes())
+    with pytest.raises(StorageError, match=f"{key} are not those that were published"):
+        exported(profile, tmp_path / "out", "folders")
+
+
 def test_edits_of_the_whole_picture_have_a_white_mask_and_in_the_original_none(tmp_path: Path) -> None:
     folders = [f"paths.{key}={tmp_path / key}" for key in ("data", "outputs", "logs")]
     profile = load_profile(

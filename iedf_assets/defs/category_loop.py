@@ -8,7 +8,7 @@ from iedf_assets.core.errors import FactoryError, MassWithdrawalError
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.forgetting import forget, retry_failed
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
-from iedf_assets.core.planning.withdrawals import require_few_withdrawals
+from iedf_assets.core.planning.withdrawals import require_meant
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.gate import sweep_dataset
 from iedf_assets.core.publishing.index import is_behind
@@ -131,7 +131,9 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
         if not look.untried and look.tidy:
             return
         if before is None:
-            _require_few_withdrawals(profile, layout, outcome.category)
+            found = scan.find_files(layout, outcome.category, profile.sources)
+            # The book is let go of at once: a wave opens its own.
+            require_meant(Book.open(profile, layout, outcome.category), found)
             require_logs(layout)
         # Other photos may have come or changed meanwhile.
         if before and before.untried.issubset(look.untried) and not look.got_on_from(before):
@@ -143,13 +145,6 @@ def _run_waves(profile: Profile, layout: Layout, outcome: Outcome, waves: Waves)
         before = look
         waves.run(outcome.category)
         outcome.waves += 1
-
-
-def _require_few_withdrawals(profile: Profile, layout: Layout, category: str) -> None:
-    book = Book.open(profile, layout, category)
-    found = scan.find_files(book.layout, book.name, profile.sources)
-    found = require_inputs(layout.data / category, found, book.sources, profile.sources.max_loss_share)
-    require_few_withdrawals(book, found)
 
 
 class _Look(NamedTuple):

@@ -6,11 +6,10 @@ from tzlocal import get_localzone_name
 from iedf_assets.core.errors import FactoryError, ProfileError, of_system
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.planning.pending import failed_attempts, is_left_over, unfinished, verdicts_state
-from iedf_assets.core.planning.withdrawals import require_few_withdrawals
+from iedf_assets.core.planning.withdrawals import require_meant
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.index import is_behind
 from iedf_assets.core.sources import scan
-from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.sources.watching import LastRun, Memory, Observation, decide
 from iedf_assets.core.storage.keys import digest, settings_digests
 from iedf_assets.core.storage.naming import Layout
@@ -125,8 +124,7 @@ def look_at(profile: Profile, category: str, instance: dg.DagsterInstance) -> Ob
         waiting, leaving = unfinished(book, found), is_left_over(book, found)
         settings = digest(settings_digests(profile, book.category))
         if waiting or leaving:
-            require_inputs(layout.data / category, found, book.sources, profile.sources.max_loss_share)
-            require_few_withdrawals(book, found)
+            require_meant(book, found)
         attempts, verdicts = sum(failed_attempts(book).values()), verdicts_state(book)
     except FactoryError as error:
         return Observation(fingerprint, asks=error.problem)

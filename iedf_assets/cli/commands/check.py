@@ -64,8 +64,8 @@ def _print_tables(found: CheckReport) -> None:
         for pair in bad[:SHOWN]:
             table.add_row(str(pair.sample), ", ".join(pair.failed_checks), ", ".join(pair.not_run))
         console.print(table)
-    summary = found.as_json()["summary"]
     hidden = max(0, len(found.lint) - SHOWN) + max(0, len(bad) - SHOWN)
+    summary = found.as_json()["summary"]
     console.print(
         f"{summary['samples']} samples: {summary['passed']} passed, {summary['failed']} failed, "
         f"{summary['undecided']} undecided; {len(found.lint)} lint findings"

@@ -17,14 +17,13 @@ from iedf_assets.core.parallel import thread_count
 from iedf_assets.core.planning.book import STAGES, Book
 from iedf_assets.core.planning.limits import Allowance
 from iedf_assets.core.planning.status import Estimate, Standing, estimate, standings
-from iedf_assets.core.planning.withdrawals import require_few_withdrawals
+from iedf_assets.core.planning.withdrawals import require_meant
 from iedf_assets.core.profile.schema import Profile
 from iedf_assets.core.publishing.coverage import SIZES, covered, read_coverage
 from iedf_assets.core.sources import scan
 from iedf_assets.core.sources.beside import Told
 from iedf_assets.core.sources.facts import Finding
 from iedf_assets.core.sources.found import Found
-from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.storage.manifests import batches, decode, read_rows
 from iedf_assets.core.storage.naming import Layout
 from iedf_assets.core.unforeseen import last_words
@@ -174,8 +173,7 @@ def _look(profile: Profile, name: str) -> Look:
 def _refusal(book: Book, found: list[Found] | None) -> str | None:
     """Why a run would refuse a category as it is now; None where it would not."""
     try:
-        most = book.profile.sources.max_loss_share
-        require_few_withdrawals(book, require_inputs(book.layout.data / book.name, found, book.sources, most))
+        require_meant(book, found)
     except FactoryError as error:
         return f"{book.name}: a run refuses: {error.problem}; {error.remedy}"
     return None

@@ -179,7 +179,8 @@ class _Child:
         self._rest = b""
         # Not `select`, which takes no descriptor above 1,023.
         self._talks = select.poll()
-        self._talks.register(self._process.stdout or -1, select.POLLIN)
+        assert self._process.stdout is not None
+        self._talks.register(self._process.stdout, select.POLLIN)
         self._ending = threading.Lock()
 
     @property

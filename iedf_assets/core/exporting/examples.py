@@ -11,6 +11,7 @@ from typing import Any, Self
 from pydantic_core import from_json
 
 from iedf_assets.core.errors import ProfileError, StorageError
+from iedf_assets.core.pairs.samples import published_files
 from iedf_assets.core.profile.exports import Export, Language
 from iedf_assets.core.publishing.index_rows import INDEX_COLUMNS, METADATA, PHOTO, RIGHTS
 from iedf_assets.core.publishing.joined import verdicts_of_all
@@ -24,14 +25,8 @@ from iedf_assets.core.storage.staged import are_intact
 
 PAIR = ("source", "target", "mask")
 CAPTIONS: Mapping[Language, str] = {"en": "instruction_en", "zh": "instruction_ch"}
-
-
-# What a row of edit_pairs says of its files, and what they are called there.
+# What a row of edit_pairs says of its files.
 _WRITTEN = ("files", "checksums", "written_ns")
-_STAGED = {
-    "source": "source.jpg", "target": "result.jpg", "mask": "mask.png", "allowed": "allowed.png",
-    "result_mask": "result_mask.png",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -195,9 +190,8 @@ class Examples:
                 while row is not None and row["sample_key"] < key:
                     row = next(judged, None)
                 known = row if row is not None and row["sample_key"] == key else {}
-                example = Example.seen(outputs, entry, known.get("scores") or "{}")
-                _require_as_published(example, known)
-                yield example
+                _require_as_published(self._layout, key, known)
+                yield Example.seen(outputs, entry, known.get("scores") or "{}")
 
     def _is_asked_for(self, entry: Row) -> bool:
         if self._asked.split not in {None, entry["split"]}:
@@ -205,7 +199,7 @@ class Examples:
         return all(_said(entry, key) == value for key, value in self._asked.where.items())
 
 
-def _require_as_published(example: Example, row: Row) -> None:
+def _require_as_published(layout: Layout, key: str, row: Row) -> None:
     """See that a sample's files are those of its pair, of which `row` tells.
 
     Raises:
@@ -214,12 +208,9 @@ def _require_as_published(example: Example, row: Row) -> None:
     told = decode({name: row.get(name) for name in _WRITTEN})
     if not told["files"]:
         return
-    paths = {_STAGED[role]: path for role, path in example.paths.items() if _STAGED[role] in told["files"]}
-    if not are_intact(paths, told):
-        raise StorageError(
-            f"the files of {example.key} are not those that were published",
-            "iedf run mends them",
-        )
+    paths = published_files(layout, SampleKey.parse(key))
+    if not are_intact({name: paths[name] for name in told["files"]}, told):
+        raise StorageError(f"the files of {key} are not those that were published", "iedf run mends them")
 
 
 def _paths_of(outputs: str, entry: Row) -> dict[str, str]:

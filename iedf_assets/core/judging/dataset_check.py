@@ -63,8 +63,8 @@ from iedf_assets.core.storage.naming import SampleKey
 from iedf_assets.core.storage.reviews import reviews_in
 
 FILES = "files"
-# Of an index: the key of a mask that it names → what it is.
-_REGIONS = {"allowed_region_mask_path": "allowed", "result_mask_path": "result_mask"}
+# Masks that only an index names: role → its key.
+REGIONS = {"allowed": "allowed_region_mask_path", "result_mask": "result_mask_path"}
 # Letters of a name that are told.
 _TOLD = 200
 CONSISTENCY_CHECKS = ("mse_outside", "ssim_outside", "changed_outside")
@@ -255,7 +255,7 @@ class _Index:
         metadata = self.rows[sample]["metadata"]
         found: dict[str, Path | None] = {}
         issues = []
-        for key, name in _REGIONS.items():
+        for name, key in REGIONS.items():
             named = metadata.get(key)
             path = _resolved(self.outputs / named) if named else None
             if named and not (path and path.is_relative_to(self.outputs.resolve())):
@@ -278,7 +278,7 @@ def _rows(path: Path) -> Iterator[tuple[SampleKey, Row]]:
                 row = json.loads(line)
                 metadata = row.get("metadata") or {}
                 row["metadata"] = json.loads(metadata) if isinstance(metadata, str) else dict(metadata)
-                for key in _REGIONS:
+                for key in REGIONS.values():
                     if not isinstance(row["metadata"].get(key), str | None):
                         raise TypeError(f"{key} of {row['sample_id']} is no path")
                 places = (row["edit_task"], row["subtype"], row["scene"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from iedf_assets.core.judging.canaries import CANARIES, index_entry, injected
-from iedf_assets.core.judging.dataset_check import check_dataset, recipe_of
+from iedf_assets.core.judging.dataset_check import REGIONS, check_dataset, recipe_of
 from iedf_assets.core.judging.specimens import Fault, Specimen
 from iedf_assets.core.parallel import Report, silent
 from iedf_assets.core.pictures.codecs import decode
@@ -21,8 +21,6 @@ from iedf_assets.core.storage.keys import seed_from
 from iedf_assets.core.storage.naming import SUFFIXES, SampleKey
 from iedf_assets.core.storage.reviews import reviews_in
 
-# Masks that only an index names: role → its key.
-REGIONS = {"allowed": "allowed_region_mask_path", "result_mask": "result_mask_path"}
 # Copies without a fault, which have to pass.
 UNTOUCHED = "untouched"
 
@@ -100,17 +98,15 @@ def prove(
 
 def specimens(outputs: Path, per_class: int) -> list[Row]:
     """Index entries of at most so many samples, spread evenly over a dataset."""
+    reports = outputs / "reports"
+    reviews = reviews_in(reports / "reviews.jsonl")
+
+    def is_usable(entry: Row) -> bool:
+        # What is composed has the faults of its edits; what a person accepts may fail checks.
+        return entry["subtype"] in SUBTYPES and reviews.get(entry["edit_id"]) != "accept"
 
     def usable() -> Iterator[Row]:
-        # What is composed has the faults of its edits.
-        listed = read_journal(outputs / "reports" / "index.jsonl")
-        return (entry for entry in listed if entry["subtype"] in SUBTYPES and not is_accepted(entry))
-
-    reviews = reviews_in(outputs / "reports" / "reviews.jsonl")
-
-    def is_accepted(entry: Row) -> bool:
-        # It may fail checks, and is no fault of theirs.
-        return reviews.get(entry["edit_id"]) == "accept"
+        return filter(is_usable, read_journal(reports / "index.jsonl"))
 
     # Counted first: an index of hundreds of thousands of samples takes gigabytes.
     count = sum(1 for _ in usable())

@@ -13,9 +13,9 @@ from iedf_assets.core.reasons import UNREADABLE
 _MODE_OF_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 # A profile that moves no colour by more than so many levels (of 255) is sRGB in other words.
 _SAME_COLOUR = 1
-# No agreed white: the same numbers mean black to one writer and white to another.
 # A tag of TIFF.
 _PHOTOMETRIC = 262
+# No agreed white: the same numbers mean black to one writer and white to another.
 _UNSCALED = frozenset({"I", "F"})
 
 

@@ -12,6 +12,7 @@ from iedf_assets.core.errors import MassWithdrawalError
 from iedf_assets.core.judging.verdicts import verdict
 from iedf_assets.core.planning.book import Book
 from iedf_assets.core.sources.found import Found
+from iedf_assets.core.sources.ingest import require_inputs
 from iedf_assets.core.sources.rights import from_text, held_back
 from iedf_assets.core.storage.keys import Slot
 
@@ -25,6 +26,19 @@ class Withdrawals(NamedTuple):
 
     leaving: int
     published: int
+
+
+def require_meant(book: Book, found: list[Found] | None) -> None:
+    """See that working on a category as it is now loses no photos and no samples that should stay.
+
+    Args:
+        found: its files; None when its folder does not exist.
+
+    Raises:
+        InputsLostError, MassWithdrawalError: it would.
+    """
+    most = book.profile.sources.max_loss_share
+    require_few_withdrawals(book, require_inputs(book.layout.data / book.name, found, book.sources, most))
 
 
 def require_few_withdrawals(book: Book, found: Iterable[Found]) -> None:
